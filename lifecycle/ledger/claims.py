@@ -1,0 +1,174 @@
+"""Holding a run: claim it, keep it alive, end it. Nobody else can while the claim holds.
+
+A claim is (run, holder, attempt). Every statement carries all three, so a process that was frozen while
+another took its run over changes nothing any more: it gets Fenced. Never decides what a run does.
+"""
+
+import os
+import secrets
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import LiteralString
+
+from psycopg import Connection
+from psycopg.errors import UniqueViolation
+from psycopg.rows import TupleRow
+from psycopg.types.json import Json
+
+from lifecycle.errors import Conflict, Fenced
+from lifecycle.ledger import statements
+from lifecycle.outcome import Outcome, Verdict
+
+HEARTBEAT = timedelta(seconds=10)
+"""How often a running process says that it is alive."""
+
+STALE = timedelta(seconds=40)
+"""A run whose last heartbeat is older has lost its process (four heartbeats)."""
+
+ATTEMPTS = 3
+"""How often a run is tried in all when its process is lost or a server is unreachable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A run that this holder may work on. `scheduled_for` is aware."""
+
+    id: int
+    system: str
+    job: str
+    scheduled_for: datetime
+    attempt: int
+    holder: str
+
+    def key(self) -> dict[str, object]:
+        """Return the parameters that fence a statement."""
+        return {"id": self.id, "holder": self.holder, "attempt": self.attempt}
+
+
+def new_holder() -> str:
+    """Return a name for this process that no other process, here or elsewhere, ever has."""
+    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+
+
+def claim_next(conn: Connection[TupleRow], system: str, holder: str) -> Claim | None:
+    """Claim the longest due run of `system`, or return None when nothing waits.
+
+    Never claims a job of which another run is going on.
+    """
+    return _claim(conn, statements.CLAIM_NEXT, {"system": system, "holder": holder})
+
+
+def claim_one(
+    conn: Connection[TupleRow], system: str, job: str, scheduled_for: datetime, holder: str
+) -> Claim:
+    """Claim exactly this run, which must be queued. Raise Conflict when it is not, or the job is going on."""
+    values = {"system": system, "job": job, "scheduled_for": scheduled_for, "holder": holder}
+    claim = _claim(conn, statements.CLAIM_ONE, values)
+    if claim is None:
+        row = conn.execute(statements.STATE_OF, values).fetchone()
+        state = f"{row[1]}{f' ({row[2]})' if row[2] else ''}" if row else "not on the ledger"
+        if row and row[1] == "queued":
+            state = "waiting for another run of the same job"
+        raise Conflict(
+            f"run {job} for {scheduled_for.isoformat()} is {state}",
+            hint="See `lifecycle runs list`; a slot runs once, `lifecycle runs resume` queues it again.",
+        )
+    return claim
+
+
+def _claim(
+    conn: Connection[TupleRow], statement: LiteralString, values: Mapping[str, object]
+) -> Claim | None:
+    try:
+        with conn.transaction():
+            row = conn.execute(statement, values).fetchone()
+    except UniqueViolation:  # another holder started the same job between our look and our update
+        return None
+    return Claim(*row) if row else None
+
+
+def enqueue(
+    conn: Connection[TupleRow], system: str, job: str, scheduled_for: datetime, *, asked_by: str
+) -> bool:
+    """Put a slot on the ledger. Return False when it is there already, in whatever state."""
+    values = {"system": system, "job": job, "scheduled_for": scheduled_for, "asked_by": asked_by}
+    return conn.execute(statements.ENQUEUE, values).fetchone() is not None
+
+
+def start(conn: Connection[TupleRow], claim: Claim, limit: timedelta) -> None:
+    """Set the run's deadline to `limit` from now. Raise Fenced when the claim is gone."""
+    _fenced(conn.execute(statements.SET_DEADLINE, claim.key() | {"limit": limit}).fetchone(), claim)
+
+
+def beat(conn: Connection[TupleRow], claim: Claim) -> None:
+    """Say that this run is alive. Raise Fenced when the claim is gone."""
+    _fenced(conn.execute(statements.HEARTBEAT, claim.key()).fetchone(), claim)
+
+
+def hold(conn: Connection[TupleRow], claim: Claim) -> None:
+    """Keep the claim until the current transaction ends. Raise Fenced when it is gone.
+
+    Every transaction that destroys begins with this.
+    """
+    _fenced(conn.execute(statements.HOLD, claim.key()).fetchone(), claim)
+
+
+def finish(
+    conn: Connection[TupleRow], claim: Claim, outcome: Outcome, *, error_code: int | None = None
+) -> None:
+    """End the run with its outcome; anything but a pass raises an alert. Raise Fenced when the claim is gone."""
+    failures = [{"target": f.target, "what": f.what, "hint": f.hint} for f in outcome.failures]
+    values = claim.key() | {
+        "verdict": outcome.verdict.value,
+        "error_code": error_code,
+        "summary": outcome.summary,
+        "counts": Json(dict(outcome.counts)),
+        "failures": Json(failures),
+    }
+    with conn.transaction():
+        _fenced(conn.execute(statements.FINISH, values).fetchone(), claim)
+        if outcome.verdict in (Verdict.FAIL, Verdict.UNVERIFIED):
+            alert(
+                conn,
+                claim.system,
+                outcome.verdict.value,
+                f"{claim.job}: {outcome.summary}",
+                claim=claim,
+            )
+
+
+def put_back(
+    conn: Connection[TupleRow], claim: Claim, *, delay: timedelta, error_code: int, summary: str
+) -> None:
+    """Queue the run again after `delay`. Raise Fenced when the claim is gone."""
+    values = claim.key() | {"delay": delay, "error_code": error_code, "summary": summary}
+    _fenced(conn.execute(statements.PUT_BACK, values).fetchone(), claim)
+
+
+def cancel(conn: Connection[TupleRow], claim: Claim, summary: str) -> None:
+    """End the run because somebody asked to stop; `runs resume` queues it again."""
+    _fenced(conn.execute(statements.CANCEL, claim.key() | {"summary": summary}).fetchone(), claim)
+
+
+def alert(
+    conn: Connection[TupleRow], system: str, kind: str, message: str, *, claim: Claim | None = None
+) -> None:
+    """Write an alert into the current transaction; the daemon delivers it."""
+    values = {
+        "system": system,
+        "job": claim.job if claim else None,
+        "run_id": claim.id if claim else None,
+        "kind": kind,
+        "message": message,
+    }
+    conn.execute(statements.ALERT, values)
+
+
+def _fenced(row: TupleRow | None, claim: Claim) -> None:
+    if row is None:
+        raise Fenced(
+            f"run {claim.id} ({claim.job}) is no longer held by this process",
+            hint="Another process has taken it over or ended it; nothing was written here. See `lifecycle runs show`.",
+        )

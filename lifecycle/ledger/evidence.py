@@ -1,0 +1,50 @@
+"""What a run changed, counted, on the ledger.
+
+An effect inside the database is recorded in the transaction that makes it. An effect outside (S3, Stripe, a
+program) is announced, made, and its outcome recorded; after a crash the world is asked what happened, the
+announcement only says where to look. Values are counts, digests and keyed references, never a person's.
+"""
+
+from collections.abc import Mapping
+from typing import Literal
+
+from psycopg import Connection
+from psycopg.rows import TupleRow
+from psycopg.types.json import Json
+
+from lifecycle.errors import Fenced
+from lifecycle.ledger import statements
+from lifecycle.ledger.claims import Claim
+
+Kind = Literal["effect", "intent", "outcome", "finding"]
+
+
+def record(
+    conn: Connection[TupleRow],
+    claim: Claim,
+    kind: Kind,
+    event: str,
+    target: str,
+    *,
+    counts: Mapping[str, int] | None = None,
+    reference: str | None = None,
+    digest: str | None = None,
+) -> None:
+    """Record one line of evidence in the current transaction. Raise Fenced when the claim is gone.
+
+    `event` is `<room>.<verb_past>`, `target` a table, bucket or program. `reference` is what
+    `lifecycle.outside.keys.reference` made of an id.
+    """
+    values = claim.key() | {
+        "kind": kind,
+        "event": event,
+        "target": target,
+        "counts": Json(dict(counts or {})),
+        "reference": reference,
+        "digest": digest,
+    }
+    if conn.execute(statements.RECORD, values).fetchone() is None:
+        raise Fenced(
+            f"run {claim.id} ({claim.job}) is no longer held by this process, so {event} was not carried out",
+            hint="Another process has taken it over or ended it. See `lifecycle runs show`.",
+        )

@@ -1,0 +1,245 @@
+"""Opens connections, and says in plain words why one cannot be opened or a statement failed.
+
+A driver's message may quote a row ("Key (email)=(...)"): it never leaves this module. What goes on is the
+SQLSTATE with the names of table and constraint.
+"""
+
+import re
+
+import psycopg
+from psycopg import Connection
+from psycopg import conninfo as _conninfo
+from psycopg.rows import TupleRow
+
+from lifecycle.errors import (
+    AccessDenied,
+    Conflict,
+    DeadlineExceeded,
+    InputError,
+    LifecycleError,
+    NotFound,
+    Refused,
+    Unreachable,
+)
+
+SUPPORTED = range(15, 19)
+"""Major versions of PostgreSQL this product is tested on: 15 to 18."""
+
+_SESSION = """
+    select set_config('statement_timeout', '15min', false), set_config('lock_timeout', '5s', false),
+           set_config('idle_in_transaction_session_timeout', '5min', false), set_config('row_security', 'off', false),
+           set_config('TimeZone', 'UTC', false), set_config('DateStyle', 'ISO', false),
+           set_config('search_path', 'public, pg_catalog', false)
+"""
+_FACTS = """
+    select current_setting('server_version_num')::int / 10000, pg_is_in_recovery(),
+           current_setting('default_transaction_read_only')::bool, current_database()
+"""
+
+
+def conninfo(dsn: str, password: str | None) -> str:
+    """Return `dsn` with the password put in. Raise InputError when it cannot be read or carries one itself."""
+    try:
+        parts = _conninfo.conninfo_to_dict(dsn)
+    except psycopg.ProgrammingError:
+        raise InputError(
+            "the dsn cannot be read",
+            hint="Write it like `host=db.example port=5432 dbname=vitalis user=lifecycle` or `postgresql://...`.",
+        ) from None
+    if parts.get("password"):
+        raise InputError(
+            "the dsn carries a password",
+            hint="Take it out and name a file or variable under `password:`, as anyone may read a dsn.",
+        )
+    return _conninfo.make_conninfo(dsn, **({"password": password} if password else {}))
+
+
+def connect(
+    info: str, purpose: str, *, write: bool, database: str | None = None
+) -> Connection[TupleRow]:
+    """Open a connection in autocommit with time limits, RLS off or an error, and UTC.
+
+    Raise Unreachable, AccessDenied or NotFound when it cannot be opened; Refused when the server's version
+    is not supported, it is read-only and `write` is wanted, or it is another database than `database`.
+    """
+    try:
+        conn = psycopg.connect(
+            info,
+            autocommit=True,
+            connect_timeout=10,
+            application_name=f"lifecycle {purpose}"[:63],
+            prepare_threshold=None,
+        )
+    except psycopg.Error as error:
+        raise explain(error) from None
+    try:
+        major, recovering, read_only, name = _facts(conn)
+        if major not in SUPPORTED:
+            raise Refused(
+                f"PostgreSQL {major} is not supported",
+                hint=f"Supported are {SUPPORTED.start} to {SUPPORTED.stop - 1}: that is what the tests run on.",
+            )
+        if write and (recovering or read_only):
+            raise Refused(
+                "the server is read-only" + (" (a standby in recovery)" if recovering else ""),
+                hint="Point the dsn at the primary, for one with `target_session_attrs=read-write` and all hosts.",
+            )
+        if database is not None and name != database:
+            raise Refused(
+                f"the policy is written for database {database!r}, and the dsn leads to {name!r}",
+                hint="Correct `dbname` in the settings, or `database` in the policy if it was renamed.",
+            )
+        conn.execute(_SESSION)
+    except psycopg.Error as error:
+        conn.close()
+        raise explain(error) from None
+    except LifecycleError:
+        conn.close()
+        raise
+    return conn
+
+
+def _facts(conn: Connection[TupleRow]) -> TupleRow:
+    row = conn.execute(_FACTS).fetchone()
+    assert row is not None
+    return row
+
+
+_REASONS: tuple[tuple[str, type[LifecycleError], str, str], ...] = (
+    (
+        "password authentication failed|no password supplied|SCRAM",
+        AccessDenied,
+        "the server refused the password",
+        "Check `user` in the dsn and the file or variable under `password:`.",
+    ),
+    (
+        "certificate|SSL|tls",
+        AccessDenied,
+        "the encrypted connection was refused (certificate or TLS)",
+        "Check sslmode, sslrootcert and sslcert in the dsn against the server's certificate.",
+    ),
+    (
+        "no pg_hba.conf entry|Peer authentication|Ident authentication",
+        AccessDenied,
+        "the server does not let this user in from here",
+        "Add a line to pg_hba.conf for this user, database and address.",
+    ),
+    (
+        'role ".*" does not exist',
+        AccessDenied,
+        "the user in the dsn does not exist on the server",
+        "Run `lifecycle init`, which makes the role, or correct `user`.",
+    ),
+    (
+        'database ".*" does not exist',
+        NotFound,
+        "the database in the dsn does not exist on the server",
+        "Check `dbname` in the dsn.",
+    ),
+    (
+        "too many connections|remaining connection slots",
+        Unreachable,
+        "the server has no connection slot left",
+        "Raise max_connections or reserve slots; the run is tried again.",
+    ),
+    (
+        "starting up|shutting down|recovery mode",
+        Unreachable,
+        "the server is starting or stopping",
+        "Wait; the run is tried again.",
+    ),
+    (
+        "could not translate host name|Name or service not known",
+        Unreachable,
+        "the host name in the dsn cannot be resolved",
+        "Check `host` in the dsn and the machine's DNS.",
+    ),
+    (
+        "timeout expired|timed out",
+        Unreachable,
+        "the server did not answer in 10 seconds",
+        "Check address, port and firewall.",
+    ),
+    (
+        "Connection refused|No such file or directory|is the server running",
+        Unreachable,
+        "no server listens at the address in the dsn",
+        "Check `host` and `port`, and that PostgreSQL is running.",
+    ),
+)
+
+
+_BUSY = "another session holds a lock that is needed"
+_MISSING = "a table, schema or function is missing"
+_MISSING_HINT = (
+    "If it is schema `lifecycle`, run `lifecycle init`; else compare with `lifecycle policy check`."
+)
+_STATES: tuple[tuple[str, type[LifecycleError], str, str], ...] = (
+    (
+        "42501",
+        AccessDenied,
+        "the service role lacks a right",
+        "Run `lifecycle doctor`, which names what is missing, or `lifecycle init` again.",
+    ),
+    (
+        "53100",
+        Refused,
+        "the database server's disk is full",
+        "Free space on the server, then resume the run.",
+    ),
+    ("25006", Refused, "the server is read-only", "Point the dsn at the primary."),
+    ("42P01", NotFound, _MISSING, _MISSING_HINT),
+    ("3F000", NotFound, _MISSING, _MISSING_HINT),
+    ("42883", NotFound, _MISSING, _MISSING_HINT),
+    ("55P03", Conflict, _BUSY, "Try again later."),
+    ("40P01", Conflict, _BUSY, "Try again later."),
+    ("40001", Conflict, _BUSY, "Try again later."),
+    (
+        "57014",
+        DeadlineExceeded,
+        "a statement took longer than its time limit",
+        "See the server's log for what it waited on.",
+    ),
+    (
+        "08",
+        Unreachable,
+        "the server ended the connection",
+        "Check the server's log; the run is tried again.",
+    ),
+    (
+        "57",
+        Unreachable,
+        "the server ended the connection",
+        "Check the server's log; the run is tried again.",
+    ),
+)
+
+
+def explain(error: psycopg.Error) -> LifecycleError:
+    """Return the error in our words: class, what, hint. Carries no row value."""
+    state = error.sqlstate
+    if state is None:
+        return _lost(str(error))
+    for prefix, kind, what, hint in _STATES:
+        if state.startswith(prefix):
+            return kind(f"{what}{_where(error)} (SQLSTATE {state})", hint=hint)
+    return LifecycleError(
+        f"PostgreSQL refused a statement{_where(error)} (SQLSTATE {state})",
+        hint="PostgreSQL's appendix A explains the code; the message itself is in the server's log, "
+        "not here, as it may quote a row.",
+    )
+
+
+def _lost(text: str) -> LifecycleError:
+    for pattern, kind, what, hint in _REASONS:
+        if re.search(pattern, text, re.IGNORECASE):
+            return kind(what, hint=hint)
+    return Unreachable(
+        "the connection to PostgreSQL was lost",
+        hint="Check the server's log; the run is tried again.",
+    )
+
+
+def _where(error: psycopg.Error) -> str:
+    names = [n for n in (error.diag.table_name, error.diag.constraint_name) if n]
+    return f" on {', '.join(names)}" if names else ""

@@ -1,0 +1,181 @@
+"""Where things are on this machine: databases, buckets, key files, who is told. One YAML file.
+
+The policy says what must happen and is reviewed like law; settings differ per machine. A secret is never
+written here: it is named, as a file that only its owner can read or as an environment variable.
+"""
+
+import os
+import stat
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from lifecycle.errors import InputError
+from lifecycle.policy.span import Span
+
+Text = Annotated[str, Field(min_length=1)]
+
+
+class Part(BaseModel):
+    """What all parts of the settings share."""
+
+    model_config = ConfigDict(
+        strict=True, frozen=True, extra="forbid", arbitrary_types_allowed=True
+    )
+
+
+class Secret(Part):
+    """A secret, by the place where it stands: a file or an environment variable."""
+
+    file: Text | None = None
+    env: Text | None = None
+
+    @model_validator(mode="after")
+    def _one_place(self) -> "Secret":
+        if (self.file is None) == (self.env is None):
+            raise ValueError("a secret stands in one place: `file: PATH` or `env: NAME`")
+        return self
+
+    def read(self, what: str) -> str:
+        """Return the secret. Raise InputError when it is missing, empty, or readable by others."""
+        if self.env is not None:
+            value = os.environ.get(self.env, "")
+            if not value:
+                raise InputError(
+                    f"{what}: environment variable {self.env} is not set",
+                    hint=f"Export {self.env}.",
+                )
+            return value
+        path = Path(self.file or "")
+        try:
+            mode = path.stat().st_mode
+            value = path.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(
+                f"{what}: cannot read secret file {path}",
+                hint="Check that it exists and whose it is.",
+            ) from error
+        if mode & (stat.S_IRGRP | stat.S_IROTH | stat.S_IWGRP | stat.S_IWOTH):
+            raise InputError(
+                f"{what}: secret file {path} is open to others (mode {stat.S_IMODE(mode):04o})",
+                hint=f"Run `chmod 600 {path}`, and change the secret if others may have read it.",
+            )
+        if not value:
+            raise InputError(
+                f"{what}: secret file {path} is empty", hint="Write the secret into it."
+            )
+        return value
+
+
+class S3(Part):
+    """How to reach the object store. Without keys, boto3's own chain applies (instance role, environment)."""
+
+    endpoint: Text | None = Field(default=None, description="URL of a store other than AWS")
+    region: Text = "us-east-1"
+    access_key: Secret | None = None
+    secret_key: Secret | None = None
+
+
+class Stripe(Part):
+    """How to reach Stripe."""
+
+    key: Secret
+    address: Text | None = Field(default=None, description="base URL, for tests against a double")
+
+
+class SystemSettings(Part):
+    """Where one system's things are."""
+
+    policy: Text = Field(description="the policy file; relative to this file")
+    dsn: Text = Field(description="libpq connection string of the service role, without a password")
+    password: Secret | None = None
+    reference_key: Secret | None = Field(
+        default=None,
+        description="32 random bytes in hex: keys the references under which people appear in evidence",
+    )
+    buckets: dict[str, Text] = Field(
+        default_factory=dict[str, str], description="bucket name in the policy -> real name"
+    )
+    s3: S3 | None = None
+    stripe: Stripe | None = None
+
+
+class Daemon(Part):
+    """How the daemon works."""
+
+    workers: Annotated[int, Field(ge=1, le=32)] = Field(
+        default=2, description="runs at the same time, per daemon"
+    )
+    tick: Span = Span(15, "seconds")
+    drain: Span = Field(
+        default=Span(60, "seconds"), description="how long SIGTERM waits for running runs"
+    )
+    listen: Text | None = Field(
+        default="127.0.0.1:9877", description="address of /healthz /readyz /metrics; null: none"
+    )
+
+
+class Smtp(Part):
+    """Alerts by mail."""
+
+    host: Text
+    port: Annotated[int, Field(ge=1, le=65535)] = 587
+    starttls: bool = True
+    user: Text | None = None
+    password: Secret | None = None
+    sender: Text
+    to: Annotated[list[Text], Field(min_length=1)]
+
+
+class Alerts(Part):
+    """Who is told when a run fails, is lost or is missed. All that are given are used."""
+
+    webhook: Secret | None = Field(
+        default=None, description="URL that gets a JSON POST; a secret, as it carries a token"
+    )
+    smtp: Smtp | None = None
+    command: Annotated[list[Text], Field(min_length=1)] | None = Field(
+        default=None, description="program and arguments; gets the alert as JSON on standard input"
+    )
+
+
+class Pings(Part):
+    """Dead-man's switches outside this host: they raise the alarm when a ping does not come."""
+
+    daemon: Secret | None = None
+    jobs: dict[str, Secret] = Field(
+        default_factory=dict[str, Secret], description="job -> ping URL (healthchecks protocol)"
+    )
+
+
+class Settings(Part):
+    """Everything about this machine."""
+
+    systems: Annotated[dict[str, SystemSettings], Field(min_length=1)]
+    reports: Text = Field(
+        default="reports", description="directory for reports; relative to this file"
+    )
+    scratch: Text | None = Field(
+        default=None, description="directory for dumps and restore drills; default: the system's"
+    )
+    postgres_binaries: Text | None = Field(
+        default=None, description="directory with pg_dump, initdb ...; default: searched"
+    )
+    daemon: Daemon = Daemon()
+    alerts: Alerts = Alerts()
+    pings: Pings = Pings()
+    base: Path = Field(
+        default=Path(),
+        exclude=True,
+        description="directory of the settings file, set when it is read",
+    )
+
+    def path(self, text: str) -> Path:
+        """Return `text` as a path, relative ones from the directory of the settings file."""
+        return self.base / text
+
+
+TICK_LIMIT = timedelta(seconds=60)
+"""A daemon whose tick is older is considered dead by /healthz."""
