@@ -7,10 +7,15 @@ room's name) and, where it has tables of its own, `sql/NNNN_*.sql`.
 from collections.abc import Iterator
 from importlib import import_module
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from lifecycle.errors import NotFound
-from lifecycle.job import Job
-from lifecycle.policy.model import Policy
+
+if (
+    TYPE_CHECKING
+):  # the command line reads ROOMS for `--help`, and must not wait for a database driver
+    from lifecycle.job import Job
+    from lifecycle.policy.model import Policy
 
 ROOMS = ("lifecycle.partitions", "audit", "backups", "retention", "gdpr", "runbooks")
 
@@ -21,7 +26,7 @@ def load(part: str) -> Iterator[tuple[str, ModuleType]]:
         yield room.rpartition(".")[2], import_module(f"{room}.{part}")
 
 
-def jobs(policy: Policy) -> tuple[Job, ...]:
+def jobs(policy: "Policy") -> "tuple[Job, ...]":
     """Return every job of every room, with the policy's own schedule where it names one.
 
     Raise NotFound when the policy schedules a job that no room offers.
@@ -36,7 +41,7 @@ def jobs(policy: Policy) -> tuple[Job, ...]:
     return tuple(job.at(policy.schedule.get(name, job.cron)) for name, job in offered.items())
 
 
-def job(policy: Policy, name: str) -> Job:
+def job(policy: "Policy", name: str) -> "Job":
     """Return the job called `name`. Raise NotFound with the names that exist."""
     offered = {job.name: job for job in jobs(policy)}
     if name not in offered:

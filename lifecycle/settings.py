@@ -109,12 +109,21 @@ class Daemon(Part):
         default=2, description="runs at the same time, per daemon"
     )
     tick: Span = Span(15, "seconds")
+    heartbeat: Span = Field(
+        default=Span(10, "seconds"),
+        description="how often a running run says that it is alive; after four silent ones it has lost its process",
+    )
     drain: Span = Field(
         default=Span(60, "seconds"), description="how long SIGTERM waits for running runs"
     )
     listen: Text | None = Field(
         default="127.0.0.1:9877", description="address of /healthz /readyz /metrics; null: none"
     )
+
+    @property
+    def stale(self) -> timedelta:
+        """Return the age of a last heartbeat at which a run has lost its process."""
+        return 4 * self.heartbeat.at_least()
 
 
 class Smtp(Part):

@@ -2,7 +2,8 @@
 
 In schema `lifecycle` of each managed database, so that evidence commits with its effect.
 
-`claims.py` is how a run is held and fenced, `evidence.py` what it changed, `slots.py` how due slots become
-rows, `alerts.py` what somebody must hear of. Never decides what is due: `schedule/` does. No personal value
-ever enters a row: counts, digests and keyed references only. Read `sql/0001_ledger.sql` first.
+`claims.py` is how a run is held, fenced and ended, `evidence.py` what it changed, `schedules.py` up to when a
+job's slots have become runs, `runs.py` what people and daemons ask about runs. Never decides what is due or what
+is tried again: `schedule/` does. No personal value ever enters a row: counts, digests and keyed references only.
+Read `sql/0001_ledger.sql` first.
 """

@@ -4,13 +4,14 @@ A claim is (run, holder, attempt). Every statement carries all three, so a proce
 another took its run over changes nothing any more: it gets Fenced. Never decides what a run does.
 """
 
+import contextlib
 import os
 import secrets
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import LiteralString
+from datetime import UTC, datetime, timedelta
+from typing import Literal, LiteralString
 
 from psycopg import Connection
 from psycopg.errors import UniqueViolation
@@ -20,12 +21,6 @@ from psycopg.types.json import Json
 from lifecycle.errors import Conflict, Fenced
 from lifecycle.ledger import statements
 from lifecycle.outcome import Outcome, Verdict
-
-HEARTBEAT = timedelta(seconds=10)
-"""How often a running process says that it is alive."""
-
-STALE = timedelta(seconds=40)
-"""A run whose last heartbeat is older has lost its process (four heartbeats)."""
 
 ATTEMPTS = 3
 """How often a run is tried in all when its process is lost or a server is unreachable."""
@@ -52,12 +47,18 @@ def new_holder() -> str:
     return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
 
 
-def claim_next(conn: Connection[TupleRow], system: str, holder: str) -> Claim | None:
-    """Claim the longest due run of `system`, or return None when nothing waits.
+def claim_next(
+    conn: Connection[TupleRow], system: str, holder: str, jobs: Sequence[str]
+) -> Claim | None:
+    """Claim the longest due run of `system` among these jobs, or return None when nothing waits.
 
     Never claims a job of which another run is going on.
     """
-    return _claim(conn, statements.CLAIM_NEXT, {"system": system, "holder": holder})
+    values = {"system": system, "holder": holder, "jobs": list(jobs)}
+    for _ in jobs:  # whoever is beaten to one job looks for another
+        with contextlib.suppress(UniqueViolation):
+            return _claim(conn, statements.CLAIM_NEXT, values)
+    return None
 
 
 def claim_one(
@@ -65,7 +66,9 @@ def claim_one(
 ) -> Claim:
     """Claim exactly this run, which must be queued. Raise Conflict when it is not, or the job is going on."""
     values = {"system": system, "job": job, "scheduled_for": scheduled_for, "holder": holder}
-    claim = _claim(conn, statements.CLAIM_ONE, values)
+    claim = None
+    with contextlib.suppress(UniqueViolation):  # another run of the job is going on
+        claim = _claim(conn, statements.CLAIM_ONE, values)
     if claim is None:
         row = conn.execute(statements.STATE_OF, values).fetchone()
         state = f"{row[1]}{f' ({row[2]})' if row[2] else ''}" if row else "not on the ledger"
@@ -78,14 +81,38 @@ def claim_one(
     return claim
 
 
+def claim_new(
+    conn: Connection[TupleRow],
+    system: str,
+    job: str,
+    scheduled_for: datetime,
+    holder: str,
+    *,
+    asked_by: Literal["schedule", "person"],
+) -> Claim:
+    """Put a slot on the ledger, unless it is there, and claim it in the same instant.
+
+    Nobody else can claim it in between, and nothing stays queued when it cannot be claimed. Raise Conflict then.
+    """
+    with conn.transaction():
+        enqueue(conn, system, job, scheduled_for, asked_by=asked_by)
+        return claim_one(conn, system, job, scheduled_for, holder)
+
+
+def take_up(conn: Connection[TupleRow], run_id: int, attempt: int, holder: str) -> Claim:
+    """Return the claim that another process made for this one. Raise Fenced when it is gone."""
+    claim = Claim(run_id, "", "", datetime.max.replace(tzinfo=UTC), attempt, holder)
+    row = conn.execute(statements.TAKE_UP, claim.key()).fetchone()
+    _fenced(row, claim)
+    assert row is not None
+    return Claim(*row)
+
+
 def _claim(
     conn: Connection[TupleRow], statement: LiteralString, values: Mapping[str, object]
 ) -> Claim | None:
-    try:
-        with conn.transaction():
-            row = conn.execute(statement, values).fetchone()
-    except UniqueViolation:  # another holder started the same job between our look and our update
-        return None
+    with conn.transaction():
+        row = conn.execute(statement, values).fetchone()
     return Claim(*row) if row else None
 
 
@@ -147,19 +174,45 @@ def put_back(
     _fenced(conn.execute(statements.PUT_BACK, values).fetchone(), claim)
 
 
-def cancel(conn: Connection[TupleRow], claim: Claim, summary: str) -> None:
-    """End the run because somebody asked to stop; `runs resume` queues it again."""
-    _fenced(conn.execute(statements.CANCEL, claim.key() | {"summary": summary}).fetchone(), claim)
+def cancel(
+    conn: Connection[TupleRow], claim: Claim, summary: str, *, error_code: int | None = None
+) -> None:
+    """End the run because somebody asked to stop; `runs resume` queues it again. Raise Fenced."""
+    values = claim.key() | {"summary": summary, "error_code": error_code}
+    _fenced(conn.execute(statements.CANCEL, values).fetchone(), claim)
+
+
+def abandon(
+    conn: Connection[TupleRow], claim: Claim, *, retry_safe: bool, summary: str
+) -> str | None:
+    """Say that the run's process is dead: `queued` again where that is safe, else `lost` with an alert.
+
+    Return the new state, or None when the process had ended its run itself.
+    """
+    values = claim.key() | {"retry_safe": retry_safe, "attempts": ATTEMPTS, "summary": summary}
+    with conn.transaction():
+        row = conn.execute(statements.ABANDON, values).fetchone()
+        if row and row[0] == "lost":
+            message = f"{claim.job} for {claim.scheduled_for:%Y-%m-%d %H:%M} UTC is lost: {summary}"
+            alert(conn, claim.system, "lost", message, claim=claim)
+    return row[0] if row else None
 
 
 def alert(
-    conn: Connection[TupleRow], system: str, kind: str, message: str, *, claim: Claim | None = None
+    conn: Connection[TupleRow],
+    system: str,
+    kind: str,
+    message: str,
+    *,
+    claim: Claim | None = None,
+    job: str | None = None,
+    run_id: int | None = None,
 ) -> None:
-    """Write an alert into the current transaction; the daemon delivers it."""
+    """Write an alert into the current transaction; the daemon delivers it. A claim says job and run."""
     values = {
         "system": system,
-        "job": claim.job if claim else None,
-        "run_id": claim.id if claim else None,
+        "job": claim.job if claim else job,
+        "run_id": claim.id if claim else run_id,
         "kind": kind,
         "message": message,
     }

@@ -5,6 +5,7 @@ CLAIM_NEXT = """
            heartbeat_at = clock_timestamp(), started_at = clock_timestamp(), deadline_at = null
      where id = (select r.id from lifecycle.run r
                   where r.system = %(system)s and r.state = 'queued' and r.not_before <= clock_timestamp()
+                    and r.job = any(%(jobs)s)
                     and not exists (select from lifecycle.run o
                                      where o.system = r.system and o.job = r.job and o.state = 'running')
                   order by r.scheduled_for, r.id
@@ -16,6 +17,13 @@ CLAIM_ONE = """
     update lifecycle.run set state = 'running', holder = %(holder)s, attempt = attempt + 1,
            heartbeat_at = clock_timestamp(), started_at = clock_timestamp(), deadline_at = null
      where system = %(system)s and job = %(job)s and scheduled_for = %(scheduled_for)s and state = 'queued'
+ returning id, system, job, scheduled_for, attempt, holder
+"""
+
+# A process that was started for a claim takes it up: the claim was made by whoever started it.
+TAKE_UP = """
+    update lifecycle.run set heartbeat_at = clock_timestamp()
+     where id = %(id)s and holder = %(holder)s and attempt = %(attempt)s and state = 'running'
  returning id, system, job, scheduled_for, attempt, holder
 """
 
@@ -68,7 +76,8 @@ PUT_BACK = """
 
 CANCEL = """
     update lifecycle.run
-       set state = 'cancelled', holder = null, summary = %(summary)s, finished_at = clock_timestamp()
+       set state = 'cancelled', holder = null, error_code = %(error_code)s, summary = %(summary)s,
+           finished_at = clock_timestamp()
      where id = %(id)s and holder = %(holder)s and attempt = %(attempt)s and state = 'running'
  returning id
 """
@@ -86,4 +95,186 @@ RECORD = """
 ALERT = """
     insert into lifecycle.alert (system, job, run_id, kind, message)
     values (%(system)s, %(job)s, %(run_id)s, %(kind)s, %(message)s)
+"""
+
+ALERT_UNLESS_RECENT = """
+    insert into lifecycle.alert (system, job, kind, message)
+    select %(system)s, %(job)s, %(kind)s, %(message)s
+     where not exists (select from lifecycle.alert
+                        where system = %(system)s and job is not distinct from %(job)s and kind = %(kind)s
+                          and created_at > clock_timestamp() - %(within)s)
+ returning id
+"""
+
+# --- the schedule: up to when the slots of a job have been turned into runs
+
+REGISTER = """
+    insert into lifecycle.schedule (system, job, cron, covered_until)
+    values (%(system)s, %(job)s, %(cron)s, %(covered_until)s)
+        on conflict (system, job) do nothing
+ returning job
+"""
+
+LOCK_SCHEDULE = """
+    select cron, covered_until, paused_at, pause_reason from lifecycle.schedule
+     where system = %(system)s and job = %(job)s
+       for update
+"""
+
+# Never backwards: a clock that was put back makes nothing due a second time.
+COVER = """
+    update lifecycle.schedule set cron = %(cron)s, covered_until = greatest(covered_until, %(now)s)
+     where system = %(system)s and job = %(job)s
+"""
+
+ADD_SLOTS = """
+    insert into lifecycle.run (system, job, scheduled_for, state, summary, counts, finished_at)
+    select %(system)s, %(job)s, slot.at, slot.state, slot.reason,
+           case when slot.stands_for > 1 then jsonb_build_object('slots', slot.stands_for) else '{}' end,
+           case when slot.state = 'missed' then clock_timestamp() end
+      from unnest(%(at)s::timestamptz[], %(states)s::text[], %(reasons)s::text[], %(stand_for)s::integer[])
+        as slot (at, state, reason, stands_for)
+     order by slot.at
+        on conflict (system, job, scheduled_for) do nothing
+ returning scheduled_for, state, coalesce((counts ->> 'slots')::integer, 1)
+"""
+
+SCHEDULES = """
+    select s.job, s.cron, s.covered_until, s.paused_at, s.pause_reason, r.state, r.verdict, r.scheduled_for
+      from lifecycle.schedule s
+      left join lateral (select state, verdict, scheduled_for from lifecycle.run
+                          where system = s.system and job = s.job and state <> 'queued'
+                          order by scheduled_for desc limit 1) r on true
+     where s.system = %(system)s
+     order by s.job
+"""
+
+PAUSE = """
+    update lifecycle.schedule set paused_at = %(now)s, pause_reason = %(because)s
+     where system = %(system)s and job = %(job)s
+ returning job
+"""
+
+# What lay between is past, and a clock that once stood in the future blocks nothing any more.
+RESUME_SCHEDULE = """
+    update lifecycle.schedule set paused_at = null, pause_reason = null, covered_until = least(covered_until, %(now)s)
+     where system = %(system)s and job = %(job)s
+ returning job
+"""
+
+NOT_OFFERED = """
+    select s.job, count(r.id)::integer from lifecycle.schedule s
+      join lifecycle.run r on r.system = s.system and r.job = s.job and r.state = 'queued'
+     where s.system = %(system)s and s.job <> all(%(jobs)s)
+     group by s.job order by s.job
+"""
+
+# --- runs that lost their process, or their chance
+
+# A run whose process went silent is tried again where that is safe. One that still beats but is past its limit
+# and grace is stuck: it is ended, and its next heartbeat makes it stop. Rows locked by an open transaction of the
+# process itself are left alone until that transaction ends.
+RECLAIM = """
+    with gone as (
+        select id, coalesce(heartbeat_at < clock_timestamp() - %(stale)s, true) as silent from lifecycle.run
+         where system = %(system)s and state = 'running'
+           and (heartbeat_at < clock_timestamp() - %(stale)s or deadline_at < clock_timestamp() - %(grace)s)
+           for update skip locked),
+    decided as (
+        select r.id, gone.silent,
+               gone.silent and r.asked_by = 'schedule' and r.attempt < %(attempts)s
+               and r.job = any(%(retry_safe)s) as again
+          from gone join lifecycle.run r using (id))
+    update lifecycle.run r
+       set state = case when d.again then 'queued' else 'lost' end, holder = null, not_before = clock_timestamp(),
+           finished_at = case when d.again then null else clock_timestamp() end,
+           summary = case when d.silent then 'its process went silent' else 'it went on beyond its time limit' end
+      from decided d
+     where r.id = d.id
+ returning r.id, r.job, r.state, r.scheduled_for, r.attempt, r.summary
+"""
+
+# The process of a run is known to be dead: no need to wait for its silence.
+ABANDON = """
+    update lifecycle.run
+       set state = case when asked_by = 'schedule' and %(retry_safe)s and attempt < %(attempts)s
+                        then 'queued' else 'lost' end,
+           finished_at = case when asked_by = 'schedule' and %(retry_safe)s and attempt < %(attempts)s
+                              then null else clock_timestamp() end,
+           holder = null, not_before = clock_timestamp(), summary = %(summary)s
+     where id = %(id)s and holder = %(holder)s and attempt = %(attempt)s and state = 'running'
+ returning state
+"""
+
+EXPIRE = """
+    update lifecycle.run r
+       set state = 'missed', summary = 'it waited in the queue beyond its greatest lateness',
+           finished_at = clock_timestamp()
+      from unnest(%(jobs)s::text[], %(lateness)s::interval[]) as job (name, lateness)
+     where r.system = %(system)s and r.job = job.name and r.state = 'queued' and r.asked_by = 'schedule'
+       and r.attempt = 0 and r.scheduled_for < clock_timestamp() - job.lateness
+ returning r.job
+"""
+
+WAITING = """
+    select count(*) filter (where state = 'queued' and not_before <= clock_timestamp())::integer, count(*)::integer
+      from lifecycle.run
+     where system = %(system)s and state in ('queued', 'running') and job = any(%(jobs)s)
+"""
+
+# --- what people ask about runs
+
+LIST_RUNS = """
+    select id, job, scheduled_for, state, verdict, attempt, asked_by, started_at, finished_at, error_code, summary
+      from lifecycle.run
+     where system = %(system)s and (%(job)s::text is null or job = %(job)s)
+       and (%(state)s::text is null or state = %(state)s)
+     order by scheduled_for desc, id desc
+     limit %(count)s
+"""
+
+SHOW_RUN = """
+    select id, job, scheduled_for, state, verdict, attempt, asked_by, holder, queued_at, not_before, started_at,
+           heartbeat_at, deadline_at, finished_at, error_code, summary, counts, failures
+      from lifecycle.run where system = %(system)s and id = %(id)s
+"""
+
+EVIDENCE_OF = """
+    select at, attempt, kind, event, target, reference, counts, digest from lifecycle.evidence
+     where run_id = %(id)s order by id limit %(count)s
+"""
+
+CANCEL_QUEUED = """
+    update lifecycle.run
+       set state = 'cancelled', summary = 'a person cancelled it before it began', finished_at = clock_timestamp()
+     where system = %(system)s and id = %(id)s and state = 'queued'
+ returning id
+"""
+
+RESUME_RUN = """
+    update lifecycle.run
+       set state = 'queued', asked_by = 'person', verdict = null, error_code = null, finished_at = null,
+           started_at = null, deadline_at = null, heartbeat_at = null, not_before = clock_timestamp(),
+           summary = 'a person queued it again', counts = '{}', failures = '[]'
+     where system = %(system)s and id = %(id)s
+       and (state in ('lost', 'missed', 'cancelled') or (state = 'finished' and verdict <> 'pass'))
+ returning id
+"""
+
+# --- daemons
+
+CLOCK = "select clock_timestamp()"
+
+DAEMON_SEEN = """
+    insert into lifecycle.daemon (id, host, pid, version, policy)
+    values (%(id)s, %(host)s, %(pid)s, %(version)s, %(policy)s)
+        on conflict (id) do update set seen_at = clock_timestamp(), policy = excluded.policy
+"""
+
+DAEMON_STOPPED = """
+    update lifecycle.daemon set stopped_at = clock_timestamp() where id = %(id)s
+"""
+
+RUN_STATE = """
+    select state, verdict from lifecycle.run where system = %(system)s and id = %(id)s
 """

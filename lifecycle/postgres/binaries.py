@@ -246,18 +246,26 @@ def copy_for(account: Account, tree: Path, copy: Path) -> Path:
         try:
             copy.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=copy.parent) as scratch:
-                shutil.copytree(tree, Path(scratch) / "tree", symlinks=True)
-                # Another process may have been faster; its copy is the same.
-                with contextlib.suppress(FileExistsError):
-                    (Path(scratch) / "tree").rename(copy)
+                fresh = shutil.copytree(tree, Path(scratch) / "tree", symlinks=True)
+                _open(fresh)
+                fresh.rename(copy)
         except OSError as error:
-            raise CommandFailed(
-                f"cannot copy the bundled PostgreSQL to {copy}: {error.strerror}",
-                hint="Make room there, or install PostgreSQL from the system's packages.",
-            ) from error
-    if not reachable(copy / "bin", account):
+            if not copy.exists():  # else another process was faster, and its copy is the same
+                raise CommandFailed(
+                    f"cannot copy the bundled PostgreSQL to {copy}: {error.strerror}",
+                    hint="Make room there, or install PostgreSQL from the system's packages.",
+                ) from error
+    if not reachable(copy / "bin" / "postgres", account):
         raise Refused(
             f"the account {account.name} cannot reach {copy}",
             hint=f"Let other accounts enter {copy.parent}, or install the system's PostgreSQL.",
         )
     return copy
+
+
+def _open(tree: Path) -> None:
+    """Let every account read a tree of public programs, and run what its owner may run."""
+    for path in (tree, *tree.rglob("*")):
+        if not path.is_symlink():
+            mode = path.stat().st_mode
+            path.chmod(mode | 0o444 | (0o111 if mode & 0o100 else 0))

@@ -1,11 +1,13 @@
 """Knows who may enter a private cluster: its directory, its socket and its access rules.
 
 The door is the directory: 0700 and owned by the server's account, so only that account and root reach
-the socket, and inside no password is asked that could leak. It never opens a door to anyone else.
+the socket, and inside no password is asked that could leak. It never opens a door to anyone else, and
+as root it follows no link in there: the account could have laid it.
 """
 
 import contextlib
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -29,9 +31,15 @@ def make(directory: Path) -> None:
     short enough for a socket can be had.
     """
     account = server_account()
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    directory.chmod(0o700)
-    _give(directory)
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        directory.chmod(0o700)
+        _give(directory)
+    except OSError as error:
+        raise Refused(
+            f"cannot make {directory} a private directory: {error.strerror}",
+            hint="Choose a directory that this user may make and own.",
+        ) from error
     if not reachable(directory, account):
         name = account.name if account else "of this process"
         raise Refused(
@@ -39,10 +47,15 @@ def make(directory: Path) -> None:
             hint="As root the server runs as that account: choose a directory below one that "
             "every account may enter, such as /var/lib or /tmp.",
         )
-    rules = directory / "pg_hba.conf"
-    rules.write_text(RULES, encoding="utf-8")
-    _give(rules)
+    _write_rules(directory)
     _make_sockets(directory / "socket")
+
+
+def is_ours(directory: Path) -> bool:
+    """Say whether `make` made this directory: our rules lie in it, with or without data yet."""
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        return (directory / "pg_hba.conf").read_text(encoding="utf-8") == RULES
+    return False
 
 
 def sockets(directory: Path) -> Path:
@@ -50,32 +63,46 @@ def sockets(directory: Path) -> Path:
     return (directory / "socket").resolve()
 
 
+def remove_sockets(directory: Path) -> None:
+    """Remove the directory of the cluster's socket, wherever it lies."""
+    if _is_private(sockets(directory)):
+        shutil.rmtree(sockets(directory), ignore_errors=True)
+
+
+def _write_rules(directory: Path) -> None:
+    """Put our access rules in place of whatever lies there."""
+    handle, name = tempfile.mkstemp(dir=directory)
+    with os.fdopen(handle, "w", encoding="utf-8") as rules:
+        rules.write(RULES)
+    _give(Path(name))
+    Path(name).replace(directory / "pg_hba.conf")
+
+
 def _make_sockets(link: Path) -> None:
     """Make `link` a private directory, or a link to a short one where a socket would not fit."""
-    if _fits(link):
+    fits = _fits(link)
+    if link.is_symlink() and (fits or not _is_private(link.resolve())):
+        link.unlink()  # gone with a cleaned /tmp, or none of ours
+    if fits:
         link.mkdir(mode=0o700, exist_ok=True)
         _give(link)
-        return
-    if link.is_symlink() and _is_private(link.resolve()):
-        return
-    # Gone with a cleaned /tmp, or no longer ours: take a new one.
-    link.unlink(missing_ok=True)
-    short = Path(tempfile.mkdtemp(prefix="lc-"))
-    if not _fits(short):
-        short.rmdir()
-        raise Refused(
-            f"the path of the server's socket is longer than {SOCKET_PATH_LIMIT} bytes",
-            hint="Choose a shorter directory for the cluster, or a shorter TMPDIR.",
-        )
-    _give(short)
-    link.symlink_to(short)
+    elif not link.exists():
+        short = Path(tempfile.mkdtemp(prefix="lc-"))
+        if not _fits(short):
+            short.rmdir()
+            raise Refused(
+                f"the path of the server's socket is longer than {SOCKET_PATH_LIMIT} bytes",
+                hint="Choose a shorter directory for the cluster, or a shorter TMPDIR.",
+            )
+        _give(short)
+        link.symlink_to(short)
 
 
 def _give(path: Path) -> None:
     """Hand a path of ours to the server's account."""
     account = server_account()
     if account is not None:
-        os.chown(path, account.uid, account.gid)
+        os.chown(path, account.uid, account.gid, follow_symlinks=False)
 
 
 def _fits(directory: Path) -> bool:

@@ -18,8 +18,8 @@ from lifecycle.postgres.binaries import Binaries, environment, rights, server_ac
 _watchers: dict[Path, subprocess.Popen[bytes]] = {}
 
 # Nothing is ever written: `read` returns when we, the holder of the pipe, are gone, be it by a normal
-# end or a kill -9. Immediate, because nobody is left to wait for an archiver that may never finish; the write-ahead
-# log keeps the data whole.
+# end or a kill -9. Immediate, because nobody is left to wait for an archiver that may never finish;
+# the write-ahead log keeps the data whole.
 WATCH = 'read -r _; exec "$0" stop -D "$1" -m immediate -t 60'
 
 

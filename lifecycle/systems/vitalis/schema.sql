@@ -1,13 +1,14 @@
 -- Vitalis: the 38 tables of its owner's SCHEMA.md, on PostgreSQL 15 to 18.
 --
--- Run by a superuser in an empty database, without parameters, as often as there are databases: the roles belong
--- to the cluster and are made only where they are missing. Everything else is owned by vitalis_owner.
--- Partitioned tables come without partitions.
+-- Run by a superuser in an empty database, without parameters, as often as there are databases: the
+-- roles belong to the cluster and are made only where they are missing. Everything else is owned by
+-- vitalis_owner. Partitioned tables come without partitions.
 --
--- "Choice:" marks a place where the owner's document contradicts itself or PostgreSQL, and what is done here.
+-- "Choice:" marks a place where the owner's document contradicts itself or PostgreSQL, and what is
+-- done here.
 
 
--- Roles --------------------------------------------------------------------------------------------------------------
+-- Roles -------------------------------------------------------------------------------------------
 
 do $$
 declare
@@ -26,8 +27,8 @@ begin
         end if;
     end loop;
 exception
-    -- Another database of this cluster is being set up at the same moment and was first; the loser only needs to
-    -- know that the roles are there, and they are created in one transaction.
+    -- Another database of this cluster is being set up at the same moment and was first; the loser
+    -- only needs to know that the roles are there, and they are created in one transaction.
     when duplicate_object or unique_violation then
         null;
 end
@@ -38,7 +39,7 @@ grant usage on schema public to vitalis_api, vitalis_worker, vitalis_admin, vita
 set role vitalis_owner;
 
 
--- Words --------------------------------------------------------------------------------------------------------------
+-- Words -------------------------------------------------------------------------------------------
 
 create type subscription_tier as enum ('free', 'pro', 'family');
 create type subscription_status as enum ('active', 'trialing', 'past_due', 'canceled', 'expired');
@@ -72,7 +73,7 @@ create type job_status as enum ('queued', 'running', 'completed', 'failed', 'can
 create type audit_action as enum ('INSERT', 'UPDATE', 'DELETE', 'LOGIN', 'LOGOUT', 'EXPORT');
 
 
--- Identity -----------------------------------------------------------------------------------------------------------
+-- Identity ----------------------------------------------------------------------------------------
 
 create table accounts (
     account_id uuid primary key default gen_random_uuid(),
@@ -101,8 +102,8 @@ create table users (
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
     deleted_at timestamptz,
-    -- Choice: "age 13 to 150" is measured on the day of sign-up. A CHECK against today would make a row that was
-    -- good when it was written refuse to be restored from a dump years later.
+    -- Choice: "age 13 to 150" is measured on the day of sign-up. A CHECK against today would make a
+    -- row that was good when it was written refuse to be restored from a dump years later.
     constraint users_age_at_sign_up check (
         date_of_birth between ((created_at at time zone 'UTC') - interval '150 years')::date
                           and ((created_at at time zone 'UTC') - interval '13 years')::date)
@@ -159,10 +160,11 @@ create index on connected_devices (user_id);
 create index on connected_devices (source, last_sync_at);
 
 
--- Wearables ----------------------------------------------------------------------------------------------------------
+-- Wearables ---------------------------------------------------------------------------------------
 
--- Choice: the document makes daily_id, sleep_id and activity_id the whole primary key. PostgreSQL demands that every
--- unique key of a partitioned table contains the partition key, so the date is part of each.
+-- Choice: the document makes daily_id, sleep_id and activity_id the whole primary key. PostgreSQL
+-- demands that every unique key of a partitioned table contains the partition key, so the date is
+-- part of each.
 
 create table wearable_daily (
     daily_id uuid not null default gen_random_uuid(),
@@ -264,15 +266,16 @@ create table wearable_activities (
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
     primary key (activity_id, activity_date),
-    -- Choice: the document's key is (user_id, source, source_activity_id). With the partition key added, an activity
-    -- that is sent again under another date is no longer refused; the importer has to look for it.
+    -- Choice: the document's key is (user_id, source, source_activity_id). With the partition key
+    -- added, an activity that is sent again under another date is no longer refused; the importer
+    -- has to look for it.
     unique (user_id, source, source_activity_id, activity_date)
 ) partition by range (activity_date);
 create index on wearable_activities (user_id, activity_date desc);
 create index on wearable_activities (user_id, activity_type, activity_date desc);
 
 
--- Documents (before everything that was read out of one) ---------------------------------------------------------------
+-- Documents (before everything that was read out of one) ------------------------------------------
 
 create table documents (
     document_id uuid primary key default gen_random_uuid(),
@@ -301,7 +304,7 @@ create index on documents (user_id, created_at desc);
 create index on documents (parse_status) where parse_status = 'pending';
 
 
--- Lab work -----------------------------------------------------------------------------------------------------------
+-- Lab work ----------------------------------------------------------------------------------------
 
 create table biomarker_dictionary (
     biomarker_id uuid primary key default gen_random_uuid(),
@@ -355,8 +358,8 @@ create table blood_markers (
     biomarker_id uuid references biomarker_dictionary,
     raw_name text not null,
     sub_panel text,
-    -- numeric(12,4) refuses infinity by itself. That the unit is one of the dictionary's common_units needs a look
-    -- into another table and stays with the application.
+    -- numeric(12,4) refuses infinity by itself. That the unit is one of the dictionary's
+    -- common_units needs a look into another table and stays with the application.
     value_numeric numeric(12,4) check (value_numeric <> 'NaN'),
     value_text text,
     unit text,
@@ -379,11 +382,12 @@ create table blood_markers (
 );
 create index on blood_markers (user_id, biomarker_id, panel_id);
 create index on blood_markers (user_id, biomarker_id);
--- Choice: the document wants markers by (user_id, collected_at), a column that markers do not have, and says itself
--- "index on panel collected_at": that is blood_panels (user_id, collected_at desc) above.
+-- Choice: the document wants markers by (user_id, collected_at), a column that markers do not have,
+-- and says itself "index on panel collected_at": that is blood_panels (user_id, collected_at desc)
+-- above.
 
 
--- Body composition -----------------------------------------------------------------------------------------------------
+-- Body composition --------------------------------------------------------------------------------
 
 create table dexa_scans (
     scan_id uuid primary key default gen_random_uuid(),
@@ -435,7 +439,7 @@ create table dexa_bone_density (
 );
 
 
--- Epigenetics --------------------------------------------------------------------------------------------------------
+-- Epigenetics -------------------------------------------------------------------------------------
 
 create table epigenetic_tests (
     test_id uuid primary key default gen_random_uuid(),
@@ -473,7 +477,7 @@ create table epigenetic_organ_ages (
 );
 
 
--- Lifting ------------------------------------------------------------------------------------------------------------
+-- Lifting -----------------------------------------------------------------------------------------
 
 create table exercise_dictionary (
     exercise_id uuid primary key default gen_random_uuid(),
@@ -520,7 +524,7 @@ create index on lifting_sets (user_id, session_id);
 create index on lifting_sets (exercise_id, user_id);
 
 
--- Manual tracking ------------------------------------------------------------------------------------------------------
+-- Manual tracking ---------------------------------------------------------------------------------
 
 create table measurements (
     measurement_id uuid primary key default gen_random_uuid(),
@@ -677,7 +681,7 @@ create table photos (
 create index on photos (user_id, photo_date desc);
 
 
--- Goals and insights ---------------------------------------------------------------------------------------------------
+-- Goals and insights ------------------------------------------------------------------------------
 
 create table goals (
     goal_id uuid primary key default gen_random_uuid(),
@@ -710,8 +714,9 @@ create table goal_alerts (
 
 create table insights (
     insight_id uuid primary key default gen_random_uuid(),
-    -- Choice: section 10 says that insights retain "no user_id link after processing", and lists them among the
-    -- tables a person is deleted from. They are read per user, so the link stays and they are deleted.
+    -- Choice: section 10 says that insights retain "no user_id link after processing", and lists
+    -- them among the tables a person is deleted from. They are read per user, so the link stays and
+    -- they are deleted.
     user_id uuid not null references users,
     insight_type insight_type not null,
     title text not null,
@@ -731,7 +736,7 @@ create index on insights (user_id, insight_type, created_at desc);
 create index on insights (user_id, created_at desc) where not is_dismissed;
 
 
--- Operations ---------------------------------------------------------------------------------------------------------
+-- Operations --------------------------------------------------------------------------------------
 
 create table ingestion_jobs (
     job_id uuid primary key default gen_random_uuid(),
@@ -750,8 +755,8 @@ create table ingestion_jobs (
     completed_at timestamptz,
     next_retry_at timestamptz
 );
--- Choice: section 2.10 has this index over all rows, section 9 over the waiting ones only. Finished jobs are most of
--- the table and nobody polls for them.
+-- Choice: section 2.10 has this index over all rows, section 9 over the waiting ones only. Finished
+-- jobs are most of the table and nobody polls for them.
 create index on ingestion_jobs (status, next_retry_at) where status in ('queued', 'failed');
 create index on ingestion_jobs (user_id, job_type, queued_at desc);
 
@@ -778,11 +783,13 @@ create index on audit_log (action_by, created_at desc);
 
 create table deletion_requests (
     request_id uuid primary key default gen_random_uuid(),
-    -- Choice: the request is kept for ever with status 'completed', the user it points to is not. So the column may be
-    -- null; whoever erases clears it, as for every foreign key here nothing happens by cascade.
+    -- Choice: the request is kept for ever with status 'completed', the user it points to is not.
+    -- So the column may be null; whoever erases clears it, as for every foreign key here nothing
+    -- happens by cascade.
     user_id uuid references users,
     requested_at timestamptz not null default now(),
-    -- Through UTC, because timestamptz + interval depends on the session's time zone and cannot be stored.
+    -- Through UTC, because timestamptz + interval depends on the session's time zone and cannot be
+    -- stored.
     grace_period_ends_at timestamptz not null
         generated always as ((requested_at at time zone 'UTC' + interval '30 days') at time zone 'UTC') stored,
     status text not null default 'pending' check (status in ('pending', 'processing', 'completed', 'canceled')),
@@ -804,10 +811,11 @@ create table data_export_requests (
 );
 
 
--- Row-level security ---------------------------------------------------------------------------------------------------
+-- Row-level security ------------------------------------------------------------------------------
 
--- Choice: section 3 casts current_setting('app.current_user_id') directly. That raises an error where the setting was
--- never made and, behind a pooler, where a finished SET LOCAL left an empty string; here both mean "nobody".
+-- Choice: section 3 casts current_setting('app.current_user_id') directly. That raises an error
+-- where the setting was never made and, behind a pooler, where a finished SET LOCAL left an empty
+-- string; here both mean "nobody".
 create function current_app_user() returns uuid
     language sql stable parallel safe
     return nullif(current_setting('app.current_user_id', true), '')::uuid;
@@ -830,7 +838,8 @@ begin
 end
 $$;
 
--- Sign-up and log-in come before there is a current user; the document does not say how the API does them.
+-- Sign-up and log-in come before there is a current user; the document does not say how the API
+-- does them.
 alter table accounts enable row level security;
 create policy account_isolation on accounts
     using (account_id = (select account_id from users where user_id = current_app_user()));
@@ -844,8 +853,8 @@ create policy user_isolation on doctor_visit_panels
             and exists (select from blood_panels
                          where panel_id = doctor_visit_panels.panel_id and user_id = current_app_user()));
 
--- The log is read by the person it is about. Data changes reach it through the trigger only; what the API writes
--- itself are the three security events.
+-- The log is read by the person it is about. Data changes reach it through the trigger only; what
+-- the API writes itself are the three security events.
 alter table audit_log enable row level security;
 create policy user_isolation on audit_log for select using (user_id = (select current_app_user()));
 create policy security_events on audit_log for insert
@@ -855,21 +864,23 @@ create policy security_events on audit_log for insert
 create policy job_management on ingestion_jobs to vitalis_worker using (true);
 
 
--- Grants -------------------------------------------------------------------------------------------------------------
+-- Grants ------------------------------------------------------------------------------------------
 
 grant select on all tables in schema public to vitalis_api, vitalis_worker, vitalis_admin, vitalis_readonly;
 grant insert, update, delete on all tables in schema public to vitalis_api, vitalis_worker, vitalis_admin;
 revoke insert, update, delete on biomarker_dictionary, exercise_dictionary from vitalis_api, vitalis_worker;
--- Choice: the roles may "UPDATE/DELETE" their own rows, and the audit log is immutable. The log wins.
+-- Choice: the roles may "UPDATE/DELETE" their own rows, and the audit log is immutable. The log
+-- wins.
 revoke update, delete on audit_log from vitalis_api, vitalis_worker, vitalis_admin;
 
 
--- Audit --------------------------------------------------------------------------------------------------------------
+-- Audit -------------------------------------------------------------------------------------------
 
--- The first argument of the trigger names the column for record_id, the second the table where that is not the one
--- the trigger fires on: rows of a partitioned table fire it on their partition.
+-- The first argument of the trigger names the column for record_id, the second the table where that
+-- is not the one the trigger fires on: rows of a partitioned table fire it on their partition.
 --
--- Settings that change how a value is written as JSON are pinned, so that the same row is always the same text.
+-- Settings that change how a value is written as JSON are pinned, so that the same row is always
+-- the same text.
 create function audit_trigger_fn() returns trigger
     language plpgsql
     security definer
@@ -909,10 +920,11 @@ begin
         end if;
     end if;
 
-    -- Lifecycle removes values because their time is over or their person asked for it. To copy them into the log at
-    -- that very moment would undo the removal, in a table from which nothing is ever deleted. So the log says that
-    -- the row was changed, when, by which run and in which columns, but not what was in them.
-    -- session_user cannot be borrowed by SET ROLE, so the application cannot hide its own changes like this.
+    -- Lifecycle removes values because their time is over or their person asked for it. To copy
+    -- them into the log at that very moment would undo the removal, in a table from which nothing
+    -- is ever deleted. So the log says that the row was changed, when, by which run and in which
+    -- columns, but not what was in them. session_user cannot be borrowed by SET ROLE, so the
+    -- application cannot hide its own changes like this.
     run := nullif(current_setting('lifecycle.run', true), '');
     if session_user = 'lifecycle' and run is not null then
         before := null;
@@ -939,8 +951,8 @@ begin
 end
 $$;
 
--- Every table with a person's data but two: ingestion_jobs is a queue whose every poll would be logged, and the log
--- does not log itself.
+-- Every table with a person's data but two: ingestion_jobs is a queue whose every poll would be
+-- logged, and the log does not log itself.
 do $$
 declare
     audited record;

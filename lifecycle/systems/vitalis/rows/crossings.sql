@@ -1,5 +1,5 @@
--- Where `due` is in other people's rows, and others in theirs. All of it is allowed by the schema and none of it is
--- found by asking for user_id = due.
+-- Where `due` is in other people's rows, and others in theirs. All of it is allowed by the schema
+-- and none of it is found by asking for user_id = due.
 
 update documents
    set confirmed_by = due.user_id

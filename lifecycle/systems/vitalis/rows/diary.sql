@@ -1,5 +1,5 @@
--- What people do and write down: training, weight, food, mood, supplements, cycles. k counts one person's rows back
--- from yesterday.
+-- What people do and write down: training, weight, food, mood, supplements, cycles. k counts one
+-- person's rows back from yesterday.
 
 create temp table session on commit drop as
 select person.*, k, pg_temp.uid('session', n, k) as session_id,

@@ -1,5 +1,5 @@
--- The two dictionaries everybody shares. Ranges are the usual ones of a laboratory report, for filling tables and
--- not for treating anybody.
+-- The two dictionaries everybody shares. Ranges are the usual ones of a laboratory report, for
+-- filling tables and not for treating anybody.
 
 insert into biomarker_dictionary (biomarker_id, canonical_name, display_name, category, subcategory, canonical_unit,
                                   common_units, aliases, normal_low, normal_high, is_qualitative, sort_order,

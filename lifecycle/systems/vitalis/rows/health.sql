@@ -1,4 +1,5 @@
--- What people measured of themselves or had measured. k counts the rows of one person; the newest is k = 1.
+-- What people measured of themselves or had measured. k counts the rows of one person; the newest
+-- is k = 1.
 
 create temp table panel on commit drop as
 select person.*, k, pg_temp.uid('panel', n, k) as panel_id,

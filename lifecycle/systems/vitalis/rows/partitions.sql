@@ -1,4 +1,5 @@
--- Partitions as an application's migrations leave them: for the years and quarters that have begun, none ahead.
+-- Partitions as an application's migrations leave them: for the years and quarters that have begun,
+-- none ahead.
 
 set local role vitalis_owner;
 
@@ -25,8 +26,8 @@ declare
     quarter timestamptz;
     child text;
 begin
-    -- The audit trigger dates its rows by the server's clock. Where the sample is made for another time than the
-    -- server's, that quarter is needed as well.
+    -- The audit trigger dates its rows by the server's clock. Where the sample is made for another
+    -- time than the server's, that quarter is needed as well.
     for quarter in
         select begins
           from generate_series(date_trunc('quarter', pg_temp.clock() - interval '2 years'), pg_temp.clock(),

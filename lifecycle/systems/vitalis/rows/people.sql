@@ -1,7 +1,9 @@
--- 120 people: 1 to 36 alone and free, 37 to 72 alone and paying, 73 to 120 in families of 2, 3, 4, 3, 2, 3, 4, 3 ...
+-- 120 people: 1 to 36 alone and free, 37 to 72 alone and paying, 73 to 120 in families of 2, 3, 4,
+-- 3, 2, 3, 4, 3 ...
 --
--- Everything a person wrote or is called by contains their tag, "qzvelin" and three digits, which occurs nowhere else.
--- Who has a part in the story is said here and nowhere else. The leads have rows in every table.
+-- Everything a person wrote or is called by contains their tag, "qzvelin" and three digits, which
+-- occurs nowhere else. Who has a part in the story is said here and nowhere else. The leads have
+-- rows in every table.
 
 create temp table person on commit drop as
 with numbered as (
@@ -29,6 +31,7 @@ select n,
        date_trunc('hour', pg_temp.clock())
            - case when part is null then 100 + n * 37 % 1300 else 1300 end * interval '1 day' as joined
   from numbered;
+analyze person;
 
 insert into accounts (account_id, subscription_tier, subscription_expires_at, max_users, created_at, updated_at)
 select account_id,

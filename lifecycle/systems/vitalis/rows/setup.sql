@@ -18,6 +18,6 @@ create or replace function pg_temp.chance(kind text, n bigint, m bigint default 
     return ('x' || left(md5(current_setting('sample.seed') || kind || '?' || n || '/' || m), 8))::bit(32)::bigint
            / 4294967296.0;
 
--- Rows are inserted as they are: without triggers (their audit rows are written by audit.sql, dated in the past) and
--- without foreign key checks.
+-- Rows are inserted as they are: without triggers (their audit rows are written by audit.sql, dated
+-- in the past) and without foreign key checks.
 set local session_replication_role = replica;

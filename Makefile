@@ -1,0 +1,49 @@
+# `make demo` and `make test` need Python 3.11 or newer, make, and a package index; nothing else.
+# PostgreSQL 15 to 18 is taken from the system, else from PyPI. As root or not, without Docker.
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test test-fast check bench lock docs clean
+.DELETE_ON_ERROR:
+
+demo: .venv/ready  ## one day of Lifecycle over Vitalis (CONTINUE=1: go on with the last demo's data; STAY=1: keep it running)
+	@$(BIN)/lifecycle demo $(if $(CONTINUE),--continue) $(if $(STAY),--stay)
+
+test: .venv/ready  ## every test, on real parts
+	$(BIN)/pytest
+
+test-fast: .venv/ready  ## what runs in a minute
+	$(BIN)/pytest -m "not slow"
+
+check: .venv/ready  ## format, lint, types, layers
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+	$(BIN)/pyright
+
+bench: .venv/ready  ## the figures of the README, each a ratio taken in one run
+	$(BIN)/python -m bench
+
+docs: .venv/ready  ## write docs/commands.md and the policy's JSON Schema again
+	$(BIN)/python -m scripts.commands_page
+	$(BIN)/lifecycle policy schema > lifecycle/policy/schema.json
+
+lock: .venv/ready  ## resolve pyproject.toml into requirements.lock again
+	$(BIN)/pip install --quiet uv
+	$(BIN)/uv pip compile pyproject.toml --extra demo --extra dev --universal --generate-hashes -q -o requirements.lock
+
+.venv/ready: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo 'error: $(PYTHON) is older than 3.11' >&2; \
+	  echo 'hint: Name a newer one: make PYTHON=python3.12 demo' >&2; exit 2; }
+	@$(PYTHON) -m venv .venv || { \
+	  echo 'error: $(PYTHON) cannot make a virtual environment' >&2; \
+	  echo 'hint: On Debian and Ubuntu install the package python3-venv.' >&2; exit 2; }
+	@echo 'installing the pinned dependencies into .venv ...'
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+clean:
+	rm -rf .venv build dist .pytest_cache .ruff_cache

@@ -1,0 +1,259 @@
+"""Proves the newest dump: fetch it, read all of it, restore it, compare every table with its own snapshot.
+
+The copy lives in a scratch server on a socket that only its account can enter, and is gone at the end,
+whatever happens. It needs nothing from the managed database but the ledger, so it proves what a person would
+have after losing that database.
+"""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import psycopg
+
+from backups import dump, manifest, measure, scratch, shelf, statements
+from backups.manifest import Content, Manifest
+from lifecycle import clock
+from lifecycle.errors import (
+    AccessDenied,
+    CommandFailed,
+    DeadlineExceeded,
+    InputError,
+    LifecycleError,
+    NotFound,
+    Refused,
+    Unproven,
+    Unreachable,
+)
+from lifecycle.ledger import evidence
+from lifecycle.ledger.claims import Claim
+from lifecycle.outcome import Failure, Outcome, Verdict
+from lifecycle.outside import commands
+from lifecycle.postgres import connect
+from lifecycle.postgres.server import Binaries, Cluster, find_binaries
+from lifecycle.system import System
+
+LIMIT = timedelta(hours=8)
+"""How long a drill may take in all; a logical restore takes several times as long as the dump."""
+
+STALE = timedelta(hours=36)
+"""The newest dump may not be older: one daily dump missed, and half a day to notice."""
+
+UNVERIFIABLE = (Unreachable, AccessDenied, NotFound, Refused, DeadlineExceeded, InputError)
+"""What says something about this machine or the way to the bucket, and nothing about the dump."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """How long each phase took, in milliseconds."""
+
+    counts: dict[str, int] = field(default_factory=dict[str, int])
+
+    @contextmanager
+    def phase(self, name: str) -> Generator[None]:
+        """Time the block as `<name>_ms`, also when it fails."""
+        began = clock.monotonic()
+        try:
+            yield
+        finally:
+            self.counts[f"{name}_ms"] = round((clock.monotonic() - began) * 1000)
+
+
+def carry_out(system: System, claim: Claim, now: datetime) -> Outcome:
+    """Drill the newest dump and return one of four verdicts. Raise only what concerns the ledger itself."""
+    outcome, drilled = judge(system, now, restore=True)
+    if drilled is not None:
+        counts = dict(outcome.counts) | {"differences": len(outcome.failures)}
+        with system.connect("backups.drill") as conn:
+            evidence.record(
+                conn,
+                claim,
+                "finding",
+                "backups.drilled",
+                drilled.key,
+                counts=counts,
+                digest=drilled.sha256,
+            )
+    return outcome
+
+
+def judge(system: System, now: datetime, *, restore: bool) -> tuple[Outcome, Manifest | None]:
+    """Return what is known of the newest dump, and its manifest; without `restore` it is only read.
+
+    Never raises for what a drill is there to find out: that is what the verdict says.
+    """
+    if system.policy.backups.dumps is None:
+        return Outcome(Verdict.NOT_CONFIGURED, "the policy asks for no dumps"), None
+    timings = Timings()
+    newest: Manifest | None = None
+    try:
+        with timings.phase("select"):
+            newest, failures = select(system, now)
+        failures += prove(system, newest, timings, restore=restore)
+    except (Unproven, CommandFailed) as error:
+        return _ended(Verdict.FAIL, newest, timings, (_failure(newest, error),)), newest
+    except UNVERIFIABLE as error:
+        return _ended(Verdict.UNVERIFIED, newest, timings, (_failure(newest, error),)), newest
+    timings.counts["age_minutes"] = round((now - newest.finished_at) / timedelta(minutes=1))
+    verdict = Verdict.FAIL if failures else Verdict.PASS
+    return _ended(verdict, newest, timings, failures), newest
+
+
+def select(system: System, now: datetime) -> tuple[Manifest, tuple[Failure, ...]]:
+    """Return the dump that finished last, by its own word, and what is wrong with the shelf as a whole.
+
+    Raise Unproven when there is no dump at all.
+    """
+    dumps, failures = shelf.manifests(system)
+    if not dumps:
+        raise Unproven(
+            "there is no dump with a manifest"
+            + (f", and {failures[0].target} is damaged" if failures else ""),
+            hint="Run `lifecycle run backups.dump` and look into why the nightly one leaves none.",
+        )
+    newest = max(dumps, key=lambda dumped: dumped.finished_at)
+    age = now - newest.finished_at
+    if age > STALE:
+        hours = round(age / timedelta(hours=1))
+        failures += (
+            Failure(
+                newest.key,
+                f"the newest dump is {hours} hours old; it may be {STALE // timedelta(hours=1)}",
+                "Look at the latest runs of backups.dump with `lifecycle runs list`.",
+            ),
+        )
+    return newest, failures
+
+
+def prove(
+    system: System, dumped: Manifest, timings: Timings, *, restore: bool
+) -> tuple[Failure, ...]:
+    """Fetch the dump, read it whole and, with `restore`, restore and compare it; return what differs.
+
+    Raise Unproven or CommandFailed when the dump is bad, one of UNVERIFIABLE when this could not be found out.
+    """
+    binaries = _binaries(system, dumped)
+    scratch.sweep(system.machine, binaries)
+    with scratch.directory(system.machine) as directory:
+        scratch.must_fit(directory, _needed(dumped, restore=restore))
+        file = directory / manifest.DATA
+        with timings.phase("download"):
+            shelf.get(system, dumped, file)
+        with timings.phase("checksum"):
+            _same_bytes(dumped, file)
+        with timings.phase("read"):
+            # The table of contents stands at the front: only reading to the end notices a torn dump.
+            _pg_restore(binaries, "--file=/dev/null", str(file))
+        if not restore:
+            return ()
+        restored = _restore(dumped, binaries, directory, timings)
+        timings.counts["tables"] = len(restored)
+        timings.counts["rows"] = sum(content.rows for content in restored.values())
+        return manifest.differences(dumped.tables, restored)
+
+
+def _restore(
+    dumped: Manifest, binaries: Binaries, directory: Path, timings: Timings
+) -> dict[str, Content]:
+    """Restore into a scratch server, return what its tables hold, and remove it."""
+    with _server(directory, binaries, timings) as cluster:
+        try:
+            _prepare(cluster, dumped)
+            with timings.phase("restore"):
+                _pg_restore(
+                    binaries,
+                    "--exit-on-error",
+                    "--no-tablespaces",
+                    "--no-subscriptions",
+                    f"--dbname={cluster.dsn('restored')}",
+                    str(directory / manifest.DATA),
+                )
+            with (
+                timings.phase("compare"),
+                connect.connect(cluster.dsn("restored"), "backups.drill", write=False) as conn,
+                conn.transaction(),
+            ):
+                measure.pin(conn, LIMIT)
+                return measure.tables(conn)
+        except psycopg.Error as error:
+            raise connect.explain(error) from None
+
+
+@contextmanager
+def _server(directory: Path, binaries: Binaries, timings: Timings) -> Generator[Cluster]:
+    began = clock.monotonic()
+    server = scratch.cluster(directory, binaries)
+    try:
+        cluster = server.__enter__()
+    except CommandFailed as error:  # the scratch server's trouble, not the dump's
+        raise Refused(f"no scratch server: {error.what}", hint=error.hint) from None
+    timings.counts["server_ms"] = round((clock.monotonic() - began) * 1000)
+    try:
+        yield cluster
+    finally:
+        server.__exit__(None, None, None)
+
+
+def _prepare(cluster: Cluster, dumped: Manifest) -> None:
+    """Make the database and the roles that the dump names. Raise Refused when an extension is missing here."""
+    with connect.connect(cluster.dsn(), "backups.drill", write=True) as conn:
+        here = {name for (name,) in conn.execute(statements.AVAILABLE_EXTENSIONS)}
+        missing = sorted(dumped.source.extensions.keys() - here)
+        if missing:
+            raise Refused(
+                f"the PostgreSQL programs here lack {', '.join(missing)}, which the dump needs",
+                hint="Install the extension's package here, or name other programs under `postgres_binaries:`.",
+            )
+        for role in dumped.source.roles:
+            if conn.execute(statements.ROLE_EXISTS, {"role": role}).fetchone() is None:
+                conn.execute(statements.create_role(role))
+        conn.execute(statements.create_database("restored", dumped.source.encoding))
+
+
+def _binaries(system: System, dumped: Manifest) -> Binaries:
+    named = system.machine.postgres_binaries
+    return find_binaries(
+        system.machine.path(named) if named else None, at_least=dumped.source.major
+    )
+
+
+def _pg_restore(binaries: Binaries, *arguments: str) -> None:
+    commands.run((str(binaries.tool("pg_restore")), *arguments), env={}, limit=LIMIT)
+
+
+def _same_bytes(dumped: Manifest, file: Path) -> None:
+    found = file.stat().st_size
+    if found != dumped.size or dump.digest(file) != dumped.sha256:
+        raise Unproven(
+            f"{dumped.key} is not the file its manifest speaks of ({found:,} bytes, {dumped.size:,} expected)",
+            hint="It was altered or damaged in the bucket: take a new dump, and see who may write there.",
+        )
+
+
+def _needed(dumped: Manifest, *, restore: bool) -> int:
+    """Return the bytes a drill takes: the dump, and the database with a third more for its log and indexes."""
+    return dumped.size + (dumped.source.database_bytes * 4 // 3 + 200 * 2**20 if restore else 0)
+
+
+def _failure(newest: Manifest | None, error: LifecycleError) -> Failure:
+    return Failure(newest.key if newest else "the bucket of dumps", error.what, error.hint)
+
+
+def _ended(
+    verdict: Verdict, newest: Manifest | None, timings: Timings, failures: tuple[Failure, ...]
+) -> Outcome:
+    counts = timings.counts
+    if failures:
+        more = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
+        return Outcome(verdict, f"{failures[0].target}: {failures[0].what}{more}", counts, failures)
+    assert newest is not None
+    if "rows" in counts:
+        summary = (
+            f"{newest.key} was restored: all {len(newest.tables)} tables with {newest.rows:,} rows "
+            "equal the snapshot they were dumped from"
+        )
+    else:
+        summary = f"{newest.key} is complete and readable; it was not restored"
+    return Outcome(verdict, summary, counts)

@@ -1,0 +1,118 @@
+"""What a dump says about itself: where it comes from, its bytes, and what every table held in its snapshot.
+
+Pure. Written beside the dump as `manifest.json`, after it. Holds names of tables and roles, counts and digests,
+never a row.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+
+from lifecycle.errors import Unproven
+from lifecycle.outcome import Failure
+
+NAME = "manifest.json"
+DATA = "data.dump"
+
+
+class Part(BaseModel):
+    """What all parts of a manifest share."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Content(Part):
+    """What one table held: rows, and the sum of a 64-bit hash over each row's text, whatever their order."""
+
+    rows: Annotated[int, Field(ge=0)]
+    digest: str
+
+
+class Source(Part):
+    """The database that was dumped, as it was in the snapshot."""
+
+    database: str
+    system_identifier: str
+    server_version: str
+    major: int
+    encoding: str
+    extensions: dict[str, str]
+    roles: tuple[str, ...]
+    database_bytes: Annotated[int, Field(ge=0)]
+    snapshot_lsn: str
+
+
+class Manifest(Part):
+    """One complete dump."""
+
+    format: Literal["lifecycle.dump.v1"] = "lifecycle.dump.v1"
+    system: str
+    run: int
+    attempt: int
+    slot: AwareDatetime
+    started_at: AwareDatetime
+    finished_at: AwareDatetime
+    tool: str
+    key: str
+    size: Annotated[int, Field(ge=1, description="bytes")]
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    source: Source
+    tables: dict[str, Content]
+
+    @property
+    def rows(self) -> int:
+        """Return how many rows the dump holds in all."""
+        return sum(content.rows for content in self.tables.values())
+
+    def to_json(self) -> bytes:
+        """Return the manifest as it is stored."""
+        return self.model_dump_json(indent=1).encode()
+
+
+def parse(text: bytes, key: str) -> Manifest:
+    """Return the manifest stored under `key`. Raise Unproven when it is torn, altered or of another format."""
+    try:
+        return Manifest.model_validate_json(text)
+    except ValidationError:
+        raise Unproven(
+            f"{key} is not a manifest of ours, or it is damaged",
+            hint="The dump beside it proves nothing without it. Look who wrote to the bucket; take a new dump.",
+        ) from None
+
+
+def folder(prefix: str, slot: datetime, zone: str, run: int, attempt: int) -> str:
+    """Return where a dump lies. Each attempt has a place of its own, so a late one overwrites nothing."""
+    return f"{slot_prefix(prefix, slot, zone, run)}{attempt}/"
+
+
+def slot_prefix(prefix: str, slot: datetime, zone: str, run: int) -> str:
+    """Return what the places of all attempts of one run begin with; the day is the policy's local one."""
+    return f"{prefix}{slot.astimezone(ZoneInfo(zone)):%Y-%m-%d}/{run}-"
+
+
+def differences(
+    expected: Mapping[str, Content], found: Mapping[str, Content]
+) -> tuple[Failure, ...]:
+    """Return one failure per table that is not what the manifest says, in the order of their names."""
+    return tuple(
+        Failure(
+            table,
+            _difference(expected.get(table), found.get(table)),
+            "Do not count on this dump: take a new one and look into why they differ.",
+        )
+        for table in sorted(expected.keys() | found.keys())
+        if expected.get(table) != found.get(table)
+    )
+
+
+def _difference(expected: Content | None, found: Content | None) -> str:
+    if found is None:
+        return "is in the manifest and was not restored"
+    if expected is None:
+        return "was restored and is not in the manifest"
+    if expected.rows != found.rows:
+        return f"{found.rows} rows were restored, {expected.rows} were dumped"
+    return "as many rows as dumped, with other content"

@@ -1,0 +1,48 @@
+"""Measures what a database holds: every table's rows and a digest of their content, within one snapshot.
+
+The same statements run on the source and on its restored copy; equal answers are the proof. Reads every
+row once on the server and brings two numbers per table here, so memory stays flat.
+"""
+
+from datetime import timedelta
+
+from psycopg import Connection
+from psycopg.rows import TupleRow
+
+from backups import statements
+from backups.manifest import Content, Source
+
+
+def pin(conn: Connection[TupleRow], limit: timedelta) -> None:
+    """Fix, for the current transaction, how values are printed, and allow each statement `limit`."""
+    conn.execute(
+        statements.PIN, {"milliseconds": str(round(limit.total_seconds() * 1000))}
+    ).fetchone()
+
+
+def tables(conn: Connection[TupleRow]) -> dict[str, Content]:
+    """Return what each table holds, by its name as policies spell it. Call `pin` first, in a transaction."""
+    found = dict[str, Content]()
+    for schema, relname, kind in conn.execute(statements.TABLES).fetchall():
+        row = conn.execute(statements.content(schema, relname, kind)).fetchone()
+        assert row is not None
+        name = relname if schema == "public" else f"{schema}.{relname}"
+        found[name] = Content(rows=row[0], digest=row[1])
+    return found
+
+
+def source(conn: Connection[TupleRow]) -> Source:
+    """Return which database this is and what a server needs in order to take its dump."""
+    row = conn.execute(statements.SOURCE).fetchone()
+    assert row is not None
+    return Source(
+        database=row[0],
+        system_identifier=row[1],
+        server_version=row[2],
+        major=row[3],
+        encoding=row[4],
+        database_bytes=row[5],
+        snapshot_lsn=row[6],
+        extensions=dict(conn.execute(statements.EXTENSIONS).fetchall()),
+        roles=tuple(role for (role,) in conn.execute(statements.ROLES)),
+    )

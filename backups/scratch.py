@@ -1,0 +1,112 @@
+"""Knows the directories in which dumps are made and restored: private, and never left behind.
+
+They hold people's data. Each is 0700 and locked for as long as its process lives, so that the next run can
+tell what a killed one left behind from what is in use, and remove it.
+"""
+
+import contextlib
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Generator
+from pathlib import Path
+
+from lifecycle.errors import Refused
+from lifecycle.postgres.server import Binaries, Cluster
+from lifecycle.settings import Settings
+
+PREFIX = "lifecycle-scratch-"
+CLUSTER = ".cluster"  # beside the directory, as the server's account may not enter what is ours
+
+
+def base(settings: Settings) -> Path:
+    """Return the directory below which scratch directories are made."""
+    return settings.path(settings.scratch) if settings.scratch else Path(tempfile.gettempdir())
+
+
+@contextlib.contextmanager
+def directory(settings: Settings) -> Generator[Path]:
+    """Give a private, empty directory and remove it at the end. Raise Refused when none can be made."""
+    try:
+        base(settings).mkdir(parents=True, exist_ok=True)
+        new = Path(tempfile.mkdtemp(prefix=".lifecycle-new-", dir=base(settings)))  # 0700
+    except OSError as error:
+        raise Refused(
+            f"no scratch directory can be made in {base(settings)}: {error.strerror}",
+            hint="Name another directory under `scratch:` in the settings.",
+        ) from None
+    handle = os.open(new, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        # Locked before it gets its name, or another run might take it for a leftover.
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        ours = new.rename(
+            new.with_name(f"{PREFIX}{os.getpid()}{new.name.removeprefix('.lifecycle-new')}")
+        )
+        try:
+            yield ours
+        finally:
+            shutil.rmtree(ours)
+    finally:
+        os.close(handle)
+
+
+@contextlib.contextmanager
+def cluster(ours: Path, binaries: Binaries) -> Generator[Cluster]:
+    """Give a running private server beside our directory and remove it at the end. Raise as `Cluster` does."""
+    made = Cluster(beside(ours), binaries)
+    try:
+        Cluster.create(made.directory, binaries, fast=True)
+        # Nothing that came with the data may act: no archiving, no workers, no network.
+        made.start(
+            settings={
+                "archive_mode": "off",
+                "max_logical_replication_workers": "0",
+                "max_locks_per_transaction": "1024",
+            }
+        )
+        yield made
+    finally:
+        made.destroy()
+
+
+def beside(ours: Path) -> Path:
+    """Return where the scratch server of a scratch directory lies."""
+    return ours.with_name(ours.name + CLUSTER)
+
+
+def sweep(settings: Settings, binaries: Binaries) -> int:
+    """Remove what killed runs left behind and return how many directories that were."""
+    swept = 0
+    for left in sorted(base(settings).glob(f"{PREFIX}*")):
+        if left.name.endswith(CLUSTER) or left.is_symlink() or left.lstat().st_uid != os.geteuid():
+            continue
+        handle = os.open(left, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _remove(left, binaries)
+            swept += 1
+        except BlockingIOError:
+            continue  # its run is alive
+        finally:
+            os.close(handle)
+    return swept
+
+
+def _remove(left: Path, binaries: Binaries) -> None:
+    remains = beside(left)
+    if (remains / "data").is_dir():
+        Cluster(remains, binaries).destroy()
+    elif remains.is_dir():  # killed within initdb
+        shutil.rmtree(remains)
+    shutil.rmtree(left)
+
+
+def must_fit(ours: Path, needed: int) -> None:
+    """Raise Refused unless `needed` bytes are free where this directory lies."""
+    free = shutil.disk_usage(ours).free
+    if free < needed:
+        raise Refused(
+            f"{needed:,} bytes are needed in {ours.parent} and {free:,} are free",
+            hint="Free space, or name a directory on a larger disk under `scratch:` in the settings.",
+        )

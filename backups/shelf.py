@@ -1,0 +1,155 @@
+"""Knows what dumps lie in the bucket, by their manifests; puts one there and fetches one back.
+
+An object's date is never asked: a copy or a storage class change renews it. What counts is the manifest's word.
+Never deletes.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from backups import manifest
+from backups.manifest import Manifest
+from lifecycle.errors import InputError, NotFound, Refused, Unproven
+from lifecycle.ledger.claims import Claim
+from lifecycle.outcome import Failure
+from lifecycle.outside import objects
+from lifecycle.policy.model import Dumps
+from lifecycle.system import System
+
+RECENT_DAYS = 14
+"""How many days of dumps are read to find the newest one: the shelf may hold years."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """The manifests that could be read, what is damaged, and the dumps that never got a manifest."""
+
+    dumps: tuple[Manifest, ...]
+    damaged: tuple[Failure, ...]
+    unfinished: tuple[str, ...]
+
+
+def folder(system: System, claim: Claim) -> str:
+    """Return where this attempt's dump goes."""
+    return manifest.folder(
+        _dumps(system).prefix,
+        claim.scheduled_for,
+        system.policy.timezone,
+        claim.id,
+        claim.attempt,
+    )
+
+
+def of_slot(system: System, claim: Claim) -> Manifest | None:
+    """Return the complete dump that an earlier attempt of this run left, or None.
+
+    Raise Unreachable, AccessDenied or NotFound when the bucket cannot be asked.
+    """
+    dumps, store = _dumps(system), objects.store(system)
+    prefix = manifest.slot_prefix(
+        dumps.prefix, claim.scheduled_for, system.policy.timezone, claim.id
+    )
+    for key in _manifest_keys(store.keys(dumps.bucket, prefix)):
+        try:
+            written = manifest.parse(store.get_bytes(dumps.bucket, key), key)
+            stored = store.head(dumps.bucket, written.key)
+        except (Unproven, NotFound):
+            continue
+        same_slot = (written.system, written.slot) == (system.name, claim.scheduled_for)
+        if same_slot and (stored.size, stored.sha256) == (written.size, written.sha256):
+            return written
+    return None
+
+
+def put(system: System, written: Manifest, file: Path) -> None:
+    """Store a dump, compare what the store has with what was sent, and only then store its manifest.
+
+    Raise Unproven when they differ, and as `objects` does.
+    """
+    dumps, store = _dumps(system), objects.store(system)
+    store.put_file(dumps.bucket, written.key, file, written.sha256)
+    stored = store.head(dumps.bucket, written.key)
+    if (stored.size, stored.sha256) != (written.size, written.sha256):
+        raise Unproven(
+            f"what the bucket holds under {written.key} is not what was sent",
+            hint="Somebody else writes there, or the store is broken. No manifest was written; run it again.",
+        )
+    key = written.key.removesuffix(manifest.DATA) + manifest.NAME
+    store.put_bytes(dumps.bucket, key, written.to_json())
+
+
+def get(system: System, dumped: Manifest, file: Path) -> None:
+    """Fetch a dump into `file`. Raise Unproven when it is gone, Refused when the file cannot be written."""
+    try:
+        objects.store(system).get_file(_dumps(system).bucket, dumped.key, file)
+    except NotFound:
+        raise Unproven(
+            f"{dumped.key} has a manifest, and the dump itself is gone",
+            hint="Look who or which lifecycle rule deleted it; run `lifecycle run backups.dump`.",
+        ) from None
+    except OSError as error:
+        raise Refused(
+            f"the dump cannot be written to the scratch directory: {error.strerror}",
+            hint="Free space, or name another directory under `scratch:` in the settings.",
+        ) from None
+
+
+def manifests(system: System) -> tuple[tuple[Manifest, ...], tuple[Failure, ...]]:
+    """Return the dumps of this system's last days on the shelf, and what is damaged among them."""
+    shelf = look(system, days=RECENT_DAYS)
+    return shelf.dumps, shelf.damaged
+
+
+def look(system: System, *, days: int | None = None) -> Shelf:
+    """Return what lies on the shelf, of the last `days` that have anything, or all of it.
+
+    Raise Unreachable, AccessDenied or NotFound when the bucket cannot be asked.
+    """
+    dumps, store = _dumps(system), objects.store(system)
+    keys = _recent(store.keys(dumps.bucket, dumps.prefix), dumps.prefix, days)
+    read: list[Manifest] = []
+    damaged: list[Failure] = []
+    for key in _manifest_keys(keys):
+        try:
+            written = manifest.parse(store.get_bytes(dumps.bucket, key), key)
+        except Unproven as error:
+            damaged.append(Failure(key, error.what, error.hint))
+            continue
+        if written.key != key.removesuffix(manifest.NAME) + manifest.DATA:
+            damaged.append(
+                Failure(key, "this manifest was written for another place", "See who copied it.")
+            )
+        elif (written.system, written.source.database) == (system.name, system.policy.database):
+            read.append(written)
+    return Shelf(tuple(read), tuple(damaged), _unfinished(keys))
+
+
+def _recent(keys: tuple[str, ...], prefix: str, days: int | None) -> tuple[str, ...]:
+    if days is None:
+        return keys
+    latest = sorted({_day(key, prefix) for key in keys}, reverse=True)[:days]
+    return tuple(key for key in keys if _day(key, prefix) in latest)
+
+
+def _day(key: str, prefix: str) -> str:
+    return key.removeprefix(prefix).partition("/")[0]
+
+
+def _manifest_keys(keys: tuple[str, ...]) -> list[str]:
+    return [key for key in keys if key.endswith(f"/{manifest.NAME}")]
+
+
+def _unfinished(keys: tuple[str, ...]) -> tuple[str, ...]:
+    finished = {key.removesuffix(manifest.NAME) for key in _manifest_keys(keys)}
+    data = [key for key in keys if key.endswith(f"/{manifest.DATA}")]
+    return tuple(key for key in data if key.removesuffix(manifest.DATA) not in finished)
+
+
+def _dumps(system: System) -> Dumps:
+    dumps = system.policy.backups.dumps
+    if dumps is None:
+        raise InputError(
+            "the policy asks for no dumps",
+            hint="Add `backups: {dumps: {bucket: NAME}}` to the policy.",
+        )
+    return dumps

@@ -1,0 +1,75 @@
+"""What this room says to a managed database and to the scratch server it restores into."""
+
+from psycopg import sql
+
+# A row's text depends on these; both sides of a comparison must say the same.
+PIN = """
+    select set_config('extra_float_digits', '1', true), set_config('IntervalStyle', 'postgres', true),
+           set_config('bytea_output', 'hex', true), set_config('xmloption', 'content', true),
+           set_config('statement_timeout', %(milliseconds)s, true),
+           set_config('idle_in_transaction_session_timeout', %(milliseconds)s, true)
+"""
+
+EXPORT_SNAPSHOT = "select pg_export_snapshot()"
+
+SERVER = """
+    select current_setting('server_version'), current_setting('server_version_num')::int / 10000
+"""
+
+SOURCE = """
+    select current_database(), (select system_identifier::text from pg_control_system()),
+           current_setting('server_version'), current_setting('server_version_num')::int / 10000,
+           pg_encoding_to_char(d.encoding), pg_database_size(d.oid), pg_current_wal_lsn()::text
+      from pg_database d where d.datname = current_database()
+"""
+
+EXTENSIONS = "select extname, extversion from pg_extension order by extname"
+AVAILABLE_EXTENSIONS = "select name from pg_available_extensions"
+
+# Owners and grantees of what is in this database; the bootstrap superuser is recorded nowhere.
+ROLES = """
+    select pg_get_userbyid(s.refobjid) from pg_shdepend s join pg_database d on d.oid in (s.dbid, s.objid)
+     where d.datname = current_database() and s.refclassid = 'pg_authid'::regclass
+     union select pg_get_userbyid(10) order by 1
+"""
+
+# Tables whose rows a dump carries: partitions are counted with their parent, an extension's tables not at all.
+TABLES = """
+    select n.nspname, c.relname, c.relkind::text
+      from pg_class c join pg_namespace n on n.oid = c.relnamespace
+     where c.relkind in ('r', 'p') and not c.relispartition and c.relpersistence <> 't'
+       and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
+       and not exists (select from pg_depend e where e.classid = 'pg_class'::regclass and e.objid = c.oid
+                                                 and e.deptype = 'e')
+     order by 1, 2
+"""
+
+_CONTENT = """
+    select count(*), coalesce(sum(hashtextextended(lifecycle_row::text, 0)), 0)::text
+      from {table} as lifecycle_row
+"""
+_CONTENT_OF_ONE = """
+    select count(*), coalesce(sum(hashtextextended(lifecycle_row::text, 0)), 0)::text
+      from only {table} as lifecycle_row
+"""
+
+
+def content(schema: str, relname: str, kind: str) -> sql.Composed:
+    """Return the count and the content digest of a table; a plain table without those that inherit from it."""
+    statement = sql.SQL(_CONTENT) if kind == "p" else sql.SQL(_CONTENT_OF_ONE)
+    return statement.format(table=sql.Identifier(schema, relname))
+
+
+ROLE_EXISTS = "select from pg_roles where rolname = %(role)s"
+
+
+def create_role(role: str) -> sql.Composed:
+    """Return what makes a role that owns and is granted, and can do nothing else (scratch server only)."""
+    return sql.SQL("create role {} nologin").format(sql.Identifier(role))
+
+
+def create_database(name: str, encoding: str) -> sql.Composed:
+    """Return what makes an empty database of this encoding (scratch server only)."""
+    return sql.SQL("create database {} template template0 encoding {}").format(
+        sql.Identifier(name), sql.Literal(encoding)
+    )

@@ -1,0 +1,273 @@
+"""The command line: one word per verb, the group is the room's name, every refusal with a hint and its exit code.
+
+Knows the commands' names and where each lives; a command's own module is imported when its name is used, so
+that `lifecycle --help` comes at once. `main` is the one place where an error becomes words and an exit code.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated, Any, cast
+
+import typer
+from typer._click.exceptions import (  # typer keeps its parser here  # pyright: ignore[reportPrivateUsage]
+    NoArgsIsHelpError,
+    UsageError,
+)
+from typer.core import TyperGroup
+from typer.main import get_command, get_group
+
+from lifecycle import __version__, unexpected
+from lifecycle.cli_options import JsonOption, SystemOption, choose_settings, chosen
+from lifecycle.errors import InputError, Interrupted, LifecycleError
+from lifecycle.rooms import ROOMS
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """A group or command that lives in another module, and what `--help` says of it before it is loaded."""
+
+    module: str
+    attribute: str
+    help: str
+
+
+def _charter(room: str) -> str:
+    """Return the first sentence of a room's charter."""
+    return " ".join((import_module(room).__doc__ or room).split("\n\n")[0].split())
+
+
+_SCHEDULE = "lifecycle.schedule.cli"
+ELSEWHERE: dict[str, Elsewhere] = {
+    "policy": Elsewhere("lifecycle.policy.cli", "app", "Check, show and draft policy files."),
+    **{room.rpartition(".")[2]: Elsewhere(f"{room}.cli", "app", _charter(room)) for room in ROOMS},
+    "daemon": Elsewhere(_SCHEDULE, "daemon", "Run every job at its time, until told to stop."),
+    "worker": Elsewhere(_SCHEDULE, "worker", "Take waiting runs from the ledger, and plan none."),
+    "run": Elsewhere(_SCHEDULE, "run", "Run one job now, or a slot of it that nobody ran."),
+    "schedule": Elsewhere(_SCHEDULE, "schedule_app", "When each job runs: list, preview, pause."),
+    "runs": Elsewhere(_SCHEDULE, "runs_app", "What has run: list, show, cancel, resume."),
+}
+
+
+class Commands(TyperGroup):
+    """The top of the command tree. Lists every command, and loads one when its name is used."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names in the order of `--help`."""
+        return [*super().list_commands(ctx), *ELSEWHERE]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return a command; of one that lives elsewhere only its name and help line."""
+        if cmd_name in ELSEWHERE:
+            return TyperGroup(name=cmd_name, help=ELSEWHERE[cmd_name].help)
+        return super().get_command(ctx, cmd_name)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Return the command that the words name, loaded."""
+        if args[0] in ELSEWHERE:
+            return args[0], load(args[0]), args[1:]
+        names = self.list_commands(ctx)
+        if args[0] not in names and not ctx.resilient_parsing:
+            close = get_close_matches(args[0], names)
+            raise InputError(
+                f"no such command {args[0]!r}",
+                hint=(f"Did you mean `{close[0]}`? " if close else "") + "See `lifecycle --help`.",
+            )
+        return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Carry out the command. Raise Interrupted on Ctrl-C, before typer makes an exit code of its own of it."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            raise _interrupted() from error
+
+
+def load(name: str) -> Any:
+    """Import the group or command `name` and return it."""
+    where = ELSEWHERE[name]
+    found = getattr(import_module(where.module), where.attribute)
+    if isinstance(found, typer.Typer):
+        group = get_group(found)
+        group.name = name
+        return _plain(group)
+    single = typer.Typer(add_completion=False)
+    single.command(name)(cast("Callable[..., Any]", found))
+    return _plain(get_command(single))
+
+
+def _plain(command: Any) -> Any:
+    """Turn off typer's boxes and colours, for this command and all below it: help is text."""
+    command.rich_markup_mode = None
+    for below in getattr(command, "commands", {}).values():
+        _plain(below)
+    return command
+
+
+app = typer.Typer(
+    cls=Commands,
+    name="lifecycle",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="Keeps a health company's promises about its PostgreSQL data: partitions, retention, proven backups, "
+    "erasure, audit.",
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"lifecycle {__version__}")
+        raise typer.Exit
+
+
+def _debug(wanted: bool) -> None:
+    chosen.debug = wanted or chosen.debug
+
+
+@app.callback()
+def top(
+    system: SystemOption = None,
+    settings: Annotated[
+        Path | None,
+        typer.Option(
+            "--settings",
+            metavar="FILE",
+            callback=choose_settings,
+            help="The settings file; else LIFECYCLE_SETTINGS, ./lifecycle.yaml, /etc/lifecycle/lifecycle.yaml.",
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+    debug: Annotated[
+        bool,
+        typer.Option(
+            "--debug", callback=_debug, help="Show where an error came from; may quote values."
+        ),
+    ] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Take the options that stand before the command; their callbacks have kept them."""
+
+
+@app.command()
+def demo(
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Leave everything running until Ctrl-C.")
+    ] = False,
+    go_on: Annotated[
+        bool, typer.Option("--continue", help="Go on with what an earlier demo left.")
+    ] = False,
+    seed: Annotated[int, typer.Option("--seed", help="Which sample data to make.")] = 1,
+) -> None:
+    """Show a day's work on a sample system: a private PostgreSQL, S3 and Stripe, and the real daemon."""
+    from lifecycle import demo as day
+
+    day.main(go_on=go_on, stay=keep, seed=seed)
+
+
+@app.command()
+def init(
+    system: SystemOption = None,
+    as_json: JsonOption = False,
+    dsn: Annotated[
+        str | None,
+        typer.Option(
+            "--dsn",
+            metavar="DSN",
+            help="An administrator's connection, without a password; else LIFECYCLE_ADMIN_DSN.",
+        ),
+    ] = None,
+    print_sql: Annotated[
+        bool,
+        typer.Option(
+            "--print-sql", help="Change nothing; print the SQL for an administrator to run."
+        ),
+    ] = False,
+) -> None:
+    """Make the schema `lifecycle` and the service's role, with the rights that the policy needs and no others."""
+    from lifecycle import initialise
+
+    initialise.carry_out(system, dsn, print_sql=print_sql, as_json=as_json)
+
+
+@app.command()
+def doctor(as_json: JsonOption = False, system: SystemOption = None) -> None:
+    """Say what is wrong with this installation, why it matters and how to mend it, before the night does."""
+    from lifecycle import doctor as examined
+
+    examined.show_findings(system, as_json)
+
+
+@app.command()
+def check(
+    as_json: JsonOption = False,
+    system: SystemOption = None,
+    nagios: Annotated[
+        bool, typer.Option("--nagios", help="One line with figures, and exit codes 0, 1, 2, 3.")
+    ] = False,
+) -> None:
+    """Compare each job's last success with how often it should succeed."""
+    from lifecycle import check as checked
+
+    checked.show_jobs(system, as_json, nagios=nagios)
+
+
+def main() -> None:
+    """Run the command line and end the process with its exit code."""
+    sys.exit(carry_out(sys.argv[1:]))
+
+
+def carry_out(words: list[str]) -> int:
+    """Carry out a command line and return its exit code. Raise nothing."""
+    chosen.as_json = "--json" in words  # known before a mistake in the words themselves is reported
+    try:
+        ended = cast("Any", app)(args=words, prog_name="lifecycle", standalone_mode=False)
+        sys.stdout.flush()
+        return ended if isinstance(ended, int) else 0
+    except UsageError as error:
+        return _usage(error)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody reads on: `| head`
+        return 1
+    except (KeyboardInterrupt, typer.Abort):
+        return _report(_interrupted())
+    except Exception as error:  # noqa: BLE001 - the end of the process: whatever it is becomes words
+        return _report(unexpected.explain(error), error)
+
+
+def _interrupted() -> Interrupted:
+    return Interrupted(
+        "stopped; nothing is half-done", hint="Run the command again to go on where it stopped."
+    )
+
+
+def _usage(error: UsageError) -> int:
+    if isinstance(error, NoArgsIsHelpError):  # a group without a command: the help is the answer
+        sys.stderr.write(f"{error.format_message()}\n")
+        return error.exit_code
+    path = error.ctx.command_path if error.ctx else "lifecycle"
+    what = error.format_message().rstrip(".")
+    return _report(InputError(what[:1].lower() + what[1:], hint=f"See `{path} --help`."))
+
+
+def _report(error: LifecycleError, cause: BaseException | None = None) -> int:
+    """Say what is wrong and what to do, and return the exit code."""
+    if chosen.debug:
+        sys.stderr.write(unexpected.story(cause or error))
+    if chosen.as_json:
+        document = {"error": error.what, "hint": error.hint, "exit_code": error.exit_code}
+        sys.stdout.write(json.dumps(document) + "\n")
+    else:
+        sys.stderr.write(f"error: {error.what}\nhint: {error.hint}\n")
+    return error.exit_code
+
+
+if __name__ == "__main__":
+    main()

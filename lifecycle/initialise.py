@@ -1,0 +1,55 @@
+"""`lifecycle init`: an administrator lets the service into a database, or prints the SQL that would.
+
+Knows how the administrator's connection is named; what is made stands in `install.py`. Changes nothing with
+`--print-sql`.
+"""
+
+import os
+
+import psycopg
+from psycopg import conninfo
+
+from lifecycle import install, show
+from lifecycle.cli_options import open_system
+from lifecycle.errors import InputError
+from lifecycle.postgres import catalog, connect
+
+VARIABLE = "LIFECYCLE_ADMIN_DSN"
+
+
+def carry_out(name: str | None, dsn: str | None, *, print_sql: bool, as_json: bool) -> None:
+    """Make schema, role and grants for system `name`, or print them. Raise Refused for another's database."""
+    system = open_system(name)
+    with connect.connect(
+        _administrator(dsn), "init", write=not print_sql, database=system.policy.database
+    ) as conn:
+        live = catalog.read(conn)
+        if print_sql:
+            show.text(install.render(system.policy, live).rstrip())
+            return
+        secret = system.settings.password
+        password = secret.read(f"{system.name}: password") if secret else None
+        applied = install.install(conn, system.policy, live, password)
+    rows = [(migration,) for migration in applied]
+    show.table(f"made in {system.policy.database}", ("migration",), rows, as_json)
+    if not as_json:
+        show.text("Next: `lifecycle doctor` says what is still missing.")
+
+
+def _administrator(dsn: str | None) -> str:
+    """Return the administrator's connection string. One from the environment may carry a password."""
+    if dsn is not None:
+        return connect.conninfo(dsn, None)
+    named = os.environ.get(VARIABLE)
+    if not named:
+        raise InputError(
+            "no administrator's connection is named",
+            hint=f"Set {VARIABLE}, or give `--dsn` without a password (libpq reads it from PGPASSFILE).",
+        )
+    try:
+        return conninfo.make_conninfo(named)
+    except psycopg.ProgrammingError:
+        raise InputError(
+            f"the dsn in {VARIABLE} cannot be read",
+            hint="Write it like `host=db.example dbname=vitalis user=postgres` or `postgresql://...`.",
+        ) from None

@@ -1,0 +1,161 @@
+"""Makes the schema `lifecycle` and a role with what the policy needs and nothing more.
+
+The role is no superuser and inherits nothing: PostgreSQL lets only a table's owner attach partitions, so the
+role is a member of the owners of partitioned tables, and steps into that membership only for that statement.
+BYPASSRLS is needed because a row hidden from an erasure is a row kept. Run by an administrator, who may
+prefer to read the SQL first: `lifecycle init --print-sql`.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from psycopg import Connection, sql
+from psycopg.rows import TupleRow
+
+from lifecycle import rooms
+from lifecycle.errors import Refused
+from lifecycle.policy.model import Policy, SharedBy
+from lifecycle.postgres import ddl
+from lifecycle.postgres.catalog import Catalog, sql_name
+
+ROLE = "lifecycle"
+PACKAGES = ("lifecycle.ledger", *rooms.ROOMS)
+
+Statement = sql.SQL | sql.Composed
+
+_ROLE = sql.SQL("""do $$ begin
+    if not exists (select from pg_roles where rolname = 'lifecycle') then
+        create role lifecycle login noinherit bypassrls nosuperuser nocreatedb nocreaterole;
+    end if;
+end $$""")
+_SCHEMA = sql.SQL("create schema if not exists lifecycle")
+_PRIVATE = sql.SQL("revoke all on schema lifecycle from public")
+_REGISTER = """
+    insert into lifecycle.installation (system) values (%(system)s) on conflict do nothing
+"""
+_REGISTERED = "select system from lifecycle.installation"
+
+
+def install(
+    conn: Connection[TupleRow], policy: Policy, catalog: Catalog, password: str | None
+) -> tuple[str, ...]:
+    """Make role, schema, tables and grants in one transaction; safe to repeat. Return the migrations applied.
+
+    `password`, when given, becomes the role's password, sent as a SCRAM verifier only.
+    Raise Refused when the database already belongs to another system's policy.
+    """
+    with conn.transaction():
+        conn.execute(_ROLE)
+        conn.execute(_SCHEMA)
+        conn.execute(_PRIVATE)
+        applied = ddl.migrate(conn, PACKAGES)
+        conn.execute(_REGISTER, {"system": policy.system})
+        owner = conn.execute(_REGISTERED).fetchone()
+        if owner is not None and owner[0] != policy.system:
+            raise Refused(
+                f"this database already belongs to the policy of system {owner[0]!r}",
+                hint="One database has one policy. Merge the two, or correct the dsn.",
+            )
+        for statement in grants(policy, catalog):
+            conn.execute(statement)
+        if password is not None:
+            verifier = conn.pgconn.encrypt_password(password.encode(), ROLE.encode(), b"scram-sha-256")
+            conn.execute(
+                sql.SQL("alter role lifecycle password {}").format(sql.Literal(verifier.decode()))
+            )
+    return applied
+
+
+def render(policy: Policy, catalog: Catalog) -> str:
+    """Return all of it as SQL text, for an administrator to read and run with psql. Sets no password."""
+    head = [_text(_ROLE), _text(_SCHEMA), _text(_PRIVATE)]
+    own = [f"-- {m.name}\n{m.text.rstrip()}" for m in ddl.migrations(PACKAGES)]
+    register = "insert into lifecycle.installation (system) values ({}) on conflict do nothing;"
+    tail = [register.format(sql.Literal(policy.system).as_string())]
+    body = [_text(statement) for statement in grants(policy, catalog)]
+    return "begin;\n" + "\n".join([*head, *own, *tail, *body]) + "\ncommit;\n"
+
+
+def _text(statement: Statement) -> str:
+    return statement.as_string() + ";"
+
+
+def grants(policy: Policy, catalog: Catalog) -> Iterator[Statement]:
+    """Yield the grants the policy needs on the tables of this database, in the catalog's order."""
+    yield sql.SQL("grant connect on database {} to lifecycle").format(
+        sql.Identifier(catalog.database)
+    )
+    owners = {catalog.tables[name].owner for name in policy.partitions if name in catalog.tables}
+    for owner in sorted(owners):
+        yield sql.SQL("grant {} to lifecycle").format(sql.Identifier(owner))
+    for schema in sorted({table.schema for table in catalog.tables.values()}):
+        yield sql.SQL("grant usage on schema {} to lifecycle").format(sql.Identifier(schema))
+        yield sql.SQL("grant select on all sequences in schema {} to lifecycle").format(
+            sql.Identifier(schema)
+        )
+    for name in catalog.tables:
+        yield from _table_grants(policy, catalog, name)
+
+
+def _table_grants(policy: Policy, catalog: Catalog, name: str) -> Iterator[Statement]:
+    table = catalog.tables[name]
+    # A right on the parent is not a right on its partitions, and batches work on the partition itself.
+    for relation in [name, *(partition.name for partition in table.partitions)]:
+        target = sql_name(relation)
+        yield sql.SQL("grant select on {} to lifecycle").format(target)
+        if name in deletable(policy):
+            yield sql.SQL("grant delete on {} to lifecycle").format(target)
+        columns = sorted(updatable(policy, name))
+        if columns:
+            yield sql.SQL("grant update ({}) on {} to lifecycle").format(
+                sql.SQL(", ").join(map(sql.Identifier, columns)), target
+            )
+
+
+def deletable(policy: Policy) -> frozenset[str]:
+    """Return the tables whose rows the policy lets go."""
+    audit = {policy.audit.table} if policy.audit else set[str]()
+    erased = {
+        name for name, table in policy.tables.items() if table.owner is not None and not table.keep
+    }
+    expired = {rule.table for rule in policy.retention if rule.do == "delete"}
+    return frozenset((erased | expired) - audit)
+
+
+def updatable(policy: Policy, name: str) -> frozenset[str]:
+    """Return the columns of a table that the policy sets.
+
+    `select ... for update` needs the right to update some column: of a person's row its key, of rows that
+    expire the column that starts their clock.
+    """
+    table = policy.tables.get(name)
+    columns = {*(table.mentions if table else ()), *(table.keep.clear if table and table.keep else ())}
+    columns |= set(_locked(policy, name))
+    columns |= {rule.table.removeprefix(f"{name}.") for rule in policy.retention if rule.do == "clear"
+                and rule.table.rpartition(".")[0] == name}
+    audit = policy.audit
+    if audit and audit.table == name:
+        columns |= {audit.subject, audit.actor, audit.record, *audit.values, *audit.of_actor}
+    if policy.erasure and policy.erasure.requests.table == name:
+        requests = policy.erasure.requests
+        columns |= {requests.status, requests.completed, *([requests.tables] if requests.tables else [])}
+    return frozenset(columns)
+
+
+def _locked(policy: Policy, name: str) -> Iterable[str]:
+    for subject in policy.subjects.values():
+        if subject.table == name:
+            yield subject.key
+    for rule in policy.retention:
+        if rule.do == "delete" and rule.table == name:
+            yield rule.by or policy.partitions[name].by
+    table = policy.tables.get(name)
+    for owner in (table.owner or {}).values() if table else ():
+        if isinstance(owner, SharedBy):
+            yield from _referenced_key(policy, name)
+
+
+def _referenced_key(policy: Policy, name: str) -> Iterable[str]:
+    """Yield the payer's column of a shared table, if it stands there: the one the erasure may lock."""
+    for subject in policy.subjects.values():
+        if subject.payer and subject.payer.column.rpartition(".")[0] == name:
+            yield subject.payer.column.rpartition(".")[2]

@@ -1,0 +1,122 @@
+"""What people and daemons ask about runs: what waits, what went silent, what happened, once more please."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from psycopg import Connection
+from psycopg.rows import TupleRow, dict_row
+
+from lifecycle.errors import Conflict, NotFound
+from lifecycle.ledger import statements
+from lifecycle.ledger.claims import ATTEMPTS
+
+
+@dataclass(frozen=True, slots=True)
+class Reclaimed:
+    """A run taken from a process that lost it; `state` is `queued` or `lost`."""
+
+    id: int
+    job: str
+    state: str
+    scheduled_for: datetime
+    attempt: int
+    summary: str
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """How many runs could start now, and how many are not at their end, whatever they wait for."""
+
+    ready: int
+    open: int
+
+
+def reclaim(
+    conn: Connection[TupleRow],
+    system: str,
+    retry_safe: Sequence[str],
+    *,
+    stale: timedelta,
+    grace: timedelta,
+) -> tuple[Reclaimed, ...]:
+    """Take over every run whose heartbeat is older than `stale`, or that is past its deadline by `grace`.
+
+    A silent run of a `retry_safe` job is queued again while it has attempts left; every other one is lost.
+    """
+    values = {
+        "system": system,
+        "retry_safe": list(retry_safe),
+        "stale": stale,
+        "grace": grace,
+        "attempts": ATTEMPTS,
+    }
+    return tuple(Reclaimed(*row) for row in conn.execute(statements.RECLAIM, values).fetchall())
+
+
+def expire(
+    conn: Connection[TupleRow], system: str, lateness: Mapping[str, timedelta]
+) -> dict[str, int]:
+    """Mark queued runs that waited beyond their job's greatest lateness as missed; return how many per job."""
+    values = {"system": system, "jobs": list(lateness), "lateness": list(lateness.values())}
+    expired: dict[str, int] = {}
+    for (job,) in conn.execute(statements.EXPIRE, values):
+        expired[job] = expired.get(job, 0) + 1
+    return expired
+
+
+def waiting(conn: Connection[TupleRow], system: str, jobs: Sequence[str]) -> Waiting:
+    """Return what waits or runs among these jobs."""
+    row = conn.execute(statements.WAITING, {"system": system, "jobs": list(jobs)}).fetchone()
+    assert row is not None
+    return Waiting(*row)
+
+
+def listed(
+    conn: Connection[TupleRow], system: str, *, job: str | None, state: str | None, count: int
+) -> list[dict[str, object]]:
+    """Return the newest runs, by column name."""
+    values = {"system": system, "job": job, "state": state, "count": count}
+    return conn.cursor(row_factory=dict_row).execute(statements.LIST_RUNS, values).fetchall()
+
+
+def shown(conn: Connection[TupleRow], system: str, run_id: int) -> dict[str, object]:
+    """Return one run with up to 1,000 lines of its evidence. Raise NotFound."""
+    cursor = conn.cursor(row_factory=dict_row)
+    run = cursor.execute(statements.SHOW_RUN, {"system": system, "id": run_id}).fetchone()
+    if run is None:
+        raise _unknown(run_id)
+    evidence = cursor.execute(statements.EVIDENCE_OF, {"id": run_id, "count": 1000}).fetchall()
+    return run | {"evidence": evidence}
+
+
+def cancel(conn: Connection[TupleRow], system: str, run_id: int) -> None:
+    """Cancel a run that waits. Raise NotFound, or Conflict when it is past waiting."""
+    if conn.execute(statements.CANCEL_QUEUED, {"system": system, "id": run_id}).fetchone() is None:
+        raise Conflict(
+            f"run {run_id} is {_state(conn, system, run_id)}, not queued",
+            hint="A running run ends with its process: stop its daemon or worker, which drains, then "
+            "`lifecycle schedule pause` if it shall not come again.",
+        )
+
+
+def resume(conn: Connection[TupleRow], system: str, run_id: int) -> None:
+    """Queue a run again that failed, was lost, missed or cancelled. Raise NotFound or Conflict."""
+    if conn.execute(statements.RESUME_RUN, {"system": system, "id": run_id}).fetchone() is None:
+        raise Conflict(
+            f"run {run_id} is {_state(conn, system, run_id)}",
+            hint="Only a run that failed, was lost, missed or cancelled can be resumed; "
+            "`lifecycle run JOB` starts a new one.",
+        )
+
+
+def _state(conn: Connection[TupleRow], system: str, run_id: int) -> str:
+    values = {"system": system, "id": run_id}
+    row = conn.execute(statements.RUN_STATE, values).fetchone()
+    if row is None:
+        raise _unknown(run_id)
+    return f"{row[0]} ({row[1]})" if row[1] else str(row[0])
+
+
+def _unknown(run_id: int) -> NotFound:
+    return NotFound(f"no run has the number {run_id}", hint="See `lifecycle runs list`.")

@@ -1,0 +1,247 @@
+"""Starts programs. The only module of the product that runs pg_dump, pg_restore, WAL-G or ourselves.
+
+A program runs in a session of its own, sees an environment written out here and nothing else, and is ended
+with all its children at the time limit. It ends, too, when this process is killed. No secret is on a command
+line, where every user of the machine could read it. What a program said is quoted only after row values and
+secrets have been taken out. Never decides which program runs, or what its exit code means.
+"""
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import tempfile
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import IO, Any
+
+from plumbum.machines.local import PlumbumLocalPopen
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from lifecycle import clock
+from lifecycle.errors import CommandFailed, DeadlineExceeded, InputError, NotFound
+
+GRACE = timedelta(seconds=5)
+"""How long a program may tidy up between being asked to end and being ended."""
+
+TAIL = 16_384
+"""Bytes of a program's complaints that are read back, from their end."""
+
+_INHERITED = ("PATH", "HOME", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR")
+_SECRET_NAME = re.compile(r"PASS(?!FILE)|SECRET|TOKEN|_KEY$|CREDENTIAL", re.IGNORECASE)
+_PASSWORD = re.compile(r"(password\s*=\s*)('(?:[^'\\]|\\.)*'|\S+)", re.IGNORECASE)
+_USERINFO = re.compile(r"(://[^/@\s:]*:)[^/@\s]+(@)")
+# PostgreSQL quotes rows in these parts of a message; what follows belongs to them until the next message.
+_QUOTES_A_ROW = re.compile(r"\b(DETAIL|detail|CONTEXT|STATEMENT|QUERY|Command was):|^\t")
+_NEW_MESSAGE = re.compile(r"^[A-Za-z_][\w.-]*: |^(ERROR|WARNING|INFO|FATAL|error|hint): ")
+_VALUE = re.compile(r'(: )"[^"]*"|=\([^)]*\)|\'[^\']*\'')
+
+# Nothing is ever written to it: `read` returns when we, who hold the pipe, are gone, be it by a kill -9.
+_WATCH = 'read -r _; kill -s KILL -- "-$1" 2>/dev/null'
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """How a program ended. `stdout` is empty when it went to a file; `stderr_tail` carries no row or secret."""
+
+    program: str
+    exit_code: int
+    stdout: str
+    stderr_tail: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class As:
+    """The account a program runs as when this process is root: its rights are dropped, groups included."""
+
+    uid: int
+    gid: int
+
+
+def run(
+    argv: Sequence[str],
+    *,
+    env: Mapping[str, str],
+    limit: timedelta,
+    stdin: IO[bytes] | None = None,
+    stdout: IO[bytes] | None = None,
+    user: As | None = None,
+) -> Finished:
+    """Run a program to its end and return how it went. Raise CommandFailed unless it ends with 0.
+
+    Raises as `attempt` does.
+    """
+    finished = attempt(argv, env=env, limit=limit, stdin=stdin, stdout=stdout, user=user)
+    if finished.exit_code != 0:
+        said = f": {finished.stderr_tail}" if finished.stderr_tail else ""
+        raise CommandFailed(
+            f"{finished.program} ended with exit code {finished.exit_code}{said}",
+            hint="Row values are left out here; run it by hand to see all that it says.",
+        )
+    return finished
+
+
+def attempt(
+    argv: Sequence[str],
+    *,
+    env: Mapping[str, str],
+    limit: timedelta,
+    stdin: IO[bytes] | None = None,
+    stdout: IO[bytes] | None = None,
+    user: As | None = None,
+) -> Finished:
+    """Run a program to its end and return how it went, whatever its exit code (negative: the signal).
+
+    `env` is added to PATH, HOME and the like; nothing else is inherited. Without `stdin` it reads nothing,
+    without `stdout` what it prints is returned. Children that outlive it are left alone and not waited for.
+    Raise InputError when an argument carries a secret, NotFound when the program is missing, CommandFailed
+    when it cannot be started, DeadlineExceeded when it took longer than `limit`; it is gone by then.
+    """
+    _no_secrets(argv, env)
+    program, began = Path(argv[0]).name, clock.monotonic()
+    # Files, not pipes: a child that outlives the program would hold a pipe open for as long as it lives.
+    with tempfile.TemporaryFile() as printed, tempfile.TemporaryFile() as complaints:
+        process = _start(argv, env, stdin, stdout or printed, complaints, user)
+        try:
+            with _ended_with_us(process.pid):
+                exit_code = process.wait(timeout=limit.total_seconds())
+        except subprocess.TimeoutExpired:
+            _end(process)
+            raise DeadlineExceeded(
+                f"{program} took longer than its time limit of {limit} and was ended",
+                hint="Look at what it waited for (locks, network, a full disk); it is safe to run it again.",
+            ) from None
+        except BaseException:  # Ctrl-C, a deadline of the run: nothing of ours goes on
+            _end(process)
+            raise
+        printed.seek(0)
+        return Finished(
+            program,
+            exit_code,
+            printed.read().decode(errors="replace"),
+            redacted(_tail(complaints), env),
+            clock.monotonic() - began,
+        )
+
+
+@contextlib.contextmanager
+def libpq(conninfo: str) -> Generator[tuple[str, dict[str, str]]]:
+    """Yield (the connection string without its password, the environment that supplies it).
+
+    The password stands in a file that only we can read, for the length of the block.
+    """
+    parts: dict[str, Any] = dict(conninfo_to_dict(conninfo))
+    password = parts.pop("password", None)
+    dsn = make_conninfo("", **parts)
+    if not password:
+        yield dsn, {}
+        return
+    with tempfile.NamedTemporaryFile("w", prefix="lifecycle-pass-", encoding="utf-8") as file:
+        escaped = str(password).replace("\\", "\\\\").replace(":", "\\:")
+        file.write(f"*:*:*:*:{escaped}\n")  # made with mode 0600
+        file.flush()
+        yield dsn, {"PGPASSFILE": file.name}
+
+
+def redacted(text: str, env: Mapping[str, str]) -> str:
+    """Return what a program said without row values, quoted values and the secrets of `env`."""
+    kept: list[str] = []
+    quoting = False
+    for line in text.splitlines():
+        quoting = bool(_QUOTES_A_ROW.search(line)) or (quoting and not _NEW_MESSAGE.match(line))
+        if line.strip() and not quoting:
+            kept.append(_VALUE.sub(r"\1***", line.strip()))
+    said = " | ".join(kept[-8:])
+    for secret in _secrets(env):
+        said = said.replace(secret, "***")
+    return _USERINFO.sub(r"\1***\2", _PASSWORD.sub(r"\1***", said))[-2000:]
+
+
+def _start(
+    argv: Sequence[str],
+    env: Mapping[str, str],
+    stdin: IO[bytes] | None,
+    stdout: IO[bytes],
+    stderr: IO[bytes],
+    user: As | None,
+) -> PlumbumLocalPopen:
+    inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    dropped: dict[str, Any] = {"user": user.uid, "group": user.gid, "extra_groups": []} if user else {}
+    try:
+        # Plumbum's own process, not `local[...]`: that one adds the whole environment of this process.
+        return PlumbumLocalPopen(
+            list(argv),
+            stdin=stdin or subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=stderr,
+            cwd="/",
+            env=inherited | {"LC_ALL": "C.UTF-8", "TZ": "UTC"} | dict(env),
+            start_new_session=True,
+            **dropped,
+        )
+    except FileNotFoundError:
+        raise NotFound(
+            f"the program {argv[0]} does not exist", hint="Install it, or correct its path."
+        ) from None
+    except OSError as error:
+        raise CommandFailed(
+            f"{Path(argv[0]).name} cannot be started: {error.strerror}",
+            hint="Check the file's rights, and that it is built for this machine.",
+        ) from None
+
+
+@contextlib.contextmanager
+def _ended_with_us(group: int) -> Generator[None]:
+    """End the process group when this process dies within the block, however it dies."""
+    watcher = PlumbumLocalPopen(
+        ["/bin/sh", "-c", _WATCH, "lifecycle-watch", str(group)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd="/",
+        env={},
+        start_new_session=True,
+    )
+    try:
+        yield
+    finally:
+        watcher.kill()
+        watcher.wait()
+        watcher.stdin.close()
+
+
+def _end(process: PlumbumLocalPopen) -> None:
+    """Ask the whole group to end, then end it."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=GRACE.total_seconds())
+    # SIGKILL went to the group even where its first process ended at SIGTERM: children may have stayed.
+
+
+def _tail(file: IO[bytes]) -> str:
+    length = file.seek(0, os.SEEK_END)
+    file.seek(max(0, length - TAIL))
+    return file.read().decode(errors="replace")
+
+
+def _secrets(env: Mapping[str, str]) -> list[str]:
+    return [value for name, value in env.items() if value and _SECRET_NAME.search(name)]
+
+
+def _no_secrets(argv: Sequence[str], env: Mapping[str, str]) -> None:
+    for word in argv:
+        if (
+            _PASSWORD.search(word)
+            or _USERINFO.search(word)
+            or any(secret in word for secret in _secrets(env))
+        ):
+            raise InputError(
+                f"an argument for {Path(argv[0]).name} carries a secret, and command lines are public",
+                hint="Pass it through a file or the environment.",
+            )

@@ -1,0 +1,286 @@
+"""Objects in S3, or in a store that speaks its language. The only module that imports boto3.
+
+Knows buckets by the name the policy gives them; the settings say which real bucket that is. Every call has
+a time limit and a bounded number of tries, and ends in our own error classes. No key of an object enters a
+message: a key often holds a person's name. Never decides what is deleted.
+"""
+
+import contextlib
+import hashlib
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from lifecycle.errors import (
+    AccessDenied,
+    InputError,
+    LifecycleError,
+    NotFound,
+    Refused,
+    Unproven,
+    Unreachable,
+)
+from lifecycle.system import System
+
+if TYPE_CHECKING:
+    from types_boto3_s3.client import S3Client
+    from types_boto3_s3.type_defs import ObjectIdentifierTypeDef
+
+CONNECT_SECONDS, READ_SECONDS, TRIES = 5, 30, 4
+BATCH = 1000
+"""Most versions that one DeleteObjects call takes."""
+
+_DENIED = (
+    *("AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken"),
+    *("InvalidToken", "AllAccessDisabled", "AccountProblem", "RequestTimeTooSkewed", "401", "403"),
+)
+_MISSING = ("NoSuchBucket", "NoSuchKey", "NoSuchVersion", "NoSuchUpload", "404")
+_BUSY = (
+    *("SlowDown", "InternalError", "ServiceUnavailable", "RequestTimeout", "Throttling"),
+    *("ThrottlingException", "OperationAborted", "500", "502", "503", "504"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The newest version of an object: its size in bytes, and the SHA-256 (hex) that `put_file` noted."""
+
+    size: int
+    sha256: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Objects:
+    """The object store of one system. `buckets` maps the policy's names to real ones."""
+
+    client: "S3Client" = field(repr=False)
+    buckets: Mapping[str, str]
+
+    def versions(self, bucket: str, key: str) -> tuple[str, ...]:
+        """Return the ids of all versions of exactly this key, delete markers included.
+
+        A bucket without versioning has one version of an object, called `null`.
+        """
+        found: list[str] = []
+        with _classified(bucket):
+            pages = self.client.get_paginator("list_object_versions").paginate(
+                Bucket=self._real(bucket), Prefix=key
+            )
+            for page in pages:
+                listed = [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]
+                # `scan-1` is also the prefix of `scan-10`, and a neighbour's would be gone for ever.
+                found += [str(v.get("VersionId")) for v in listed if v.get("Key") == key]
+                if page.get("NextKeyMarker", key) != key:
+                    break
+        return tuple(found)
+
+    def delete_versions(self, bucket: str, key: str, versions: Sequence[str]) -> int:
+        """Delete these versions for ever, abort this key's unfinished uploads, return how many versions.
+
+        A version that is gone already is no error. Raise Refused with the date when one is locked.
+        """
+        self._abort_uploads(bucket, key)
+        for start in range(0, len(versions), BATCH):
+            wanted: list[ObjectIdentifierTypeDef] = [
+                {"Key": key, "VersionId": version} for version in versions[start : start + BATCH]
+            ]
+            with _classified(bucket):
+                answer = self.client.delete_objects(
+                    Bucket=self._real(bucket), Delete={"Objects": wanted, "Quiet": True}
+                )
+            # The answer is 200 even when single versions could not be deleted.
+            for error in answer.get("Errors", ()):
+                if error.get("Code") not in _MISSING:
+                    self._undeleted(bucket, key, error.get("VersionId", ""), error.get("Code", ""))
+        return len(versions)
+
+    def put_file(self, bucket: str, key: str, path: Path, sha256: str) -> None:
+        """Put a file of any size and note its SHA-256 (hex) beside it; the store checks each part.
+
+        Raise Unproven when the file is not what `sha256` says, or its size in the store differs.
+        """
+        from boto3.exceptions import S3UploadFailedError
+
+        if file_sha256(path) != sha256:
+            raise Unproven(
+                f"{path.name} has changed since it was counted", hint="Make the file again."
+            )
+        extra = {"Metadata": {"sha256": sha256}, "ChecksumAlgorithm": "SHA256"}
+        extra |= {"ServerSideEncryption": "AES256"}  # the default of AWS, not of every store
+        with _classified(bucket):
+            try:
+                self.client.upload_file(str(path), self._real(bucket), key, ExtraArgs=extra)
+            except S3UploadFailedError as error:
+                raise error.__context__ or error from None
+        if self.head(bucket, key).size != path.stat().st_size:
+            raise Unproven(
+                f"an object in bucket {bucket!r} is not as long as the file that was put",
+                hint="Somebody else writes this key, or the store is broken. Run it again.",
+            )
+
+    def put_bytes(self, bucket: str, key: str, body: bytes) -> None:
+        """Put a small object."""
+        with _classified(bucket):
+            self.client.put_object(
+                Bucket=self._real(bucket), Key=key, Body=body, ChecksumAlgorithm="SHA256"
+            )
+
+    def get_file(self, bucket: str, key: str, path: Path) -> str:
+        """Fetch the newest version into `path`; return the SHA-256 (hex) of what came."""
+        with _classified(bucket):
+            self.client.download_file(self._real(bucket), key, str(path))
+        return file_sha256(path)
+
+    def get_bytes(self, bucket: str, key: str) -> bytes:
+        """Return the newest version of a small object. Raise NotFound."""
+        with _classified(bucket):
+            return self.client.get_object(Bucket=self._real(bucket), Key=key)["Body"].read()
+
+    def head(self, bucket: str, key: str) -> Head:
+        """Return what the store says of the newest version. Raise NotFound."""
+        with _classified(bucket):
+            answer = self.client.head_object(Bucket=self._real(bucket), Key=key)
+        return Head(answer["ContentLength"], answer["Metadata"].get("sha256"))
+
+    def exists(self, bucket: str, key: str) -> bool:
+        """Say whether the newest version of this key is an object. Raise NotFound for a missing bucket."""
+        try:
+            self.head(bucket, key)
+        except NotFound:
+            with _classified(bucket):  # HEAD does not say which of the two is missing
+                self.client.head_bucket(Bucket=self._real(bucket))
+            return False
+        return True
+
+    def close(self) -> None:
+        """Close the connections to the store."""
+        self.client.close()
+
+    def keys(self, bucket: str, prefix: str) -> tuple[str, ...]:
+        """Return the keys of all present objects that begin with `prefix`, in order."""
+        found: list[str] = []
+        with _classified(bucket):
+            pages = self.client.get_paginator("list_objects_v2").paginate(
+                Bucket=self._real(bucket), Prefix=prefix
+            )
+            for page in pages:
+                found += [str(listed.get("Key")) for listed in page.get("Contents", ())]
+        return tuple(found)
+
+    def _abort_uploads(self, bucket: str, key: str) -> None:
+        with _classified(bucket):
+            pages = self.client.get_paginator("list_multipart_uploads").paginate(
+                Bucket=self._real(bucket), Prefix=key
+            )
+            for upload in (u for page in pages for u in page.get("Uploads", ())):
+                if upload.get("Key") == key:
+                    with contextlib.suppress(self.client.exceptions.NoSuchUpload):
+                        self.client.abort_multipart_upload(
+                            Bucket=self._real(bucket), Key=key, UploadId=str(upload.get("UploadId"))
+                        )
+
+    def _undeleted(self, bucket: str, key: str, version: str, code: str) -> NoReturn:
+        """Raise the reason for which one version could not be deleted."""
+        with _classified(bucket):
+            head = self.client.head_object(Bucket=self._real(bucket), Key=key, VersionId=version)
+        until = head.get("ObjectLockRetainUntilDate")  # absent when there is no lock
+        if until or head.get("ObjectLockLegalHoldStatus") == "ON":
+            lock = f"locked until {until.isoformat()}" if until else "under a legal hold"
+            raise Refused(
+                f"a version of an object in bucket {bucket!r} is {lock}",
+                hint="Object Lock holds it. Lift a legal hold or a governance lock, or wait for the date; "
+                "then run it again.",
+            )
+        raise _error(bucket, code)
+
+    def _real(self, bucket: str) -> str:
+        if bucket not in self.buckets:
+            raise InputError(
+                f"the settings do not say which bucket {bucket!r} is",
+                hint=f"Add `buckets: {{{bucket}: REAL-NAME}}` to the system's settings.",
+            )
+        return self.buckets[bucket]
+
+
+def store(system: System) -> Objects:
+    """Return the system's object store. Nothing is asked of it yet. Raise InputError without settings."""
+    import boto3
+    from botocore.config import Config
+
+    settings = system.settings.s3
+    if settings is None:
+        raise InputError(
+            "the settings have no object store",
+            hint="Add `s3:` to the system's settings; an empty mapping means AWS with its own key chain.",
+        )
+    access, secret = settings.access_key, settings.secret_key
+    client: S3Client = boto3.session.Session().client(  # pyright: ignore[reportUnknownMemberType]
+        "s3",
+        endpoint_url=settings.endpoint,
+        region_name=settings.region,
+        aws_access_key_id=access.read("s3: access_key") if access else None,
+        aws_secret_access_key=secret.read("s3: secret_key") if secret else None,
+        config=Config(
+            connect_timeout=CONNECT_SECONDS,
+            read_timeout=READ_SECONDS,
+            retries={"total_max_attempts": TRIES, "mode": "standard"},
+            s3={"addressing_style": "path"} if settings.endpoint else {},
+        ),
+    )
+    return Objects(client, system.settings.buckets)
+
+
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextlib.contextmanager
+def _classified(bucket: str) -> Generator[None]:
+    """Turn every error of the store's client into one of ours."""
+    from boto3.exceptions import Boto3Error
+    from botocore.exceptions import (
+        BotoCoreError,
+        ClientError,
+        CredentialRetrievalError,
+        NoCredentialsError,
+        PartialCredentialsError,
+    )
+
+    try:
+        yield
+    except ClientError as error:
+        raise _error(bucket, error.response.get("Error", {}).get("Code", "")) from None
+    except (NoCredentialsError, PartialCredentialsError, CredentialRetrievalError):
+        raise AccessDenied(
+            "there are no credentials for the object store",
+            hint="Name them under `s3:` in the settings, or give this machine an instance role.",
+        ) from None
+    except (BotoCoreError, Boto3Error) as error:
+        raise Unreachable(
+            f"the object store did not answer ({type(error).__name__})",
+            hint="Check `endpoint` in the settings and the network; the run is tried again.",
+        ) from None
+
+
+def _error(bucket: str, code: str) -> LifecycleError:
+    if code in _DENIED:
+        return AccessDenied(
+            f"the object store refused access to bucket {bucket!r} ({code})",
+            hint="Check the keys under `s3:` and the bucket's policy: list and delete versions, get, put.",
+        )
+    if code in _MISSING:
+        return NotFound(
+            f"bucket {bucket!r} or an object in it does not exist ({code})",
+            hint="Check `buckets:` in the settings.",
+        )
+    if code in _BUSY:
+        return Unreachable(
+            f"the object store is busy ({code})", hint="The run is tried again; nothing is lost."
+        )
+    return LifecycleError(
+        f"the object store refused a call on bucket {bucket!r} ({code or 'no code'})",
+        hint="The store's documentation explains the code.",
+    )

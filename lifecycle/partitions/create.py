@@ -1,0 +1,164 @@
+"""Makes the partitions of a plan, one transaction each, and never makes anybody wait.
+
+A lock that does not come within LOCK_WAIT is given up, tried again a little later, and after TRIES the table is
+left for the next run: a statement waiting for a lock holds up every reader that comes after it. A transaction
+makes a whole partition or nothing, so a run may be killed at any instant and started again.
+"""
+
+import random
+import time
+from datetime import datetime
+
+import psycopg
+from psycopg import Connection
+from psycopg.errors import CheckViolation, DeadlockDetected, DuplicateTable, LockNotAvailable
+from psycopg.rows import TupleRow
+
+from lifecycle.ledger import claims, evidence
+from lifecycle.ledger.claims import Claim
+from lifecycle.outcome import Failure, Outcome, Verdict
+from lifecycle.partitions import look, statements
+from lifecycle.partitions.plan import CreatePartition, Decision, decide
+from lifecycle.postgres import catalog, connect
+from lifecycle.system import System
+
+LOCK_WAIT = "2s"
+"""How long one try waits for a lock: as long as a reader behind it may have to wait."""
+
+TRIES = 5
+PAUSE = 0.2
+"""Seconds before the second try; doubled each time, with up to as much again at random."""
+
+
+def carry_out(system: System, claim: Claim, now: datetime, *, wanted: str | None = None) -> Outcome:
+    """Make every missing partition, then judge by the catalog.
+
+    `wanted` is the hash of the plan a person has seen. Raise Conflict when it is not what would be done now,
+    Fenced when another process holds the run, Unreachable when the server goes away.
+    """
+    with system.connect("partitions.create") as conn:
+        decision = plan(conn, system, now)
+        if wanted is not None:
+            decision.plan.must_be(wanted)
+        made, failures = _make_all(conn, claim, decision.plan.steps)
+        failures += _verify(conn, system, now, made, {failure.target for failure in failures})
+    verdict = Verdict.FAIL if failures else Verdict.PASS
+    summary = f"{len(made)} partitions made, {len(failures)} failures, {decision.wanted} wanted"
+    counts = {"wanted": decision.wanted, "made": len(made), "notes": len(decision.plan.notes)}
+    return Outcome(verdict, summary, counts, tuple(failures))
+
+
+def plan(conn: Connection[TupleRow], system: System, now: datetime) -> Decision:
+    """Read the catalog and decide."""
+    seen = catalog.read(conn)
+    strays = look.strays(conn, system.policy, seen)
+    return decide(system.policy, system.policy_digest, seen, now, strays)
+
+
+def _make_all(
+    conn: Connection[TupleRow], claim: Claim, steps: tuple[CreatePartition, ...]
+) -> tuple[list[CreatePartition], list[Failure]]:
+    """Make what can be made. A table's first failure defers the rest of that table, and no other."""
+    made: list[CreatePartition] = []
+    failures: dict[str, Failure] = {}
+    for step in steps:
+        if step.parent in failures:
+            continue
+        failure = _make_patiently(conn, claim, step)
+        if failure is None:
+            made.append(step)
+        else:
+            failures[step.parent] = failure
+    return made, list(failures.values())
+
+
+def _make_patiently(
+    conn: Connection[TupleRow], claim: Claim, step: CreatePartition
+) -> Failure | None:
+    for attempt in range(TRIES):
+        try:
+            make(conn, claim, step)
+        except (LockNotAvailable, DeadlockDetected):
+            if attempt < TRIES - 1:
+                time.sleep(PAUSE * 2**attempt * (1 + random.random()))  # noqa: S311 - jitter
+        except psycopg.Error as error:
+            if conn.broken:
+                raise connect.explain(error) from None
+            return _refusal(step, error)
+        else:
+            return None
+    return Failure(
+        step.parent,
+        f"deferred: no lock for {step.target} within {TRIES} tries of {LOCK_WAIT}",
+        "The next run tries again. See pg_stat_activity for long transactions on this table, "
+        "its default partition and the tables it references.",
+    )
+
+
+def make(conn: Connection[TupleRow], claim: Claim, step: CreatePartition) -> None:
+    """Make one partition, or nothing. Raise psycopg.Error as it comes, Fenced when the claim is gone."""
+    names = {"schema": step.schema, "parent": step.parent_relname, "child": step.relname}
+    with conn.transaction():
+        claims.hold(conn, claim)
+        conn.execute(statements.LOCK_TIMEOUT, {"limit": LOCK_WAIT})
+        conn.execute(statements.NAME_BOTH, names)
+        conn.execute(statements.set_role(step.owner))
+        conn.execute(statements.create(step))
+        conn.execute(statements.CARRY_OVER)
+        conn.execute(statements.attach(step))  # from here on tables it references take no writes
+        conn.execute(statements.CARRY_REPLICA_INDEX)
+        conn.execute(statements.RESET_ROLE)
+        evidence.record(
+            conn, claim, "effect", "partitions.created", step.target, counts={"partitions": 1}
+        )
+
+
+def _refusal(step: CreatePartition, error: psycopg.Error) -> Failure:
+    if isinstance(error, CheckViolation):
+        return Failure(
+            step.parent,
+            f"rows of {step.lower} to {step.upper} lie in the default partition",
+            "Move them out of the default partition by hand, then run again.",
+        )
+    if isinstance(error, DuplicateTable):
+        return Failure(
+            step.parent,
+            f"something else is called {step.target}",
+            "Lifecycle adopts and drops nothing it did not make: rename it or drop it by hand.",
+        )
+    said = connect.explain(error)
+    return Failure(step.parent, f"{step.target} was not made: {said.what}", said.hint)
+
+
+def _verify(
+    conn: Connection[TupleRow],
+    system: System,
+    now: datetime,
+    made: list[CreatePartition],
+    known: set[str],
+) -> list[Failure]:
+    """Read everything again and return what does not keep the promise, tables in `known` left out."""
+    try:
+        seen = catalog.read(conn)
+        after = decide(system.policy, system.policy_digest, seen, now)
+        different = look.differences(conn, system.policy, seen)
+    except psycopg.Error as error:
+        raise connect.explain(error) from None
+    failures = list(after.blocked)
+    missing = {step.parent for step in after.plan.steps} - known
+    failures += [
+        Failure(parent, "a partition is still missing", "Run `lifecycle partitions plan`.")
+        for parent in sorted(missing)
+    ]
+    ours = {(step.schema, step.relname) for step in made}
+    for (schema, name), difference in sorted(different.items()):
+        wrong = difference.open + (difference.lacking if (schema, name) in ours else ())
+        if wrong:
+            failures.append(
+                Failure(
+                    f"{schema}.{name}",
+                    f"the partition is not like its parent: {', '.join(wrong)}",
+                    "Compare row security, policies, grants and triggers of the two, and mend the partition.",
+                )
+            )
+    return failures

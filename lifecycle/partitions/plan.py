@@ -1,0 +1,238 @@
+"""Decides which partitions are missing. Pure: the policy, the catalog and the moment in, a frozen plan out.
+
+What exists is what PostgreSQL routes rows to: the bounds of attached partitions, never their names. A period
+that a partition covers in part cannot be made as the grid wants it; that table is blocked and the others go on.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+from zoneinfo import ZoneInfo
+
+from lifecycle.outcome import Failure
+from lifecycle.partitions import bounds, grid
+from lifecycle.partitions.bounds import KeyType
+from lifecycle.partitions.grid import Slot
+from lifecycle.plan import Plan, Step
+from lifecycle.policy.model import Partitioning, Policy
+from lifecycle.postgres.catalog import Catalog, Table
+
+NAME_BYTES = 63
+"""PostgreSQL cuts longer names off without a word."""
+
+
+@dataclass(frozen=True, slots=True)
+class CreatePartition(Step):
+    """Make one partition of `parent`. `lower` and `upper` are literals that mean the same in every session."""
+
+    parent: str
+    schema: str
+    parent_relname: str
+    relname: str
+    owner: str
+    lower: str
+    upper: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What would be done, and what stands in the way of the rest. `wanted` counts the periods asked for."""
+
+    plan: Plan[CreatePartition]
+    blocked: tuple[Failure, ...]
+    wanted: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Attached:
+    name: str
+    lower: datetime
+    upper: datetime
+
+
+def decide(
+    policy: Policy,
+    policy_digest: str,
+    catalog: Catalog,
+    now: datetime,
+    strays: frozenset[str] = frozenset(),
+) -> Decision:
+    """Return the partitions to make so that the current period and `ahead` more exist for every table.
+
+    `strays` names the tables whose default partition holds rows (see look.py); it only adds notes.
+    """
+    steps: list[CreatePartition] = []
+    blocked: list[Failure] = []
+    notes: list[str] = []
+    wanted = 0
+    taken = _names(catalog)
+    for name, partitioning in policy.partitions.items():
+        wanted += partitioning.ahead + 1
+        table = catalog.tables.get(name)
+        key = _key(table, partitioning)
+        if table is None or key is None:
+            blocked.append(_unfit(name, table, partitioning))
+            continue
+        slots = grid.slots(
+            partitioning.every, key, ZoneInfo(policy.timezone), now, partitioning.ahead
+        )
+        attached, unread = _attached(table)
+        blocked += unread
+        if not unread:
+            for slot in slots:
+                found = _decide_slot(name, table, key, partitioning, slot, attached, taken)
+                steps += [found] if isinstance(found, CreatePartition) else []
+                blocked += [found] if isinstance(found, Failure) else []
+        notes += _notes(name, table, slots, attached, name in strays)
+    notes += [f"{failure.target}: {failure.what}" for failure in blocked]
+    plan = Plan(
+        "partitions", policy.system, catalog.database, policy_digest, tuple(steps), tuple(notes)
+    )
+    return Decision(plan, tuple(blocked), wanted)
+
+
+def _decide_slot(
+    name: str,
+    table: Table,
+    key: KeyType,
+    partitioning: Partitioning,
+    slot: Slot,
+    attached: tuple[_Attached, ...],
+    taken: set[str],
+) -> CreatePartition | Failure | None:
+    """Return the step that makes this period, None when it is covered, or why neither is so."""
+    inside = [part for part in attached if part.lower < slot.upper and slot.lower < part.upper]
+    if _cover(inside, slot):
+        return None
+    lower, upper = bounds.literal(slot.lower, key), bounds.literal(slot.upper, key)
+    if inside:
+        others = ", ".join(part.name for part in inside)
+        return Failure(
+            name,
+            f"{lower} to {upper} is covered only in part, by {others}",
+            f"Make a partition for the rest by hand, or give {others} bounds on the "
+            f"{partitioning.every} grid.",
+        )
+    child = child_name(table.relname, slot.label)
+    if _qualified(table.schema, child) in taken:
+        return Failure(
+            name,
+            f"{_qualified(table.schema, child)} exists and is no partition for {lower} to {upper}",
+            "Lifecycle adopts and drops nothing it did not make: attach it, rename it or drop it by hand.",
+        )
+    taken.add(_qualified(table.schema, child))
+    default = any(partition.default for partition in table.partitions)
+    return CreatePartition(
+        verb="create partition",
+        target=_qualified(table.schema, child),
+        reason=f"a partition for every {partitioning.every}, {partitioning.ahead} ahead",
+        cost="shares the parent with readers and writers; one short lock on tables it references"
+        + ("; scans and locks the default partition" if default else ""),
+        parent=name,
+        schema=table.schema,
+        parent_relname=table.relname,
+        relname=child,
+        owner=table.owner,
+        lower=lower,
+        upper=upper,
+    )
+
+
+def child_name(parent: str, label: str) -> str:
+    """Return `<parent>_<label>`; where that is longer than 63 bytes, cut and made unique by a digest."""
+    whole = f"{parent}_{label}"
+    if len(whole.encode()) <= NAME_BYTES:
+        return whole
+    end = f"_{hashlib.sha256(parent.encode()).hexdigest()[:8]}_{label}"
+    room = NAME_BYTES - len(end)
+    return parent.encode()[:room].decode(errors="ignore") + end
+
+
+def _key(table: Table | None, partitioning: Partitioning) -> KeyType | None:
+    """Return the kind of the partition key, or None when the table is not what the policy says."""
+    if table is None or table.strategy != "range":
+        return None
+    column = table.column(partitioning.by) if table.partition_key == partitioning.by else None
+    key = bounds.key_type(column.type) if column else None
+    return None if key == "date" and partitioning.every == "hour" else key
+
+
+def _unfit(name: str, table: Table | None, partitioning: Partitioning) -> Failure:
+    if table is None:
+        what = "the table does not exist"
+    elif table.strategy != "range" or table.partition_key != partitioning.by:
+        what = f"the table is not partitioned by range of {partitioning.by}"
+    else:
+        what = (
+            f"its key {partitioning.by} cannot be cut into partitions of one {partitioning.every}"
+        )
+    return Failure(
+        name, what, "Run `lifecycle policy check`, and correct `partitions` in the policy."
+    )
+
+
+def _attached(table: Table) -> tuple[tuple[_Attached, ...], list[Failure]]:
+    """Return the partitions rows are routed to, by their lower bound, and those whose bounds make no sense."""
+    found: list[_Attached] = []
+    unread: list[Failure] = []
+    for part in table.partitions:
+        if part.default or part.pending_detach:
+            continue
+        try:
+            lower = bounds.LOWEST if part.lower is None else bounds.parse(part.lower)
+            upper = bounds.HIGHEST if part.upper is None else bounds.parse(part.upper)
+        except ValueError:
+            unread.append(
+                Failure(
+                    table.name,
+                    f"the bounds of {part.name} are no two moments",
+                    "Only tables partitioned by one date or timestamp column are looked after.",
+                )
+            )
+        else:
+            found.append(_Attached(part.name, lower, upper))
+    return tuple(sorted(found, key=lambda part: part.lower)), unread
+
+
+def _cover(inside: Iterable[_Attached], slot: Slot) -> bool:
+    """Say whether these partitions, in order, leave no moment of the period out."""
+    reached = slot.lower
+    for part in inside:
+        if part.lower > reached:
+            return False
+        reached = max(reached, part.upper)
+    return reached >= slot.upper
+
+
+def _notes(
+    name: str,
+    table: Table,
+    slots: tuple[Slot, ...],
+    attached: tuple[_Attached, ...],
+    stray_rows: bool,
+) -> Iterator[str]:
+    """Yield what a person should know and nothing here mends."""
+    for earlier, later in pairwise(attached):
+        if earlier.upper < later.lower and earlier.upper < slots[0].lower:
+            yield f"{name}: no partition between {earlier.upper} and {min(later.lower, slots[0].lower)}"
+    for part in attached:
+        if part.upper > slots[-1].upper:
+            reach = "lies" if part.lower >= slots[-1].upper else "reaches"
+            yield f"{name}: {part.name} {reach} beyond the periods asked for"
+    for partition in table.partitions:
+        if partition.pending_detach:
+            yield f"{name}: the detach of {partition.name} was interrupted and must be finalized"
+    if stray_rows:
+        yield f"{name}: rows lie in the default partition"
+
+
+def _names(catalog: Catalog) -> set[str]:
+    """Return every name that a new table cannot have."""
+    partitions = {part.name for table in catalog.tables.values() for part in table.partitions}
+    return {*catalog.tables, *catalog.views, *partitions}
+
+
+def _qualified(schema: str, relname: str) -> str:
+    return relname if schema == "public" and "." not in relname else f"{schema}.{relname}"

@@ -1,0 +1,222 @@
+"""Every statement this room says to a managed database. Names enter as identifiers or as settings, never as text."""
+
+from psycopg import sql
+
+from lifecycle.partitions.plan import CreatePartition
+from lifecycle.postgres.catalog import sql_name
+
+LOCK_TIMEOUT = "select set_config('lock_timeout', %(limit)s, true)"
+
+RESET_ROLE = "reset role"
+
+NAME_BOTH = """
+    select set_config('lifecycle.parent', format('%%I.%%I', %(schema)s::text, %(parent)s::text), true),
+           set_config('lifecycle.child', format('%%I.%%I', %(schema)s::text, %(child)s::text), true)
+"""
+
+
+def any_row(partition: str) -> sql.Composed:
+    """Ask whether a partition holds a row."""
+    return sql.SQL("select exists (select from only {partition})").format(
+        partition=sql_name(partition)
+    )
+
+
+def set_role(owner: str) -> sql.Composed:
+    """Become the owner until the transaction ends or RESET_ROLE: only owners may attach."""
+    return sql.SQL("set local role {owner}").format(owner=sql.Identifier(owner))
+
+
+def create(step: CreatePartition) -> sql.Composed:
+    """Make the table, not yet a partition.
+
+    Identity is left out: from 17 on a partition takes its parent's, and ATTACH refuses a table with one of its own.
+    """
+    return sql.SQL("create table {child} (like {parent} including all excluding identity)").format(
+        child=sql.Identifier(step.schema, step.relname),
+        parent=sql.Identifier(step.schema, step.parent_relname),
+    )
+
+
+def attach(step: CreatePartition) -> sql.Composed:
+    """Make it a partition: shares the parent with readers and writers, unlike PARTITION OF."""
+    return sql.SQL(
+        "alter table {parent} attach partition {child} for values from ({lower}) to ({upper})"
+    ).format(
+        parent=sql.Identifier(step.schema, step.parent_relname),
+        child=sql.Identifier(step.schema, step.relname),
+        lower=sql.Literal(step.lower),
+        upper=sql.Literal(step.upper),
+    )
+
+
+# What LIKE does not bring, before anybody can see the table. Runs as the table's owner, after NAME_BOTH.
+CARRY_OVER = r"""
+do $$
+declare
+    parent constant regclass := current_setting('lifecycle.parent')::regclass;
+    child constant regclass := current_setting('lifecycle.child')::regclass;
+    of_parent pg_class;
+    of_child pg_class;
+    found record;
+    -- Inside a sub-select PostgreSQL prints a policy's columns with the table's name before them.
+    named_parent text;
+    named_child text;
+begin
+    select * into strict of_parent from pg_class where oid = parent;
+    select * into strict of_child from pg_class where oid = child;
+    named_parent := '(^|[^[:alnum:]_."$])'
+                 || regexp_replace(quote_ident(of_parent.relname), '([^[:alnum:]_])', '\\\1', 'g') || '\.';
+    named_child := '\1' || replace(quote_ident(of_child.relname), '\', '\\') || '.';
+
+    if of_parent.relrowsecurity then
+        execute format('alter table %s enable row level security', child);
+    end if;
+    if of_parent.relforcerowsecurity then
+        execute format('alter table %s force row level security', child);
+    end if;
+    for found in
+        select p.polname,
+               case when p.polpermissive then 'permissive' else 'restrictive' end as kind,
+               case p.polcmd when 'r' then 'select' when 'a' then 'insert' when 'w' then 'update'
+                             when 'd' then 'delete' else 'all' end as command,
+               (select string_agg(case when member = 0 then 'public'
+                                       else quote_ident(pg_get_userbyid(member)) end, ', ')
+                  from unnest(p.polroles) as member) as members,
+               regexp_replace(pg_get_expr(p.polqual, p.polrelid), named_parent, named_child, 'g') as visible,
+               regexp_replace(pg_get_expr(p.polwithcheck, p.polrelid), named_parent, named_child, 'g') as allowed
+          from pg_policy p
+         where p.polrelid = parent
+         order by p.polname
+    loop
+        execute format('create policy %I on %s as %s for %s to %s',
+                       found.polname, child, found.kind, found.command, found.members)
+             || coalesce(' using (' || found.visible || ')', '')
+             || coalesce(' with check (' || found.allowed || ')', '');
+    end loop;
+    -- The text was edited, so the parsed trees are compared. They number columns, which dropped ones shift.
+    if not exists (select from pg_attribute where attrelid = parent and attisdropped) and exists (
+        select polname, regexp_replace(concat(polqual, ' ', polwithcheck), ':(location|stmt_\w+) -?\d+', '', 'g')
+          from pg_policy where polrelid = parent
+        except
+        select polname, regexp_replace(concat(polqual, ' ', polwithcheck), ':(location|stmt_\w+) -?\d+', '', 'g')
+          from pg_policy where polrelid = child)
+    then
+        raise exception 'a policy cannot be copied' using errcode = 'feature_not_supported';
+    end if;
+
+    -- Grants: the parent's and nothing more. What default privileges added is taken away first.
+    for found in
+        select distinct case when a.grantee = 0 then 'public'
+                             else quote_ident(pg_get_userbyid(a.grantee)) end as grantee
+          from aclexplode(coalesce(of_child.relacl, acldefault('r', of_child.relowner))) as a
+    loop
+        execute format('revoke all on %s from %s', child, found.grantee);
+    end loop;
+    for found in
+        select case when a.grantee = 0 then 'public' else quote_ident(pg_get_userbyid(a.grantee)) end as grantee,
+               a.privilege_type, a.is_grantable, '' as columns
+          from aclexplode(coalesce(of_parent.relacl, acldefault('r', of_parent.relowner))) as a
+        union all
+        select case when a.grantee = 0 then 'public' else quote_ident(pg_get_userbyid(a.grantee)) end,
+               a.privilege_type, a.is_grantable, format('(%I)', t.attname)
+          from pg_attribute t, aclexplode(t.attacl) as a
+         where t.attrelid = parent and not t.attisdropped
+    loop
+        execute format('grant %s %s on %s to %s', found.privilege_type, found.columns, child, found.grantee)
+             || case when found.is_grantable then ' with grant option' else '' end;
+    end loop;
+
+    -- How it is stored, replicated and estimated.
+    if of_parent.reltablespace <> 0 then
+        execute format('alter table %s set tablespace %I', child,
+                       (select spcname from pg_tablespace where oid = of_parent.reltablespace));
+    end if;
+    if of_parent.relreplident in ('f', 'n') then
+        execute format('alter table %s replica identity %s', child,
+                       case of_parent.relreplident when 'f' then 'full' else 'nothing' end);
+    end if;
+    for found in
+        select attname, attstattarget from pg_attribute
+         where attrelid = parent and attnum > 0 and not attisdropped and attstattarget >= 0
+    loop
+        execute format('alter table %s alter column %I set statistics %s', child, found.attname, found.attstattarget);
+    end loop;
+end
+$$
+"""
+
+# A replica identity by index can be named only once ATTACH has tied the child's indexes to the parent's.
+CARRY_REPLICA_INDEX = """
+do $$
+declare
+    parent constant regclass := current_setting('lifecycle.parent')::regclass;
+    child constant regclass := current_setting('lifecycle.child')::regclass;
+    chosen name;
+begin
+    select c.relname into chosen
+      from pg_index whole
+      join pg_inherits tie on tie.inhparent = whole.indexrelid
+      join pg_index part on part.indexrelid = tie.inhrelid and part.indrelid = child
+      join pg_class c on c.oid = part.indexrelid
+     where whole.indrelid = parent and whole.indisreplident;
+    if found then
+        execute format('alter table %s replica identity using index %I', child, chosen);
+    end if;
+end
+$$
+"""
+
+# One row per partition that is not like its parent. `open` holds what lets somebody past the parent; `lacking`
+# what the parent has and the partition has not. A partition with row security and no policy is shut, not open.
+COMPARE = """
+    with pair as (
+        select n.nspname, p.relname as parent_name, c.relname as child_name, p as parent, c as child
+          from pg_inherits i
+          join pg_class p on p.oid = i.inhparent
+          join pg_class c on c.oid = i.inhrelid
+          join pg_namespace n on n.oid = p.relnamespace
+         where p.relkind = 'p' and format('%%I.%%I', n.nspname, p.relname) = any (
+                   select format('%%I.%%I', s, t)
+                     from unnest(%(schemas)s::text[], %(tables)s::text[]) as wanted (s, t))),
+    described as (
+        select pair.*, side.of_parent, a.grants, b.policies
+          from pair
+         cross join lateral (
+            values (true, pair.parent, quote_ident(pair.parent_name) || '.'),
+                   (false, pair.child, quote_ident(pair.child_name) || '.')) as side (of_parent, relation, prefix)
+         cross join lateral (
+            select coalesce(array_agg(distinct format('%%s %%s', x.grantee, x.privilege_type)), '{}') as grants
+              from aclexplode(coalesce((side.relation).relacl, acldefault('r', (side.relation).relowner))) as x
+             where x.grantee <> (side.relation).relowner) as a
+         cross join lateral (
+            select coalesce(array_agg(concat_ws(' ', y.polname, y.polpermissive, y.polcmd, y.polroles::text,
+                       replace(pg_get_expr(y.polqual, y.polrelid), side.prefix, ''), '/',
+                       replace(pg_get_expr(y.polwithcheck, y.polrelid), side.prefix, ''))
+                     order by y.polname), '{}') as policies
+              from pg_policy y where y.polrelid = (side.relation).oid) as b),
+    judged as (
+        select ours.nspname, ours.child_name,
+               array_remove(array[
+                   case when (ours.parent).relrowsecurity and not (ours.child).relrowsecurity
+                        then 'row security is off' end,
+                   case when (ours.parent).relforcerowsecurity and not (ours.child).relforcerowsecurity
+                        then 'row security is not forced' end,
+                   case when not ours.grants <@ theirs.grants then 'it grants more than its parent' end,
+                   case when ours.policies not in ('{}', theirs.policies)
+                        then 'its policies are not its parent''s' end], null) as open,
+               array_remove(array[
+                   case when ours.policies = '{}' and theirs.policies <> '{}' then 'it has no policies' end,
+                   case when not theirs.grants <@ ours.grants then 'it lacks grants of its parent' end,
+                   case when exists (
+                       select from pg_trigger t
+                        where t.tgrelid = (ours.parent).oid and not t.tgisinternal and t.tgtype & 1 = 1
+                          and not exists (select from pg_trigger u
+                                           where u.tgrelid = (ours.child).oid and u.tgparentid = t.oid
+                                             and u.tgenabled = t.tgenabled))
+                        then 'it lacks a trigger of its parent' end], null) as lacking
+          from described ours
+          join described theirs on (theirs.child).oid = (ours.child).oid and theirs.of_parent
+         where not ours.of_parent)
+    select nspname, child_name, open, lacking from judged where open <> '{}' or lacking <> '{}'
+"""

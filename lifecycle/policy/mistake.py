@@ -1,0 +1,55 @@
+"""A mistake in a policy or settings file, and the line it stands on.
+
+Pure. `check.py` and `reality.py` find mistakes by the path of keys that leads to them; `load.py` reads the lines.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+Where = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """`path` is the keys and list positions that lead to it; `what` is wrong, and what to write `instead`."""
+
+    path: Where
+    what: str
+    instead: str
+
+    def __str__(self) -> str:
+        return f"{dotted(self.path)}: {self.what}; {self.instead}"
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """The line on which each key and list item of one file stands, counted from 1."""
+
+    file: str
+    numbers: Mapping[Where, int]
+
+    def of(self, path: Where) -> int:
+        """Return the line of `path`, or of the nearest thing around it that is written."""
+        while path and path not in self.numbers:
+            path = path[:-1]
+        return self.numbers.get(path, 1)
+
+    def tell(self, mistakes: Iterable[Mistake]) -> list[str]:
+        """Return `file:line: what; instead` for each mistake, once, in the order of the file."""
+        told = {(self.of(m.path), f"{self.file}:{self.of(m.path)}: {m}") for m in mistakes}
+        return [text for _, text in sorted(told)]
+
+
+def dotted(path: Where) -> str:
+    """Return a path as people read it: `retention[0].after`; the file itself is `file`."""
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    return text.removeprefix(".") or "file"
+
+
+def did_you_mean(word: str, known: Iterable[str], otherwise: str) -> str:
+    """Return `did you mean x?` where a known word is close to `word`, else `otherwise`."""
+    candidates = list(known)
+    lower = {candidate.lower(): candidate for candidate in candidates}
+    close = get_close_matches(word.lower(), lower, n=1)
+    return f"did you mean {lower[close[0]]!r}?" if close else otherwise

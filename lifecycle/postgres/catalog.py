@@ -1,0 +1,238 @@
+"""One look at the database: tables, columns, keys, partitions, row security, triggers, as an immutable picture.
+
+All of it comes from one snapshot of pg_catalog. A partition is no table of its own here: it belongs to its
+parent, and so do its foreign keys. Never reads a row of anybody's data, and never changes anything.
+"""
+
+import hashlib
+import json
+import re
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from operator import attrgetter
+from typing import Any, LiteralString
+
+import psycopg
+from psycopg import Connection, sql
+from psycopg.pq import TransactionStatus
+from psycopg.rows import TupleRow
+
+from lifecycle.errors import Refused
+from lifecycle.postgres import connect, statements
+from lifecycle.postgres.shape import (
+    Catalog,
+    Column,
+    ForeignKey,
+    Partition,
+    Relation,
+    Table,
+    Trigger,
+)
+
+__all__ = [
+    "Catalog",
+    "Column",
+    "ForeignKey",
+    "Partition",
+    "Relation",
+    "Table",
+    "Trigger",
+    "read",
+    "sql_name",
+]
+
+_STRATEGY = {"r": "range", "l": "list", "h": "hash"}
+_RANGE = re.compile(r"^FOR VALUES FROM \((.*)\) TO \((.*)\)$", re.DOTALL)
+
+
+def sql_name(name: str) -> sql.Identifier:
+    """Return a policy's table name as SQL: `users` is "public"."users", `a.b` is "a"."b"."""
+    schema, dot, relname = name.partition(".")
+    return sql.Identifier(schema, relname) if dot else sql.Identifier("public", name)
+
+
+def read(conn: Connection[TupleRow]) -> Catalog:
+    """Read the picture in one snapshot.
+
+    In a transaction of the caller's it is that transaction's snapshot, and the session must be one that
+    `connect` opened (it fixes UTC and the search path, on which bounds and type names depend).
+    Raise Refused when a schema's name contains a dot, as no policy could name its tables; else as
+    `connect.explain`.
+    """
+    idle = conn.info.transaction_status == TransactionStatus.IDLE
+    try:
+        with conn.transaction():
+            if idle:
+                conn.execute("set transaction isolation level repeatable read, read only")
+                conn.execute(statements.SESSION)
+            return _picture(conn)
+    except psycopg.Error as error:
+        raise connect.explain(error) from None
+
+
+@dataclass(slots=True)
+class _Raw:
+    """The rows as they came, by oid."""
+
+    relations: dict[int, TupleRow]
+    parents: dict[int, int]
+    names: dict[int, str]
+    children: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
+    columns: dict[int, dict[int, Column]] = field(default_factory=lambda: defaultdict(dict))
+    primary_keys: dict[int, list[int]] = field(default_factory=dict[int, list[int]])
+    triggers: dict[int, list[Trigger]] = field(default_factory=lambda: defaultdict(list))
+    policies: dict[int, list[str]] = field(default_factory=lambda: defaultdict(list))
+
+    def table_name(self, oid: int) -> str:
+        """Return the name of the outermost table that `oid` is a partition of, or its own."""
+        while oid in self.parents:
+            oid = self.parents[oid]
+        return self.names[oid]
+
+
+def _picture(conn: Connection[TupleRow]) -> Catalog:
+    def ask(statement: LiteralString, **values: Any) -> list[TupleRow]:
+        return conn.execute(statement, values or None, binary=True).fetchall()
+
+    [(identifier, database, version)] = ask(statements.FACTS)
+    extensions = dict(ask(statements.EXTENSIONS))
+    relations = {row[0]: row for row in ask(statements.RELATIONS)}
+    parents = {oid: row[9] for oid, row in relations.items() if row[4]}
+    raw = _Raw(relations, parents, {oid: _name(row[1], row[2]) for oid, row in relations.items()})
+    for child, parent in parents.items():
+        raw.children[parent].append(child)
+    tables = [oid for oid, row in relations.items() if row[3] in "rp" and not row[4]]
+    constraints = ask(statements.CONSTRAINTS)
+    raw.primary_keys = {k[2]: k[3] for k in constraints if k[0] == "p"}
+    keys = [k for k in constraints if k[0] == "f" and k[2] in relations and k[4] in relations]
+    # A partition's columns are wanted only where somebody tied a foreign key to that partition alone.
+    named = {oid for key in keys for oid in (key[2], key[4]) if oid in parents}
+    _fill_columns(raw, ask(statements.COLUMNS, oids=[*tables, *named]))
+    for oid, name, schema, function, enabled in ask(statements.TRIGGERS):
+        raw.triggers[oid].append(Trigger(name, _name(schema, function), enabled))
+    for oid, name in ask(statements.POLICIES):
+        raw.policies[oid].append(name)
+    pictured = {raw.names[oid]: _table(raw, oid) for oid in tables}
+    foreign_keys = _foreign_keys(raw, keys)
+    views = tuple(raw.names[oid] for oid, row in relations.items() if row[3] in "vm")
+    digest = _digest(pictured, foreign_keys)
+    return Catalog(identifier, database, version, extensions, pictured, foreign_keys, views, digest)
+
+
+def _fill_columns(raw: _Raw, rows: list[TupleRow]) -> None:
+    """Make the columns. Tables share the equal ones (`created_at`, ...): most of a big schema is such."""
+    known: dict[tuple[Any, ...], Column] = {}
+    columns = raw.columns
+    for oid, number, *rest in rows:
+        facts = tuple(rest)
+        column = known.get(facts)
+        if column is None:
+            column = known[facts] = Column(*facts)
+        columns[oid][number] = column
+
+
+def _table(raw: _Raw, oid: int) -> Table:
+    _, schema, relname, kind, _, owner, rls, forced, rows, parent, _, _, strategy, key = (
+        raw.relations[oid]
+    )
+    columns = raw.columns[oid]
+    leaves = _leaves(raw, oid) if kind == "p" else []
+    partitions = tuple(_partition(raw, leaf, top, strategy) for leaf, top in leaves)
+    # A key of one column; number 0 is an expression.
+    single = key[0] if key is not None and len(key) == 1 and key[0] > 0 else None
+    return Table(
+        name=raw.names[oid],
+        schema=schema,
+        relname=relname,
+        kind=kind,
+        owner=owner,
+        columns=tuple(columns.values()),
+        primary_key=tuple(columns[number].name for number in raw.primary_keys.get(oid, ())),
+        rls=rls,
+        rls_forced=forced,
+        policies=tuple(raw.policies.get(oid, ())),
+        triggers=tuple(raw.triggers.get(oid, ())),
+        partition_key=columns[single].name if single else None,
+        strategy=_STRATEGY.get(strategy),
+        partitions=partitions,
+        inherits=parent is not None,
+        estimated_rows=sum(raw.relations[leaf][8] for leaf, _ in leaves) if leaves else rows,
+    )
+
+
+def _leaves(raw: _Raw, oid: int) -> list[tuple[int, int]]:
+    """Return (leaf, direct child of `oid` it stands below); a child that has no leaf yet stands for itself."""
+    pairs: list[tuple[int, int]] = []
+    for child in raw.children.get(oid, ()):
+        below = _leaves(raw, child) or [(child, child)]
+        pairs.extend((leaf, child) for leaf, _ in below)
+    return pairs
+
+
+def _partition(raw: _Raw, leaf: int, top: int, strategy: str) -> Partition:
+    owner, rls = raw.relations[leaf][5:7]
+    bound: str = raw.relations[top][11] or ""
+    lower, upper = _bounds(bound) if strategy == "r" else (None, None)
+    relation = Relation(owner, rls, len(raw.policies.get(leaf, ())))
+    pending: bool = raw.relations[leaf][10] or raw.relations[top][10]
+    return Partition(raw.names[leaf], lower, upper, bound == "DEFAULT", pending, relation, bound)
+
+
+def _bounds(bound: str) -> tuple[str | None, str | None]:
+    match = _RANGE.match(bound)
+    return (_bare(match[1]), _bare(match[2])) if match else (None, None)
+
+
+def _bare(text: str) -> str | None:
+    if text in ("MINVALUE", "MAXVALUE"):
+        return None
+    quoted = text.startswith("'") and text.endswith("'") and "', '" not in text
+    return text[1:-1].replace("''", "'") if quoted else text
+
+
+def _foreign_keys(raw: _Raw, keys: list[TupleRow]) -> tuple[ForeignKey, ...]:
+    """Fold a key of one partition onto its parent: it holds for a part of the rows, and order must heed it."""
+    folded: dict[tuple[Any, ...], ForeignKey] = {}
+    for _, name, oid, own, other, theirs, on_delete, validated in keys:
+        columns = tuple([raw.columns[oid][number].name for number in own])
+        referenced = tuple([raw.columns[other][number].name for number in theirs])
+        # Two keys over the same columns are one fact, unless they end differently.
+        fact = (raw.table_name(oid), columns, raw.table_name(other), referenced, on_delete)
+        if fact not in folded:
+            folded[fact] = ForeignKey(name, *fact, validated)
+    return tuple(folded[fact] for fact in sorted(folded))
+
+
+_COLUMN = attrgetter("name", "type", "not_null", "generated", "identity")
+_TRIGGER = attrgetter("name", "function", "enabled")
+_TABLE = attrgetter(
+    "name", "kind", "owner", "primary_key", "rls", "rls_forced", "policies", "partition_key"
+)
+_KEY = attrgetter(
+    "name", "table", "columns", "referenced", "referenced_columns", "on_delete", "validated"
+)
+
+
+def _digest(tables: Mapping[str, Table], foreign_keys: tuple[ForeignKey, ...]) -> str:
+    shapes = [
+        (
+            _TABLE(t),
+            t.strategy,
+            t.inherits,
+            [*map(_COLUMN, t.columns)],
+            [*map(_TRIGGER, t.triggers)],
+        )
+        for t in tables.values()
+    ]
+    whole = json.dumps([shapes, [*map(_KEY, foreign_keys)]], check_circular=False)
+    return hashlib.sha256(whole.encode()).hexdigest()
+
+
+def _name(schema: str, relname: str) -> str:
+    if "." in schema:
+        raise Refused(
+            f"schema {schema!r} has a dot in its name, so `schema.table` could mean two things",
+            hint="Rename the schema: `alter schema ... rename to ...`.",
+        )
+    return relname if schema == "public" and "." not in relname else f"{schema}.{relname}"

@@ -1,0 +1,70 @@
+"""Applies the product's own tables: the numbered SQL files of the ledger and of each room.
+
+A file is never edited after a release: what is applied is remembered with its digest, and a file that no
+longer matches is refused. Run by an administrator (`lifecycle init`), never by the service.
+"""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+
+from psycopg import Connection
+from psycopg.rows import TupleRow
+
+from lifecycle.errors import Refused
+
+_TABLE = """
+    create table if not exists lifecycle.migration (
+        name text primary key,
+        digest text not null,
+        applied_at timestamptz not null default clock_timestamp())
+"""
+_APPLIED = "select name, digest from lifecycle.migration"
+_REMEMBER = "insert into lifecycle.migration (name, digest) values (%(name)s, %(digest)s)"
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One SQL file; `name` is `<package>/<file>`."""
+
+    name: str
+    text: str
+
+    @property
+    def digest(self) -> str:
+        """Return the SHA-256 of the file, in hex."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+
+def migrations(packages: Sequence[str]) -> Iterator[Migration]:
+    """Yield the SQL files of each package's `sql` folder, in the order in which they are applied."""
+    for package in packages:
+        folder = files(package) / "sql"
+        if folder.is_dir():
+            for file in sorted(folder.iterdir(), key=lambda entry: entry.name):
+                if file.name.endswith(".sql"):
+                    text = file.read_text(encoding="utf-8")
+                    yield Migration(f"{package}/{file.name}", text)
+
+
+def missing(conn: Connection[TupleRow], packages: Sequence[str]) -> tuple[Migration, ...]:
+    """Return what has not been applied. Raise Refused when an applied file was changed since."""
+    applied = dict(conn.execute(_APPLIED).fetchall())
+    for migration in migrations(packages):
+        if applied.get(migration.name, migration.digest) != migration.digest:
+            raise Refused(
+                f"{migration.name} is not the file that was applied to this database",
+                hint="Install the version of Lifecycle that made this schema, or a later release.",
+            )
+    return tuple(m for m in migrations(packages) if m.name not in applied)
+
+
+def migrate(conn: Connection[TupleRow], packages: Sequence[str]) -> tuple[str, ...]:
+    """Apply what is missing in the current transaction; return the names. Raise Refused as `missing` does."""
+    conn.execute(_TABLE)
+    todo = missing(conn, packages)
+    for migration in todo:
+        conn.execute(migration.text.encode())  # several statements, no parameters
+        conn.execute(_REMEMBER, {"name": migration.name, "digest": migration.digest})
+    return tuple(migration.name for migration in todo)

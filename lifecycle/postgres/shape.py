@@ -1,0 +1,129 @@
+"""What a database looks like, as immutable facts: the parts of the picture that `catalog.py` takes.
+
+Pure: no question to a server, no decision. Names of tables are a policy's: `users` in schema `public`, else
+`schema.table`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from lifecycle.errors import NotFound
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column. `type` as PostgreSQL prints it: `uuid`, `character varying(80)`, `text[]`."""
+
+    name: str
+    type: str
+    not_null: bool
+    generated: bool
+    identity: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """A row trigger that somebody made. `enabled` as in pg_trigger: O, D (disabled), R or A."""
+
+    name: str
+    function: str
+    enabled: str
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """What a partition has of its own and may differ from its parent: owner, row security, count of policies."""
+
+    owner: str
+    rls: bool
+    policies: int
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """A leaf that holds rows. Bounds are along the key of the outermost table, also below sub-partitions.
+
+    `lower` and `upper` are texts without quotes, in UTC (`2024-01-01`, `2024-01-01 00:00:00+00`); None is
+    unbounded, or a list or hash partition. `bound` is the whole clause as PostgreSQL prints it.
+    """
+
+    name: str
+    lower: str | None
+    upper: str | None
+    default: bool
+    pending_detach: bool
+    relation: Relation
+    bound: str
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table that is nobody's partition. `kind` is `r`, or `p` when partitioned.
+
+    `partition_key` is None when the key has several columns or is an expression; `strategy` is `range`, `list`
+    or `hash`. `inherits`: a child by INHERITS, so its parent's queries see its rows too. `estimated_rows` sums
+    the partitions; 0 also means never analysed.
+    """
+
+    name: str
+    schema: str
+    relname: str
+    kind: str
+    owner: str
+    columns: tuple[Column, ...]
+    primary_key: tuple[str, ...]
+    rls: bool
+    rls_forced: bool
+    policies: tuple[str, ...]
+    triggers: tuple[Trigger, ...]
+    partition_key: str | None
+    strategy: str | None
+    partitions: tuple[Partition, ...]
+    inherits: bool
+    estimated_rows: int
+
+    def column(self, name: str) -> Column | None:
+        """Return the column called `name`, or None."""
+        return next((column for column in self.columns if column.name == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignKey:
+    """A foreign key between two tables, told once however many partitions either side has.
+
+    `on_delete` as in pg_constraint: a (no action), r (restrict), c (cascade), n (set null), d (set default).
+    """
+
+    name: str
+    table: str
+    columns: tuple[str, ...]
+    referenced: str
+    referenced_columns: tuple[str, ...]
+    on_delete: str
+    validated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """The picture. `digest` changes with the shape of tables and foreign keys.
+
+    It does not change with partitions or statistics: a partition made overnight must not make an erasure plan stale.
+    """
+
+    system_identifier: str
+    database: str
+    version: int
+    extensions: Mapping[str, str]
+    tables: Mapping[str, Table]
+    foreign_keys: tuple[ForeignKey, ...]
+    views: tuple[str, ...]
+    digest: str
+
+    def table(self, name: str) -> Table:
+        """Return the table called `name`. Raise NotFound."""
+        if name not in self.tables:
+            raise NotFound(
+                f"table {name} is not in database {self.database}",
+                hint="Compare the policy with the database: `lifecycle policy check`.",
+            )
+        return self.tables[name]

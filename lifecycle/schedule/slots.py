@@ -1,0 +1,88 @@
+"""Which slots of a job become runs, and which are recorded as missed. Pure.
+
+Of the slots since the job was last covered:
+
+    later than the job's greatest lateness     missed, whatever the rule
+    catch up `last`                            the newest is queued, the others are missed
+    catch up `all`                             each is queued
+    catch up `none`                            queued if at most a minute late, else missed
+    paused                                     all are missed, with the reason of whoever paused
+
+A slot that did not run is a row that a compliance officer can see, never a silence. After a very long absence the
+newest thousand slots get a row each; the others share one, which says how many it stands for.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import chain, islice
+from typing import Literal
+
+from lifecycle.job import Job
+from lifecycle.schedule import cron
+
+ON_TIME = timedelta(minutes=1)
+"""A slot that is not later than this was not missed by anybody: a daemon ticks more often."""
+
+LISTED = 1000
+"""How many slots of one job get a row of their own at once."""
+
+COUNTED = 100_000
+"""How many slots beyond the greatest lateness are counted one by one; what lies between is told as a span."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One row to write. `stands_for` more than one: the first of that many slots, told together."""
+
+    at: datetime
+    state: Literal["queued", "missed"]
+    reason: str
+    stands_for: int = 1
+
+
+def decide(
+    job: Job, timezone: str, covered_until: datetime, now: datetime, paused: str | None
+) -> tuple[Slot, ...]:
+    """Return what becomes of each slot with covered_until < slot <= now, oldest first.
+
+    A clock that was put back leaves `covered_until` in the future: nothing is due then.
+    """
+    first: datetime | None = None
+    last_untold = now
+    total = 0
+    newest: deque[datetime] = deque(maxlen=LISTED)
+    for at in _due(job, timezone, covered_until.astimezone(UTC), now.astimezone(UTC)):
+        first = first or at
+        if len(newest) == LISTED:
+            last_untold = newest[0]
+        total += 1
+        newest.append(at)
+    told = tuple(_judge(job, at, newest[-1], now, paused) for at in newest)
+    untold = total - len(newest)
+    if first is None or untold == 0:
+        return told
+    reason = (
+        f"{untold} slots up to {last_untold.isoformat()} were not run; this row stands for them"
+    )
+    return (Slot(first, "missed", reason, untold), *told)
+
+
+def _due(job: Job, timezone: str, covered_until: datetime, now: datetime) -> Iterator[datetime]:
+    horizon = min(now, max(covered_until, now - job.max_lateness))
+    hopeless = cron.slots(job.cron, timezone, covered_until, horizon)
+    return chain(islice(hopeless, COUNTED), cron.slots(job.cron, timezone, horizon, now))
+
+
+def _judge(job: Job, at: datetime, newest: datetime, now: datetime, paused: str | None) -> Slot:
+    late = now - at
+    if paused is not None:
+        return Slot(at, "missed", f"the schedule was paused: {paused}")
+    if late > job.max_lateness:
+        return Slot(at, "missed", f"nobody ran it within {job.max_lateness}")
+    if job.catch_up == "last" and at != newest:
+        return Slot(at, "missed", f"the slot of {newest.isoformat()} ran instead")
+    if job.catch_up == "none" and late > ON_TIME:
+        return Slot(at, "missed", "nobody ran it in time, and this job is not caught up")
+    return Slot(at, "queued", "due")

@@ -1,0 +1,218 @@
+"""S3 as the product uses it, against a real server on loopback."""
+
+import contextlib
+import hashlib
+import socket
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from lifecycle import clock
+from lifecycle.errors import AccessDenied, InputError, NotFound, Refused, Unproven, Unreachable
+from lifecycle.outside import objects
+from lifecycle.outside.objects import Objects
+from lifecycle.policy.model import Policy
+from lifecycle.sandbox import s3
+from lifecycle.settings import S3, Secret, Settings, SystemSettings
+from lifecycle.system import System
+
+NOT_IN_A_MESSAGE = "jane.roe@example.org/scan.pdf"
+
+
+def system_at(url: str | None, monkeypatch: pytest.MonkeyPatch, **buckets: str) -> System:
+    """Return a system whose object store is at `url`."""
+    monkeypatch.setenv("TEST_S3_KEY", s3.ACCESS_KEY)
+    key = Secret(env="TEST_S3_KEY")
+    store = S3(endpoint=url, access_key=key, secret_key=key) if url else None
+    own = SystemSettings(policy="p", dsn="dbname=none", buckets=buckets, s3=store)
+    policy = Policy(system="vitalis", database="none", tables={})
+    return System(policy, "0" * 64, own, Settings(systems={"vitalis": own}))
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with s3.start(tmp_path_factory.mktemp("s3")) as running:
+        yield running.url
+
+
+@pytest.fixture
+def store(server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Objects]:
+    """A store with a bucket that keeps versions, one that does not, and one that can lock."""
+    names = {"papers": "real-papers", "plain": "real-plain", "locked": "real-locked"}
+    found = objects.store(system_at(server, monkeypatch, nowhere="real-nowhere", **names))
+    with contextlib.closing(found):
+        client = found.client
+        client.create_bucket(Bucket="real-papers")
+        client.create_bucket(Bucket="real-plain")
+        client.create_bucket(Bucket="real-locked", ObjectLockEnabledForBucket=True)
+        client.put_bucket_versioning(
+            Bucket="real-papers", VersioningConfiguration={"Status": "Enabled"}
+        )
+        yield found
+        for name in names.values():
+            empty(found, name)
+
+
+def empty(store: Objects, name: str) -> None:
+    """Leave nothing for the next test."""
+    for page in store.client.get_paginator("list_object_versions").paginate(Bucket=name):
+        for one in [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]:
+            key, version = str(one.get("Key")), str(one.get("VersionId"))
+            store.client.put_object_legal_hold(
+                Bucket=name, Key=key, VersionId=version, LegalHold={"Status": "OFF"}
+            ) if name == "real-locked" else None
+            store.client.delete_object(
+                Bucket=name, Key=key, VersionId=version, BypassGovernanceRetention=True
+            )
+
+
+def test_every_version_and_delete_marker_goes_and_the_neighbours_stay(store: Objects) -> None:
+    for _ in range(3):
+        store.put_bytes("papers", "scan-1", b"mine")
+    store.client.delete_object(Bucket="real-papers", Key="scan-1")
+    for neighbour in ("scan-10", "scan-1/2", "scan-0"):
+        store.put_bytes("papers", neighbour, b"a neighbour's")
+    found = store.versions("papers", "scan-1")
+    assert len(found) == 4
+    assert store.delete_versions("papers", "scan-1", found) == 4
+    assert store.versions("papers", "scan-1") == ()
+    assert all(store.exists("papers", key) for key in ("scan-10", "scan-1/2", "scan-0"))
+
+
+def test_deleting_what_is_gone_already_is_no_error(store: Objects) -> None:
+    store.put_bytes("papers", "scan-1", b"mine")
+    found = store.versions("papers", "scan-1")
+    store.delete_versions("papers", "scan-1", found)
+    store.delete_versions("papers", "scan-1", found)
+    assert store.delete_versions("papers", "never-there", ()) == 0
+
+
+def test_an_unversioned_bucket_has_one_version_and_it_goes(store: Objects) -> None:
+    store.put_bytes("plain", "scan-1", b"mine")
+    store.put_bytes("plain", "scan-10", b"a neighbour's")
+    found = store.versions("plain", "scan-1")
+    assert len(found) == 1
+    store.delete_versions("plain", "scan-1", found)
+    assert not store.exists("plain", "scan-1")
+    assert store.exists("plain", "scan-10")
+
+
+def test_uploads_of_this_key_that_never_ended_are_aborted_and_no_others(store: Objects) -> None:
+    for key in ("scan-1", "scan-10"):
+        upload = store.client.create_multipart_upload(Bucket="real-papers", Key=key)["UploadId"]
+        store.client.upload_part(
+            Bucket="real-papers", Key=key, UploadId=upload, PartNumber=1, Body=b"half"
+        )
+    store.delete_versions("papers", "scan-1", ())
+    left = store.client.list_multipart_uploads(Bucket="real-papers").get("Uploads", [])
+    assert [one.get("Key") for one in left] == ["scan-10"]
+    store.delete_versions("papers", "scan-10", ())
+
+
+@pytest.mark.slow
+def test_more_than_a_thousand_versions_go_in_batches(store: Objects) -> None:
+    for _ in range(1003):
+        store.put_bytes("papers", "scan-1", b"")
+    found = store.versions("papers", "scan-1")
+    assert len(found) == 1003
+    store.delete_versions("papers", "scan-1", found)
+    assert store.versions("papers", "scan-1") == ()
+
+
+def test_a_locked_version_is_refused_with_its_date_and_without_its_key(store: Objects) -> None:
+    until = datetime.now(UTC).replace(microsecond=0) + timedelta(days=2)
+    store.client.put_object(
+        Bucket="real-locked", Key=NOT_IN_A_MESSAGE, Body=b"x",
+        ObjectLockMode="GOVERNANCE", ObjectLockRetainUntilDate=until,
+    )  # fmt: skip
+    with pytest.raises(Refused, match=f"locked until {until:%Y-%m-%d}") as refused:
+        store.delete_versions(
+            "locked", NOT_IN_A_MESSAGE, store.versions("locked", NOT_IN_A_MESSAGE)
+        )
+    assert "jane" not in refused.value.what + refused.value.hint
+
+
+def test_a_file_comes_back_as_it_was_put(store: Objects, tmp_path: Path) -> None:
+    path = tmp_path / "dump"
+    path.write_bytes(b"0123456789" * 2_000_000)  # two parts
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    store.put_file("papers", "daily/dump", path, digest)
+    assert store.head("papers", "daily/dump") == objects.Head(20_000_000, digest)
+    assert store.get_file("papers", "daily/dump", tmp_path / "back") == digest
+    assert store.get_bytes("papers", "daily/dump") == path.read_bytes()
+
+
+def test_a_file_that_changed_since_it_was_counted_is_not_put(
+    store: Objects, tmp_path: Path
+) -> None:
+    path = tmp_path / "dump"
+    path.write_bytes(b"other")
+    with pytest.raises(Unproven, match="has changed"):
+        store.put_file("papers", "daily/dump", path, "0" * 64)
+    assert not store.exists("papers", "daily/dump")
+
+
+def test_missing_buckets_and_objects_are_named_without_the_key(
+    store: Objects, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match="which bucket 'unknown' is"):
+        store.versions("unknown", NOT_IN_A_MESSAGE)
+    for call in (
+        lambda: store.versions("nowhere", NOT_IN_A_MESSAGE),
+        lambda: store.exists("nowhere", NOT_IN_A_MESSAGE),
+        lambda: store.head("papers", NOT_IN_A_MESSAGE),
+        lambda: store.get_bytes("papers", NOT_IN_A_MESSAGE),
+        lambda: store.get_file("papers", NOT_IN_A_MESSAGE, tmp_path / "x"),
+    ):
+        with pytest.raises(NotFound) as missing:
+            call()
+        assert "jane" not in missing.value.what + missing.value.hint
+
+
+def test_without_settings_there_is_no_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(InputError, match="no object store"):
+        objects.store(system_at(None, monkeypatch))
+
+
+def test_a_closed_port_is_unreachable_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as taken:  # bound and not listening
+        taken.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        system = system_at(url, monkeypatch, papers="real-papers")
+        with contextlib.closing(objects.store(system)) as store:
+            started = clock.monotonic()
+            with pytest.raises(Unreachable):
+                store.versions("papers", NOT_IN_A_MESSAGE)
+    assert clock.monotonic() - started < 30
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"), [(403, AccessDenied), (503, Unreachable), (404, NotFound)]
+)
+def test_what_the_store_answers_becomes_one_of_our_errors(
+    status: int, kind: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[str] = []
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            calls.append(self.command)
+            self.send_response(status)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *said: object) -> None: ...  # pyright: ignore[reportIncompatibleMethodOverride]
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as answering:
+        threading.Thread(target=answering.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{answering.server_address[1]}"
+        system = system_at(url, monkeypatch, papers="real-papers")
+        with contextlib.closing(objects.store(system)) as store, pytest.raises(kind) as raised:
+            store.versions("papers", NOT_IN_A_MESSAGE)
+        answering.shutdown()
+    assert "jane" not in str(raised.value)
+    assert len(calls) == (objects.TRIES if status == 503 else 1)

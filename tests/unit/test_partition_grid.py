@@ -1,0 +1,110 @@
+"""The grid has no holes, no overlaps and no empty periods, in every zone, on every day."""
+
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lifecycle.partitions import grid
+from lifecycle.partitions.bounds import KeyType
+from lifecycle.partitions.grid import Unit
+
+UNITS: list[Unit] = ["year", "quarter", "month", "week", "day", "hour"]
+KEYS: list[KeyType] = ["date", "timestamp", "timestamptz"]
+ZONES = ["UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe"]
+ZONES += ["America/Sao_Paulo", "America/Havana", "Pacific/Apia", "Asia/Kathmandu"]
+
+moments = st.datetimes(datetime(1990, 1, 1), datetime(2090, 1, 1), timezones=st.just(UTC))
+
+
+def labels(unit: Unit, key: KeyType, zone: str, now: datetime, ahead: int) -> list[str]:
+    return [slot.label for slot in grid.slots(unit, key, ZoneInfo(zone), now, ahead)]
+
+
+@given(st.sampled_from(UNITS), st.sampled_from(KEYS), st.sampled_from(ZONES), moments)
+def test_periods_touch_and_the_first_holds_the_present(
+    unit: Unit, key: KeyType, zone: str, now: datetime
+) -> None:
+    found = grid.slots(unit, key, ZoneInfo(zone), now, 30)
+    assert len(found) == 31
+    on_the_keys_clock = now if key == "timestamptz" else now.astimezone(ZoneInfo(zone))
+    assert found[0].lower <= on_the_keys_clock.replace(tzinfo=None) < found[0].upper
+    assert all(earlier.upper == later.lower for earlier, later in pairwise(found))
+    assert all(slot.lower < slot.upper for slot in found)
+    assert len({slot.label for slot in found}) == 31
+
+
+@given(st.sampled_from(UNITS), st.sampled_from(KEYS), st.sampled_from(ZONES), moments, moments)
+def test_the_grid_is_the_same_whenever_one_looks(
+    unit: Unit, key: KeyType, zone: str, now: datetime, other: datetime
+) -> None:
+    def at(moment: datetime) -> set[tuple[datetime, datetime, str]]:
+        slots = grid.slots(unit, key, ZoneInfo(zone), moment, 20)
+        return {(slot.lower, slot.upper, slot.label) for slot in slots}
+
+    ones, others = at(now), at(other)
+    shared = {lower for lower, _, _ in ones} & {lower for lower, _, _ in others}
+    assert {slot for slot in ones if slot[0] in shared} == {
+        slot for slot in others if slot[0] in shared
+    }
+
+
+def test_names_say_the_period() -> None:
+    now = datetime(2026, 11, 21, 12, tzinfo=UTC)
+    assert labels("year", "date", "UTC", now, 1) == ["2026", "2027"]
+    assert labels("quarter", "timestamptz", "UTC", now, 2) == ["2026_q4", "2027_q1", "2027_q2"]
+    assert labels("month", "date", "UTC", now, 2) == ["2026_11", "2026_12", "2027_01"]
+    assert labels("day", "date", "UTC", now, 1) == ["2026_11_21", "2026_11_22"]
+    assert labels("hour", "timestamp", "UTC", now, 1) == ["2026_11_21_12", "2026_11_21_13"]
+
+
+def test_a_leap_february_ends_on_the_first_of_march() -> None:
+    [slot] = grid.slots("month", "date", ZoneInfo("UTC"), datetime(2028, 2, 29, tzinfo=UTC), 0)
+    assert (slot.lower, slot.upper) == (datetime(2028, 2, 1), datetime(2028, 3, 1))
+    days = labels("day", "date", "UTC", datetime(2028, 2, 28, tzinfo=UTC), 2)
+    assert days == ["2028_02_28", "2028_02_29", "2028_03_01"]
+
+
+def test_a_year_of_53_weeks_has_its_53rd_and_weeks_begin_on_monday() -> None:
+    now = datetime(2026, 12, 24, tzinfo=UTC)
+    found = grid.slots("week", "date", ZoneInfo("UTC"), now, 2)
+    assert [slot.label for slot in found] == ["2026_w52", "2026_w53", "2027_w01"]
+    assert found[1].lower == datetime(2026, 12, 28)
+    assert all(slot.lower.isoweekday() == 1 for slot in found)
+
+
+def test_the_year_ends_at_midnight_of_the_policys_zone() -> None:
+    last_hour = datetime(2026, 12, 31, 23, 30, tzinfo=UTC)
+    assert labels("year", "timestamptz", "UTC", last_hour, 0) == ["2026"]
+    assert labels("year", "timestamptz", "Europe/Berlin", last_hour, 0) == ["2027"]
+    [slot] = grid.slots("year", "timestamptz", ZoneInfo("Europe/Berlin"), last_hour, 0)
+    assert (slot.lower, slot.upper) == (datetime(2026, 12, 31, 23), datetime(2027, 12, 31, 23))
+
+
+def test_the_day_of_a_clock_change_has_23_or_25_hours() -> None:
+    zone = ZoneInfo("America/New_York")
+    [spring] = grid.slots("day", "timestamptz", zone, datetime(2024, 3, 10, 12, tzinfo=UTC), 0)
+    [autumn] = grid.slots("day", "timestamptz", zone, datetime(2024, 11, 3, 12, tzinfo=UTC), 0)
+    assert spring.upper - spring.lower == timedelta(hours=23)
+    assert autumn.upper - autumn.lower == timedelta(hours=25)
+
+
+def test_the_repeated_hour_of_autumn_is_a_partition_of_its_own() -> None:
+    before = datetime(2026, 10, 24, 23, 30, tzinfo=UTC)  # 01:30 in Berlin
+    found = labels("hour", "timestamptz", "Europe/Berlin", before, 3)
+    assert found == ["2026_10_25_01", "2026_10_25_02", "2026_10_25_02b", "2026_10_25_03"]
+
+
+def test_the_hour_that_spring_leaves_out_has_no_partition() -> None:
+    before = datetime(2026, 3, 29, 0, 30, tzinfo=UTC)  # 01:30 in Berlin
+    found = labels("hour", "timestamptz", "Europe/Berlin", before, 1)
+    assert found == ["2026_03_29_01", "2026_03_29_03"]
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Apia"])
+def test_a_day_that_never_was_has_no_partition(zone: str) -> None:
+    found = labels("day", "timestamptz", zone, datetime(2011, 12, 30, 0, tzinfo=UTC), 2)
+    assert found == ["2011_12_29", "2011_12_31", "2012_01_01"]
