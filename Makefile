@@ -7,8 +7,8 @@ BIN := .venv/bin
 .PHONY: demo test test-fast check bench lock docs clean
 .DELETE_ON_ERROR:
 
-demo: .venv/ready  ## one day of Lifecycle over Vitalis (CONTINUE=1: go on with the last demo's data; STAY=1: keep it running)
-	@$(BIN)/lifecycle demo $(if $(CONTINUE),--continue) $(if $(STAY),--stay)
+demo: .venv/ready  ## one day of Lifecycle over Vitalis (CONTINUE=1: go on with the last demo's data; KEEP=1: leave it running until Ctrl-C)
+	@$(BIN)/lifecycle demo $(if $(CONTINUE),--continue) $(if $(KEEP),--keep)
 
 test: .venv/ready  ## every test, on real parts
 	$(BIN)/pytest

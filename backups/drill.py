@@ -65,7 +65,7 @@ def carry_out(system: System, claim: Claim, now: datetime) -> Outcome:
     """Drill the newest dump and return one of four verdicts. Raise only what concerns the ledger itself."""
     outcome, drilled = judge(system, now, restore=True)
     if drilled is not None:
-        counts = dict(outcome.counts) | {"differences": len(outcome.failures)}
+        counts = dict(outcome.counts) | {"findings": len(outcome.failures)}
         with system.connect("backups.drill") as conn:
             evidence.record(
                 conn,
@@ -246,8 +246,9 @@ def _ended(
 ) -> Outcome:
     counts = timings.counts
     if failures:
-        more = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
-        return Outcome(verdict, f"{failures[0].target}: {failures[0].what}{more}", counts, failures)
+        first, *others = failures
+        more = f" (and {len(others)} more)" if others else ""
+        return Outcome(verdict, f"{first.target}: {first.what}{more}", counts, failures)
     assert newest is not None
     if "rows" in counts:
         summary = (

@@ -6,7 +6,7 @@ from psycopg import sql
 PIN = """
     select set_config('extra_float_digits', '1', true), set_config('IntervalStyle', 'postgres', true),
            set_config('bytea_output', 'hex', true), set_config('xmloption', 'content', true),
-           set_config('statement_timeout', %(milliseconds)s, true),
+           set_config('lock_timeout', '60s', true), set_config('statement_timeout', %(milliseconds)s, true),
            set_config('idle_in_transaction_session_timeout', %(milliseconds)s, true)
 """
 

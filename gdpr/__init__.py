@@ -1,1 +1,10 @@
-"""TBD"""
+"""Forgetting a person: every row, every version of every object, the payer, and the traces in the audit log.
+
+Knows how a due request becomes a plan, how the plan is carried out so that it may be interrupted at any
+instant and run again, and how it is proven afterwards by other eyes. Never guesses whose a row is: the policy
+says so, and where it does not fit the database nothing is touched. Never writes a personal value anywhere but
+into one sealed note, which is emptied when the proof holds.
+
+Read `request.py` first: one request from claim to proof. `reach.py` says which tables a person is in,
+`survey.py` counts, `plan.py` decides, `erase.py` carries out, `prove.py` looks again.
+"""

@@ -233,13 +233,20 @@ def carry_out(words: list[str]) -> int:
         return ended if isinstance(ended, int) else 0
     except UsageError as error:
         return _usage(error)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody reads on: `| head`
+    except BrokenPipeError:  # nobody reads on: `| head`
+        _drop_output()
         return 1
     except (KeyboardInterrupt, typer.Abort):
         return _report(_interrupted())
     except Exception as error:  # noqa: BLE001 - the end of the process: whatever it is becomes words
+        if isinstance(error, OSError):
+            _drop_output()
         return _report(unexpected.explain(error), error)
+
+
+def _drop_output() -> None:
+    """Let nothing more be written: the rest of a buffer would fail once more, and loudly, at the very end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _interrupted() -> Interrupted:

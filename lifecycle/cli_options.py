@@ -111,7 +111,7 @@ def open_system(name: str | None) -> "System":
             f"no system is called {wanted!r}",
             hint=f"Systems in the settings are: {', '.join(sorted(settings.systems))}.",
         )
-    return _open(settings, wanted)
+    return system_of(settings, wanted)
 
 
 def open_systems() -> "tuple[System, ...]":
@@ -119,10 +119,11 @@ def open_systems() -> "tuple[System, ...]":
     if chosen.system is not None:
         return (open_system(chosen.system),)
     settings = open_settings()
-    return tuple(_open(settings, name) for name in settings.systems)
+    return tuple(system_of(settings, name) for name in settings.systems)
 
 
-def _open(settings: "Settings", name: str) -> "System":
+def system_of(settings: "Settings", name: str) -> "System":
+    """Return one system of the settings with its policy. Raise InputError when that file is wrong."""
     from lifecycle.policy import load
     from lifecycle.system import System
 

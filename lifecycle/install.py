@@ -58,7 +58,9 @@ def install(
         for statement in grants(policy, catalog):
             conn.execute(statement)
         if password is not None:
-            verifier = conn.pgconn.encrypt_password(password.encode(), ROLE.encode(), b"scram-sha-256")
+            verifier = conn.pgconn.encrypt_password(
+                password.encode(), ROLE.encode(), b"scram-sha-256"
+            )
             conn.execute(
                 sql.SQL("alter role lifecycle password {}").format(sql.Literal(verifier.decode()))
             )
@@ -87,8 +89,12 @@ def grants(policy: Policy, catalog: Catalog) -> Iterator[Statement]:
     owners = {catalog.tables[name].owner for name in policy.partitions if name in catalog.tables}
     for owner in sorted(owners):
         yield sql.SQL("grant {} to lifecycle").format(sql.Identifier(owner))
-    for schema in sorted({table.schema for table in catalog.tables.values()}):
+    for schema in sorted({table.schema for table in catalog.tables.values()} | {"lifecycle"}):
         yield sql.SQL("grant usage on schema {} to lifecycle").format(sql.Identifier(schema))
+        # Everything, as a dump reads everything: partitions that are partitioned again, too.
+        yield sql.SQL("grant select on all tables in schema {} to lifecycle").format(
+            sql.Identifier(schema)
+        )
         yield sql.SQL("grant select on all sequences in schema {} to lifecycle").format(
             sql.Identifier(schema)
         )
@@ -128,16 +134,26 @@ def updatable(policy: Policy, name: str) -> frozenset[str]:
     expire the column that starts their clock.
     """
     table = policy.tables.get(name)
-    columns = {*(table.mentions if table else ()), *(table.keep.clear if table and table.keep else ())}
+    columns = {
+        *(table.mentions if table else ()),
+        *(table.keep.clear if table and table.keep else ()),
+    }
     columns |= set(_locked(policy, name))
-    columns |= {rule.table.removeprefix(f"{name}.") for rule in policy.retention if rule.do == "clear"
-                and rule.table.rpartition(".")[0] == name}
+    columns |= {
+        rule.table.removeprefix(f"{name}.")
+        for rule in policy.retention
+        if rule.do == "clear" and rule.table.rpartition(".")[0] == name
+    }
     audit = policy.audit
     if audit and audit.table == name:
         columns |= {audit.subject, audit.actor, audit.record, *audit.values, *audit.of_actor}
     if policy.erasure and policy.erasure.requests.table == name:
         requests = policy.erasure.requests
-        columns |= {requests.status, requests.completed, *([requests.tables] if requests.tables else [])}
+        columns |= {
+            requests.status,
+            requests.completed,
+            *([requests.tables] if requests.tables else []),
+        }
     return frozenset(columns)
 
 

@@ -108,13 +108,13 @@ class Daemon(Part):
     workers: Annotated[int, Field(ge=1, le=32)] = Field(
         default=2, description="runs at the same time, per daemon"
     )
-    tick: Span = Span(15, "seconds")
+    tick: Span = Span(15, "second")
     heartbeat: Span = Field(
-        default=Span(10, "seconds"),
+        default=Span(10, "second"),
         description="how often a running run says that it is alive; after four silent ones it has lost its process",
     )
     drain: Span = Field(
-        default=Span(60, "seconds"), description="how long SIGTERM waits for running runs"
+        default=Span(60, "second"), description="how long SIGTERM waits for running runs"
     )
     listen: Text | None = Field(
         default="127.0.0.1:9877", description="address of /healthz /readyz /metrics; null: none"

@@ -13,9 +13,15 @@ from enum import Enum
 
 import typer
 
-from lifecycle.errors import Unproven
+from lifecycle.errors import LifecycleError, Unproven
 from lifecycle.outcome import Outcome, Verdict
 from lifecycle.plan import Plan, Step
+
+EXIT_CODES = {
+    Verdict.FAIL: LifecycleError.exit_code,
+    Verdict.UNVERIFIED: Unproven.exit_code,
+}
+"""What a command ends with when the run it showed did not pass."""
 
 
 def plan(plan: Plan[Step], as_json: bool) -> None:
@@ -43,7 +49,7 @@ def plan(plan: Plan[Step], as_json: bool) -> None:
 
 
 def outcome(outcome: Outcome, as_json: bool) -> None:
-    """Print what a run found, and end with exit code 9 when the verdict is not one to be content with."""
+    """Print what a run found. End with exit code 1 when it failed, 9 when it could not be verified."""
     if as_json:
         document("outcome", asdict(outcome))
     else:
@@ -53,8 +59,8 @@ def outcome(outcome: Outcome, as_json: bool) -> None:
         for failure in outcome.failures:
             text(f"  failed: {failure.target}: {failure.what}")
             text(f"    hint: {failure.hint}")
-    if outcome.verdict in (Verdict.FAIL, Verdict.UNVERIFIED):
-        raise typer.Exit(Unproven.exit_code)
+    if outcome.verdict in EXIT_CODES:
+        raise typer.Exit(EXIT_CODES[outcome.verdict])
 
 
 def table(

@@ -99,6 +99,13 @@ def claim_new(
         return claim_one(conn, system, job, scheduled_for, holder)
 
 
+def passed(conn: Connection[TupleRow], system: str, job: str, scheduled_for: datetime) -> bool:
+    """Say whether this slot ran and passed."""
+    values = {"system": system, "job": job, "scheduled_for": scheduled_for}
+    row = conn.execute(statements.STATE_OF, values).fetchone()
+    return row is not None and row[1] == "finished" and row[2] in ("pass", "not configured")
+
+
 def take_up(conn: Connection[TupleRow], run_id: int, attempt: int, holder: str) -> Claim:
     """Return the claim that another process made for this one. Raise Fenced when it is gone."""
     claim = Claim(run_id, "", "", datetime.max.replace(tzinfo=UTC), attempt, holder)
@@ -217,6 +224,19 @@ def alert(
         "message": message,
     }
     conn.execute(statements.ALERT, values)
+
+
+def alert_unless_recent(
+    conn: Connection[TupleRow],
+    system: str,
+    job: str | None,
+    kind: str,
+    message: str,
+    within: timedelta,
+) -> bool:
+    """Write an alert unless one of this kind was written within that time. Return whether it was."""
+    values = {"system": system, "job": job, "kind": kind, "message": message, "within": within}
+    return conn.execute(statements.ALERT_UNLESS_RECENT, values).fetchone() is not None
 
 
 def _fenced(row: TupleRow | None, claim: Claim) -> None:

@@ -11,6 +11,9 @@ from lifecycle.errors import Conflict, NotFound
 from lifecycle.ledger import statements
 from lifecycle.ledger.claims import ATTEMPTS
 
+STATES = ("queued", "running", "finished", "lost", "missed", "cancelled")
+"""Every state of a run, as the ledger's check constraint has them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reclaimed:
@@ -80,7 +83,7 @@ def listed(
     return conn.cursor(row_factory=dict_row).execute(statements.LIST_RUNS, values).fetchall()
 
 
-def shown(conn: Connection[TupleRow], system: str, run_id: int) -> dict[str, object]:
+def shown(conn: Connection[TupleRow], system: str, run_id: int) -> Mapping[str, object]:
     """Return one run with up to 1,000 lines of its evidence. Raise NotFound."""
     cursor = conn.cursor(row_factory=dict_row)
     run = cursor.execute(statements.SHOW_RUN, {"system": system, "id": run_id}).fetchone()

@@ -6,7 +6,7 @@ twice; `UNIQUE (system, job, scheduled_for)` stands behind it. Never decides whi
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from psycopg import Connection
 from psycopg.rows import TupleRow
@@ -99,19 +99,6 @@ def not_offered(
     """Return (job, queued runs) for jobs on the ledger with waiting runs that no room offers any more."""
     values = {"system": system, "jobs": list(jobs)}
     return [(job, count) for job, count in conn.execute(statements.NOT_OFFERED, values)]
-
-
-def alert_unless_recent(
-    conn: Connection[TupleRow],
-    system: str,
-    job: str | None,
-    kind: str,
-    message: str,
-    within: timedelta,
-) -> bool:
-    """Write an alert unless one of this kind was written within that time. Return whether it was."""
-    values = {"system": system, "job": job, "kind": kind, "message": message, "within": within}
-    return conn.execute(statements.ALERT_UNLESS_RECENT, values).fetchone() is not None
 
 
 def _known(row: TupleRow | None, job: str) -> None:

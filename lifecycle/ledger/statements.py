@@ -129,7 +129,7 @@ COVER = """
 
 ADD_SLOTS = """
     insert into lifecycle.run (system, job, scheduled_for, state, summary, counts, finished_at)
-    select %(system)s, %(job)s, slot.at, slot.state, slot.reason,
+    select %(system)s, %(job)s, slot.at, slot.state, case when slot.state = 'missed' then slot.reason end,
            case when slot.stands_for > 1 then jsonb_build_object('slots', slot.stands_for) else '{}' end,
            case when slot.state = 'missed' then clock_timestamp() end
       from unnest(%(at)s::timestamptz[], %(states)s::text[], %(reasons)s::text[], %(stand_for)s::integer[])
@@ -277,4 +277,9 @@ DAEMON_STOPPED = """
 
 RUN_STATE = """
     select state, verdict from lifecycle.run where system = %(system)s and id = %(id)s
+"""
+
+# A tick that waits longer than this has lost its turn: the next one comes in seconds.
+TICK_LIMITS = """
+    select set_config('statement_timeout', '20s', false), set_config('lock_timeout', '5s', false)
 """

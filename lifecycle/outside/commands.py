@@ -170,7 +170,9 @@ def _start(
     user: As | None,
 ) -> PlumbumLocalPopen:
     inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
-    dropped: dict[str, Any] = {"user": user.uid, "group": user.gid, "extra_groups": []} if user else {}
+    dropped: dict[str, Any] = (
+        {"user": user.uid, "group": user.gid, "extra_groups": []} if user else {}
+    )
     try:
         # Plumbum's own process, not `local[...]`: that one adds the whole environment of this process.
         return PlumbumLocalPopen(
@@ -231,7 +233,8 @@ def _tail(file: IO[bytes]) -> str:
 
 
 def _secrets(env: Mapping[str, str]) -> list[str]:
-    return [value for name, value in env.items() if value and _SECRET_NAME.search(name)]
+    # Anything shorter would be found in the most harmless words.
+    return [value for name, value in env.items() if len(value) >= 6 and _SECRET_NAME.search(name)]
 
 
 def _no_secrets(argv: Sequence[str], env: Mapping[str, str]) -> None:

@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from lifecycle.errors import (
     AccessDenied,
@@ -82,9 +82,8 @@ class Objects:
         """
         self._abort_uploads(bucket, key)
         for start in range(0, len(versions), BATCH):
-            wanted: list[ObjectIdentifierTypeDef] = [
-                {"Key": key, "VersionId": version} for version in versions[start : start + BATCH]
-            ]
+            batch = versions[start : start + BATCH]
+            wanted: list[ObjectIdentifierTypeDef] = [{"Key": key, "VersionId": v} for v in batch]
             with _classified(bucket):
                 answer = self.client.delete_objects(
                     Bucket=self._real(bucket), Delete={"Objects": wanted, "Quiet": True}
@@ -92,7 +91,9 @@ class Objects:
             # The answer is 200 even when single versions could not be deleted.
             for error in answer.get("Errors", ()):
                 if error.get("Code") not in _MISSING:
-                    self._undeleted(bucket, key, error.get("VersionId", ""), error.get("Code", ""))
+                    named = error.get("VersionId")  # not every store says which one it was
+                    self._look_for_lock(bucket, key, (named,) if named else batch)
+                    raise _error(bucket, error.get("Code", ""))
         return len(versions)
 
     def put_file(self, bucket: str, key: str, path: Path, sha256: str) -> None:
@@ -180,20 +181,24 @@ class Objects:
                             Bucket=self._real(bucket), Key=key, UploadId=str(upload.get("UploadId"))
                         )
 
-    def _undeleted(self, bucket: str, key: str, version: str, code: str) -> NoReturn:
-        """Raise the reason for which one version could not be deleted."""
-        with _classified(bucket):
-            head = self.client.head_object(Bucket=self._real(bucket), Key=key, VersionId=version)
-        until = head.get("ObjectLockRetainUntilDate")  # absent when there is no lock
-        if until or head.get("ObjectLockLegalHoldStatus") == "ON":
-            lock = f"locked until {until.isoformat()}" if until else "under a legal hold"
-            raise Refused(
-                f"a version of an object in bucket {bucket!r} is {lock}",
-                hint="Object Lock holds it. Lift a legal hold or a governance lock, or wait for the date; "
-                "then run it again.",
-            )
-        raise _error(bucket, code)
-
+    def _look_for_lock(self, bucket: str, key: str, versions: Sequence[str]) -> None:
+        """Raise Refused when a lock holds one of these versions."""
+        for version in versions:
+            try:
+                with _classified(bucket):
+                    head = self.client.head_object(
+                        Bucket=self._real(bucket), Key=key, VersionId=version
+                    )
+            except LifecycleError:
+                continue  # a delete marker has no head
+            until = head.get("ObjectLockRetainUntilDate")  # absent when there is no lock
+            if until or head.get("ObjectLockLegalHoldStatus") == "ON":
+                lock = f"locked until {until.isoformat()}" if until else "under a legal hold"
+                raise Refused(
+                    f"a version of an object in bucket {bucket!r} is {lock}",
+                    hint="Object Lock holds it. Lift a legal hold or a governance lock, or wait for the "
+                    "date; then run it again.",
+                )
     def _real(self, bucket: str) -> str:
         if bucket not in self.buckets:
             raise InputError(

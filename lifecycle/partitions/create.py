@@ -58,41 +58,35 @@ def plan(conn: Connection[TupleRow], system: System, now: datetime) -> Decision:
 def _make_all(
     conn: Connection[TupleRow], claim: Claim, steps: tuple[CreatePartition, ...]
 ) -> tuple[list[CreatePartition], list[Failure]]:
-    """Make what can be made. A table's first failure defers the rest of that table, and no other."""
+    """Make what can be made. A table whose lock does not come is deferred whole, and no other is."""
     made: list[CreatePartition] = []
-    failures: dict[str, Failure] = {}
+    failures: list[Failure] = []
+    deferred: set[str] = set()
     for step in steps:
-        if step.parent in failures:
+        if step.parent in deferred:
             continue
-        failure = _make_patiently(conn, claim, step)
-        if failure is None:
-            made.append(step)
-        else:
-            failures[step.parent] = failure
-    return made, list(failures.values())
-
-
-def _make_patiently(
-    conn: Connection[TupleRow], claim: Claim, step: CreatePartition
-) -> Failure | None:
-    for attempt in range(TRIES):
         try:
-            make(conn, claim, step)
+            _make_patiently(conn, claim, step)
         except (LockNotAvailable, DeadlockDetected):
-            if attempt < TRIES - 1:
-                time.sleep(PAUSE * 2**attempt * (1 + random.random()))  # noqa: S311 - jitter
+            deferred.add(step.parent)
+            failures.append(_deferral(step))
         except psycopg.Error as error:
             if conn.broken:
                 raise connect.explain(error) from None
-            return _refusal(step, error)
+            failures.append(_refusal(step, error))
         else:
-            return None
-    return Failure(
-        step.parent,
-        f"deferred: no lock for {step.target} within {TRIES} tries of {LOCK_WAIT}",
-        "The next run tries again. See pg_stat_activity for long transactions on this table, "
-        "its default partition and the tables it references.",
-    )
+            made.append(step)
+    return made, failures
+
+
+def _make_patiently(conn: Connection[TupleRow], claim: Claim, step: CreatePartition) -> None:
+    """Make one partition. Raise psycopg.Error as it comes, a missing lock's after TRIES tries."""
+    for attempt in range(TRIES - 1):
+        try:
+            return make(conn, claim, step)
+        except (LockNotAvailable, DeadlockDetected):
+            time.sleep(PAUSE * 2**attempt * (1 + random.random()))  # noqa: S311 - jitter
+    return make(conn, claim, step)
 
 
 def make(conn: Connection[TupleRow], claim: Claim, step: CreatePartition) -> None:
@@ -100,17 +94,26 @@ def make(conn: Connection[TupleRow], claim: Claim, step: CreatePartition) -> Non
     names = {"schema": step.schema, "parent": step.parent_relname, "child": step.relname}
     with conn.transaction():
         claims.hold(conn, claim)
-        conn.execute(statements.LOCK_TIMEOUT, {"limit": LOCK_WAIT})
+        conn.execute(statements.PREPARE, {"limit": LOCK_WAIT})
         conn.execute(statements.NAME_BOTH, names)
         conn.execute(statements.set_role(step.owner))
         conn.execute(statements.create(step))
         conn.execute(statements.CARRY_OVER)
         conn.execute(statements.attach(step))  # from here on tables it references take no writes
-        conn.execute(statements.CARRY_REPLICA_INDEX)
+        conn.execute(statements.CARRY_OVER_ATTACHED)
         conn.execute(statements.RESET_ROLE)
         evidence.record(
             conn, claim, "effect", "partitions.created", step.target, counts={"partitions": 1}
         )
+
+
+def _deferral(step: CreatePartition) -> Failure:
+    return Failure(
+        step.parent,
+        f"deferred: no lock for {step.target} within {TRIES} tries of {LOCK_WAIT}",
+        "The next run tries again. See pg_stat_activity for long transactions on this table, "
+        "its default partition and the tables it references.",
+    )
 
 
 def _refusal(step: CreatePartition, error: psycopg.Error) -> Failure:
@@ -125,6 +128,12 @@ def _refusal(step: CreatePartition, error: psycopg.Error) -> Failure:
             step.parent,
             f"something else is called {step.target}",
             "Lifecycle adopts and drops nothing it did not make: rename it or drop it by hand.",
+        )
+    if error.sqlstate == statements.POLICY_NOT_COPIED:
+        return Failure(
+            step.parent,
+            f"{step.target} was not made: a policy of {step.parent} cannot be copied word for word",
+            "A text in it looks like one of the table's columns; make the partition by hand.",
         )
     said = connect.explain(error)
     return Failure(step.parent, f"{step.target} was not made: {said.what}", said.hint)

@@ -50,6 +50,7 @@ class _Attached:
     name: str
     lower: datetime
     upper: datetime
+    pending_detach: bool
 
 
 def decide(
@@ -104,9 +105,16 @@ def _decide_slot(
 ) -> CreatePartition | Failure | None:
     """Return the step that makes this period, None when it is covered, or why neither is so."""
     inside = [part for part in attached if part.lower < slot.upper and slot.lower < part.upper]
-    if _cover(inside, slot):
+    if _cover((part for part in inside if not part.pending_detach), slot):
         return None
     lower, upper = bounds.literal(slot.lower, key), bounds.literal(slot.upper, key)
+    for part in inside:
+        if part.pending_detach:
+            return Failure(
+                name,
+                f"{lower} to {upper} is still held by {part.name}, whose detach was interrupted",
+                "Finish it: `alter table ... detach partition ... finalize`, then run again.",
+            )
     if inside:
         others = ", ".join(part.name for part in inside)
         return Failure(
@@ -174,11 +182,11 @@ def _unfit(name: str, table: Table | None, partitioning: Partitioning) -> Failur
 
 
 def _attached(table: Table) -> tuple[tuple[_Attached, ...], list[Failure]]:
-    """Return the partitions rows are routed to, by their lower bound, and those whose bounds make no sense."""
+    """Return the partitions by their lower bound, also those being detached, and those whose bounds make no sense."""
     found: list[_Attached] = []
     unread: list[Failure] = []
     for part in table.partitions:
-        if part.default or part.pending_detach:
+        if part.default:
             continue
         try:
             lower = bounds.LOWEST if part.lower is None else bounds.parse(part.lower)
@@ -192,7 +200,7 @@ def _attached(table: Table) -> tuple[tuple[_Attached, ...], list[Failure]]:
                 )
             )
         else:
-            found.append(_Attached(part.name, lower, upper))
+            found.append(_Attached(part.name, lower, upper, part.pending_detach))
     return tuple(sorted(found, key=lambda part: part.lower)), unread
 
 

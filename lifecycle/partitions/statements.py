@@ -5,7 +5,11 @@ from psycopg import sql
 from lifecycle.partitions.plan import CreatePartition
 from lifecycle.postgres.catalog import sql_name
 
-LOCK_TIMEOUT = "select set_config('lock_timeout', %(limit)s, true)"
+# Row security is an error in our sessions, never a filter. Here alone it may filter: ATTACH checks the foreign
+# keys of an empty table, and a referenced table whose row security is forced would refuse that.
+PREPARE = """
+    select set_config('lock_timeout', %(limit)s, true), set_config('row_security', 'on', true)
+"""
 
 RESET_ROLE = "reset role"
 
@@ -50,6 +54,9 @@ def attach(step: CreatePartition) -> sql.Composed:
     )
 
 
+POLICY_NOT_COPIED = "LC001"
+"""The SQLSTATE by which CARRY_OVER refuses."""
+
 # What LIKE does not bring, before anybody can see the table. Runs as the table's owner, after NAME_BOTH.
 CARRY_OVER = r"""
 do $$
@@ -71,9 +78,6 @@ begin
 
     if of_parent.relrowsecurity then
         execute format('alter table %s enable row level security', child);
-    end if;
-    if of_parent.relforcerowsecurity then
-        execute format('alter table %s force row level security', child);
     end if;
     for found in
         select p.polname,
@@ -102,7 +106,7 @@ begin
         select polname, regexp_replace(concat(polqual, ' ', polwithcheck), ':(location|stmt_\w+) -?\d+', '', 'g')
           from pg_policy where polrelid = child)
     then
-        raise exception 'a policy cannot be copied' using errcode = 'feature_not_supported';
+        raise exception 'a policy cannot be copied' using errcode = 'LC001';
     end if;
 
     -- Grants: the parent's and nothing more. What default privileges added is taken away first.
@@ -114,16 +118,18 @@ begin
         execute format('revoke all on %s from %s', child, found.grantee);
     end loop;
     for found in
-        select case when a.grantee = 0 then 'public' else quote_ident(pg_get_userbyid(a.grantee)) end as grantee,
-               a.privilege_type, a.is_grantable, '' as columns
-          from aclexplode(coalesce(of_parent.relacl, acldefault('r', of_parent.relowner))) as a
-        union all
-        select case when a.grantee = 0 then 'public' else quote_ident(pg_get_userbyid(a.grantee)) end,
-               a.privilege_type, a.is_grantable, format('(%I)', t.attname)
-          from pg_attribute t, aclexplode(t.attacl) as a
-         where t.attrelid = parent and not t.attisdropped
+        select case when given.grantee = 0 then 'public'
+                    else quote_ident(pg_get_userbyid(given.grantee)) end as grantee,
+               given.is_grantable, string_agg(given.privilege, ', ') as privileges
+          from (select a.grantee, a.is_grantable, a.privilege_type as privilege
+                  from aclexplode(coalesce(of_parent.relacl, acldefault('r', of_parent.relowner))) as a
+                 union all
+                select a.grantee, a.is_grantable, format('%s (%I)', a.privilege_type, t.attname)
+                  from pg_attribute t, aclexplode(t.attacl) as a
+                 where t.attrelid = parent and not t.attisdropped) as given
+         group by given.grantee, given.is_grantable
     loop
-        execute format('grant %s %s on %s to %s', found.privilege_type, found.columns, child, found.grantee)
+        execute format('grant %s on %s to %s', found.privileges, child, found.grantee)
              || case when found.is_grantable then ' with grant option' else '' end;
     end loop;
 
@@ -146,14 +152,18 @@ end
 $$
 """
 
-# A replica identity by index can be named only once ATTACH has tied the child's indexes to the parent's.
-CARRY_REPLICA_INDEX = """
+# What must wait for ATTACH. A replica identity by index: ATTACH ties the child's indexes to the parent's.
+# Forced row security: ATTACH checks foreign keys as the owner, by a query that it would refuse.
+CARRY_OVER_ATTACHED = """
 do $$
 declare
     parent constant regclass := current_setting('lifecycle.parent')::regclass;
     child constant regclass := current_setting('lifecycle.child')::regclass;
     chosen name;
 begin
+    if (select relforcerowsecurity from pg_class where oid = parent) then
+        execute format('alter table %s force row level security', child);
+    end if;
     select c.relname into chosen
       from pg_index whole
       join pg_inherits tie on tie.inhparent = whole.indexrelid
@@ -167,56 +177,49 @@ end
 $$
 """
 
+# Who may do what with a relation (its owner left out), and its policies without the table's name in them.
+_GRANTS = """
+    select coalesce(array_agg(distinct format('%%s %%s', x.grantee, x.privilege_type)), '{}') as grants
+      from aclexplode(coalesce(RELATION.relacl, acldefault('r', RELATION.relowner))) as x
+     where x.grantee <> RELATION.relowner
+"""
+_POLICIES = """
+    select coalesce(array_agg(concat_ws(' ', y.polname, y.polpermissive, y.polcmd, y.polroles::text,
+               replace(pg_get_expr(y.polqual, y.polrelid), quote_ident(RELATION.relname) || '.', ''), '/',
+               replace(pg_get_expr(y.polwithcheck, y.polrelid), quote_ident(RELATION.relname) || '.', ''))
+             order by y.polname), '{}') as policies
+      from pg_policy y where y.polrelid = RELATION.oid
+"""
+
 # One row per partition that is not like its parent. `open` holds what lets somebody past the parent; `lacking`
 # what the parent has and the partition has not. A partition with row security and no policy is shut, not open.
-COMPARE = """
-    with pair as (
-        select n.nspname, p.relname as parent_name, c.relname as child_name, p as parent, c as child
-          from pg_inherits i
-          join pg_class p on p.oid = i.inhparent
-          join pg_class c on c.oid = i.inhrelid
-          join pg_namespace n on n.oid = p.relnamespace
-         where p.relkind = 'p' and format('%%I.%%I', n.nspname, p.relname) = any (
-                   select format('%%I.%%I', s, t)
-                     from unnest(%(schemas)s::text[], %(tables)s::text[]) as wanted (s, t))),
-    described as (
-        select pair.*, side.of_parent, a.grants, b.policies
-          from pair
-         cross join lateral (
-            values (true, pair.parent, quote_ident(pair.parent_name) || '.'),
-                   (false, pair.child, quote_ident(pair.child_name) || '.')) as side (of_parent, relation, prefix)
-         cross join lateral (
-            select coalesce(array_agg(distinct format('%%s %%s', x.grantee, x.privilege_type)), '{}') as grants
-              from aclexplode(coalesce((side.relation).relacl, acldefault('r', (side.relation).relowner))) as x
-             where x.grantee <> (side.relation).relowner) as a
-         cross join lateral (
-            select coalesce(array_agg(concat_ws(' ', y.polname, y.polpermissive, y.polcmd, y.polroles::text,
-                       replace(pg_get_expr(y.polqual, y.polrelid), side.prefix, ''), '/',
-                       replace(pg_get_expr(y.polwithcheck, y.polrelid), side.prefix, ''))
-                     order by y.polname), '{}') as policies
-              from pg_policy y where y.polrelid = (side.relation).oid) as b),
-    judged as (
-        select ours.nspname, ours.child_name,
+COMPARE = f"""
+    with judged as (
+        select n.nspname, c.relname,
                array_remove(array[
-                   case when (ours.parent).relrowsecurity and not (ours.child).relrowsecurity
-                        then 'row security is off' end,
-                   case when (ours.parent).relforcerowsecurity and not (ours.child).relforcerowsecurity
-                        then 'row security is not forced' end,
+                   case when p.relrowsecurity and not c.relrowsecurity then 'row security is off' end,
+                   case when p.relforcerowsecurity and not c.relforcerowsecurity then 'row security is not forced' end,
                    case when not ours.grants <@ theirs.grants then 'it grants more than its parent' end,
-                   case when ours.policies not in ('{}', theirs.policies)
+                   case when own.policies not in ('{{}}', wanted.policies)
                         then 'its policies are not its parent''s' end], null) as open,
                array_remove(array[
-                   case when ours.policies = '{}' and theirs.policies <> '{}' then 'it has no policies' end,
+                   case when own.policies = '{{}}' and wanted.policies <> '{{}}' then 'it has no policies' end,
                    case when not theirs.grants <@ ours.grants then 'it lacks grants of its parent' end,
                    case when exists (
                        select from pg_trigger t
-                        where t.tgrelid = (ours.parent).oid and not t.tgisinternal and t.tgtype & 1 = 1
+                        where t.tgrelid = p.oid and not t.tgisinternal and t.tgtype & 1 = 1
                           and not exists (select from pg_trigger u
-                                           where u.tgrelid = (ours.child).oid and u.tgparentid = t.oid
+                                           where u.tgrelid = c.oid and u.tgparentid = t.oid
                                              and u.tgenabled = t.tgenabled))
                         then 'it lacks a trigger of its parent' end], null) as lacking
-          from described ours
-          join described theirs on (theirs.child).oid = (ours.child).oid and theirs.of_parent
-         where not ours.of_parent)
-    select nspname, child_name, open, lacking from judged where open <> '{}' or lacking <> '{}'
-"""
+          from unnest(%(schemas)s::text[], %(tables)s::text[]) as promised (schema, name)
+          join pg_namespace n on n.nspname = promised.schema
+          join pg_class p on p.relnamespace = n.oid and p.relname = promised.name and p.relkind = 'p'
+         cross join lateral ({_GRANTS.replace("RELATION", "p")}) as theirs
+         cross join lateral ({_POLICIES.replace("RELATION", "p")}) as wanted
+          join pg_inherits i on i.inhparent = p.oid
+          join pg_class c on c.oid = i.inhrelid
+         cross join lateral ({_GRANTS.replace("RELATION", "c")}) as ours
+         cross join lateral ({_POLICIES.replace("RELATION", "c")}) as own)
+    select nspname, relname, open, lacking from judged where open <> '{{}}' or lacking <> '{{}}'
+"""  # noqa: S608 - put together from constants only

@@ -1,11 +1,12 @@
 """Reads a policy or settings file and reports every mistake at once, each with its line and what to write instead.
 
-Three sieves: YAML (`yaml_file.py`), shape (`shape_mistakes.py`, from pydantic), and for a policy its sense (`check.py`).
+Three sieves: YAML (`yaml_file.py`), shape (pydantic, told by `shape_mistakes.py`), and for a policy sense (`check.py`).
 Values are not repeated in a message: somebody may have written a password where the name of a file belongs.
 """
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -42,8 +43,6 @@ def policy_with_lines(path: Path) -> tuple[Policy, Lines, str]:
 def settings(path: Path) -> Settings:
     """Return the settings in the file; relative paths in it count from its directory. Raise as `policy`."""
     data, lines = read_yaml(path)
-    if isinstance(data, dict) and "base" in data:
-        refuse(lines, [Mistake(("base",), "unknown key", "take it out")])
     found = _shaped(data, lines, Settings)
     return found.model_copy(update={"base": path.absolute().parent})
 
@@ -54,7 +53,7 @@ def load(path: Path, model: type[M]) -> tuple[M, Lines]:
     return _shaped(data, lines, model), lines
 
 
-def refuse(lines: Lines, mistakes: "list[Mistake] | tuple[Mistake, ...]") -> None:
+def refuse(lines: Lines, mistakes: Sequence[Mistake]) -> None:
     """Raise InputError with one mistake per line, in the order of the file, if there are any."""
     if mistakes:
         told = lines.tell(mistakes)
@@ -68,7 +67,9 @@ def refuse(lines: Lines, mistakes: "list[Mistake] | tuple[Mistake, ...]") -> Non
 def _shaped(data: Any, lines: Lines, model: type[M]) -> M:
     # Through JSON, because pydantic is strict about it in the way we want: a list is a tuple, 1 is not true.
     try:
-        return model.model_validate_json(json.dumps(data))
+        found = model.model_validate_json(json.dumps(data))
     except ValidationError as error:
-        refuse(lines, shape_mistakes.explain(error, data, model))
-        raise  # unreachable: a ValidationError has at least one mistake
+        refuse(lines, [*lines.found, *shape_mistakes.explain(error, data, model)])
+        raise  # not reached: a ValidationError explains itself by one mistake at least
+    refuse(lines, lines.found)
+    return found

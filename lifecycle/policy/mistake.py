@@ -19,15 +19,19 @@ class Mistake:
     instead: str
 
     def __str__(self) -> str:
-        return f"{dotted(self.path)}: {self.what}; {self.instead}"
+        return f"{dotted(self.path)}: {self.what}" + (f"; {self.instead}" if self.instead else "")
 
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """The line on which each key and list item of one file stands, counted from 1."""
+    """The line on which each key and list item of one file stands, counted from 1.
+
+    `found` are the mistakes met while reading, such as a key that is there twice.
+    """
 
     file: str
     numbers: Mapping[Where, int]
+    found: tuple[Mistake, ...] = ()
 
     def of(self, path: Where) -> int:
         """Return the line of `path`, or of the nearest thing around it that is written."""
@@ -43,7 +47,9 @@ class Lines:
 
 def dotted(path: Where) -> str:
     """Return a path as people read it: `retention[0].after`; the file itself is `file`."""
-    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    text = "".join(
+        f"[{part}]" if isinstance(part, int) else f".{part}" for part in path if part != ""
+    )
     return text.removeprefix(".") or "file"
 
 

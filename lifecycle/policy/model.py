@@ -210,7 +210,7 @@ class Limits(Part):
 
     rows_per_run: Annotated[int, Field(ge=1)] = 100_000
     floor: Span = Field(
-        default=Span(30, "days"), description="no retention rule may be shorter than this"
+        default=Span(30, "day"), description="no retention rule may be shorter than this"
     )
 
 

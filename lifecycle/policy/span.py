@@ -15,27 +15,35 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
 _PATTERN = r"^[1-9][0-9]{0,4} (second|minute|hour|day|week|month|year)s?$"
+_LONGEST = timedelta(
+    days=200 * 365
+)  # beyond the calendar that Python and PostgreSQL share, sums go wrong
 _SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 604800}
 
 
 class Span:
-    """A positive count of one unit."""
+    """A positive count of one unit, which may be written in the plural."""
 
     __slots__ = ("count", "unit")
 
     def __init__(self, count: int, unit: str) -> None:
         self.count = count
-        self.unit = unit
+        self.unit = unit.removesuffix("s")
 
     @classmethod
     def parse(cls, text: str) -> "Span":
-        """Return the span that `text` spells. Raise ValueError with what to write instead."""
+        """Return the span that `text` spells, 200 years at most. Raise ValueError with what to write instead."""
         if not re.fullmatch(_PATTERN, text):
             raise ValueError(
                 f"{text!r} is not a span of time; write a number and a unit, like '90 days' or '1 month'"
             )
         count, unit = text.split(" ")
-        return cls(int(count), unit.rstrip("s"))
+        span = cls(int(count), unit)
+        if span.at_least() > _LONGEST:
+            raise ValueError(
+                f"{text!r} is longer than 200 years; to keep rows for ever, write no rule"
+            )
+        return span
 
     def __str__(self) -> str:
         return f"{self.count} {self.unit}{'s' if self.count > 1 else ''}"

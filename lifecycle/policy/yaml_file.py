@@ -3,12 +3,12 @@
 Stricter than YAML: keys are text, and there are no aliases (`*name`), so that a rule stands where it is read.
 """
 
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from lifecycle.errors import InputError
 from lifecycle.policy.mistake import Lines, Mistake, Where
@@ -27,13 +27,13 @@ def read_yaml(path: Path) -> tuple[Any, Lines]:
                 f"{path}:1: the file is empty",
                 hint="Draft one with `lifecycle policy generate`, or see the sample policies.",
             )
-        numbers: dict[Where, int] = {(): root.start_mark.line + 1}
-        mistakes: list[Mistake] = []
-        _walk(root, (), numbers, mistakes, set())
-        lines = Lines(str(path), numbers)
-        if mistakes:
-            told = lines.tell(mistakes)
-            raise InputError("\n".join(told), hint=f"Correct {path}; nothing was started.")
+        seen = _Seen()
+        _walk(root, (), seen)
+        lines = Lines(str(path), seen.numbers, tuple(seen.mistakes))
+        if seen.aliases:  # a few of them can stand for a terabyte
+            raise InputError(
+                "\n".join(lines.tell(seen.mistakes)), hint=f"Correct {path}; nothing was started."
+            )
         return _plain(root), lines
     except MarkedYAMLError as error:
         raise _syntax(path, error) from None
@@ -78,65 +78,78 @@ def _parser() -> Any:
     return parser
 
 
-def _walk(
-    node: Node, path: Where, numbers: dict[Where, int], mistakes: list[Mistake], seen: set[int]
-) -> None:
+@dataclass(slots=True)
+class _Seen:
+    """What the walk has met."""
+
+    numbers: dict[Where, int] = field(default_factory=dict[Where, int])
+    mistakes: list[Mistake] = field(default_factory=list[Mistake])
+    nodes: set[int] = field(default_factory=set[int])
+    aliases: bool = False
+
+
+def _walk(node: Any, path: Where, seen: _Seen) -> None:
     """Write down the line of every key and item, and what this product does not take as YAML."""
-    if id(node) in seen:
-        mistakes.append(Mistake(path, "an alias (`*name`)", "write out what it stands for"))
+    if not path:
+        seen.numbers[path] = node.start_mark.line + 1
+    if id(node) in seen.nodes:
+        seen.aliases = True
+        seen.mistakes.append(Mistake(path, "an alias (`*name`)", "write out what it stands for"))
         return
-    seen.add(id(node))
-    if isinstance(node, SequenceNode):
+    seen.nodes.add(id(node))
+    if node.id == "sequence":
         for index, item in enumerate(node.value):
-            numbers[*path, index] = item.start_mark.line + 1
-            _walk(item, (*path, index), numbers, mistakes, seen)
-    elif isinstance(node, MappingNode):
+            if id(item) not in seen.nodes:  # an alias has the line of what it stands for
+                seen.numbers[*path, index] = item.start_mark.line + 1
+            _walk(item, (*path, index), seen)
+    elif node.id == "mapping":
         for key, value in node.value:
-            _key(key, path, numbers, mistakes)
-            _walk(value, (*path, str(key.value)), numbers, mistakes, seen)
+            _walk(value, _key(key, path, seen), seen)
 
 
-def _key(key: Node, path: Where, numbers: dict[Where, int], mistakes: list[Mistake]) -> None:
-    line = key.start_mark.line + 1
+def _key(key: Any, path: Where, seen: _Seen) -> Where:
+    """Write down a key's line and return its path."""
     here: Where = (*path, str(key.value))
-    if not isinstance(key, ScalarNode):
-        mistakes.append(Mistake(path, "a key that is not a word", "write `key: value`"))
+    line: int = key.start_mark.line + 1
+    if here in seen.numbers:
+        first = seen.numbers[here]
+        here = (*here, "")  # a place of its own, so that the first keeps its line
+        what = f"{key.value!r} is there twice (first on line {first})"
+        seen.mistakes.append(Mistake(here, what, "keep one of them"))
+    elif key.id != "scalar":
+        seen.mistakes.append(Mistake(path, "a key that is not a word", "write `key: value`"))
     elif key.tag != "tag:yaml.org,2002:str":
-        numbers.setdefault(here, line)
-        mistakes.append(Mistake(here, "a key that is not text", f'put it in quotes: "{key.value}"'))
-    elif here in numbers:
-        # Reported at the second place; the path of the first keeps its line.
-        again: Where = (*here, "")
-        numbers[again] = line
-        what = f"{key.value!r} is there twice (first on line {numbers[here]})"
-        mistakes.append(Mistake(again, what, "keep one of them"))
-    else:
-        numbers[here] = line
+        quoted = f'put it in quotes: "{key.value}"'
+        seen.mistakes.append(Mistake(here, "a key that is not text", quoted))
+    seen.numbers[here] = line
+    return here
 
 
-def _plain(node: Node) -> Any:
+def _plain(node: Any) -> Any:
     """Return the node as Python data. Dates stay text, as in YAML 1.2's own schema."""
-    if isinstance(node, MappingNode):
+    if node.id == "mapping":
         return {str(key.value): _plain(value) for key, value in node.value}
-    if isinstance(node, SequenceNode):
+    if node.id == "sequence":
         return [_plain(item) for item in node.value]
-    text: str = node.value
-    match node.tag.rpartition(":")[2]:
-        case "null":
-            return None
-        case "bool":
-            return text.lower() == "true"
-        case "int":
-            return int(text.replace("_", ""), 0) if not text.lstrip("+-0_").isdigit() else int(text)
-        case "float" if text.replace(".", "", 1).lstrip("+-").isdigit():
-            return float(text)
-        case _:
-            return text
+    return _scalar(node.tag.rpartition(":")[2], node.value)
 
 
-def _syntax(path: Path, error: MarkedYAMLError) -> InputError:
+def _scalar(kind: str, text: str) -> str | int | float | bool | None:
+    digits = text.lstrip("+-")
+    if kind == "null":
+        return None
+    if kind == "bool":
+        return text.lower() == "true"
+    if kind == "int" and digits.isdigit():
+        return int(text)
+    if kind == "float" and digits.replace(".", "", 1).isdigit():
+        return float(text)
+    return text
+
+
+def _syntax(path: Path, error: Any) -> InputError:
     mark = error.problem_mark or error.context_mark
-    line = mark.line + 1 if mark else 1
+    line: int = mark.line + 1 if mark else 1
     problem = " ".join((error.problem or error.context or "not YAML").split())
     if "'\\t'" in problem or "\\t" in problem:
         return InputError(

@@ -11,6 +11,7 @@ It speaks HTTP for `stripe_desk.py` and `stripe_objects.py`, and beside Stripe's
                                  drop-after: it happens, and the connection closes before the answer
     DELETE /_double/faults       order no more faults
     DELETE /_double/idempotency  forget the keys, as Stripe may after 24 hours
+    GET, POST /_double/state     everything it keeps, to put it away and to give it back
 
 Everything is in memory. Requests are believed, not checked against Stripe's full description.
 """
@@ -20,6 +21,7 @@ import json
 import re
 import secrets
 import threading
+from dataclasses import asdict
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, cast
@@ -27,6 +29,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from lifecycle.sandbox import child
 from lifecycle.sandbox.stripe_desk import Answer, Desk, Request
+from lifecycle.sandbox.stripe_objects import Store
 from lifecycle.sandbox.stripe_refusals import Object, Params, StripeError
 
 KEY = "sk_test_sandbox"
@@ -82,6 +85,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _serve(self) -> None:
         address = urlsplit(self.path)
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
+        if address.path == "/_double/state":
+            self._send(self._state(body))
+            return
         if address.path.startswith("/_double/"):
             self._send(self._control(address.path, body))
             return
@@ -98,6 +104,13 @@ class _Handler(BaseHTTPRequestHandler):
             return
         threading.Event().wait(answer.silence)
         self.close_connection = True
+
+    def _state(self, body: str) -> Answer:
+        desk = cast(_Server, self.server).desk
+        with desk.lock:
+            if self.command == "POST":
+                desk.store = Store(**json.loads(body))
+            return Answer(200, asdict(desk.store))
 
     def _control(self, path: str, body: str) -> Answer:
         desk = cast(_Server, self.server).desk

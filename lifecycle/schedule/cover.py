@@ -35,8 +35,8 @@ def report_removed(conn: Connection[TupleRow], system: System, jobs: Sequence[Jo
             f"{name} is no longer offered, and {count} of its runs wait. "
             "Put it back into the policy, or cancel them with `lifecycle runs cancel`."
         )
-        if schedules.alert_unless_recent(conn, system.name, name, "removed", message, REMINDER):
-            log.warning("removed job has runs waiting", system=system.name, job=name, waiting=count)
+        if claims.alert_unless_recent(conn, system.name, name, "removed", message, REMINDER):
+            log.warning("removed job has runs waiting", system=system.name, job=name, count=count)
 
 
 def _cover(conn: Connection[TupleRow], system: System, job: Job, now: datetime) -> int:
@@ -44,12 +44,10 @@ def _cover(conn: Connection[TupleRow], system: System, job: Job, now: datetime) 
         known = schedules.lock(conn, system.name, job.name)
         if known is None:
             schedules.register(conn, system.name, job.name, job.cron, now)
-            log.info("new schedule", system=system.name, job=job.name, cron=job.cron)
+            log.info("new schedule", system=system.name, job=job.name)
             return 0
         if known.cron != job.cron:
-            log.info(
-                "schedule changed", system=system.name, job=job.name, cron=job.cron, was=known.cron
-            )
+            log.info("schedule changed", system=system.name, job=job.name)
         if known.covered_until > now + AHEAD:
             _report_future(conn, system, job, known.covered_until)
         due = slots.decide(job, system.policy.timezone, known.covered_until, now, known.paused)
@@ -73,7 +71,7 @@ def _report_missed(
     if not missed:
         return
     count = sum(slot.stands_for for slot in missed)
-    first, last = missed[0].at, missed[-1].at
+    first, last = min(slot.at for slot in missed), max(slot.at for slot in missed)
     message = (
         f"{job.name}: {count} slot{'s' if count > 1 else ''} not run, "
         f"from {first:%Y-%m-%d %H:%M:%S} to {last:%Y-%m-%d %H:%M:%S} UTC"
@@ -89,4 +87,4 @@ def _report_future(
         f"{job.name} is covered until {covered_until:%Y-%m-%d %H:%M} UTC, as a clock once stood there; "
         f"nothing is due before. Check the clock, then run `lifecycle schedule resume {job.name}`."
     )
-    schedules.alert_unless_recent(conn, system.name, job.name, "clock", message, REMINDER)
+    claims.alert_unless_recent(conn, system.name, job.name, "clock", message, REMINDER)

@@ -52,15 +52,15 @@ def test_a_plan_without_steps_says_so_and_offers_nothing_to_apply(
     assert "apply" not in out
 
 
-@pytest.mark.parametrize("verdict", [Verdict.FAIL, Verdict.UNVERIFIED])
+@pytest.mark.parametrize(("verdict", "code"), [(Verdict.FAIL, 1), (Verdict.UNVERIFIED, 9)])
 @pytest.mark.parametrize("as_json", [True, False])
-def test_an_outcome_nobody_can_be_content_with_ends_with_exit_code_9(
-    verdict: Verdict, as_json: bool, capsys: pytest.CaptureFixture[str]
+def test_an_outcome_nobody_can_be_content_with_has_an_exit_code_of_its_own(
+    verdict: Verdict, code: int, as_json: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     failure = Failure("documents", "3 objects are still there", "Look at the bucket's policy.")
     with pytest.raises(typer.Exit) as ended:
         show.outcome(Outcome(verdict, "not done", {"rows": 1200}, (failure,)), as_json)
-    assert ended.value.exit_code == 9
+    assert ended.value.exit_code == code
     out = capsys.readouterr().out
     assert "3 objects are still there" in out
     assert "Look at the bucket's policy." in out

@@ -1,0 +1,113 @@
+"""Takes one person out of the audit log, in the caller's transaction, set by set.
+
+Of a row about the person only what the policy's allow-list names survives, so that a column somebody adds
+tomorrow is removed unless a person decided otherwise. A row about somebody else loses the values in which an
+identifier of the person stands, and nothing more. No row is deleted. The caller runs this last: until then the
+application's own trigger may write the person back into the log.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from psycopg import Connection
+from psycopg.rows import TupleRow
+from psycopg.types.json import Jsonb
+
+from audit import statements
+from lifecycle.errors import InputError
+from lifecycle.policy.model import Audit, Policy
+from lifecycle.postgres.catalog import Catalog, Column
+
+SHORTEST = 6
+"""Identifiers of fewer characters are not searched for as values: `42` stands in half of all rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who is taken out: the subject kind, the key, and the values that name them."""
+
+    kind: str
+    key: str = field(repr=False)
+    identifiers: tuple[str, ...] = field(repr=False)
+
+
+def anonymise(
+    conn: Connection[TupleRow], policy: Policy, catalog: Catalog, person: Person
+) -> Mapping[str, int]:
+    """Take the person out of the audit log in the current transaction; return how many rows were changed.
+
+    Counts: `about` the person, `by` the person on others' data, `mentioned` in others' values. Without an
+    `audit:` section there is nothing to do.
+    """
+    audit = policy.audit
+    if audit is None:
+        return {}
+    log, key = catalog.table(audit.table), key_column(policy, catalog, person.kind)
+    values = _values(policy, catalog, audit, person)
+    return {
+        "about": conn.execute(statements.about(log, audit, key), values).rowcount,
+        "by": conn.execute(statements.by(log, audit, key), values).rowcount,
+        "mentioned": conn.execute(statements.mention(log, audit), values).rowcount,
+    }
+
+
+def left(conn: Connection[TupleRow], policy: Policy, catalog: Catalog, person: Person) -> int:
+    """Return how many rows of the audit log still carry the person: before, those to change; after, none."""
+    if policy.audit is None:
+        return 0
+    log, key = catalog.table(policy.audit.table), key_column(policy, catalog, person.kind)
+    values = _values(policy, catalog, policy.audit, person)
+    row = conn.execute(statements.left(log, policy.audit, key), values).fetchone()
+    assert row is not None
+    return row[0]
+
+
+def key_column(policy: Policy, catalog: Catalog, kind: str) -> Column:
+    """Return the column that identifies people of this kind. Raise InputError when it is not there."""
+    subject = policy.subjects[kind]
+    column = catalog.table(subject.table).column(subject.key)
+    if column is None:
+        raise InputError(
+            f"{subject.table} has no column {subject.key}, which the policy names as key of {kind}",
+            hint="Compare the policy with the database: `lifecycle policy check`.",
+        )
+    return column
+
+
+def pattern(needles: Sequence[str]) -> str:
+    r"""Return a PostgreSQL regular expression (for ~*) that finds any of these values in text or JSON.
+
+    A value is found as a whole: `anna@example.org` is not in `joanna@example.org`, `jo.anna@example.org` or
+    `anna@example.org.au`. In JSON a quote within the value is escaped, and `\n` before it is no letter.
+    """
+    alternatives = [_whole(needle) for needle in needles if len(needle) >= SHORTEST]
+    return "|".join(alternatives) if alternatives else "(?=a)b"  # the latter matches nothing
+
+
+def _whole(needle: str) -> str:
+    spellings = dict.fromkeys((needle, json.dumps(needle, ensure_ascii=False)[1:-1]))
+    any_of = "|".join(re.sub(r"([!-/:-@\[-`{-~\s])", r"\\\1", one) for one in spellings)
+    before, after = "[^[:alnum:]]", "[^[:alnum:]]"
+    if "@" in needle:
+        before = "[^[:alnum:]._%+-]|(^|[^[:alnum:]])[._%+-]"
+        after = "[^[:alnum:].-]|[.-]($|[^[:alnum:]])"
+    return rf"(^|{before}|\\[bfnrt]|\\u[0-9a-f]{{4}})({any_of})($|{after})"
+
+
+def _values(policy: Policy, catalog: Catalog, audit: Audit, person: Person) -> dict[str, object]:
+    return {
+        "subject": person.key,
+        "subject_text": person.key,
+        "own_tables": list(_own_tables(policy, catalog, person.kind)),
+        "keep": Jsonb({table: list(columns) for table, columns in audit.keep.items()}),
+        "pattern": pattern((person.key, *person.identifiers)),
+    }
+
+
+def _own_tables(policy: Policy, catalog: Catalog, kind: str) -> Iterator[str]:
+    """Yield the tables of which a row's id is the person's key: users, and what is one to one with it."""
+    for name, table in policy.tables.items():
+        if table.owner and (table.owner.get(kind),) == catalog.table(name).primary_key:
+            yield name

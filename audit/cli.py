@@ -1,0 +1,67 @@
+"""What a person can ask of the audit log: `lifecycle audit report | status`."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lifecycle import __version__, clock, show
+from lifecycle.cli_options import JsonOption, SystemOption, open_system
+
+app = typer.Typer(help="The application's audit log, and the reports.", no_args_is_help=True)
+
+
+@app.command()
+def report(
+    since: Annotated[
+        datetime | None,
+        typer.Option("--from", help="Begin of the period, UTC; default: a day before its end."),
+    ] = None,
+    to: Annotated[
+        datetime | None, typer.Option("--to", help="End of the period, UTC; default: now.")
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="DIR", help="A directory that does not exist yet."),
+    ] = None,
+    system: SystemOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write the compliance report of any period: JSON, a page to read and print, and their checksums."""
+    from audit import gather, render
+    from audit import report as document_of
+    from lifecycle.errors import InputError
+
+    at_hand = open_system(system)
+    end = to.replace(tzinfo=UTC) if to else clock.now().replace(microsecond=0)
+    begin = since.replace(tzinfo=UTC) if since else end - timedelta(days=1)
+    if begin >= end:
+        raise InputError(
+            "the period ends before it begins", hint="Give `--from` an earlier time than `--to`."
+        )
+    document = document_of.make(gather.gather(at_hand, __version__, 0, begin, end))
+    reports = at_hand.machine.path(at_hand.machine.reports) / at_hand.name
+    directory = output or reports / f"{begin:%Y%m%dT%H%M%SZ}-{end:%Y%m%dT%H%M%SZ}"
+    digest = render.write(directory.absolute(), document)
+    rows = [(render.headline(document)["text"], str(directory / "report.html"), digest)]
+    show.table("report", ("found", "page", "sha256 of report.json"), rows, as_json)
+
+
+@app.command()
+def status(system: SystemOption = None, as_json: JsonOption = False) -> None:
+    """List the tables with people's data, and whether the audit log hears of their changes."""
+    from audit.coverage import coverage
+    from lifecycle.postgres import catalog
+
+    at_hand = open_system(system)
+    policy = at_hand.policy
+    with at_hand.connect("audit.status", write=False) as conn:
+        seen = catalog.read(conn)
+    missing = coverage(policy, seen)
+    rows = [
+        (name, policy.audit is not None and name not in missing)
+        for name, table in policy.tables.items()
+        if table.owner is not None and (policy.audit is None or name != policy.audit.table)
+    ]
+    show.table("tables with people's data", ("table", "captured"), rows, as_json)

@@ -1,0 +1,60 @@
+"""What the daemon schedules for this room: the daily report. It needs nothing from the policy."""
+
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from lifecycle import __version__
+from lifecycle.job import Job
+from lifecycle.ledger import evidence
+from lifecycle.ledger.claims import Claim
+from lifecycle.outcome import Outcome, Verdict
+from lifecycle.policy.model import Policy
+from lifecycle.system import System
+
+
+def jobs(policy: Policy) -> tuple[Job, ...]:  # noqa: ARG001 - every room is asked in the same way
+    """Return the daily compliance report."""
+    return (
+        Job(
+            "audit.report",
+            "whoever answers for the data sees each morning what was done, and what was not",
+            "30 7 * * *",
+            write_report,
+            limit=timedelta(minutes=30),
+        ),
+    )
+
+
+def write_report(system: System, claim: Claim, now: datetime) -> Outcome:
+    """Write the report of the day before the slot and of everything since the last report.
+
+    Raise Refused when it cannot be written, and as `gather` does.
+    """
+    from audit import gather, render, report
+
+    day = claim.scheduled_for.astimezone(ZoneInfo(system.policy.timezone))
+    reports = system.machine.path(system.machine.reports) / system.name
+    directory = reports / f"{day:%Y-%m-%d}-{claim.id}"
+    # An earlier attempt may have written it and died before it could say so.
+    document = render.standing(directory)
+    if document is None:
+        since, to = gather.period(system, claim.id, claim.scheduled_for, now)
+        document = report.make(gather.gather(system, __version__, claim.id, since, to))
+    digest = render.write(directory, document)
+    counts = {"runs": len(document["runs"]), "evidence": document["completeness"]["evidence_lines"]}
+    period = {
+        f"{edge}_epoch": round(datetime.fromisoformat(moment).timestamp())
+        for edge, moment in document["period"].items()
+    }
+    with system.connect("audit.report") as conn:
+        evidence.record(
+            conn,
+            claim,
+            "outcome",
+            "audit.reported",
+            directory.name,
+            counts=counts | period,
+            digest=digest,
+        )
+    found = render.headline(document)["text"]
+    return Outcome(Verdict.PASS, f"{found} {directory / 'report.html'}", counts)

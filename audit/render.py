@@ -1,0 +1,205 @@
+"""Turns a report's document into one self-contained page, and puts both on disk in one step.
+
+The page needs nothing from anywhere: no script, no font, no address. It shows what the JSON holds and computes
+nothing a reader could not find there; the JSON's digest stands on it.
+"""
+
+import json
+import shutil
+import tempfile
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from audit import report
+from lifecycle.errors import Refused
+
+WIDTH = 900
+"""Units across a drawing; it scales with the page."""
+
+LEVELS = ("bad", "warn", "open", "good", "quiet")
+"""How a run is shown, the gravest first."""
+
+FILES = ("report.json", "report.html")
+
+
+def page(document: dict[str, Any]) -> str:
+    """Return the report as an HTML page."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("audit"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True,
+    )  # fmt: skip
+    environment.filters |= {"number": number, "when": when, "seconds": seconds, "words": words}
+    return environment.get_template("report.html").render(
+        report=document,
+        digest=report.digest(report.canonical(document)),
+        headline=headline(document),
+        timeline=timeline(document),
+        phases=phases(document),
+        level=level,
+        width=WIDTH,
+    )
+
+
+def write(directory: Path, document: dict[str, Any]) -> str:
+    """Write report.json, report.html and manifest.json into the new `directory`; return the JSON's digest.
+
+    All three appear together. A complete report that stands there already is left as it is. Raise Refused when
+    the directory cannot be made or holds something else.
+    """
+    try:
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        there = standing(directory)
+        if there is not None:
+            return report.digest(report.canonical(there))
+        half = Path(tempfile.mkdtemp(prefix=".half-", dir=directory.parent))
+        try:
+            content = {
+                "report.json": report.canonical(document),
+                "report.html": page(document).encode(),
+            }
+            for name, body in content.items():
+                (half / name).write_bytes(body)
+            sums = {name: report.digest(body) for name, body in content.items()}
+            (half / "manifest.json").write_bytes(
+                report.canonical({"format": "lifecycle.report-files.v1", "sha256": sums})
+            )
+            half.chmod(0o750)
+            half.rename(directory)
+        finally:
+            shutil.rmtree(half, ignore_errors=True)
+        return sums["report.json"]
+    except OSError as error:
+        raise Refused(
+            f"the report cannot be written to {directory}: {error.strerror}",
+            hint="Check `reports:` in the settings, and whose directory that is.",
+        ) from None
+
+
+def standing(directory: Path) -> dict[str, Any] | None:
+    """Return the complete report in `directory`, or None when nothing is there.
+
+    Raise Refused when something else is there.
+    """
+    if not directory.exists():
+        return None
+    try:
+        sums = json.loads((directory / "manifest.json").read_bytes())["sha256"]
+        content = {name: (directory / name).read_bytes() for name in FILES}
+        if all(report.digest(body) == sums[name] for name, body in content.items()):
+            return json.loads(content["report.json"])
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    raise Refused(
+        f"{directory} holds something else than a complete report",
+        hint="Look at it, move it away, and make the report again.",
+    )
+
+
+def headline(document: dict[str, Any]) -> dict[str, str]:
+    """Return the one sentence a reader takes away, and the level it is shown at."""
+    jobs = document["jobs"]
+    bad = sum(job["failed"] + job["lost"] + job["missed"] for job in jobs)
+    unsure = sum(job["could_not_verify"] + job["cancelled"] for job in jobs)
+    waiting = sum(job["open"] for job in jobs)
+    if not document["runs"]:
+        return {"level": "warn", "text": "Nothing was due in this period, and nothing ran."}
+    if bad:
+        return {"level": "bad", "text": f"{_many(bad, 'run')} failed, {_was(bad)} missed or lost."}
+    if unsure:
+        return {
+            "level": "warn",
+            "text": f"Nothing failed; {_many(unsure, 'run')} could not verify, or {_was(unsure)} cancelled.",
+        }
+    if waiting:
+        return {
+            "level": "open",
+            "text": f"Nothing failed; {_many(waiting, 'run')} had not ended when this was written.",
+        }
+    return {"level": "good", "text": "Everything that was due in this period ran and passed."}
+
+
+def level(run: dict[str, Any]) -> str:
+    """Return how a run is shown."""
+    verdict = {"pass": "good", "fail": "bad", "could not verify": "warn", "not configured": "quiet"}
+    state = {"missed": "bad", "lost": "bad", "cancelled": "warn"}
+    return verdict.get(run["verdict"] or "", state.get(run["state"], "open"))
+
+
+def timeline(document: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return per job where its runs lie across the period: a mark at each due time, in units of WIDTH."""
+    begins, ends = (_moment(document["period"][edge]) for edge in ("from", "to"))
+    length = max((ends - begins).total_seconds(), 1)
+    rows: list[dict[str, Any]] = []
+    for job in document["jobs"]:
+        marks = [
+            {
+                "x": round(
+                    WIDTH
+                    * min(max((_moment(run["due_at"]) - begins).total_seconds() / length, 0), 1),
+                    1,
+                ),
+                "level": level(run),
+                "title": f"{run['job']}, due {when(run['due_at'])}: {run['verdict'] or run['state']}",
+            }
+            for run in document["runs"]
+            if run["job"] == job["job"]
+        ]
+        rows.append({"job": job["job"], "marks": marks})
+    return rows
+
+
+def phases(document: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return per drill its phases as parts of one bar, in the order in which they ran."""
+    order = ("select", "download", "checksum", "read", "server", "restore", "compare")
+    drills: list[dict[str, Any]] = []
+    for drill in document["drills"]:
+        took = [(name, drill["counts"].get(f"{name}_ms", 0)) for name in order]
+        whole, x, parts = max(sum(ms for _, ms in took), 1), 0.0, list[dict[str, Any]]()
+        for index, (name, ms) in enumerate(took):
+            wide = WIDTH * ms / whole
+            parts.append(
+                {"name": name, "ms": ms, "x": round(x, 1), "w": round(wide, 1), "shade": index}
+            )
+            x += wide
+        drills.append({"target": drill["target"], "whole": whole, "parts": parts})
+    return drills
+
+
+def number(value: int | None) -> str:
+    """Return a count with its thousands apart, or a dash."""
+    return "-" if value is None else f"{value:,}".replace(",", " ")
+
+
+def when(text: str | None) -> str:
+    """Return a moment for people, in UTC."""
+    return _moment(text).strftime("%-d %b %Y, %H:%M:%S UTC") if text else "-"
+
+
+def seconds(milliseconds: int | None) -> str:
+    """Return a length of time for people."""
+    if milliseconds is None:
+        return "-"
+    if milliseconds < 60_000:
+        return f"{milliseconds / 1000:.1f} s"
+    minutes, rest = divmod(round(milliseconds / 1000), 60)
+    return f"{minutes} min {rest} s"
+
+
+def words(name: str) -> str:
+    """Return a name of ours as words: `gdpr.rows_erased` is `rows erased`."""
+    return name.rpartition(".")[2].replace("_", " ")
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
+def _was(count: int) -> str:
+    return "was" if count == 1 else "were"

@@ -1,0 +1,148 @@
+"""Every statement this room says to a managed database."""
+
+from collections.abc import Mapping
+
+from psycopg import sql
+
+from lifecycle.policy.model import Audit, Requests
+from lifecycle.postgres.catalog import Column, Table, sql_name
+
+# A value survives when the policy's list for its table names it and no identifier stands in it.
+_REDUCED = sql.SQL("""
+    case jsonb_typeof(a.{column}::jsonb) when 'object' then
+        (select coalesce(jsonb_object_agg(pair.key, pair.value), '{{}}')
+           from jsonb_each(a.{column}::jsonb) as pair
+          where coalesce(%(keep)s::jsonb -> a.{named}, '[]') ? pair.key
+            and (pair.key || ' ' || pair.value::text) !~* %(pattern)s)::{type}
+    end""")
+
+# A row about somebody else keeps all values but those in which an identifier stands.
+_WITHOUT = sql.SQL("""
+    case when a.{column}::jsonb::text !~* %(pattern)s then a.{column}
+         when jsonb_typeof(a.{column}::jsonb) = 'object' then
+        (select coalesce(jsonb_object_agg(pair.key, pair.value), '{{}}')
+           from jsonb_each(a.{column}::jsonb) as pair
+          where (pair.key || ' ' || pair.value::text) !~* %(pattern)s)::{type}
+    end""")
+
+_UPDATE = sql.SQL("update {log} as a set {changes} where {rows}")
+_COUNT = sql.SQL("select count(*) from {log} as a where {rows}")
+
+
+def about(log: Table, audit: Audit, key: Column) -> sql.Composed:
+    """Return the update of the rows about the person, or about the row that is the person."""
+    actor = _equal(log, audit.actor, key)
+    changes = {audit.subject: sql.SQL("null"), audit.actor: _unless(actor, audit.actor)}
+    theirs = sql.SQL("({column} is null or {actor})").format(column=_a(audit.actor), actor=actor)
+    changes |= {column: _unless(theirs, column) for column in audit.of_actor}
+    changes |= {column: _reduced(log, audit, column) for column in audit.values}
+    changes[audit.record] = sql.SQL("case when {same} then {nobody} else {column} end").format(
+        same=_is_person(log, audit, key), nobody=_nobody(log, audit), column=_a(audit.record)
+    )
+    return _update(log, changes, _rows_about(log, audit, key))
+
+
+def by(log: Table, audit: Audit, key: Column) -> sql.Composed:
+    """Return the update of the rows in which the person acted on somebody else's data."""
+    changes = {column: sql.SQL("null") for column in (audit.actor, *audit.of_actor)}
+    return _update(log, changes, _equal(log, audit.actor, key))
+
+
+def mention(log: Table, audit: Audit) -> sql.Composed:
+    """Return the update of the rows whose values hold an identifier of the person."""
+    changes = {
+        column: _WITHOUT.format(column=sql.Identifier(column), type=_json(log, column))
+        for column in audit.values
+    }
+    return _update(log, changes, _found(audit))
+
+
+def left(log: Table, audit: Audit, key: Column) -> sql.Composed:
+    """Return the count of the rows that still carry the person in one way or another."""
+    rows = [_rows_about(log, audit, key), _equal(log, audit.actor, key), _found(audit)]
+    return _COUNT.format(log=sql_name(log.name), rows=sql.SQL(" or ").join(rows))
+
+
+def requests(requests: Requests) -> sql.Composed:
+    """Return the requests to be forgotten: id, when asked, when due, whether answered or withdrawn."""
+    return sql.SQL("""
+        select {key}::text, {requested}, {due}, {status}::text = %(completed)s, {status}::text = %(cancelled)s
+          from {table}""").format(
+        table=sql_name(requests.table),
+        key=sql.Identifier(requests.key),
+        requested=sql.Identifier(requests.requested),
+        due=sql.Identifier(requests.due),
+        status=sql.Identifier(requests.status),
+    )
+
+
+def _update(
+    log: Table, changes: Mapping[str, sql.Composable], rows: sql.Composable
+) -> sql.Composed:
+    assignments = [
+        sql.SQL("{} = {}").format(sql.Identifier(column), value)
+        for column, value in changes.items()
+    ]
+    return _UPDATE.format(
+        log=sql_name(log.name), changes=sql.SQL(", ").join(assignments), rows=rows
+    )
+
+
+def _rows_about(log: Table, audit: Audit, key: Column) -> sql.Composed:
+    return sql.SQL("({subject} or {record})").format(
+        subject=_equal(log, audit.subject, key), record=_is_person(log, audit, key)
+    )
+
+
+def _is_person(log: Table, audit: Audit, key: Column) -> sql.Composed:
+    """Return whether the changed row is one that has the person's own key as its id."""
+    return sql.SQL("({named} = any(%(own_tables)s) and {record})").format(
+        named=_a(audit.named), record=_equal(log, audit.record, key)
+    )
+
+
+def _found(audit: Audit) -> sql.Composed:
+    """Return whether an identifier stands in a value; through jsonb, which spells escapes in one way."""
+    parts = [sql.SQL("{}::jsonb::text ~* %(pattern)s").format(_a(c)) for c in audit.values]
+    return sql.SQL("({})").format(sql.SQL(" or ").join(parts) if parts else sql.SQL("false"))
+
+
+def _reduced(log: Table, audit: Audit, column: str) -> sql.Composed:
+    return _REDUCED.format(
+        column=sql.Identifier(column),
+        named=sql.Identifier(audit.named),
+        type=_json(log, column),
+    )
+
+
+def _equal(log: Table, column: str, key: Column) -> sql.Composed:
+    """Return `column = the person's key`, as text where the types differ (an index then does not help)."""
+    found = log.column(column)
+    if found is not None and found.type == key.type:
+        return sql.SQL("({} = %(subject)s)").format(_a(column))
+    return sql.SQL("({}::text = %(subject_text)s)").format(_a(column))
+
+
+def _nobody(log: Table, audit: Audit) -> sql.Composable:
+    """Return what stands for nobody as a record's id.
+
+    Null, where the column allows it. Vitalis's does not: there it is the nil UUID, which RFC 9562 reserves
+    and no generator returns, so it can never be taken for a row.
+    """
+    found = log.column(audit.record)
+    if found is None or not found.not_null:
+        return sql.SQL("null")
+    return sql.Literal("00000000-0000-0000-0000-000000000000" if found.type == "uuid" else "0")
+
+
+def _json(log: Table, column: str) -> sql.SQL:
+    found = log.column(column)
+    return sql.SQL("json") if found is not None and found.type == "json" else sql.SQL("jsonb")
+
+
+def _unless(condition: sql.Composable, column: str) -> sql.Composed:
+    return sql.SQL("case when {} then null else {} end").format(condition, _a(column))
+
+
+def _a(column: str) -> sql.Identifier:
+    return sql.Identifier("a", column)

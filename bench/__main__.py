@@ -1,0 +1,24 @@
+"""Run the parts named on the command line, or all of them."""
+
+import sys
+
+from bench import catalog, claims, demo, idle, memory, startup
+
+PARTS = {
+    "startup": startup.measure,
+    "catalog": catalog.measure,
+    "claims": claims.measure,
+    "idle": idle.measure,
+    "memory": memory.measure,
+    "demo": demo.measure,
+}
+
+unknown = sorted(set(sys.argv[1:]) - set(PARTS))
+if unknown:
+    sys.exit(
+        f"error: no figure is called {', '.join(unknown)}\nhint: There are {', '.join(PARTS)}."
+    )
+for name in sys.argv[1:] or PARTS:
+    print(f"\n{name}", flush=True)  # noqa: T201 - this is a command
+    for line in PARTS[name]():
+        print(f"  {line}", flush=True)  # noqa: T201

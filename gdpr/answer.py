@@ -1,0 +1,124 @@
+"""Writes down how an erasure ended: the request answered, the note emptied, the proof counted.
+
+Knows what is written where, and never a personal value. Never looks for anything: `prove.py` did.
+"""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+
+import psycopg
+from psycopg import Connection, IsolationLevel
+from psycopg.rows import TupleRow
+
+from gdpr import notes, statements
+from gdpr.notes import Entry
+from gdpr.prove import Proof
+from gdpr.reach import Reach
+from lifecycle.errors import Conflict
+from lifecycle.ledger import claims, evidence
+from lifecycle.ledger.claims import Claim
+from lifecycle.outside import objects
+from lifecycle.policy.model import Policy
+from lifecycle.system import System
+
+LEDGER = "erasure-ledger"
+"""The bucket, by its name in the settings, that outlives a restore of the database."""
+
+
+def refresh_statistics(
+    conn: Connection[TupleRow], reach: Reach, erased: Mapping[str, int]
+) -> frozenset[str]:
+    """Analyse the tables that changed: the planner's samples may quote the rows that went.
+
+    Return the tables whose owner this role cannot step into.
+    """
+    audit = [reach.policy.audit.table] if reach.policy.audit else []
+    mentions = (mention.table for mention in reach.mentions)
+    refused: set[str] = set()
+    for table in sorted({*erased, *reach.kept, *mentions, *audit}):
+        try:
+            with conn.transaction():
+                conn.execute(statements.step_into(reach.table(table).owner))
+                conn.execute(statements.analyze(table))
+        except (psycopg.errors.InsufficientPrivilege, psycopg.errors.LockNotAvailable):
+            refused.add(table)
+    return frozenset(refused)
+
+
+def write_failure(conn: Connection[TupleRow], claim: Claim, reference: str, proof: Proof) -> None:
+    """Write down that the proof does not hold, and where."""
+    with conn.transaction():
+        for failure in proof.failures:
+            evidence.record(
+                conn,
+                claim,
+                "finding",
+                "gdpr.not_proven",
+                failure.target,
+                counts=proof.counts,
+                reference=reference,
+            )
+
+
+def write_ledger(system: System, entry: Entry) -> bool:
+    """Put what was erased when into the bucket outside the database; return False when there is none.
+
+    It names the request and tables, and nobody: after a restore it says which erasures to repeat.
+    """
+    if LEDGER not in system.settings.buckets or system.settings.s3 is None:
+        return False
+    line = {
+        "system": system.name,
+        "request": entry.request,
+        "erased_at": entry.erased_at.isoformat() if entry.erased_at else None,
+        "tables": dict(entry.tables),
+    }
+    store = objects.store(system)
+    try:
+        body = json.dumps(line, sort_keys=True).encode()
+        store.put_bytes(LEDGER, f"erasures/{entry.reference}.json", body)
+    finally:
+        store.close()
+    return True
+
+
+def complete(
+    conn: Connection[TupleRow],
+    claim: Claim,
+    policy: Policy,
+    entry: Entry,
+    proof: Proof,
+    now: datetime,
+) -> None:
+    """Answer the request, empty the note and write the proof down, in one transaction.
+
+    Raise Conflict when the request is no longer open: somebody changed it behind this run's back.
+    """
+    assert policy.erasure is not None  # without it nobody could have asked
+    requests = policy.erasure.requests
+    values = requests.states.model_dump() | {
+        "now": now,
+        "tables": sorted(entry.tables),
+        "requests": list(dict.fromkeys((entry.request, *entry.requests))),
+    }
+    conn.isolation_level = IsolationLevel.READ_COMMITTED
+    with conn.transaction():
+        claims.hold(conn, claim)
+        conn.execute(statements.MARK_RUN, {"run": str(claim.id)})
+        answered = conn.execute(statements.complete(requests), values).rowcount
+        if not answered:
+            raise Conflict(
+                "the person is erased, and the request was changed by somebody else meanwhile",
+                hint="Look at the request's status; set it back to processing to have it answered.",
+            )
+        notes.mark_proven(conn, entry.reference)
+        evidence.record(
+            conn,
+            claim,
+            "finding",
+            "gdpr.proven",
+            requests.table,
+            counts=proof.counts | {"requests": answered},
+            reference=entry.reference,
+        )

@@ -1,0 +1,48 @@
+"""When a request is due, and when the law says that it should have been answered. Pure.
+
+Two clocks run from the moment a person asks: the grace period, in which they may change their mind, and the
+legal deadline (GDPR Art. 12(3): one month). Both are instants handed in; nothing here reads a clock.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from lifecycle.policy.span import Span
+
+NEAR = timedelta(days=3)
+"""From this long before its deadline on, an open request is worth a word."""
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """One request that is not answered. `request` is the application's own id, `reference` what may be shown."""
+
+    request: str = field(repr=False)
+    reference: str
+    person: str | None = field(repr=False)
+    processing: bool
+    requested: datetime
+    due: datetime
+
+    def ready(self, now: datetime) -> bool:
+        """Say whether there is something to do: its grace has ended, or it was begun."""
+        return self.processing or self.due <= now
+
+
+def overdue(requests: Iterable[Open], deadline: Span, now: datetime) -> tuple[Open, ...]:
+    """Return the requests that could have been answered and whose legal deadline has passed."""
+    return tuple(r for r in requests if r.ready(now) and deadline.after(r.requested) < now)
+
+
+def soon(requests: Iterable[Open], deadline: Span, now: datetime) -> tuple[Open, ...]:
+    """Return the requests whose legal deadline comes within NEAR."""
+    return tuple(r for r in requests if now <= deadline.after(r.requested) <= now + NEAR)
+
+
+def still_in_grace(requests: Iterable[Open], deadline: Span, now: datetime) -> tuple[Open, ...]:
+    """Return the requests whose deadline has passed before their grace has ended.
+
+    30 days from 31 January end on 2 March, one month on 28 February: nothing may be done and it is late.
+    """
+    return tuple(r for r in requests if not r.ready(now) and deadline.after(r.requested) < now)

@@ -1,0 +1,233 @@
+"""Carries an erasure out in the database: one transaction, counted, with a look at somebody who stays.
+
+Everything is compared before it is committed: what went against what was counted, what changed against what
+was planned (a cascade or a trigger would show), one other person's rows before and after, and the person's
+identifiers against every column in which text can stand. Never touches anything outside the database.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import psycopg
+from psycopg import Connection, errors
+from psycopg.rows import TupleRow
+
+from audit import anonymise
+from gdpr import notes, statements
+from gdpr.notes import Note
+from gdpr.reach import Reach, searchable
+from gdpr.survey import Rows, about, as_person, count, object_keys
+from lifecycle.errors import Conflict, Refused, Unproven
+from lifecycle.ledger import claims, evidence
+from lifecycle.ledger.claims import Claim
+from lifecycle.postgres import connect
+
+TRIES = 5
+_PASSING = (
+    errors.SerializationFailure,
+    errors.DeadlockDetected,
+    errors.ForeignKeyViolation,  # a row came in between our snapshot and our lock
+    errors.LockNotAvailable,
+)
+
+
+class MoreObjects(Conflict):
+    """Objects have come since those of the person were deleted: they go first, then the rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Erasing:
+    """One erasure in the hands of one run."""
+
+    conn: Connection[TupleRow]
+    claim: Claim
+    reach: Reach
+    reference: str
+    note: Note
+
+
+def rehearse(work: Erasing) -> None:
+    """Do all of it in a transaction that is rolled back, so that nothing outside goes in vain.
+
+    Raise as `erase` does.
+    """
+
+    def attempt() -> None:
+        with work.conn.transaction(force_rollback=True):
+            _let_go(work)
+
+    _again_while_passing(attempt)
+
+
+def erase(work: Erasing) -> None:
+    """Erase the person's rows in one transaction with its evidence.
+
+    Raise Refused or Unproven when it would be wrong or incomplete, MoreObjects when objects have come
+    meanwhile. Nothing is changed then.
+    """
+
+    def attempt() -> None:
+        with work.conn.transaction():
+            gone = _let_go(work)
+            _write_down(work, gone)
+            notes.mark_erased(work.conn, work.reference, gone.requests, gone.rows.erased())
+
+    _again_while_passing(attempt)
+
+
+@dataclass(frozen=True, slots=True)
+class _Gone:
+    """What one transaction did. `requests` are the person's open requests: nobody can be named in them now."""
+
+    rows: Rows
+    audited: Mapping[str, int]
+    requests: tuple[str, ...]
+
+
+def _let_go(work: Erasing) -> _Gone:
+    conn, reach, person = work.conn, work.reach, about(work.note.person)
+    claims.hold(conn, work.claim)
+    conn.execute(statements.MARK_RUN, {"run": str(work.claim.id)})
+    conn.execute(statements.lock_person(reach), person)
+    _no_new_objects(work)
+    expected = count(conn, reach, work.note.person)
+    if any(expected.hanging.values()):
+        raise Refused(
+            f"rows of others hang on rows that would go: {', '.join(w for w, n in expected.hanging.items() if n)}",
+            hint="They came after the plan was made. Look at `lifecycle gdpr plan`.",
+        )
+    requests = _requests(work)
+    changed_before = _changed(conn)
+    for mention in reach.mentions:
+        gone = conn.execute(statements.clear_mention(reach, mention), person).rowcount
+        where = f"{mention.table}.{mention.column}"
+        _must_be(where, gone, expected.mentions[where])
+    witness = _witness(work)
+    before = _digests(work, witness)
+    counted = conn.execute(statements.let_go(reach), person).fetchone() or ()
+    wanted = (*expected.deleted.items(), *expected.kept.items())
+    for (table, rows), gone in zip(wanted, counted, strict=True):
+        _must_be(table, gone, rows)
+    _nothing_else_changed(expected.by_table(), changed_before, _changed(conn))
+    audited = anonymise.anonymise(conn, reach.policy, reach.catalog, as_person(reach, work.note))
+    if _digests(work, witness) != before:
+        raise Unproven(
+            "the rows of another person would have changed too",
+            hint="Nothing was changed. A trigger on the tables of the plan does it; see `lifecycle gdpr plan`.",
+        )
+    _no_residue(work)
+    return _Gone(expected, audited, requests)
+
+
+def _requests(work: Erasing) -> tuple[str, ...]:
+    erasure = work.reach.policy.erasure
+    assert erasure is not None  # without it there is no request to be here for
+    states = erasure.requests.states.model_dump()
+    rows = work.conn.execute(
+        statements.requests_of_person(erasure.requests), states | about(work.note.person)
+    ).fetchall()
+    return tuple(row[0] for row in rows)
+
+
+def _no_new_objects(work: Erasing) -> None:
+    found, _ = object_keys(work.conn, work.reach, work.note.person, {})
+    if any(set(keys) - set(work.note.objects.get(bucket, ())) for bucket, keys in found.items()):
+        raise MoreObjects(
+            "objects of the person were added while their objects were being deleted",
+            hint="The run is tried again.",
+        )
+
+
+def _must_be(where: str, gone: int, expected: int) -> None:
+    if gone != expected:
+        raise Unproven(
+            f"{where}: {expected} rows were counted and {gone} would have gone",
+            hint="Nothing was changed. A trigger or rule on the table keeps or replaces rows.",
+        )
+
+
+def _nothing_else_changed(
+    expected: Mapping[str, int], before: Mapping[str, int], after: Mapping[str, int]
+) -> None:
+    changed = {table: rows - before.get(table, 0) for table, rows in after.items()}
+    for table, rows in changed.items():
+        if rows != expected.get(table, 0):
+            raise Unproven(
+                f"{table}: {rows} rows would have changed where the plan has {expected.get(table, 0)}",
+                hint="Nothing was changed. A trigger or an ON DELETE rule reaches further than the policy says.",
+            )
+
+
+def _changed(conn: Connection[TupleRow]) -> dict[str, int]:
+    found = conn.execute(statements.CHANGED).fetchall()
+    return {n if schema == "public" else f"{schema}.{n}": rows for schema, n, rows in found}
+
+
+def _witness(work: Erasing) -> str | None:
+    query = statements.control_person(work.reach)
+    row = work.conn.execute(query, about(work.note.person)).fetchone()
+    return row[0] if row else None
+
+
+def _digests(work: Erasing, witness: str | None) -> list[str]:
+    if witness is None:
+        return []
+    tables = (*work.reach.deleted, *work.reach.kept)
+    queries = (statements.digest(work.reach, table) for table in tables)
+    rows = (work.conn.execute(query, about(witness)).fetchone() for query in queries)
+    return [row[0] for row in rows if row]
+
+
+def _no_residue(work: Erasing) -> None:
+    """Raise Unproven when an identifier of the person still stands somewhere in the database."""
+    pattern = {"pattern": anonymise.pattern(work.note.needles())}
+    left: list[str] = []
+    for table in work.reach.catalog.tables.values():
+        columns = searchable(table)
+        if not columns:
+            continue
+        row = work.conn.execute(statements.holding(table.name, columns), pattern).fetchone()
+        if row and row[0]:
+            left.append(f"{table.name} ({row[0]} rows)")
+    if left:
+        raise Unproven(
+            f"an identifier of the person would still stand in {', '.join(left)}",
+            hint="Nothing was changed. Say in the policy whose these rows are, or take the value out by hand.",
+        )
+
+
+def _write_down(work: Erasing, gone: _Gone) -> None:
+    conn, claim, ref, rows = work.conn, work.claim, work.reference, gone.rows
+
+    def say(event: str, target: str, counts: Mapping[str, int]) -> None:
+        if any(counts.values()):
+            evidence.record(conn, claim, "effect", event, target, counts=counts, reference=ref)
+
+    for event, changed in (
+        ("gdpr.mention_cleared", rows.mentions),
+        ("gdpr.deleted", rows.deleted),
+        ("gdpr.cleared", rows.kept),
+    ):
+        for target, number in changed.items():
+            say(event, target, {"rows": number})
+    if work.reach.policy.audit:
+        say("gdpr.anonymised", work.reach.policy.audit.table, gone.audited)
+    evidence.record(
+        conn, claim, "effect", "gdpr.erased", "database", counts=rows.by_table(), reference=ref
+    )
+
+
+def _again_while_passing(attempt: Callable[[], None]) -> None:
+    """Run `attempt`, again where another session was in the way. Raise what `connect.explain` says at last."""
+    for number in range(1, TRIES + 1):
+        try:
+            attempt()
+        except _PASSING as error:
+            if number == TRIES:
+                raise connect.explain(error) from None
+            time.sleep(0.1 * 2**number)
+        except psycopg.Error as error:
+            raise connect.explain(error) from None
+        else:
+            return

@@ -1,0 +1,71 @@
+"""Carries an erasure out beyond the database: objects and payer, announced before and counted after.
+
+Each part asks the world what is still there and takes that, so it may be cut off anywhere and run again.
+Never decides whose an object or a customer is: the note says.
+"""
+
+from gdpr.erase import Erasing
+from gdpr.payer import payer
+from lifecycle.ledger import claims, evidence
+from lifecycle.outside import objects
+from lifecycle.system import System
+
+
+def must_be_reachable(system: System, work: Erasing) -> None:
+    """Raise, before anything is touched, when the settings lack a place where this person is."""
+    if work.note.objects:
+        store = objects.store(system)
+        try:
+            for bucket, keys in work.note.objects.items():
+                store.versions(bucket, keys[0])
+        finally:
+            store.close()
+    if work.note.payers:
+        account = payer(system)
+        for customer in work.note.payers:
+            if account.state(customer) == "unknown":
+                account.must_be_deleted(customer)
+
+
+def delete_objects(system: System, work: Erasing) -> int:
+    """Delete all versions of all objects of the person; return how many versions went."""
+    if not work.note.objects:
+        return 0
+    store = objects.store(system)
+    total = 0
+    try:
+        for bucket, keys in work.note.objects.items():
+            _say(work, "intent", bucket, "gdpr.objects_deleted", {"keys": len(keys)})
+            gone = 0
+            for key in keys:
+                gone += store.delete_versions(bucket, key, store.versions(bucket, key))
+            counts = {"keys": len(keys), "versions": gone}
+            _say(work, "outcome", bucket, "gdpr.objects_deleted", counts)
+            total += gone
+    finally:
+        store.close()
+    return total
+
+
+def delete_payers(system: System, work: Erasing) -> int:
+    """Delete the customers that go with the person; return how many."""
+    if not work.note.payers:
+        return 0
+    account = payer(system)
+    counts = {"customers": len(work.note.payers)}
+    _say(work, "intent", "stripe", "gdpr.payer_deleted", counts)
+    for number, customer in enumerate(work.note.payers):
+        account.delete(customer, f"lifecycle-{work.reference}-{number}")
+    _say(work, "outcome", "stripe", "gdpr.payer_deleted", counts)
+    return len(work.note.payers)
+
+
+def _say(
+    work: Erasing, kind: evidence.Kind, target: str, event: str, counts: dict[str, int]
+) -> None:
+    """Write one line of evidence, and make sure that this run is still ours to go on with."""
+    with work.conn.transaction():
+        claims.hold(work.conn, work.claim)
+        evidence.record(
+            work.conn, work.claim, kind, event, target, counts=counts, reference=work.reference
+        )

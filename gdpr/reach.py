@@ -1,0 +1,138 @@
+"""Which tables a person of one kind is in, and what becomes of their rows. Pure: policy and catalog only.
+
+Four ways to be in a table: rows that are theirs go; rows that are kept lose what names them; columns of other
+people's rows that point to them or to what is theirs become null; the audit log is anonymised. A foreign key
+that is none of these holds somebody else's row onto a row that goes: `hanging`, counted before anything is
+touched, and refused if there is one such row.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from lifecycle.errors import Refused
+from lifecycle.policy import graph, reality
+from lifecycle.policy.model import Policy, SharedBy, Subject, Through
+from lifecycle.postgres.catalog import Catalog, Column, ForeignKey, Table
+
+_NOT_TEXT = (
+    *("smallint", "integer", "bigint", "numeric", "real", "double precision", "boolean", "money"),
+    *("date", "time", "timestamp", "interval", "oid", "bytea"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """A column of `table` that may point to somebody else: by `keys`, or without one to the person's own key."""
+
+    table: str
+    column: str
+    keys: tuple[ForeignKey, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Everything an erasure touches. `deleted` stands children first."""
+
+    policy: Policy
+    catalog: Catalog
+    kind: str
+    deleted: tuple[str, ...]
+    kept: tuple[str, ...]
+    mentions: tuple[Mention, ...]
+    hanging: tuple[ForeignKey, ...]
+
+    @property
+    def subject(self) -> Subject:
+        """Return how people of this kind are identified."""
+        return self.policy.subjects[self.kind]
+
+    def key(self) -> Column:
+        """Return the key column of the people's own table."""
+        return self.column(self.subject.table, self.subject.key)
+
+    def table(self, name: str) -> Table:
+        """Return a table of the live database. Raise NotFound."""
+        return self.catalog.table(name)
+
+    def column(self, table: str, name: str) -> Column:
+        """Return a column of the live database. Raise Refused when it is not there."""
+        found = self.catalog.table(table).column(name)
+        if found is None:
+            raise Refused(
+                f"{table} has no column {name}, which the policy names",
+                hint="Compare the policy with the database: `lifecycle policy check`.",
+            )
+        return found
+
+    def owner(self, table: str) -> str | Through | SharedBy | None:
+        """Return how rows of `table` belong to people of this kind; None when they do not."""
+        return (self.policy.tables[table].owner or {}).get(self.kind)
+
+    def ways(self, table: str) -> tuple[ForeignKey, ...]:
+        """Return the foreign keys by which rows of `table` belong to whoever owns the row they point to."""
+        return graph.ways(self.policy, self.catalog, table, self.kind)
+
+    def shared_key(self, table: str, shared: SharedBy) -> tuple[str, str]:
+        """Return (column of the people's table, column of `table` that it points to)."""
+        column = shared.shared_by.rpartition(".")[2]
+        for key in self.catalog.foreign_keys:
+            if (key.table, key.columns, key.referenced) == (self.subject.table, (column,), table):
+                return column, key.referenced_columns[0]
+        raise Refused(
+            f"{shared.shared_by} is no foreign key to {table}, so nobody can say who shares its rows",
+            hint="Correct `shared_by` in the policy, or add the foreign key.",
+        )
+
+
+def reach(policy: Policy, catalog: Catalog, kind: str) -> Reach:
+    """Return what an erasure of a person of this kind touches.
+
+    Raise Refused when the policy does not fit the database, or there is no order to delete in: a table, column
+    or foreign key that the policy does not know may hold the person too.
+    """
+    mistakes = reality.compare(policy, catalog).mistakes
+    if mistakes:
+        raise Refused(
+            f"the policy does not fit the database in {len(mistakes)} places, first: {mistakes[0]}",
+            hint="Nobody is erased by a policy that does not fit. See `lifecycle policy check`.",
+        )
+    deleted = graph.order(policy, catalog, kind)
+    audit = policy.audit.table if policy.audit else None
+    kept = tuple(
+        name
+        for name, table in policy.tables.items()
+        if table.keep and table.owner and kind in table.owner and name != audit
+    )
+    found = Reach(policy, catalog, kind, deleted, kept, (), ())
+    hanging = tuple(
+        key
+        for key in catalog.foreign_keys
+        if key.referenced in deleted and not graph.mentioned(policy, key)
+    )
+    return replace(found, mentions=tuple(_mentions(found)), hanging=hanging)
+
+
+def searchable(table: Table) -> tuple[Column, ...]:
+    """Return the columns in which a value that names a person can stand: all but numbers, times and bytes."""
+    return tuple(
+        column
+        for column in table.columns
+        if column.type.removesuffix("[]").partition("(")[0].partition(" with")[0] not in _NOT_TEXT
+    )
+
+
+def released(found: Reach, key: ForeignKey) -> tuple[str, ...]:
+    """Return the columns of this foreign key that are cleared in the person's own kept rows."""
+    keep = found.policy.tables[key.table].keep if key.table in found.kept else None
+    return tuple(set(key.columns) & set(keep.clear)) if keep else ()
+
+
+def _mentions(found: Reach) -> Iterator[Mention]:
+    for name, table in found.policy.tables.items():
+        for column in table.mentions:
+            keys = tuple(
+                k for k in found.catalog.foreign_keys if k.table == name and column in k.columns
+            )
+            relevant = tuple(key for key in keys if key.referenced in found.deleted)
+            if relevant or not keys:
+                yield Mention(name, column, relevant)

@@ -1,0 +1,88 @@
+"""Whose a row is, as SQL: the predicates that every statement of this room is made of.
+
+`t` is the row in question. %(subject)s is the person's key, %(subject_text)s the same where a column has
+another type.
+"""
+
+from collections.abc import Iterable
+
+from psycopg import sql
+
+from gdpr.reach import Mention, Reach, released
+from lifecycle.policy.model import SharedBy, Through
+from lifecycle.postgres.catalog import ForeignKey, sql_name
+
+_IN = sql.SQL("(({columns}) in (select {theirs} from {table} as {r} where {rows}))")
+_SHARES = sql.SQL("({a}.{to} = (select s.{by} from {people} as s where s.{key} = %(subject)s))")
+_NOBODY_ELSE = sql.SQL("""({shares} and not exists
+    (select from {people} as o where o.{by} = {a}.{to} and o.{key} <> %(subject)s))""")
+
+
+def owned(reach: Reach, table: str, alias: str = "t", *, shared_too: bool = False) -> sql.Composed:
+    """Return the predicate: this row of `table` is the person's, and goes with them.
+
+    A shared row is theirs when nobody else shares it; with `shared_too` also while others do.
+    """
+    match reach.owner(table):
+        case str(column):
+            return _is_person(reach, table, column, alias)
+        case Through():
+            ways = [_leads_to(reach, k, alias, shared_too) for k in reach.ways(table)]
+            return sql.SQL("({})").format(sql.SQL(" or ").join(ways))
+        case SharedBy() as shared:
+            by, to = reach.shared_key(table, shared)
+            names = {
+                "people": sql_name(reach.subject.table),
+                "key": sql.Identifier(reach.subject.key),
+                "by": sql.Identifier(by),
+                "to": sql.Identifier(to),
+                "a": sql.Identifier(alias),
+            }
+            shares = _SHARES.format(**names)
+            return shares if shared_too else _NOBODY_ELSE.format(shares=shares, **names)
+        case None:
+            return sql.SQL("(false)").format()
+
+
+def _is_person(reach: Reach, table: str, column: str, alias: str) -> sql.Composed:
+    name = sql.Identifier(alias, column)
+    if reach.column(table, column).type == reach.key().type:
+        return sql.SQL("({} = %(subject)s)").format(name)
+    return sql.SQL("({}::text = %(subject_text)s)").format(name)
+
+
+def _leads_to(reach: Reach, key: ForeignKey, alias: str, shared_too: bool) -> sql.Composed:
+    """Return the predicate: the row that this foreign key points to is the person's."""
+    inner = f"{alias}_{key.referenced_columns[0]}"[:63]
+    return _IN.format(
+        columns=columns(alias, key.columns),
+        theirs=columns(inner, key.referenced_columns),
+        table=sql_name(key.referenced),
+        r=sql.Identifier(inner),
+        rows=owned(reach, key.referenced, inner, shared_too=shared_too),
+    )
+
+
+def mentioning(reach: Reach, mention: Mention) -> sql.Composed:
+    """Return the predicate: this column of a row that stays points to the person or to what goes with them."""
+    ways = [_leads_to(reach, key, "t", shared_too=False) for key in mention.keys]
+    if not ways:
+        ways = [_is_person(reach, mention.table, mention.column, "t")]
+    rows = sql.SQL("({})").format(sql.SQL(" or ").join(ways))
+    return _staying(reach, mention.table, rows) if mention.table in reach.deleted else rows
+
+
+def hanging(reach: Reach, key: ForeignKey) -> sql.Composed:
+    """Return the predicate: a row that stays hangs by this foreign key on a row that goes."""
+    rows = _leads_to(reach, key, "t", shared_too=False)
+    goes = key.table in reach.deleted or released(reach, key)
+    return _staying(reach, key.table, rows) if goes else rows
+
+
+def _staying(reach: Reach, table: str, rows: sql.Composed) -> sql.Composed:
+    return sql.SQL("({} and {} is not true)").format(rows, owned(reach, table))
+
+
+def columns(alias: str, names: Iterable[str]) -> sql.Composed:
+    """Return the columns of one row, with commas between them."""
+    return sql.SQL(", ").join(sql.Identifier(alias, name) for name in names)

@@ -1,0 +1,141 @@
+"""`lifecycle check`: is each job's last success as recent as its schedule promises?
+
+For a monitor that asks from outside: with `--nagios` one line, figures, and exit codes 0 to 3. The judgement is
+pure; reading the ledger is `ledger/standing.py`. Never trusts that a daemon runs: it looks at what succeeded.
+"""
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import IntEnum
+from functools import lru_cache
+
+import typer
+
+from lifecycle import clock, rooms, show, unexpected
+from lifecycle.cli_options import open_systems
+from lifecycle.errors import FindingsPresent
+from lifecycle.job import Job
+from lifecycle.ledger import standing
+from lifecycle.ledger.standing import Standing
+from lifecycle.schedule import cron
+from lifecycle.system import System
+
+
+class State(IntEnum):
+    """What a monitor makes of it; the numbers are Nagios' exit codes."""
+
+    OK = 0
+    WARNING = 1
+    CRITICAL = 2
+    UNKNOWN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One job: how it stands, why, and the ages of its last success from which on it is worse."""
+
+    system: str
+    job: str
+    state: State
+    why: str
+    age: timedelta | None
+    warn: timedelta
+    crit: timedelta
+
+
+def expected_interval(expression: str, timezone: str, now: datetime) -> timedelta:
+    """Return the longest pause between two slots that the schedule has from now on.
+
+    `0 3 * * 1-5` pauses from Friday to Monday: 72 hours, and no alarm on Sunday.
+    """
+    return _longest_pause(expression, timezone, now.replace(minute=0, second=0, microsecond=0))
+
+
+@lru_cache(maxsize=256)
+def _longest_pause(expression: str, timezone: str, hour: datetime) -> timedelta:
+    # 8 days show every weekly pattern, 13 slots every monthly one.
+    longest, last, seen = timedelta(0), None, 0
+    end = hour + timedelta(days=366 * 5)
+    for slot in cron.slots(expression, timezone, hour, end):
+        if last is not None:
+            longest = max(longest, slot - last)
+        last, seen = slot, seen + 1
+        if seen >= 13 and slot > hour + timedelta(days=8):
+            break
+    return longest or timedelta(days=366)
+
+
+def judge(system: str, timezone: str, job: Job, found: Standing | None, now: datetime) -> Judged:
+    """Return how `job` stands. Critical: it failed, or its second success in a row is overdue."""
+    pause = expected_interval(job.cron, timezone, now)
+    warn, crit = pause + job.limit, 2 * pause + job.limit
+    since = (found.succeeded or found.since) if found else None
+    age = now - since if since else None
+    state, why = _opinion(found, age, warn, crit)
+    succeeded = found.succeeded if found else None
+    return Judged(system, job.name, state, why, now - succeeded if succeeded else None, warn, crit)
+
+
+def _opinion(
+    found: Standing | None, age: timedelta | None, warn: timedelta, crit: timedelta
+) -> tuple[State, str]:
+    if found is None or age is None:
+        return State.WARNING, "it has never run: is a daemon running?"
+    last = show.cell(age)
+    never = "" if found.succeeded else "it has never succeeded; "
+    if found.verdict == "fail":
+        return State.CRITICAL, f"{never}its newest run failed"
+    if age > warn:
+        state = State.CRITICAL if age > crit else State.WARNING
+        return state, never + f"no success for {last}, expected within {show.cell(warn)}"
+    if found.paused:
+        return State.WARNING, f"paused: {found.pause_reason or 'no reason given'}"
+    if found.verdict == "could not verify" or found.state in ("lost", "missed", "cancelled"):
+        return State.WARNING, f"its newest run: {found.verdict or found.state}"
+    return State.OK, f"succeeded {last} ago" if found.succeeded else "its first run is not done yet"
+
+
+def jobs(system: System, now: datetime) -> Iterator[Judged]:
+    """Judge every job of `system` by its ledger. Raise as `System.connect`."""
+    with system.connect("check", write=False) as conn:
+        known = standing.read(conn, system.name)
+    for job in rooms.jobs(system.policy):
+        yield judge(system.name, system.policy.timezone, job, known.get(job.name), now)
+
+
+def show_jobs(name: str | None, as_json: bool, *, nagios: bool) -> None:
+    """Print how every job stands. Exit with 10 when one is not well; with `nagios`, 0 to 3."""
+    if nagios:
+        raise typer.Exit(_for_nagios())
+    found = [judged for system in open_systems() for judged in jobs(system, clock.now())]
+    rows = [(j.system, j.job, j.state.name, j.age, j.warn, j.why) for j in found]
+    columns = ("system", "job", "state", "last success ago", "expected within", "why")
+    show.table("jobs" if name is None else f"jobs of {name}", columns, rows, as_json)
+    if any(judged.state for judged in found):
+        raise typer.Exit(FindingsPresent.exit_code)
+
+
+def _for_nagios() -> int:
+    """Print one line and return its exit code. A monitor gets an answer, whatever is broken: UNKNOWN, 3."""
+    try:
+        found = [judged for system in open_systems() for judged in jobs(system, clock.now())]
+    except Exception as error:  # noqa: BLE001 - see above
+        what = unexpected.explain(error).what.partition("\n")[0].replace("|", "/")
+        sys.stdout.write(f"LIFECYCLE UNKNOWN - {what}\n")
+        return State.UNKNOWN
+    worst = max((judged.state for judged in found), default=State.UNKNOWN)
+    bad = [f"{j.system}/{j.job}: {j.why}" for j in found if j.state]
+    told = "; ".join(bad).replace("|", "/") or f"{len(found)} jobs are well"
+    figures = " ".join(
+        f"'{j.system}/{j.job}'={_seconds(j.age)}s;{_seconds(j.warn)};{_seconds(j.crit)};0"
+        for j in found
+        if j.age is not None
+    )
+    sys.stdout.write(f"LIFECYCLE {worst.name} - {told} | {figures}\n")
+    return worst
+
+
+def _seconds(span: timedelta) -> int:
+    return round(span.total_seconds())

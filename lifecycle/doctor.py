@@ -1,0 +1,149 @@
+"""`lifecycle doctor`: says what is wrong with this installation before the night does.
+
+Looks at the machine here, at each system's database in `doctor_database.py`, and at what lies outside in
+`doctor_outside.py`. Each check survives another's failure. Changes nothing, anywhere.
+"""
+
+import stat
+from collections.abc import Iterator, Mapping
+from functools import partial
+from ipaddress import ip_address
+
+import typer
+from pydantic import BaseModel
+
+from lifecycle import doctor_database, doctor_outside, show
+from lifecycle.cli_options import open_settings, settings_file, system_of
+from lifecycle.errors import FindingsPresent, InputError, LifecycleError, NotFound
+from lifecycle.finding import Finding, absent, bad, fine, refused, survive, unknown
+from lifecycle.outcome import Verdict
+from lifecycle.settings import Secret, Settings
+
+COLUMNS = ("check", "verdict", "what", "why", "fix")
+
+
+def show_findings(name: str | None, as_json: bool) -> None:
+    """Print all findings. Exit with 10 when one has to be mended. Raise NotFound for an unknown system."""
+    settings = open_settings()
+    if name is not None:
+        if name not in settings.systems:
+            raise NotFound(
+                f"no system is called {name!r}",
+                hint=f"Systems in the settings are: {', '.join(sorted(settings.systems))}.",
+            )
+        settings = settings.model_copy(update={"systems": {name: settings.systems[name]}})
+    found = findings(settings)
+    rows = [(f.check, f.verdict, f.what, f.why, f.fix) for f in found]
+    show.table("doctor", COLUMNS, rows, as_json)
+    if any(f.verdict == Verdict.FAIL for f in found):
+        raise typer.Exit(FindingsPresent.exit_code)
+
+
+def findings(settings: Settings) -> list[Finding]:
+    """Look at everything. Never raises for what it finds."""
+    found: list[Finding] = []
+    found += survive("settings", _settings_mode)
+    found += survive("secrets", partial(_secrets, settings))
+    found += survive("alerts", partial(_alerts, settings))
+    found += survive("watched from outside", partial(_watched, settings))
+    found += survive("monitoring address", partial(_address, settings))
+    for name in settings.systems:
+        found += survive(name, partial(_system, settings, name))
+    return found
+
+
+def _settings_mode() -> Iterator[Finding]:
+    path = settings_file()
+    mode = path.stat().st_mode
+    if mode & (stat.S_IWGRP | stat.S_IWOTH):
+        yield bad(
+            "settings",
+            f"{path} can be changed by others (mode {stat.S_IMODE(mode):04o})",
+            "Whoever changes it points the service at another database or has a program of theirs called.",
+            f"chmod go-w {path}",
+        )
+    else:
+        yield fine("settings", f"{path} can be changed by its owner alone")
+
+
+def _secrets(settings: Settings) -> Iterator[Finding]:
+    count = 0
+    for place, secret in secrets_of(settings, ""):
+        count += 1
+        try:
+            secret.read(place)
+        except InputError as error:
+            yield refused("secrets", error, "What needs this secret will fail when its time comes.")
+    yield fine("secrets", f"looked at {count}")
+
+
+def secrets_of(part: object, place: str) -> Iterator[tuple[str, Secret]]:
+    """Yield every secret below a part of the settings, with the keys that lead to it."""
+    if isinstance(part, Secret):
+        yield place, part
+    elif isinstance(part, BaseModel):
+        for name in type(part).model_fields:
+            yield from secrets_of(getattr(part, name), f"{place}.{name}".lstrip("."))
+    elif isinstance(part, Mapping):
+        for name, inner in part.items():  # pyright: ignore[reportUnknownVariableType]
+            yield from secrets_of(inner, f"{place}.{name}")  # pyright: ignore[reportUnknownArgumentType]
+
+
+def _alerts(settings: Settings) -> Iterator[Finding]:
+    alerts = settings.alerts
+    given = [name for name in ("webhook", "smtp", "command") if getattr(alerts, name) is not None]
+    if given:
+        yield fine("alerts", f"go out by {', '.join(given)}")
+    else:
+        yield absent(
+            "alerts",
+            "nobody is told when a run fails, is lost or is missed",
+            "Alerts wait in the ledger, where nobody looks at night.",
+            "Set `webhook`, `smtp` or `command` under `alerts:` in the settings.",
+        )
+
+
+def _watched(settings: Settings) -> Iterator[Finding]:
+    if settings.pings.daemon is not None:
+        yield fine("watched from outside", "the daemon pings a dead-man's switch")
+    else:
+        yield absent(
+            "watched from outside",
+            "nothing outside this host would notice if it died",
+            "A dead host sends no alert. Silence is the commonest failure of unattended work.",
+            "Name the URL of a dead-man's switch (healthchecks protocol) under `pings: {daemon: ...}`.",
+        )
+
+
+def _address(settings: Settings) -> Iterator[Finding]:
+    listen = settings.daemon.listen
+    if listen is None:
+        yield absent(
+            "monitoring address",
+            "the daemon answers no monitor",
+            "Neither /healthz nor /metrics can be asked.",
+            'Set `daemon: {listen: "127.0.0.1:9877"}`.',
+        )
+        return
+    host = listen.rpartition(":")[0].strip("[]")
+    if host == "localhost" or (
+        (host[:1].isdigit() or ":" in host) and ip_address(host).is_loopback
+    ):
+        yield fine("monitoring address", f"{listen} is reached from this host alone")
+    else:
+        yield unknown(
+            "monitoring address",
+            f"{listen} may be reached from other hosts",
+            "It asks for no password; job names and their states can be read by whoever reaches it.",
+            'Set `daemon: {listen: "127.0.0.1:9877"}`, or see that a firewall lets only the monitor in.',
+        )
+
+
+def _system(settings: Settings, name: str) -> Iterator[Finding]:
+    try:
+        system = system_of(settings, name)
+    except LifecycleError as error:
+        yield refused(f"{name}: policy", error, "Without its policy nothing of this system runs.")
+        return
+    yield from doctor_database.findings(system)
+    yield from doctor_outside.findings(system)

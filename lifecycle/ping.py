@@ -1,0 +1,69 @@
+"""Pings dead-man's switches outside this host (healthchecks protocol): they raise the alarm when none comes.
+
+A silence nobody notices is the commonest failure of unattended work. Never fails a run: what cannot be pinged is
+logged, and the switch itself then raises the alarm. Says a run's number and state, and nothing else.
+"""
+
+import time
+import uuid
+from typing import Literal
+from urllib.parse import urlencode, urlsplit, urlunsplit
+
+import structlog
+
+from lifecycle import unexpected
+from lifecycle.errors import Unreachable
+from lifecycle.outside import web
+from lifecycle.settings import Secret, Settings
+
+Signal = Literal["start", "success", "fail"]
+
+PAUSES = (1.0, 2.0)
+"""Seconds before the second and the third try."""
+
+
+def job(settings: Settings, name: str, signal: Signal, run: int) -> bool:
+    """Tell the switch of job `name` that `run` has started or how it ended; return whether it heard.
+
+    A job without a switch is heard by nobody: False.
+    """
+    switch = settings.pings.jobs.get(name)
+    if switch is None:
+        return False
+    # The same id at start and end lets the other side measure how long the run took.
+    rid = uuid.uuid5(uuid.NAMESPACE_URL, f"lifecycle:run:{name}:{run}")
+    return _ping(switch, name, signal, rid, f"run {run}: {signal}\n")
+
+
+def daemon(settings: Settings) -> bool:
+    """Tell the daemon's own switch that it is alive; return whether it heard."""
+    switch = settings.pings.daemon
+    return switch is not None and _ping(switch, "daemon", "success", None, "alive\n")
+
+
+def _ping(switch: Secret, name: str, signal: Signal, rid: uuid.UUID | None, body: str) -> bool:
+    try:
+        _post(_address(switch.read(f"pings: {name}"), signal, rid), body.encode())
+    except Exception as error:  # noqa: BLE001 - never fails a run, whatever it is
+        why = unexpected.explain(error)
+        structlog.get_logger().warning(
+            "ping.not_heard", job=name, kind=signal, error=why.what, hint=why.hint
+        )
+        return False
+    return True
+
+
+def _address(url: str, signal: Signal, rid: uuid.UUID | None) -> str:
+    parts = urlsplit(url)
+    path = parts.path.rstrip("/") + ("" if signal == "success" else f"/{signal}")
+    query = "&".join(q for q in (parts.query, urlencode({"rid": rid}) if rid else "") if q)
+    return urlunsplit((parts.scheme, parts.netloc, path, query, ""))
+
+
+def _post(url: str, body: bytes) -> None:
+    for pause in PAUSES:
+        try:
+            return web.post(url, body, kind="text/plain; charset=utf-8")
+        except Unreachable:
+            time.sleep(pause)
+    return web.post(url, body, kind="text/plain; charset=utf-8")

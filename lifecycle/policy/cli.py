@@ -1,0 +1,175 @@
+"""`lifecycle policy`: look at a policy file before anything is done in its name. Never changes a database."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lifecycle import show as shown
+from lifecycle.cli_options import JsonOption, SystemOption
+from lifecycle.errors import Conflict, InputError
+
+if TYPE_CHECKING:
+    from lifecycle.policy.model import Policy, Table
+    from lifecycle.postgres.catalog import Catalog
+
+app = typer.Typer(help="Check, show and draft policy files.", no_args_is_help=True)
+
+SCHEMA = Path(__file__).with_name("schema.json")
+"""The JSON Schema of a policy file, for editors. A test holds it equal to the model."""
+
+File = Annotated[
+    Path | None, typer.Argument(metavar="[FILE]", help="A policy file; else the system's own.")
+]
+
+
+@app.command()
+def check(
+    file: File = None,
+    live: Annotated[
+        bool | None,
+        typer.Option(
+            "--live/--no-live",
+            help="Compare with the live database too. Default: yes, unless only a FILE is named.",
+        ),
+    ] = None,
+    dsn: Annotated[
+        str | None, typer.Option("--dsn", help="The database to compare with, without a password.")
+    ] = None,
+    system: SystemOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Report every mistake in a policy with its line: the file in itself, and against the live database."""
+    from lifecycle.policy import load, reality
+
+    path = file or _own_file(system)
+    policy, lines, digest = load.policy_with_lines(path)
+    catalog = None
+    if live or dsn or (live is None and file is None):
+        catalog = _look(_conninfo(dsn, policy.system if file else system))
+    notes: tuple[str, ...] = ()
+    if catalog is not None:
+        compared = reality.compare(policy, catalog)
+        load.refuse(lines, compared.mistakes)
+        notes = compared.notes
+    there = len(catalog.tables) if catalog else None
+    if as_json:
+        facts = {"file": str(path), "digest": digest, "declared": len(policy.tables)}
+        shown.document("policy-check", {**facts, "tables": there, "notes": notes})
+        return
+    compared_with = (
+        f", {there} in database {catalog.database}" if catalog else "; not compared with a database"
+    )
+    shown.text(f"{path}: no mistakes; {len(policy.tables)} tables declared{compared_with}")
+    for note in notes:
+        shown.text(f"note: {note}")
+
+
+@app.command()
+def show(file: File = None, system: SystemOption = None, as_json: JsonOption = False) -> None:
+    """Say in a table what a policy does with each table."""
+    from lifecycle.policy import load
+
+    policy, digest = load.policy(file or _own_file(system))
+    if as_json:
+        shown.document("policy", {"digest": digest, "policy": policy.model_dump(mode="json")})
+        return
+    rows = [(name, _whose(table), _ends(policy, name)) for name, table in policy.tables.items()]
+    shown.table(
+        f"{policy.system} ({digest[:16]})", ("table", "whose", "what is promised"), rows, as_json
+    )
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of a policy file, for editors."""
+    shown.text(SCHEMA.read_text(encoding="utf-8").rstrip())
+
+
+@app.command()
+def generate(
+    from_dsn: Annotated[
+        str, typer.Option("--from-dsn", help="The database to describe, without a password.")
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="Write to this new file; else to standard output."),
+    ] = None,
+) -> None:
+    """Draft a policy from a live database. What a person must decide is marked DECIDE."""
+    from lifecycle.policy import generate as drafted
+
+    if output and output.exists():
+        raise Conflict(
+            f"{output} is there already", hint="Name a new file; a policy is never overwritten."
+        )
+    text = drafted.draft(_look(_conninfo(from_dsn, None)))
+    if output is None:
+        shown.text(text.rstrip())
+        return
+    try:
+        with output.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise InputError(
+            f"{output} cannot be written ({error.strerror})", hint="Name another place."
+        ) from None
+    shown.text(
+        f"{output} is written. Decide what is marked DECIDE, then run `lifecycle policy check {output} --dsn ...`."
+    )
+
+
+def _own_file(system: str | None) -> Path:
+    from lifecycle.cli_options import chosen
+    from lifecycle.settings_file import policy_file, settings_from
+
+    return policy_file(settings_from(None), system or chosen.system)
+
+
+def _conninfo(dsn: str | None, system: str | None) -> str:
+    from lifecycle.cli_options import open_system
+    from lifecycle.postgres import connect
+
+    return connect.conninfo(dsn, None) if dsn else open_system(system).conninfo()
+
+
+def _look(conninfo: str) -> "Catalog":
+    from lifecycle.postgres import catalog, connect
+
+    with connect.connect(conninfo, "policy", write=False) as conn:
+        return catalog.read(conn)
+
+
+def _whose(table: "Table") -> str:
+    if table.owner is None:
+        return f"nobody's: {table.because}"
+    return ", ".join(
+        f"{kind}: {how if isinstance(how, str) else json.dumps(how.model_dump())}"
+        for kind, how in table.owner.items()
+    )
+
+
+def _ends(policy: "Policy", name: str) -> str:
+    from lifecycle.policy.model import SharedBy
+    from lifecycle.policy.names import target
+
+    said = [
+        f"{rule.do} {column or 'rows'} after {rule.after}"
+        for rule in policy.retention
+        for table, column in [target(rule)]
+        if table == name
+    ]
+    declared = policy.tables[name]
+    if policy.audit and policy.audit.table == name:
+        said.append("anonymised at erasure, never deleted")
+    elif declared.keep:
+        said.append(f"kept at erasure, without {', '.join(declared.keep.clear)}")
+    elif any(isinstance(how, SharedBy) for how in (declared.owner or {}).values()):
+        said.append("erased with the last of its people")
+    elif declared.owner:
+        said.append("erased with its person")
+    if name in policy.partitions:
+        rule = policy.partitions[name]
+        said.append(f"{rule.ahead} {rule.every} partition{'s' if rule.ahead > 1 else ''} ahead")
+    return "; ".join(said)

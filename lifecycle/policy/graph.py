@@ -1,0 +1,132 @@
+"""Who hangs on whom: in which order one person's rows can be deleted, over the live foreign keys.
+
+Pure. Rows go before the rows they point to. A foreign key whose column is declared under `mentions` is set to
+NULL before anything is deleted, so it holds nothing up; that is how circles are broken. A table that points to
+itself holds nothing up either, as all of one person's rows in it go in one statement. Never guesses: where an
+order does not exist, it says which tables hold each other.
+"""
+
+from lifecycle.errors import Refused
+from lifecycle.policy.model import Policy, SharedBy, Through
+from lifecycle.postgres.catalog import Catalog, ForeignKey
+
+
+def deleted(policy: Policy, subject: str) -> frozenset[str]:
+    """Return the tables from which an erasure deletes rows: owned, not kept, not the audit log."""
+    audit = policy.audit.table if policy.audit else None
+    return frozenset(
+        name
+        for name, table in policy.tables.items()
+        if table.owner and subject in table.owner and not table.keep and name != audit
+    )
+
+
+def shared(policy: Policy, subject: str) -> frozenset[str]:
+    """Return the tables whose rows several people share, and that go with the last of them."""
+    return frozenset(
+        name
+        for name in deleted(policy, subject)
+        if isinstance((policy.tables[name].owner or {})[subject], SharedBy)
+    )
+
+
+def ways(policy: Policy, catalog: Catalog, table: str, subject: str) -> tuple[ForeignKey, ...]:
+    """Return the foreign keys through which a row of `table` is owned; empty where a column names the person.
+
+    `through: [visit_id, panel_id]` may be one foreign key of two columns or two of one: a row that has several
+    ways goes with whoever is at the end of any of them.
+    """
+    how = (policy.tables[table].owner or {}).get(subject)
+    if not isinstance(how, Through):
+        return ()
+    return tuple(
+        key
+        for key in catalog.foreign_keys
+        if key.table == table
+        and set(key.columns) <= set(how.through)
+        and subject in (_owner(policy, key.referenced))
+    )
+
+
+def goes_round(
+    policy: Policy, catalog: Catalog, table: str, subject: str, behind: tuple[str, ...] = ()
+) -> bool:
+    """Say whether the ways of a table lead back to a table they started from, instead of to a person."""
+    return table in behind or any(
+        goes_round(policy, catalog, key.referenced, subject, (*behind, table))
+        for key in ways(policy, catalog, table, subject)
+    )
+
+
+def order(policy: Policy, catalog: Catalog, subject: str) -> tuple[str, ...]:
+    """Return the tables in the order in which one person's rows are deleted: children first, shared tables last.
+
+    Equal policies and catalogs give equal orders. Raise Refused when a row that stays would point to one that
+    goes, or when tables hold each other and no column of the circle is declared under `mentions`.
+    """
+    going = deleted(policy, subject)
+    last = shared(policy, subject)
+    before: dict[str, set[str]] = {name: set() for name in going}
+    if_possible: dict[str, set[str]] = {name: set() for name in going}
+    for key in catalog.foreign_keys:
+        if key.referenced not in going:
+            continue
+        if key.table not in going:
+            _refuse_left_behind(policy, key)
+        elif key.table != key.referenced:
+            (if_possible if mentioned(policy, key) else before)[key.referenced].add(key.table)
+    ordered: list[str] = []
+    waiting = set(going)
+    while waiting:
+        free = [t for t in waiting if not (before[t] | if_possible[t]) & waiting]
+        free = free or [t for t in waiting if not before[t] & waiting]
+        if not free:
+            raise _circle(before, waiting)
+        ordered.append(min(free, key=lambda name: (name in last, name)))
+        waiting.remove(ordered[-1])
+    return tuple(ordered)
+
+
+def mentioned(policy: Policy, key: ForeignKey) -> bool:
+    """Say whether an erasure sets this foreign key to NULL where it points to a row that goes."""
+    table = policy.tables.get(key.table)
+    return table is not None and any(column in table.mentions for column in key.columns)
+
+
+def survives(policy: Policy, key: ForeignKey) -> bool:
+    """Say whether a row that stays may have this foreign key: an erasure clears it first."""
+    table = policy.tables.get(key.table)
+    if table is None:
+        return False
+    cleared = set(table.keep.clear) if table.keep else set[str]()
+    if policy.audit and policy.audit.table == key.table:
+        cleared |= {policy.audit.subject, policy.audit.actor}
+    return mentioned(policy, key) or bool(cleared & set(key.columns))
+
+
+def _owner(policy: Policy, table: str) -> frozenset[str]:
+    found = policy.tables.get(table)
+    return frozenset(found.owner or ()) if found else frozenset()
+
+
+def _refuse_left_behind(policy: Policy, key: ForeignKey) -> None:
+    if not survives(policy, key):
+        columns = ", ".join(key.columns)
+        raise Refused(
+            f"rows of {key.table} stay and point to rows of {key.referenced} that go ({columns})",
+            hint=f"Declare whose {key.table} is, or put {columns} under its `mentions`; see `lifecycle policy check`.",
+        )
+
+
+def _circle(before: dict[str, set[str]], waiting: set[str]) -> Refused:
+    """Return the refusal, with the tables of one circle in the order in which they point."""
+    path = [min(waiting)]
+    while True:
+        following = min(before[path[-1]] & waiting)
+        if following in path:
+            circle = [*path[path.index(following) :], following]
+            return Refused(
+                f"no order to delete in: {' -> '.join(reversed(circle))} point to each other",
+                hint="Put a column of the circle that may be NULL under `mentions`, or make one so.",
+            )
+        path.append(following)

@@ -1,0 +1,313 @@
+"""Holds a policy against the live database: every table declared, every column there and fit for its part.
+
+Pure: the catalog is handed in. `foreign_keys.py` judges the keys. A mistake means that nothing may be started;
+a note is for a person to know.
+"""
+
+import re
+from dataclasses import dataclass
+
+from lifecycle.policy import foreign_keys, graph, lookalikes
+from lifecycle.policy.mistake import Mistake, Where, did_you_mean
+from lifecycle.policy.model import Policy, SharedBy, Through
+from lifecycle.policy.names import split_column, target
+from lifecycle.postgres.catalog import Catalog, Column, Table
+
+_TIME = re.compile(r"^(date|timestamp(\(\d\))? with(out)? time zone)$")
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What a comparison found."""
+
+    mistakes: tuple[Mistake, ...]
+    notes: tuple[str, ...]
+
+
+def compare(policy: Policy, catalog: Catalog) -> Compared:
+    """Return every mistake and note about the policy on this database."""
+    look = _Look(policy, catalog, [], [])
+    _database(look)
+    _tables(look)
+    _inheriting(look)
+    _subjects(look)
+    _owners(look)
+    _columns_cleared(look)
+    _partitions(look)
+    _retention(look)
+    _audit(look)
+    _erasure(look)
+    _lookalikes(look)
+    mistakes, notes = foreign_keys.judge(policy, catalog)
+    return Compared((*look.mistakes, *mistakes), (*look.notes, *notes))
+
+
+@dataclass(slots=True)
+class _Look:
+    policy: Policy
+    catalog: Catalog
+    mistakes: list[Mistake]
+    notes: list[str]
+
+    def say(self, path: Where, what: str, instead: str) -> None:
+        self.mistakes.append(Mistake(path, what, instead))
+
+    def column(self, path: Where, table: str, name: str) -> Column | None:
+        """Return the column; say so when a table that exists does not have it."""
+        found = self.catalog.tables.get(table)
+        column = found.column(name) if found else None
+        if found and column is None:
+            names = [c.name for c in found.columns]
+            otherwise = (
+                f"its columns are: {', '.join(names[:12])}{', ...' if len(names) > 12 else ''}"
+            )
+            self.say(path, f"{table} has no column {name!r}", did_you_mean(name, names, otherwise))
+        return column
+
+    def clearable(self, path: Where, table: str, name: str) -> Column | None:
+        """Return the column if there; say so when it cannot be set to NULL."""
+        column = self.column(path, table, name)
+        if column and column.not_null:
+            instead = f"`alter table {table} alter column {name} drop not null`, or leave it out"
+            self.say(path, f"{table}.{name} is NOT NULL, so it cannot be cleared", instead)
+        elif column and column.generated:
+            self.say(
+                path,
+                f"{table}.{name} is generated, so it cannot be cleared",
+                "clear what it is made from",
+            )
+        return column
+
+    def timed(self, path: Where, table: str, name: str) -> None:
+        """Say so when the column is missing or is no date or timestamp."""
+        column = self.column(path, table, name)
+        if column and not _TIME.match(column.type):
+            self.say(path, f"{table}.{name} is {column.type}", "name a date or timestamp column")
+
+
+def _database(look: _Look) -> None:
+    if look.policy.database != look.catalog.database:
+        what = f"the policy is for {look.policy.database!r}, and this is {look.catalog.database!r}"
+        look.say(("database",), what, "correct it, or the dsn")
+
+
+def _tables(look: _Look) -> None:
+    declared, there = look.policy.tables, look.catalog.tables
+    for name in there:
+        if name not in declared:
+            what = f"table {name} is in the database and not declared"
+            look.say(("tables",), what, f"add `{name}:` with `owner:`, or `personal: none` and why")
+    parents = {p.name: t.name for t in there.values() for p in t.partitions}
+    for name in declared:
+        if name in parents:
+            what = f"{name} is a partition of {parents[name]}"
+            look.say(("tables", name), what, f"declare {parents[name]} alone")
+        elif name in look.catalog.views:
+            look.say(("tables", name), f"{name} is a view", "declare the tables under it")
+        elif name not in there:
+            missing = [t for t in there if t not in declared]
+            look.say(
+                ("tables", name),
+                f"table {name} is not in database {look.catalog.database}",
+                did_you_mean(name, missing, "take it out, or create the table"),
+            )
+
+
+def _inheriting(look: _Look) -> None:
+    children = [name for name, table in look.catalog.tables.items() if table.inherits]
+    if children:
+        what = "a statement on the parent of such a table changes its rows too"
+        look.notes.append(f"{', '.join(children)} inherit from another table: {what}")
+
+
+def _subjects(look: _Look) -> None:
+    for kind, subject in look.policy.subjects.items():
+        path: Where = ("subjects", kind)
+        key = look.column((*path, "key"), subject.table, subject.key)
+        if key and not key.not_null:
+            what = f"{subject.table}.{subject.key} may be NULL"
+            look.say((*path, "key"), what, "name a column that identifies every person")
+        for name in subject.identifiers:
+            look.column((*path, "identifiers"), subject.table, name)
+        if subject.payer:
+            look.column((*path, "payer", "column"), *split_column(subject.payer.column))
+
+
+def _owners(look: _Look) -> None:
+    without: list[str] = []
+    for name, table in look.policy.tables.items():
+        for kind, how in (table.owner or {}).items():
+            path: Where = ("tables", name, "owner", kind)
+            if isinstance(how, Through):
+                _through(look, path, name, kind, how)
+            elif isinstance(how, SharedBy):
+                _shared_by(look, path, name, how)
+            elif _owner_column(look, path, how) and name in graph.deleted(look.policy, kind):
+                without.append(f"{name}.{how}")
+        for column in table.objects:
+            look.column(("tables", name, "objects"), name, column)
+    if without:
+        look.notes.append(
+            f"rows without an owner are nobody's and stay: {', '.join(without)} may be NULL"
+        )
+
+
+def _owner_column(look: _Look, path: Where, name: str) -> bool:
+    """Look at the column that names the person; say whether it may be NULL."""
+    column = look.column(path, str(path[1]), name)
+    return (
+        column is not None and _same_type(look, path, str(path[3]), column) and not column.not_null
+    )
+
+
+def _same_type(look: _Look, path: Where, kind: str, column: Column) -> bool:
+    subject = look.policy.subjects.get(kind)
+    people = look.catalog.tables.get(subject.table) if subject else None
+    key = people.column(subject.key) if subject and people else None
+    if subject is None or key is None or key.type == column.type:
+        return True
+    what = f"{column.name} is {column.type}, and {subject.table}.{subject.key} is {key.type}"
+    look.say(path, what, "name the column that holds the key")
+    return False
+
+
+def _through(look: _Look, path: Where, name: str, kind: str, how: Through) -> None:
+    columns = [look.column(path, name, column) for column in how.through]
+    keys = graph.ways(look.policy, look.catalog, name, kind)
+    covered = {column for key in keys for column in key.columns}
+    loose = [c.name for c in columns if c and c.name not in covered]
+    if loose:
+        what = f"no foreign key over {', '.join(loose)} leads to a table that belongs to a {kind}"
+        look.say(
+            path,
+            what,
+            "name the columns of such a foreign key, or the column that names the person",
+        )
+    elif graph.goes_round(look.policy, look.catalog, name, kind):
+        look.say(
+            path, "goes round in a circle and reaches nobody", "own one of these tables by a column"
+        )
+
+
+def _shared_by(look: _Look, path: Where, name: str, how: SharedBy) -> None:
+    table, column = split_column(how.shared_by)
+    if look.column(path, table, column) and not any(
+        (key.table, key.columns, key.referenced) == (table, (column,), name)
+        for key in look.catalog.foreign_keys
+    ):
+        look.say(
+            path,
+            f"{how.shared_by} has no foreign key to {name}",
+            "name the column that points here",
+        )
+
+
+def _columns_cleared(look: _Look) -> None:
+    for name, table in look.policy.tables.items():
+        for column in table.mentions:
+            look.clearable(("tables", name, "mentions", column), name, column)
+        for column in table.keep.clear if table.keep else ():
+            look.clearable(("tables", name, "keep", "clear"), name, column)
+
+
+def _partitions(look: _Look) -> None:
+    declared = look.policy.partitions
+    for name, rule in declared.items():
+        table = look.catalog.tables.get(name)
+        path: Where = ("partitions", name)
+        if table is None or look.column((*path, "by"), name, rule.by) is None:
+            continue
+        if (table.strategy, table.partition_key) != ("range", rule.by):
+            actual = (
+                f"by {table.strategy} ({table.partition_key or 'several columns'})"
+                if table.strategy
+                else "not at all"
+            )
+            look.say(
+                (*path, "by"), f"{name} is partitioned {actual}", "take it out, or correct `by`"
+            )
+        else:
+            look.timed((*path, "by"), name, rule.by)
+            column = table.column(rule.by)
+            if rule.every == "hour" and column and column.type == "date":
+                look.say((*path, "every"), f"{name}.{rule.by} is a date", "write `day` or longer")
+    unkept = [
+        t.name for t in look.catalog.tables.values() if _by_time(t) and t.name not in declared
+    ]
+    if unkept:
+        look.notes.append(
+            f"nobody makes the next partitions of {', '.join(unkept)}: not under `partitions`"
+        )
+
+
+def _by_time(table: Table) -> bool:
+    column = table.column(table.partition_key) if table.partition_key else None
+    return table.strategy == "range" and column is not None and bool(_TIME.match(column.type))
+
+
+def _retention(look: _Look) -> None:
+    for index, rule in enumerate(look.policy.retention):
+        path: Where = ("retention", index)
+        name, cleared = target(rule)
+        table = look.catalog.tables.get(name)
+        if table is None:
+            continue
+        by = rule.by or table.partition_key
+        if by is None:
+            look.say(
+                path,
+                f"{name} is not partitioned by one column",
+                "add `by:`, a date or timestamp column",
+            )
+        else:
+            look.timed((*path, "by") if rule.by else path, name, by)
+        if cleared is not None:
+            look.clearable((*path, "table"), name, cleared)
+        column = table.column(by) if by else None
+        if column and not column.not_null:
+            look.notes.append(
+                f"rows of {name} without a {by} are kept for ever (retention[{index}])"
+            )
+
+
+def _audit(look: _Look) -> None:
+    audit = look.policy.audit
+    if audit is None:
+        return
+    cleared = {"subject": audit.subject, "actor": audit.actor}
+    cleared |= {f"of_actor.{name}": name for name in audit.of_actor}
+    for part, name in cleared.items():
+        look.clearable(("audit", *part.split(".")), audit.table, name)
+    for part in ("record", "named"):
+        look.column(("audit", part), audit.table, getattr(audit, part))
+    for name in audit.values:
+        column = look.clearable(("audit", "values"), audit.table, name)
+        if column and column.type not in ("json", "jsonb"):
+            look.say(("audit", "values"), f"{name} is {column.type}", "name json or jsonb columns")
+    for table, columns in audit.keep.items():
+        for name in columns:
+            look.column(("audit", "keep", table), table, name)
+
+
+def _erasure(look: _Look) -> None:
+    if look.policy.erasure is None:
+        return
+    requests = look.policy.erasure.requests
+    path: Where = ("erasure", "requests")
+    for part in ("key", "subject", "status"):
+        look.column((*path, part), requests.table, getattr(requests, part))
+    for part in ("requested", "due", "completed"):
+        look.timed((*path, part), requests.table, getattr(requests, part))
+    if requests.tables:
+        column = look.column((*path, "tables"), requests.table, requests.tables)
+        if column and column.type != "text[]":
+            look.say((*path, "tables"), f"{column.name} is {column.type}", "name a text[] column")
+
+
+def _lookalikes(look: _Look) -> None:
+    for name, column, kind in lookalikes.undeclared(look.policy, look.catalog):
+        look.say(
+            ("tables", name),
+            f"column {column} looks like a {kind}, in a table that is nobody's",
+            f"say whose it is with `owner:`, or name {column} in `because:` with what it is",
+        )

@@ -1,0 +1,156 @@
+"""A machine with Vitalis on it, set up as its ops engineer would: database, buckets, Stripe, settings, policy.
+
+For the demo and the acceptance tests. The schedule puts one job in each of the last hours, so that a daemon
+that was away for a day finds all of them due, in an order that reads well.
+"""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psycopg
+from psycopg.conninfo import make_conninfo
+from ruamel.yaml import YAML
+
+from lifecycle.postgres.server import Cluster
+from lifecycle.sandbox import s3, stripe_double
+from lifecycle.systems import vitalis
+from lifecycle.systems.vitalis import sample
+
+if TYPE_CHECKING:
+    from types_boto3_s3.client import S3Client
+
+SYSTEM = Path(vitalis.__file__).parent
+BUCKETS = {
+    "documents": "vitalis-documents",
+    "backups": "vitalis-backups",
+    "erasure-ledger": "vitalis-erasures",
+}
+DAY = (
+    "partitions.create",
+    "backups.dump",
+    "retention.expire",
+    "gdpr.erase",
+    "backups.drill",
+    "audit.report",
+)
+
+_ABSENT = """
+    insert into lifecycle.schedule (system, job, cron, covered_until)
+    values ('vitalis', %(job)s, %(cron)s, %(until)s)
+        on conflict (system, job) do update set covered_until = excluded.covered_until
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The directory where the installation keeps its settings and secrets."""
+
+    directory: Path
+
+    @property
+    def settings(self) -> Path:
+        """The settings file."""
+        return self.directory / "lifecycle.yaml"
+
+    def secret(self, name: str, value: str) -> dict[str, str]:
+        """Write a secret that only its owner can read; return how the settings name it."""
+        path = self.directory / name
+        path.touch(mode=0o600)
+        path.write_text(value, encoding="utf-8")
+        return {"file": str(path)}
+
+
+def load(
+    cluster: Cluster, objects: "S3Client", stripe: str, *, seed: int, now: datetime
+) -> sample.Cast:
+    """Make database `vitalis` with the sample, its objects and its customers; say who is who."""
+    make_buckets(objects)
+    with psycopg.connect(cluster.dsn(), autocommit=True) as admin:
+        admin.execute("create database vitalis")
+    with psycopg.connect(cluster.dsn("vitalis"), autocommit=True) as admin:
+        admin.execute((SYSTEM / "schema.sql").read_bytes())
+        bucket = BUCKETS["documents"]
+        return sample.load(admin, objects, bucket, StripeAccount(stripe), seed=seed, now=now)
+
+
+@dataclass(frozen=True, slots=True)
+class StripeAccount:
+    """Opens customers at the double, as the application would have."""
+
+    url: str
+
+    def create_customer(self, email: str, name: str) -> str:
+        """Create a customer; return its id."""
+        import stripe
+
+        client = stripe.StripeClient(stripe_double.KEY, base_addresses={"api": self.url})
+        return client.v1.customers.create(params={"email": email, "name": name}).id
+
+
+def objects_at(url: str) -> "S3Client":
+    """Return a client of the S3 server at `url`."""
+    import boto3
+
+    return boto3.client(  # pyright: ignore[reportUnknownMemberType]
+        "s3",
+        endpoint_url=url,
+        region_name=s3.REGION,
+        aws_access_key_id=s3.ACCESS_KEY,
+        aws_secret_access_key=s3.SECRET_KEY,
+    )
+
+
+def make_buckets(objects: "S3Client") -> None:
+    """Make the three buckets, with versions."""
+    for bucket in BUCKETS.values():
+        objects.create_bucket(Bucket=bucket)
+        objects.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+
+
+def write_policy(place: Place, now: datetime) -> None:
+    """Write the policy of Vitalis, on a schedule of one job an hour that ends an hour before `now`."""
+    yaml = YAML()
+    policy = yaml.load((SYSTEM / "policy.yaml").read_text(encoding="utf-8"))  # pyright: ignore[reportUnknownMemberType]
+    policy["schedule"] = schedule(now)
+    yaml.dump(policy, place.directory / "policy.yaml")  # pyright: ignore[reportUnknownMemberType]
+
+
+def write_settings(place: Place, cluster: Cluster, store: str, stripe: str) -> None:
+    """Write the settings and the secrets they name; a reference key that is there stays."""
+    key = place.directory / "reference.key"
+    reference = key.read_text(encoding="utf-8") if key.exists() else secrets.token_hex(32)
+    system: Mapping[str, object] = {
+        "policy": "policy.yaml",
+        "dsn": make_conninfo(cluster.dsn("vitalis"), user="lifecycle"),
+        "reference_key": place.secret(key.name, reference),
+        "buckets": BUCKETS,
+        "s3": {
+            "endpoint": store,
+            "region": s3.REGION,
+            "access_key": place.secret("s3-access.key", s3.ACCESS_KEY),
+            "secret_key": place.secret("s3-secret.key", s3.SECRET_KEY),
+        },
+        "stripe": {"key": place.secret("stripe.key", stripe_double.KEY), "address": stripe},
+    }
+    # One run at a time, so that the day reads from top to bottom.
+    daemon = {"workers": 1, "tick": "1 second", "listen": None}
+    settings = {"systems": {"vitalis": system}, "reports": "reports", "daemon": daemon}
+    YAML().dump(settings, place.settings)  # pyright: ignore[reportUnknownMemberType]
+
+
+def schedule(now: datetime) -> dict[str, str]:
+    """Return the day's jobs, each once a day, an hour apart, the last one an hour before `now`."""
+    slots = [now - timedelta(hours=hours) for hours in range(len(DAY), 0, -1)]
+    return {job: f"{slot.minute} {slot.hour} * * *" for job, slot in zip(DAY, slots, strict=True)}
+
+
+def be_absent(cluster: Cluster, now: datetime) -> None:
+    """Leave the ledger as a daemon leaves it that was switched off a day before `now`."""
+    with psycopg.connect(cluster.dsn("vitalis")) as admin:
+        for job, cron in schedule(now).items():
+            values = {"job": job, "cron": cron, "until": now - timedelta(days=1)}
+            admin.execute(_ABSENT, values)

@@ -1,0 +1,227 @@
+"""The commands of the schedule: `daemon`, `worker`, `run`, `schedule ...`, `runs ...`. Prints; decides nothing."""
+
+import contextlib
+from collections.abc import Generator
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+from psycopg import Connection
+from psycopg.rows import TupleRow
+
+from lifecycle import clock, rooms, show
+from lifecycle.cli_options import JsonOption, SystemOption, open_system, open_systems
+from lifecycle.errors import InputError
+from lifecycle.ledger import runs, schedules
+from lifecycle.system import System
+
+schedule_app = typer.Typer(help="When each job runs: list, preview, pause.", no_args_is_help=True)
+runs_app = typer.Typer(help="What has run: list, show, cancel, resume.", no_args_is_help=True)
+
+JobName = Annotated[str, typer.Argument(help="A job, like `partitions.create`.", metavar="JOB")]
+RunId = Annotated[
+    int, typer.Argument(help="A run's number, from `lifecycle runs list`.", metavar="RUN")
+]
+Count = Annotated[int, typer.Option(min=1, max=1000, help="How many.")]
+
+
+def daemon(
+    until_idle: Annotated[
+        bool, typer.Option("--until-idle", help="Run what is due now, then leave.")
+    ] = False,
+    system: SystemOption = None,  # noqa: ARG001 - heard by the option itself
+) -> None:
+    """Run every job at its time, until told to stop."""
+    _work(schedules_too=True, until_idle=until_idle)
+
+
+def worker(
+    until_idle: Annotated[
+        bool, typer.Option("--until-idle", help="Take what waits now, then leave.")
+    ] = False,
+    system: SystemOption = None,  # noqa: ARG001 - heard by the option itself
+) -> None:
+    """Take waiting runs from the ledger, and plan none."""
+    _work(schedules_too=False, until_idle=until_idle)
+
+
+def _work(*, schedules_too: bool, until_idle: bool) -> None:
+    from lifecycle import log
+    from lifecycle.schedule.daemon import Daemon
+
+    systems = open_systems()
+    log.configure()
+    raise typer.Exit(Daemon(systems, schedules=schedules_too).run(until_idle=until_idle))
+
+
+def run(
+    job: JobName,
+    scheduled_for: Annotated[
+        str | None,
+        typer.Option(
+            metavar="T",
+            help="The slot to run, like 2026-11-21T02:00Z, for Kubernetes, systemd or Airflow; "
+            "a slot that passed already is done: exit 0.",
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+    system: SystemOption = None,
+) -> None:
+    """Run one job now, or a slot of it that nobody ran."""
+    from lifecycle.schedule import run as running
+
+    here = open_system(system)
+    found = rooms.job(here.policy, job)
+    if scheduled_for is None:
+        ending = running.Ending(running.by_hand(here, found, clock.now()))
+    else:
+        ending = running.slot(here, found, _instant(scheduled_for))
+    if ending.error is not None:
+        raise ending.error
+    with contextlib.suppress(typer.Exit):  # a run has exit codes of its own: fail is 1
+        show.outcome(ending.outcome, as_json)
+    raise typer.Exit(ending.exit_code)
+
+
+def _instant(text: str) -> datetime:
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        instant = None
+    if instant is None or instant.tzinfo is None:
+        raise InputError(
+            f"{text!r} is not an instant", hint="Write it with its zone, like 2026-11-21T02:00:00Z."
+        )
+    return instant.astimezone(UTC)
+
+
+@schedule_app.command("list")
+def list_schedules(as_json: JsonOption = False, system: SystemOption = None) -> None:
+    """Show each job's schedule, its next slot and how its last run ended."""
+    from lifecycle.schedule import cron
+
+    here = open_system(system)
+    now, zone = clock.now(), here.policy.timezone
+    with _ledger(here) as conn:
+        known = {row[0]: row for row in schedules.listed(conn, here.name)}
+    rows: list[tuple[object, ...]] = []
+    for job in rooms.jobs(here.policy):
+        row = known.pop(job.name, None)
+        paused = f"paused: {row[4]}" if row and row[3] else ""
+        coming = cron.next_slot(job.cron, zone, now)
+        rows.append((job.name, job.cron, paused or _local(coming, zone), *_last(row), job.why))
+    rows += [(name, row[1], "not offered any more", *_last(row), "") for name, row in known.items()]
+    columns = ("job", "cron", f"next ({zone})", "last slot (UTC)", "last state", "why")
+    show.table(f"schedule of {here.name}", columns, rows, as_json)
+
+
+def _last(row: TupleRow | None) -> tuple[str, str]:
+    if row is None or row[7] is None:
+        return ("", "")
+    return (f"{row[7]:%Y-%m-%d %H:%M}", row[6] or row[5])
+
+
+@schedule_app.command()
+def preview(
+    job: JobName, count: Count = 10, as_json: JsonOption = False, system: SystemOption = None
+) -> None:
+    """Show a job's next slots, local and in UTC, and mark the days on which the clocks change."""
+    from lifecycle.schedule import cron
+
+    here = open_system(system)
+    found, zone = rooms.job(here.policy, job), here.policy.timezone
+    rows: list[tuple[object, ...]] = []
+    slot = cron.next_slot(found.cron, zone, clock.now())
+    while slot is not None and len(rows) < count:
+        mark = "clocks change" if cron.changes_clock(slot, zone) else ""
+        rows.append((_local(slot, zone), f"{slot:%Y-%m-%d %H:%M:%S}", mark))
+        slot = cron.next_slot(found.cron, zone, slot)
+    show.table(f"{job}: {found.cron}", (f"local ({zone})", "UTC", "note"), rows, as_json)
+
+
+def _local(slot: datetime | None, zone: str) -> str:
+    from lifecycle.schedule import cron
+
+    return f"{slot.astimezone(cron.zone(zone)):%a %Y-%m-%d %H:%M:%S %z}" if slot else "never"
+
+
+@schedule_app.command()
+def pause(
+    job: JobName,
+    because: Annotated[str, typer.Option(help="The reason; it stands beside every slot missed.")],
+    system: SystemOption = None,
+) -> None:
+    """Stop a job's slots from running; they are recorded as missed."""
+    here = open_system(system)
+    found = rooms.job(here.policy, job)
+    if not because.strip():
+        raise InputError("no reason given", hint="Say why with `--because`.")
+    with _ledger(here) as conn:
+        schedules.register(conn, here.name, job, found.cron, clock.now())
+        schedules.pause(conn, here.name, job, clock.now(), because)
+    typer.echo(f"{job} is paused; `lifecycle schedule resume {job}` lets it run again.")
+
+
+@schedule_app.command("resume")
+def resume_schedule(job: JobName, system: SystemOption = None) -> None:
+    """Let a job's slots run again, from now on."""
+    here = open_system(system)
+    with _ledger(here) as conn:
+        schedules.resume(conn, here.name, job, clock.now())
+    typer.echo(f"{job} runs again at its slots.")
+
+
+@runs_app.command("list")
+def list_runs(
+    job: Annotated[str | None, typer.Option(help="Only runs of this job.")] = None,
+    state: Annotated[
+        str | None,
+        typer.Option(help="Only runs in this state: " + ", ".join(runs.STATES) + "."),
+    ] = None,
+    count: Count = 20,
+    as_json: JsonOption = False,
+    system: SystemOption = None,
+) -> None:
+    """Show the newest runs."""
+    if state is not None and state not in runs.STATES:
+        raise InputError(f"no run is ever {state!r}", hint=f"States are: {', '.join(runs.STATES)}.")
+    here = open_system(system)
+    with _ledger(here) as conn:
+        found = runs.listed(conn, here.name, job=job, state=state, count=count)
+    columns = ("id", "job", "scheduled_for", "state", "verdict", "attempt", "asked_by", "summary")
+    rows = [tuple(run[column] for column in columns) for run in found]
+    show.table(f"runs of {here.name}", columns, rows, as_json)
+
+
+@runs_app.command("show")
+def show_run(run: RunId, as_json: JsonOption = False, system: SystemOption = None) -> None:
+    """Show one run and what it changed."""
+    here = open_system(system)
+    with _ledger(here) as conn:
+        found = runs.shown(conn, here.name, run)
+    facts = [(name, value) for name, value in found.items() if value is not None]
+    show.table(f"run {run}", ("fact", "value"), facts, as_json)
+
+
+@runs_app.command("cancel")
+def cancel_run(run: RunId, system: SystemOption = None) -> None:
+    """Cancel a run that waits."""
+    here = open_system(system)
+    with _ledger(here) as conn:
+        runs.cancel(conn, here.name, run)
+    typer.echo(f"run {run} is cancelled; `lifecycle runs resume {run}` queues it again.")
+
+
+@runs_app.command("resume")
+def resume_run(run: RunId, system: SystemOption = None) -> None:
+    """Queue a run again that failed, was lost, missed or cancelled."""
+    here = open_system(system)
+    with _ledger(here) as conn:
+        runs.resume(conn, here.name, run)
+    typer.echo(f"run {run} waits again; a daemon or worker takes it.")
+
+
+@contextlib.contextmanager
+def _ledger(system: System) -> Generator[Connection[TupleRow]]:
+    with contextlib.closing(system.connect("cli")) as conn:
+        yield conn

@@ -1,0 +1,166 @@
+"""One run, in this process: alive by heartbeat, ended by its deadline, its end on the ledger.
+
+Whatever happens to the process, the ledger tells it: a run ends with a verdict, is cancelled, is put back, or
+falls silent and is reclaimed. A process that lost its claim, or cannot say that it is alive, ends at once: nothing
+may be written late. Never decides what a job does. Runs in the main thread only: signals are how it is stopped.
+"""
+
+import contextlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import psycopg
+import structlog
+from psycopg import Connection
+from psycopg.rows import TupleRow
+
+from lifecycle import clock, ping, unexpected
+from lifecycle.errors import Conflict, Fenced, Interrupted, LifecycleError, Unreachable
+from lifecycle.job import Job
+from lifecycle.ledger import claims
+from lifecycle.ledger.claims import ATTEMPTS, Claim
+from lifecycle.outcome import Failure, Outcome, Verdict
+from lifecycle.schedule.heartbeat import Heartbeat
+from lifecycle.schedule.stopping import Stop, Stopping
+from lifecycle.system import System
+
+log = structlog.get_logger("lifecycle.run")
+
+BACK_OFF = (timedelta(minutes=1), timedelta(minutes=5))
+"""How long a run waits after its first and second attempt found a server unreachable."""
+
+Work = Callable[[System, Claim, datetime], Outcome]
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a run ended: its outcome, and the error that ended it early, if one did."""
+
+    outcome: Outcome
+    error: LifecycleError | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """Return the exit code of a command that ran this: 0, 1, 9, or the error's own."""
+        if self.error is not None:
+            return self.error.exit_code
+        return {Verdict.FAIL: 1, Verdict.UNVERIFIED: 9}.get(self.outcome.verdict, 0)
+
+
+def by_hand(system: System, job: Job, now: datetime, carry_out: Work | None = None) -> Outcome:
+    """Run `job` once for a person, now, on the ledger like every other run; return its outcome.
+
+    `carry_out` replaces the job's own work, for a plan that the person has seen. Raise Conflict when a run of this
+    job is going on, and whatever error ended the run early. A run by hand is never tried again by itself.
+    """
+    with contextlib.closing(system.connect(f"run {job.name}")) as conn:
+        claim = claims.claim_new(
+            conn, system.name, job.name, now, claims.new_holder(), asked_by="person"
+        )
+    ending = _carry_out(
+        system, claim, replace(job, carry_out=carry_out or job.carry_out), retry=False
+    )
+    if ending.error is not None:
+        raise ending.error
+    return ending.outcome
+
+
+def slot(system: System, job: Job, scheduled_for: datetime) -> Ending:
+    """Run one slot, for a scheduler that is not ours (Kubernetes, systemd, Airflow).
+
+    The slot has one row on the ledger whoever runs it. One that passed already is done: its outcome is returned.
+    Raise Conflict when it is running, or ended otherwise.
+    """
+    with contextlib.closing(system.connect(f"run {job.name}")) as conn:
+        holder = claims.new_holder()
+        try:
+            claim = claims.claim_new(
+                conn, system.name, job.name, scheduled_for, holder, asked_by="schedule"
+            )
+        except Conflict:
+            if claims.passed(conn, system.name, job.name, scheduled_for):
+                return Ending(Outcome(Verdict.PASS, "already done"))
+            raise
+    return carry_out(system, claim, job)
+
+
+def carry_out(system: System, claim: Claim, job: Job) -> Ending:
+    """Carry a claimed run out, to its end on the ledger. Never raises what the job raises."""
+    return _carry_out(system, claim, job, retry=True)
+
+
+def _carry_out(system: System, claim: Claim, job: Job, *, retry: bool) -> Ending:
+    told = log.bind(system=system.name, job=claim.job, run=claim.id, attempt=claim.attempt)
+    told.info("run started")
+    ping.job(system.machine, claim.job, "start", claim.id)
+    with Stopping(job.name, job.limit) as stopping, Heartbeat(system, claim) as heartbeat:
+        ending = _work(system, claim, job, stopping)
+        stopping.close()
+        heartbeat.rest()  # a beat after the end would find the claim gone
+        ending = _write(system, claim, ending, heartbeat, retry=retry)
+    signal = "success" if ending.exit_code == 0 else "fail"
+    ping.job(system.machine, claim.job, signal, claim.id)
+    told.info(
+        "run ended",
+        verdict=ending.outcome.verdict.value,
+        error=type(ending.error).__name__ if ending.error else None,
+        counts=dict(ending.outcome.counts),
+    )
+    return ending
+
+
+def _work(system: System, claim: Claim, job: Job, stopping: Stopping) -> Ending:
+    """Do the job's work within its limit and turn whatever comes of it into an ending."""
+    try:
+        stopping.open()
+        with contextlib.closing(system.connect(f"run {claim.job} {claim.id}")) as conn:
+            claims.start(conn, claim, job.limit)
+        return Ending(job.carry_out(system, claim, clock.now()))
+    except Stop as stop:
+        return _failed(claim, stop.error)
+    except (LifecycleError, psycopg.Error) as error:
+        return _failed(claim, unexpected.explain(error))
+    except (Exception, SystemExit) as error:  # a bug ends its run, and the ledger says so
+        log.exception("run broke", job=claim.job, run=claim.id)
+        return _failed(claim, unexpected.explain(error))
+
+
+def _failed(claim: Claim, error: LifecycleError) -> Ending:
+    failure = Failure(claim.job, error.what, error.hint)
+    return Ending(Outcome(Verdict.FAIL, error.what, failures=(failure,)), error)
+
+
+def _write(
+    system: System, claim: Claim, ending: Ending, heartbeat: Heartbeat, *, retry: bool
+) -> Ending:
+    """Write the ending onto the ledger. While the database is away, try until the lease would be stale."""
+    while not isinstance(ending.error, Fenced):
+        try:
+            with contextlib.closing(system.connect(f"end of run {claim.id}")) as conn:
+                _record(conn, claim, ending, retry=retry)
+        except Fenced as error:
+            return Ending(ending.outcome, error)
+        except (psycopg.Error, LifecycleError) as error:
+            problem = unexpected.explain(error)
+        else:
+            return ending
+        log.warning(
+            "the end of a run cannot be written", run=claim.id, error=type(problem).__name__
+        )
+        if heartbeat.left() < timedelta(seconds=1):
+            return Ending(ending.outcome, problem)
+        time.sleep(min(1.0, heartbeat.left().total_seconds() / 4))
+    return ending
+
+
+def _record(conn: Connection[TupleRow], claim: Claim, ending: Ending, *, retry: bool) -> None:
+    error = ending.error
+    if isinstance(error, Interrupted):
+        claims.cancel(conn, claim, error.what, error_code=error.exit_code)
+    elif isinstance(error, Unreachable) and retry and claim.attempt < ATTEMPTS:
+        delay = BACK_OFF[min(claim.attempt, len(BACK_OFF)) - 1]
+        claims.put_back(conn, claim, delay=delay, error_code=error.exit_code, summary=error.what)
+    else:
+        claims.finish(conn, claim, ending.outcome, error_code=error.exit_code if error else None)

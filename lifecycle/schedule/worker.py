@@ -1,0 +1,167 @@
+"""Claims runs and starts a process for each, watches its limit, and says when it died.
+
+The process (`child.py`) beats and ends its run itself; the worker only waits for it. Where the worker dies, the
+process goes on and nobody repeats its run. Never does a job's work itself.
+"""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+
+import psycopg
+import structlog
+from pydantic import BaseModel
+
+from lifecycle import clock, unexpected
+from lifecycle.errors import Fenced, LifecycleError
+from lifecycle.job import Job
+from lifecycle.ledger import claims
+from lifecycle.ledger.claims import Claim
+from lifecycle.outcome import Failure, Outcome, Verdict
+from lifecycle.schedule import stopping
+from lifecycle.schedule.state import DaemonState
+from lifecycle.settings import Secret
+from lifecycle.system import System
+
+log = structlog.get_logger("lifecycle.worker")
+
+CHILD = (sys.executable, "-m", "lifecycle.schedule.child")
+"""The command that carries one run out; system, run, attempt and holder are added."""
+
+GRACE = timedelta(seconds=30)
+"""How long a process has between SIGTERM and SIGKILL."""
+
+HEARS = ("PATH", "HOME", "USER", "LANG", "TZ", "TMPDIR", "CREDENTIALS_DIRECTORY")
+HEARS_PREFIXES = ("LC_", "LIFECYCLE_", "PG", "AWS_", "SSL_", "PYTHON", "VIRTUAL_ENV")
+PROXIES = ("http_proxy", "https_proxy", "no_proxy")
+
+
+def start(state: DaemonState, count: int) -> tuple[threading.Thread, ...]:
+    """Start `count` threads that claim and attend runs until `state.stop` is set."""
+    threads = tuple(
+        threading.Thread(target=_attend_runs, args=(state,), name=f"worker {number}", daemon=True)
+        for number in range(1, count + 1)
+    )
+    for thread in threads:
+        thread.start()
+    return threads
+
+
+def _attend_runs(state: DaemonState) -> None:
+    while not state.stop.is_set():
+        state.work.wait()
+        state.work.clear()
+        for system in state.systems:
+            if not state.stop.is_set():
+                _next(state, system)
+
+
+def _next(state: DaemonState, system: System) -> None:
+    """Claim the next run of this system, if there is one, and see it through."""
+    offered = {job.name: job for job in state.jobs[system.name]}
+    try:
+        with contextlib.closing(system.connect("claim")) as conn:
+            claim = claims.claim_next(conn, system.name, state.id, list(offered))
+        if claim is not None:
+            state.work.set()  # there may be more, for the other threads and for this one afterwards
+            attend(state, system, claim, offered[claim.job])
+    except Exception as error:  # noqa: BLE001 - a worker that ended here would be a silence
+        log.warning("cannot work", system=system.name, error=unexpected.explain(error).what)
+
+
+def attend(state: DaemonState, system: System, claim: Claim, job: Job) -> None:
+    """Start a process for this claim, wait for its end, and settle the run if the process did not."""
+    words = (system.name, str(claim.id), str(claim.attempt), claim.holder)
+    child = subprocess.Popen(  # noqa: S603 - our own module, no shell
+        [*CHILD, *words],
+        stdin=subprocess.DEVNULL,
+        env=environment(system, os.environ),
+        start_new_session=True,
+    )
+    state.children[child.pid] = claim
+    overdue = _wait(state, child, job.limit)
+    # Before it is reaped: until then nobody else can be given its number.
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(child.pid, signal.SIGKILL)
+    status = child.wait()
+    del state.children[child.pid]
+    (state.unpassed.discard if status == 0 else state.unpassed.add)((system.name, claim.id))
+    _settle(system, claim, job, status, overdue=overdue)
+
+
+def _wait(state: DaemonState, child: "subprocess.Popen[bytes]", limit: timedelta) -> bool:
+    """Wait until the process has ended, unreaped; end it beyond its limit or when the daemon must go.
+
+    Return whether it was beyond its limit.
+    """
+    end = clock.monotonic() + limit.total_seconds() + GRACE.total_seconds()
+    kill_at: float | None = None
+    overdue = False
+    while not _ended(child.pid):
+        now = clock.monotonic()
+        if kill_at is None and (state.hurry.is_set() or now > end):
+            overdue = now > end
+            kill_at = now + GRACE.total_seconds()
+            child.terminate()
+        if kill_at is not None and now > kill_at:
+            os.killpg(child.pid, signal.SIGKILL)
+        time.sleep(0.05)
+    return overdue
+
+
+def _ended(pid: int) -> bool:
+    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+
+def _settle(system: System, claim: Claim, job: Job, status: int, *, overdue: bool) -> None:
+    """End a run whose process is gone and did not end it. Does nothing for one that is ended."""
+    try:
+        with contextlib.closing(system.connect(f"settle {claim.id}")) as conn:
+            if overdue:
+                error = stopping.too_long(job.name, job.limit)
+                failure = Failure(job.name, error.what, error.hint)
+                outcome = Outcome(Verdict.FAIL, error.what, failures=(failure,))
+                with contextlib.suppress(Fenced):
+                    claims.finish(conn, claim, outcome, error_code=error.exit_code)
+                return
+            how = f"signal {-status}" if status < 0 else f"status {status}"
+            summary = f"its process ended with {how} before the run did"
+            became = claims.abandon(conn, claim, retry_safe=job.retry_safe, summary=summary)
+    except (psycopg.Error, LifecycleError) as error:
+        # Its heartbeat stopped: whichever daemon ticks when the database is back takes it over.
+        log.warning("cannot settle a run", run=claim.id, error=type(error).__name__)
+        return
+    if became is not None:
+        log.warning("process died", run=claim.id, job=job.name, state=became, summary=summary)
+
+
+def environment(system: System, ours: Mapping[str, str]) -> dict[str, str]:
+    """Return what the process of a run gets of our environment: what it needs, and no more."""
+    secrets = set(_variables(system.machine)) | set(_variables(system.settings))
+    return {
+        name: value
+        for name, value in ours.items()
+        if name in HEARS
+        or name in secrets
+        or name.startswith(HEARS_PREFIXES)
+        or name.lower() in PROXIES
+    }
+
+
+def _variables(part: object) -> Iterator[str]:
+    """Yield the environment variables that hold secrets of these settings."""
+    if isinstance(part, Secret):
+        if part.env is not None:
+            yield part.env
+    elif isinstance(part, BaseModel):
+        for name in type(part).model_fields:
+            yield from _variables(getattr(part, name))
+    elif isinstance(part, Mapping):
+        for value in part.values():  # pyright: ignore[reportUnknownVariableType]
+            yield from _variables(value)  # pyright: ignore[reportUnknownArgumentType]

@@ -1,0 +1,53 @@
+"""What health, metrics and `doctor` ask a managed database. They change nothing."""
+
+from psycopg import sql
+
+from lifecycle.policy.model import Requests
+from lifecycle.postgres.catalog import sql_name
+
+SCRAPE_LIMITS = """
+    select set_config('statement_timeout', '5s', false), set_config('lock_timeout', '1s', false)
+"""
+BACKEND = "select pg_backend_pid()"
+ROLE = """
+    select rolname, rolsuper, rolbypassrls, rolcreaterole or rolcreatedb from pg_roles where rolname = current_user
+"""
+MEMBER = """
+    select owner from unnest(%(owners)s::text[]) as owner where not pg_has_role(current_user, owner, 'member')
+"""
+MISSING_TABLE_RIGHTS = """
+    select wanted.name, wanted.privilege
+      from unnest(%(names)s::text[], %(privileges)s::text[]) as wanted (name, privilege)
+     where not has_table_privilege(current_user, wanted.name, wanted.privilege)
+     order by 1, 2
+"""
+MISSING_COLUMN_RIGHTS = """
+    select wanted.name, wanted.column_name
+      from unnest(%(names)s::text[], %(columns)s::text[]) as wanted (name, column_name)
+     where not has_column_privilege(current_user, wanted.name, wanted.column_name, 'update')
+     order by 1, 2
+"""
+LEDGER = """
+    select to_regclass('lifecycle.migration') is not null and to_regclass('lifecycle.installation') is not null
+"""
+INSTALLED = "select system from lifecycle.installation"
+SIZE = "select pg_database_size(current_database())"
+READY = "select to_regclass('lifecycle.run') is not null"
+
+
+def requests_due(requests: Requests) -> sql.Composed:
+    """Count open requests: all that are due, and those past the legal deadline (asked before `%(cutoff)s`)."""
+    return sql.SQL("""
+        select count(*) filter (where {due} <= %(now)s), count(*) filter (where {requested} <= %(cutoff)s)
+          from {table} where {status}::text = any(%(open)s)
+    """).format(
+        due=sql.Identifier(requests.due),
+        requested=sql.Identifier(requests.requested),
+        table=sql_name(requests.table),
+        status=sql.Identifier(requests.status),
+    )
+
+
+def any_row(relation: str) -> sql.Composed:
+    """Say whether this table or partition holds a row."""
+    return sql.SQL("select exists (select from {})").format(sql_name(relation))

@@ -1,0 +1,44 @@
+"""When a row's time is over: pure calendar arithmetic.
+
+A rule of whole days ends at midnight in the policy's time zone, so that it means the same all day long and a plan
+made in the morning can be applied in the evening. Example: `90 days`, zone Europe/Berlin, run at 2026-11-21 03:00 UTC:
+
+    today in Berlin         2026-11-21
+    begins                  2026-11-21 00:00+01
+    90 days before          2026-08-23 00:00+02  (summer time: still midnight)
+    cutoff                  2026-08-22 22:00 UTC
+
+A row dated 2026-08-22 21:59:59.999999 UTC is overdue, one dated 22:00:00 has another day. A date column compares
+with 2026-08-23: the 22nd goes, the 23rd stays. Rules in hours, minutes or seconds count back from the moment of
+the run, so their plans change from moment to moment.
+"""
+
+from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
+
+from lifecycle.partitions.bounds import KeyType
+from lifecycle.policy.span import Span
+
+_DAYS = ("day", "week", "month", "year")
+
+
+def cutoff(after: Span, zone: ZoneInfo, now: datetime) -> datetime:
+    """Return the moment (aware, in `zone`) before which a row is overdue. `now` is aware."""
+    local = now.astimezone(zone)
+    if after.unit in _DAYS:
+        local = local.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
+    return after.before(local)
+
+
+def value(moment: datetime, key: KeyType) -> datetime | date:
+    """Return the cutoff as a column of this type compares with it.
+
+    A date or timestamp without a zone is read on the wall clock of the policy's zone, which `moment` is in.
+    """
+    match key:
+        case "date":
+            return moment.date()
+        case "timestamp":
+            return moment.replace(tzinfo=None)
+        case "timestamptz":
+            return moment.astimezone(UTC)

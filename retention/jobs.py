@@ -1,0 +1,13 @@
+"""What the daemon schedules: every night what is overdue goes."""
+
+from lifecycle.job import Job
+from lifecycle.policy.model import Policy
+from retention import expire
+
+
+def jobs(policy: Policy) -> tuple[Job, ...]:
+    """Return this room's jobs; none where the policy has no rule."""
+    if not policy.retention:
+        return ()
+    why = "what is kept longer than promised is a broken promise, and more to lose"
+    return (Job("retention.expire", why, "30 2 * * *", expire.carry_out),)

@@ -1,0 +1,107 @@
+"""Binds a policy's rules to the tables they speak of. Pure: what cannot be carried out is said, not attempted."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from lifecycle.outcome import Failure
+from lifecycle.partitions import bounds
+from lifecycle.policy.model import Policy, RetentionRule
+from lifecycle.postgres.catalog import Catalog, Table
+from retention import cutoff
+
+CHANGES_OTHERS = {"c": "delete", "n": "clear", "d": "reset"}
+"""What a foreign key does to the rows that point to a deleted one, by pg_constraint.confdeltype."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A rule with what carrying it out needs. `leaves` are the relations that can hold overdue rows.
+
+    `place` is the rule's place in the policy, from 0. `before` is the cutoff as the column `by` compares with it;
+    `column` is None where whole rows go.
+    """
+
+    place: int
+    rule: RetentionRule
+    table: str
+    column: str | None
+    by: str
+    before: datetime | date
+    leaves: tuple[str, ...]
+
+
+class _Unfit(Exception):
+    """Why a rule cannot be bound."""
+
+
+def bind(policy: Policy, catalog: Catalog, now: datetime) -> tuple[list[Bound], list[Failure]]:
+    """Return the rules that can be carried out, in the policy's order, and why the others cannot."""
+    fit: list[Bound] = []
+    unfit: list[Failure] = []
+    for place, rule in enumerate(policy.retention):
+        try:
+            fit.append(_bind(policy, catalog, place, now))
+        except _Unfit as reason:
+            hint = "Correct the rule in the policy; `lifecycle policy check` shows it in the file."
+            unfit.append(Failure(rule.table, str(reason), hint))
+    return fit, unfit
+
+
+def _bind(policy: Policy, catalog: Catalog, place: int, now: datetime) -> Bound:
+    rule = policy.retention[place]
+    table, column = _target(catalog, rule)
+    _allow(policy, catalog, rule, table)
+    by = rule.by or table.partition_key
+    found = table.column(by) if by else None
+    key = bounds.key_type(found.type) if found else None
+    if by is None or key is None:
+        raise _Unfit(
+            f"the rule counts from {by or 'no column'}, which is no date or timestamp of it"
+        )
+    moment = cutoff.cutoff(rule.after, ZoneInfo(policy.timezone), now)
+    before = cutoff.value(moment, key)
+    return Bound(place, rule, table.name, column, by, before, _leaves(table, by, before))
+
+
+def _target(catalog: Catalog, rule: RetentionRule) -> tuple[Table, str | None]:
+    """Return the table, and the column to clear."""
+    name, column = (rule.table, None) if rule.do == "delete" else rule.table.rpartition(".")[::2]
+    table = catalog.tables.get(name)
+    if table is None:
+        raise _Unfit("the table does not exist")
+    if column is not None:
+        found = table.column(column)
+        if found is None:
+            raise _Unfit("the column does not exist")
+        if found.not_null or found.generated or found.identity:
+            raise _Unfit("the column cannot be set to NULL")
+    return table, column
+
+
+def _allow(policy: Policy, catalog: Catalog, rule: RetentionRule, table: Table) -> None:
+    """Raise _Unfit when the rule would destroy what no rule may."""
+    if rule.after.at_least() < policy.limits.floor.at_least():
+        raise _Unfit(f"{rule.after} is shorter than the floor of {policy.limits.floor}")
+    if policy.audit is not None and policy.audit.table == table.name:
+        raise _Unfit("rows of the audit log never end")
+    if rule.do == "clear":
+        return
+    for key in catalog.foreign_keys:
+        if key.referenced == table.name and key.on_delete in CHANGES_OTHERS:
+            verb = CHANGES_OTHERS[key.on_delete]
+            raise _Unfit(f"a delete would {verb} rows of {key.table} too, by {key.name}")
+
+
+def _leaves(table: Table, by: str, before: datetime | date) -> tuple[str, ...]:
+    """Return the relations that can hold rows older than `before`: judged by bounds where the key is `by`."""
+    if table.kind != "p":
+        return (table.name,)
+    if table.strategy != "range" or table.partition_key != by:
+        return tuple(partition.name for partition in table.partitions)
+    edge = bounds.parse(before.isoformat())
+    return tuple(
+        partition.name
+        for partition in table.partitions
+        if partition.lower is None or bounds.parse(partition.lower) < edge
+    )

@@ -1,0 +1,215 @@
+"""A stage for processes: a database with a ledger, settings on disk, daemons to start and kill."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg.conninfo import make_conninfo
+
+from lifecycle.policy import load
+from lifecycle.postgres.server import Cluster
+from lifecycle.settings import Settings
+from lifecycle.system import System
+
+ROOT = Path(__file__).parents[2]
+LEDGER = ROOT / "lifecycle/ledger/sql/0001_ledger.sql"
+ROLE = """
+    do $$ begin
+        if not exists (select from pg_roles where rolname = 'lifecycle') then
+            create role lifecycle login noinherit bypassrls;
+        end if;
+    end $$;
+"""
+EFFECT = """
+    create table public.effect (
+        id bigint generated always as identity primary key,
+        job text not null, slot timestamptz not null, attempt integer not null, step integer not null,
+        at timestamptz not null default clock_timestamp());
+    grant select, insert on public.effect to lifecycle;
+"""
+POLICY = """
+system: stage
+database: {database}
+timezone: {timezone}
+tables:
+  effect: {{personal: none, because: a test writes it}}
+"""
+
+
+@dataclass
+class Stage:
+    """One database with a ledger, and the processes that a test starts on it."""
+
+    cluster: Cluster
+    database: str
+    directory: Path
+    started: list["subprocess.Popen[bytes]"] = field(
+        default_factory=list["subprocess.Popen[bytes]"]
+    )
+
+    def __post_init__(self) -> None:
+        with self.admin() as conn:
+            conn.execute(ROLE)
+            conn.execute("create schema lifecycle")
+            conn.execute(LEDGER.read_bytes())
+            conn.execute(EFFECT)
+        self.configure()
+
+    def configure(self, *, timezone: str = "UTC", **daemon: object) -> None:
+        """Write policy and settings; `daemon` changes the daemon's own."""
+        dsn = self.dsn
+        (self.directory / "policy.yaml").write_text(
+            POLICY.format(database=self.database, timezone=timezone)
+        )
+        spans = {"tick": "1 second", "heartbeat": "1 second", "drain": "10 seconds"}
+        settings = {
+            "systems": {"stage": {"policy": "policy.yaml", "dsn": dsn}},
+            "daemon": {"workers": 2, "listen": None, **spans, **daemon},
+        }
+        (self.directory / "settings.yaml").write_text(json.dumps(settings))
+
+    @property
+    def dsn(self) -> str:
+        """The service role's connection string."""
+        return make_conninfo(self.cluster.dsn(self.database), user="lifecycle")
+
+    def admin(self) -> "psycopg.Connection[Any]":
+        return psycopg.connect(self.cluster.dsn(self.database), autocommit=True)
+
+    def system(self) -> System:
+        """The system as this process sees it."""
+        machine: Settings = load.settings(self.directory / "settings.yaml")
+        policy, digest = load.policy(self.directory / "policy.yaml")
+        return System(policy, digest, machine.systems["stage"], machine)
+
+    def start(
+        self,
+        *words: str,
+        jobs: Mapping[str, Mapping[str, object]],
+        ahead: float = 0,
+        stuck: bool = False,
+    ) -> "subprocess.Popen[bytes]":
+        """Start `lifecycle WORDS` as a process of its own, with these jobs."""
+        environment = {
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(ROOT),
+            "LIFECYCLE_SETTINGS": str(self.directory / "settings.yaml"),
+            "LIFECYCLE_TESTROOM": json.dumps(jobs),
+            "LIFECYCLE_TEST_AHEAD": str(ahead),
+            "LIFECYCLE_TEST_STUCK": "yes" if stuck else "",
+        }
+        log = (self.directory / f"log{len(self.started)}").open("wb")
+        process = subprocess.Popen(
+            [sys.executable, str(ROOT / "tests/acceptance/start.py"), *words],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd=self.directory,
+        )
+        log.close()
+        self.started.append(process)
+        return process
+
+    def finish(self, process: "subprocess.Popen[bytes]", patience: float = 30) -> int:
+        """Wait for a process to leave and return its exit code."""
+        try:
+            return process.wait(patience)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"still there after {patience} s\n{self.logs()}") from None
+
+    def run(self, *words: str, jobs: Mapping[str, Mapping[str, object]], ahead: float = 0) -> int:
+        """Run a command to its end and return its exit code."""
+        return self.finish(self.start(*words, jobs=jobs, ahead=ahead))
+
+    def rows(self, statement: str) -> list[tuple[Any, ...]]:
+        with self.admin() as conn:
+            return conn.execute(statement.encode()).fetchall()
+
+    def value(self, statement: str) -> Any:
+        return self.rows(statement)[0][0]
+
+    def runs(self) -> list[tuple[Any, ...]]:
+        """Return (job without its room, state, verdict, attempt) in the order of the slots."""
+        return self.rows(
+            "select split_part(job, '.', 2), state, verdict, attempt from lifecycle.run order by scheduled_for, job"
+        )
+
+    def cover(self, until: datetime, jobs: Mapping[str, Mapping[str, object]]) -> None:
+        """Let the jobs have been covered until that instant, as after a daemon that stopped then."""
+        with self.admin() as conn:
+            for name in jobs:
+                conn.execute(
+                    "insert into lifecycle.schedule (system, job, cron, covered_until) values ('stage', %s, '', %s)",
+                    (f"testroom.{name}", until),
+                )
+
+    def queue(self, job: str, *, count: int = 1, since: datetime | None = None) -> None:
+        """Put slots of a job on the ledger, a minute apart."""
+        with self.admin() as conn:
+            conn.execute(
+                "insert into lifecycle.run (system, job, scheduled_for) "
+                "select 'stage', %s, %s::timestamptz + n * interval '1 minute' from generate_series(1, %s) n",
+                (f"testroom.{job}", since or datetime.now(UTC) - timedelta(hours=1), count),
+            )
+
+    def until(self, what: Callable[[], Any], patience: float = 20) -> Any:
+        """Wait until `what` is true and return it."""
+        end = time.monotonic() + patience
+        while time.monotonic() < end:
+            try:
+                if found := what():
+                    return found
+            except psycopg.OperationalError:
+                pass
+            time.sleep(0.05)
+        raise AssertionError(f"not so after {patience} s\n{self.logs()}")
+
+    def told(self, event: str) -> int | None:
+        """Return the pid of the process that told this on the ledger last."""
+        rows = self.rows(
+            f"select target from lifecycle.evidence where event = 'testroom.{event}' order by id desc limit 1"
+        )
+        return int(rows[0][0]) if rows else None
+
+    def logs(self) -> str:
+        return "\n".join(
+            f"--- {path.name}\n{path.read_text()}" for path in sorted(self.directory.glob("log*"))
+        )
+
+    def close(self) -> None:
+        """End every process that is left, children of daemons included."""
+        for process in self.started:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+        if self.cluster.running():
+            for (pid,) in self.rows(
+                "select target::int from lifecycle.evidence where kind = 'finding' and target ~ '^[0-9]+$'"
+            ):
+                if _is_ours(pid):
+                    os.kill(pid, signal.SIGKILL)
+
+
+def _is_ours(pid: int) -> bool:
+    try:
+        return b"tests/acceptance/start.py" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
+
+
+def alive(pid: int) -> bool:
+    """Say whether that process still runs (a zombie does not)."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False

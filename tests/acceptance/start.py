@@ -1,0 +1,31 @@
+"""The real command line, with the test room in place of the product's rooms."""
+
+import os
+import sys
+import time
+from datetime import timedelta
+
+from lifecycle import rooms
+
+rooms.ROOMS = ("tests.acceptance.testroom",)
+
+from lifecycle import cli, clock  # noqa: E402
+from lifecycle.schedule import child, daemon, reclaim, run, state, worker  # noqa: E402
+
+# Patience of seconds where the product has minutes.
+run.BACK_OFF = (timedelta(seconds=0), timedelta(seconds=0))
+worker.CHILD = (sys.executable, __file__, "child")
+worker.GRACE = timedelta(seconds=1)
+reclaim.GRACE = timedelta(seconds=4)
+
+if ahead := float(os.environ.get("LIFECYCLE_TEST_AHEAD", "0")):
+    right = clock.now
+    clock.now = lambda: right() + timedelta(seconds=ahead)
+
+if os.environ.get("LIFECYCLE_TEST_STUCK"):
+    state.TICK_LIMIT = timedelta(seconds=2)
+    daemon.tick = lambda *_: time.sleep(3600)  # a database that never answers
+
+if __name__ == "__main__":
+    words = sys.argv[1:]
+    sys.exit(child.main(words[1:]) if words[:1] == ["child"] else cli.carry_out(words))

@@ -1,0 +1,317 @@
+"""The daemon on its bad days: processes killed, frozen, stuck; PostgreSQL killed; clocks wrong.
+
+Nothing is lost, and nothing is repeated that is not safe to repeat.
+"""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from lifecycle.postgres import server
+from lifecycle.postgres.server import Cluster
+from tests.acceptance.stage import Stage, alive
+
+
+@pytest.fixture(scope="module")
+def fragile() -> Iterator[Cluster]:
+    """A cluster of this module's own, to be killed."""
+    with server.temporary(server.find_binaries()) as running:
+        yield running
+
+
+@pytest.fixture
+def fragile_stage(fragile: Cluster, tmp_path: Path) -> Iterator[Stage]:
+    """A stage on the cluster that is killed."""
+    name = f"fragile{time.monotonic_ns()}"
+    fragile.start()
+    with psycopg.connect(fragile.dsn(), autocommit=True) as conn:
+        conn.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
+    made = Stage(fragile, name, tmp_path)
+    yield made
+    made.close()
+
+
+def state(stage: Stage) -> str:
+    return stage.value("select state from lifecycle.run order by scheduled_for limit 1")
+
+
+def ended(stage: Stage) -> bool:
+    return stage.value(
+        "select not exists (select from lifecycle.run where state in ('queued', 'running'))"
+    )
+
+
+def test_a_killed_daemon_neither_stops_nor_repeats_the_run(stage: Stage):
+    jobs = {"job": {"does": "steps", "seconds": 3}}
+    stage.queue("job")
+    first = stage.start("daemon", jobs=jobs)
+    stage.until(lambda: stage.value("select count(*) from effect") > 2)
+    first.kill()
+    second = stage.start("daemon", "--until-idle", jobs=jobs)
+    assert stage.finish(second) == 0
+    assert stage.runs() == [("job", "finished", "pass", 1)]
+    assert stage.rows("select count(*), count(distinct step) from effect") == [(60, 60)]
+
+
+def test_a_killed_process_of_a_run_that_is_safe_to_repeat_is_followed_by_another(stage: Stage):
+    stage.queue("job")
+    daemon = stage.start("daemon", "--until-idle", jobs={"job": {"does": "sleep", "seconds": 1}})
+    os.kill(stage.until(lambda: stage.told("asleep")), signal.SIGKILL)
+    assert stage.finish(daemon) == 0
+    assert stage.runs() == [("job", "finished", "pass", 2)]
+    assert stage.value("select count(*) from lifecycle.alert") == 0
+
+
+def test_a_killed_process_of_a_run_that_is_not_safe_to_repeat_leaves_it_lost_with_an_alert(
+    stage: Stage,
+):
+    stage.queue("job")
+    jobs = {"job": {"does": "sleep", "seconds": 60, "retry_safe": False}}
+    daemon = stage.start("daemon", "--until-idle", jobs=jobs)
+    os.kill(stage.until(lambda: stage.told("asleep")), signal.SIGKILL)
+    assert stage.finish(daemon) == 1
+    assert stage.runs() == [("job", "lost", None, 1)]
+    assert stage.value("select kind from lifecycle.alert") == "lost"
+
+
+def test_a_run_whose_process_always_dies_is_lost_after_three_attempts(stage: Stage):
+    stage.queue("job")
+    daemon = stage.start("daemon", "--until-idle", jobs={"job": {"does": "sleep", "seconds": 60}})
+    seen: set[int] = set()
+    while len(seen) < 3:
+        pid = stage.until(lambda: (pid := stage.told("asleep")) not in seen and pid)
+        os.kill(pid, signal.SIGKILL)
+        seen.add(pid)
+    assert stage.finish(daemon) == 1
+    assert stage.runs() == [("job", "lost", None, 3)]
+
+
+@pytest.mark.parametrize(
+    ("safe", "expected"), [(True, ("finished", "pass", 2)), (False, ("lost", None, 1))]
+)
+def test_a_daemon_and_its_run_killed_together_leave_it_to_the_next_daemon(
+    stage: Stage, safe: bool, expected: tuple[str, str | None, int]
+):
+    jobs = {"job": {"does": "sleep", "seconds": 60, "retry_safe": safe}}
+    stage.queue("job")
+    first = stage.start("daemon", jobs=jobs)
+    child = stage.until(lambda: stage.told("asleep"))
+    first.kill()
+    os.kill(child, signal.SIGKILL)
+    jobs["job"]["seconds"] = 0.1
+    second = stage.start("daemon", jobs=jobs)
+    stage.until(lambda: ended(stage))
+    assert [row[1:] for row in stage.runs()] == [expected]
+    assert stage.value("select count(*) from lifecycle.alert where kind = 'lost'") == (not safe)
+    second.terminate()
+    assert stage.finish(second) == 0
+
+
+def test_a_frozen_process_writes_nothing_once_another_has_taken_its_run_over(stage: Stage):
+    jobs = {"job": {"does": "steps", "seconds": 1.5}}
+    stage.queue("job")
+    first = stage.start("daemon", jobs=jobs)
+    stage.until(lambda: stage.value("select count(*) from effect") > 2)
+    frozen = child_of(first.pid)
+    first.kill()
+    os.kill(frozen, signal.SIGSTOP)
+    second = stage.start("daemon", jobs=jobs)
+    stage.until(lambda: stage.value("select attempt from lifecycle.run") == 2)
+    before = stage.value("select count(*) from effect where attempt = 1")
+    os.kill(frozen, signal.SIGCONT)
+    stage.until(lambda: not alive(frozen), 5)
+    stage.until(lambda: ended(stage))
+    assert stage.value("select count(*) from effect where attempt = 1") == before
+    assert stage.value("select count(*) from lifecycle.evidence where attempt = 1") == before
+    assert stage.rows("select attempt, verdict from lifecycle.run") == [(2, "pass")]
+    second.terminate()
+    assert stage.finish(second) == 0
+
+
+def test_a_process_frozen_inside_its_transaction_keeps_its_run_until_that_ends(stage: Stage):
+    jobs = {"job": {"does": "hold", "seconds": 0.5}}
+    stage.queue("job")
+    first = stage.start("daemon", jobs=jobs)
+    frozen = stage.until(lambda: stage.told("holding"))
+    first.kill()
+    os.kill(frozen, signal.SIGSTOP)
+    second = stage.start("daemon", jobs=jobs)
+    time.sleep(6)  # well beyond stale
+    assert stage.rows("select state, attempt from lifecycle.run") == [("running", 1)]
+    assert stage.value("select count(*) from effect") == 0
+    # PostgreSQL ends a transaction that idles for too long; here we do.
+    stage.rows(
+        "select pg_terminate_backend(pid) from pg_stat_activity where state = 'idle in transaction'"
+    )
+    stage.until(lambda: stage.runs() == [("job", "finished", "pass", 2)])
+    os.kill(frozen, signal.SIGCONT)
+    stage.until(lambda: not alive(frozen), 5)
+    assert stage.rows("select attempt from effect") == [(2,)]
+    second.terminate()
+    assert stage.finish(second) == 0
+
+
+def test_a_run_beyond_its_limit_is_stopped_and_says_so(stage: Stage):
+    stage.queue("sleep")
+    stage.queue("statement", since=datetime.now(UTC) - timedelta(hours=2))
+    stage.queue("collect", since=datetime.now(UTC) - timedelta(hours=3))
+    jobs = {
+        name: {"does": name, "seconds": 60, "limit": 1.5}
+        for name in ("sleep", "statement", "collect")
+    }
+    stage.configure(workers=3)
+    began = time.monotonic()
+    assert stage.run("daemon", "--until-idle", jobs=jobs) == 1
+    assert time.monotonic() - began < 10
+    assert stage.rows("select distinct state, verdict, error_code, attempt from lifecycle.run") == [
+        ("finished", "fail", 12, 1)
+    ]
+    assert stage.value("select count(*) from effect where job <> 'testroom.collect'") == 0
+    asleep = "state = 'active' and query ~ 'pg_sleep' and pid <> pg_backend_pid()"
+    assert stage.value(f"select count(*) from pg_stat_activity where {asleep}") == 0
+
+
+def test_a_run_that_hears_nothing_is_killed_with_all_its_processes(stage: Stage):
+    stage.queue("job")
+    jobs = {"job": {"does": "deaf", "seconds": 61, "limit": 1}}
+    assert stage.run("daemon", "--until-idle", jobs=jobs) == 1
+    assert stage.rows("select state, verdict, error_code from lifecycle.run") == [
+        ("finished", "fail", 12)
+    ]
+    assert not processes("time.sleep(61.0)  # grandchild")
+
+
+def test_a_deaf_run_without_its_daemon_is_ended_by_any_other(stage: Stage):
+    stage.queue("job")
+    jobs = {"job": {"does": "deaf", "seconds": 62, "limit": 1}}
+    first = stage.start("daemon", jobs=jobs)
+    deaf = stage.until(lambda: stage.told("deaf"))
+    first.kill()
+    second = stage.start("daemon", jobs=jobs)
+    stage.until(lambda: state(stage) == "lost")
+    stage.until(lambda: not alive(deaf), 5)
+    assert not processes("time.sleep(62.0)  # grandchild")
+    second.terminate()
+    assert stage.finish(second) == 0
+
+
+def test_postgresql_killed_in_the_middle_of_a_run_loses_nothing_and_repeats_only_what_is_safe(
+    fragile_stage: Stage,
+):
+    stage = fragile_stage
+    stage.configure(workers=3, heartbeat="2 seconds")
+    jobs = {
+        "held": {"does": "hold", "seconds": 2},
+        "asleep": {"does": "sleep", "seconds": 3},
+    }
+    for job in jobs:
+        stage.queue(job)
+    daemon = stage.start("daemon", jobs=jobs)
+    stage.until(lambda: stage.told("holding") and stage.told("asleep"))
+    stage.cluster.kill()
+    time.sleep(1)
+    assert daemon.poll() is None
+    stage.cluster.start()
+    stage.until(lambda: ended(stage), 30)
+    # The one lost its transaction and was tried again; the other never noticed.
+    assert sorted(stage.runs()) == [
+        ("asleep", "finished", "pass", 1),
+        ("held", "finished", "pass", 2),
+    ]
+    assert stage.rows("select job, attempt from effect") == [("testroom.held", 2)]
+    daemon.terminate()
+    assert stage.finish(daemon) == 0
+
+
+def test_a_database_away_beyond_the_heartbeat_ends_the_process_and_another_takes_its_run(
+    fragile_stage: Stage,
+):
+    stage = fragile_stage
+    jobs = {
+        "safe": {"does": "sleep", "seconds": 6},
+        "unsafe": {"does": "sleep", "seconds": 6, "retry_safe": False},
+    }
+    for job in jobs:
+        stage.queue(job)
+    daemon = stage.start("daemon", jobs=jobs)
+    stage.until(lambda: stage.value("select count(*) from lifecycle.evidence") == 2)
+    pids = [int(pid) for (pid,) in stage.rows("select target from lifecycle.evidence")]
+    stage.cluster.kill()
+    stage.until(lambda: not any(alive(pid) for pid in pids), 8)
+    time.sleep(1)
+    stage.cluster.start()
+    stage.until(lambda: ended(stage), 30)
+    assert sorted(stage.runs()) == [("safe", "finished", "pass", 2), ("unsafe", "lost", None, 1)]
+    daemon.terminate()
+    assert stage.finish(daemon) == 0
+
+
+def test_a_daemon_started_before_its_database_waits_for_it(fragile_stage: Stage):
+    stage = fragile_stage
+    stage.queue("write")
+    stage.cluster.stop("immediate")
+    daemon = stage.start("daemon", jobs={"write": {}})
+    time.sleep(2)
+    assert daemon.poll() is None
+    stage.cluster.start()
+    stage.until(lambda: stage.runs() == [("write", "finished", "pass", 1)])
+    daemon.terminate()
+    assert stage.finish(daemon) == 0
+
+
+def test_until_idle_without_a_database_leaves_with_its_code(fragile_stage: Stage):
+    fragile_stage.cluster.stop("immediate")
+    assert fragile_stage.run("daemon", "--until-idle", jobs={"write": {}}) == 8
+
+
+@pytest.mark.parametrize(
+    ("ahead", "runs", "alerts"), [(20, 1, 1), (90, 0, 1), (-90, 0, 1), (1, 1, 0)]
+)
+def test_a_clock_that_is_off_warns_and_then_schedules_nothing(
+    stage: Stage, ahead: float, runs: int, alerts: int
+):
+    midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    jobs = {"nothing": {"cron": "0 0 * * *"}}
+    stage.cover(midnight - timedelta(minutes=1), jobs)
+    assert stage.run("daemon", "--until-idle", jobs=jobs, ahead=ahead) == 0
+    assert stage.value("select count(*) from lifecycle.run where state = 'finished'") == runs
+    assert stage.value("select count(*) from lifecycle.alert where kind = 'clock'") == alerts
+
+
+def test_a_clock_put_back_repeats_no_slot(stage: Stage):
+    jobs = {"write": {"cron": "*/3 * * * * *", "catch_up": "all"}}
+    stage.cover(datetime.now(UTC) + timedelta(seconds=10), jobs)
+    assert stage.run("daemon", "--until-idle", jobs=jobs, ahead=30) == 0
+    done = stage.value("select count(*) from lifecycle.run")
+    assert stage.run("daemon", "--until-idle", jobs=jobs) == 0
+    assert stage.value("select count(*) from lifecycle.run") == done > 5
+    assert stage.rows("select slot from effect group by slot having count(*) > 1") == []
+
+
+def test_a_daemon_that_no_longer_ticks_leaves_with_70(stage: Stage):
+    daemon = stage.start("daemon", jobs={"write": {}}, stuck=True)
+    assert stage.finish(daemon) == 70
+
+
+def child_of(pid: int) -> int:
+    children = Path(f"/proc/{pid}/task").glob("*/children")
+    (child,) = {int(word) for file in children for word in file.read_text().split()}
+    return child
+
+
+def processes(words: str) -> list[int]:
+    found: list[int] = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if words.encode() in path.read_bytes():
+                found.append(int(path.parent.name))
+        except OSError:
+            continue
+    return found

@@ -1,0 +1,239 @@
+"""http.py, metrics.py: what a monitor is answered, over real HTTP from a real ledger."""
+
+import http.client
+import socket
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+
+import psycopg
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from lifecycle import clock, rooms
+from lifecycle import http as pages
+from lifecycle.errors import InputError
+from lifecycle.ledger import claims
+from lifecycle.outcome import Outcome, Verdict
+from lifecycle.postgres import connect
+from lifecycle.schedule.state import DaemonState
+
+Get = Callable[[str], tuple[int, str]]
+
+
+@pytest.fixture
+def state(vitalis: Any) -> DaemonState:
+    system = vitalis.system
+    jobs = {system.name: rooms.jobs(system.policy)}
+    return DaemonState("me", (system,), jobs, clock.now())
+
+
+@pytest.fixture
+def server(state: DaemonState) -> Iterator[pages.Server]:
+    serving = pages.serve("127.0.0.1:0", state)
+    yield serving
+    serving.shutdown()
+
+
+@pytest.fixture
+def get(server: pages.Server) -> Get:
+    def ask(path: str, method: str = "GET") -> tuple[int, str]:
+        conn = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+        try:
+            conn.request(method, path)
+            answer = conn.getresponse()
+            return answer.status, answer.read().decode()
+        finally:
+            conn.close()
+
+    return ask
+
+
+def away(state: DaemonState) -> None:
+    """Let the state's system lead to an address where nobody listens."""
+    system = state.systems[0]
+    own = system.settings.model_copy(update={"dsn": "host=127.0.0.1 port=1 dbname=x user=y"})
+    state.systems = (type(system)(system.policy, system.policy_digest, own, system.machine),)
+
+
+def values(text: str) -> dict[tuple[str, ...], float]:
+    """Return every sample under its name and the values of its labels but the system."""
+    return {
+        (sample.name, *(v for k, v in sorted(sample.labels.items()) if k != "system")): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def test_a_daemon_that_ticks_is_healthy_and_one_that_does_not_is_not(
+    get: Get, state: DaemonState
+) -> None:
+    assert get("/healthz")[0] == 200  # it has only just started
+    state.started -= timedelta(hours=1)
+    assert get("/healthz")[0] == 503
+    state.pulse["vitalis"] = clock.monotonic() - 10
+    assert get("/healthz")[0] == 200
+    state.pulse["vitalis"] = clock.monotonic() - 3600
+    assert get("/healthz")[0] == 503
+
+
+def test_health_does_not_depend_on_a_database(get: Get, state: DaemonState) -> None:
+    away(state)
+    state.pulse["vitalis"] = clock.monotonic()
+    assert get("/healthz")[0] == 200
+
+
+def test_ready_means_the_database_answers_and_has_the_schema(get: Get, vitalis: Any) -> None:
+    assert get("/readyz")[0] == 200
+    with psycopg.connect(vitalis.admin, autocommit=True) as conn:
+        conn.execute("alter schema lifecycle rename to elsewhere")
+    code, body = get("/readyz")
+    assert code == 503
+    assert "lifecycle init" in body
+
+
+def test_a_daemon_on_its_way_out_is_not_ready_and_still_healthy(
+    get: Get, state: DaemonState
+) -> None:
+    state.pulse["vitalis"] = clock.monotonic()
+    state.stop.set()
+    assert get("/readyz")[0] == 503
+    assert get("/healthz")[0] == 200
+
+
+def test_a_database_that_is_away_is_named_without_its_address(get: Get, state: DaemonState) -> None:
+    away(state)
+    code, body = get("/readyz")
+    assert code == 503
+    assert "no server listens" in body
+    assert "port=1" not in body
+
+
+def test_the_figures_tell_what_is_on_the_ledger(get: Get, state: DaemonState, vitalis: Any) -> None:
+    now = clock.now()
+    state.last_tick["vitalis"] = now
+    state.skew["vitalis"] = 0.25
+    passed = vitalis.claim("partitions.create")
+    failed = vitalis.claim("retention.expire")
+    with vitalis.system.connect("test") as conn:
+        claims.finish(conn, passed, Outcome(Verdict.PASS, "done"))
+        claims.finish(conn, failed, Outcome(Verdict.FAIL, "not done"))
+        claims.enqueue(conn, "vitalis", "backups.dump", now, asked_by="schedule")
+    with psycopg.connect(vitalis.admin, autocommit=True) as conn:
+        conn.execute("""insert into lifecycle.run (system, job, scheduled_for, state, counts)
+                        values ('vitalis', 'gdpr.erase', now() - interval '2 days', 'missed', '{"slots": 7}'),
+                               ('vitalis', 'gdpr.erase', now() - interval '1 day', 'missed', '{}'),
+                               ('vitalis', 'gdpr.erase', now(), 'lost', '{}')""")
+    code, text = get("/metrics")
+    found = values(text)
+    assert code == 200
+    success = found.pop(("lifecycle_job_last_success_timestamp_seconds", "partitions.create"))
+    assert abs(success - clock.now().timestamp()) < 60
+    assert ("lifecycle_job_last_success_timestamp_seconds", "retention.expire") not in found
+    assert found["lifecycle_job_duration_seconds", "partitions.create"] >= 0
+    assert found["lifecycle_job_next_run_timestamp_seconds", "gdpr.erase"] > now.timestamp()
+    assert found["lifecycle_erasure_requests_due",] >= 1
+    assert found["lifecycle_erasure_requests_overdue",] >= 0
+    expected = {
+        ("lifecycle_up",): 1,
+        ("lifecycle_job_last_run_state", "partitions.create", "pass"): 1,
+        ("lifecycle_job_last_run_state", "retention.expire", "fail"): 1,
+        ("lifecycle_job_missed_total", "gdpr.erase"): 8,
+        ("lifecycle_job_lost_total", "gdpr.erase"): 1,
+        ("lifecycle_runs_queued",): 1,
+        ("lifecycle_alerts_undelivered",): 1,
+        ("lifecycle_job_expected_interval_seconds", "partitions.create"): 86400,
+        ("lifecycle_scheduler_tick_timestamp_seconds",): pytest.approx(now.timestamp()),
+        ("lifecycle_clock_skew_seconds",): 0.25,
+    }
+    assert {key: found[key] for key in expected} == expected
+
+
+def test_figures_of_a_daemon_whose_database_is_away_are_still_figures(
+    get: Get, state: DaemonState
+) -> None:
+    away(state)
+    state.skew["vitalis"] = 1
+    code, text = get("/metrics")
+    found = values(text)
+    assert code == 200
+    assert found["lifecycle_up",] == 0
+    assert found["lifecycle_clock_skew_seconds",] == 1
+    assert ("lifecycle_job_expected_interval_seconds", "partitions.create") in found
+
+
+def test_a_ledger_that_is_locked_costs_a_scrape_a_second_and_no_more(
+    get: Get, vitalis: Any
+) -> None:
+    with psycopg.connect(vitalis.admin) as blocking:
+        blocking.execute("lock table lifecycle.run in access exclusive mode")
+        begun = clock.monotonic()
+        code, text = get("/metrics")
+        assert clock.monotonic() - begun < 5
+    assert code == 200
+    assert values(text)["lifecycle_up",] == 0
+
+
+def test_the_page_for_people_shows_every_job_and_no_foreign_markup(
+    get: Get, state: DaemonState, vitalis: Any
+) -> None:
+    with psycopg.connect(vitalis.admin, autocommit=True) as conn:
+        conn.execute("""insert into lifecycle.schedule values
+                        ('vitalis', 'gdpr.erase', '15 4 * * *', now(), now(), '<script>alert(1)</script>')""")
+        conn.execute("""insert into lifecycle.run (system, job, scheduled_for)
+                        values ('vitalis', 'gdpr.erase', now())""")
+    code, body = get("/status")
+    assert code == 200
+    for job in state.jobs["vitalis"]:
+        assert job.name in body
+    assert "&lt;script&gt;" in body
+    assert "<script>" not in body
+
+
+def test_other_pages_and_methods_are_refused(get: Callable[..., tuple[int, str]]) -> None:
+    assert get("/")[0] == 404
+    assert get("/metrics/../etc/passwd")[0] == 404
+    assert get("/healthz", "POST")[0] == 501
+    assert get("/healthz", "HEAD") == (200, "")
+
+
+def test_many_scrapes_at_once_are_all_answered(get: Get) -> None:
+    with ThreadPoolExecutor(12) as pool:
+        assert {code for code, _ in pool.map(get, ["/metrics"] * 12)} == {200}
+
+
+def test_a_client_that_says_nothing_does_not_hold_up_the_others(
+    get: Get, server: pages.Server
+) -> None:
+    with socket.create_connection(("127.0.0.1", server.port)):
+        assert get("/healthz")[0] == 200
+
+
+def test_an_address_that_is_taken_is_refused_with_a_hint(
+    server: pages.Server, state: DaemonState
+) -> None:
+    with pytest.raises(InputError, match="address already in use") as refused:
+        pages.serve(f"127.0.0.1:{server.port}", state)
+    assert "listen" in refused.value.hint
+
+
+@pytest.mark.parametrize(
+    "listen", ["9877", "here", "127.0.0.1:", "127.0.0.1:http", "1.2.3.4:99999"]
+)
+def test_an_address_that_cannot_be_read_is_refused(listen: str, state: DaemonState) -> None:
+    with pytest.raises(InputError, match="not an address"):
+        pages.serve(listen, state)
+
+
+def test_an_address_is_free_again_after_the_shutdown(state: DaemonState) -> None:
+    first = pages.serve("127.0.0.1:0", state)
+    port = first.port
+    first.shutdown()
+    pages.serve(f"127.0.0.1:{port}", state).shutdown()
+
+
+def test_the_scrape_reads_with_the_service_role_alone(vitalis: Any) -> None:
+    with connect.connect(vitalis.system.conninfo(), "test", write=False) as conn:
+        row = conn.execute("select current_user").fetchone()
+    assert row == ("lifecycle",)

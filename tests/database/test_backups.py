@@ -1,0 +1,503 @@
+"""Dumps and drills on a real server and a real (stand-in) bucket, damaged in every way that must be noticed."""
+
+import os
+import re
+import shutil
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import boto3
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from backups import drill, dump, jobs, manifest, scratch, shelf
+from backups.manifest import Manifest
+from lifecycle import install
+from lifecycle.errors import Refused
+from lifecycle.ledger import claims
+from lifecycle.ledger.claims import Claim
+from lifecycle.outcome import Outcome, Verdict
+from lifecycle.outside import objects
+from lifecycle.policy.model import Policy
+from lifecycle.postgres import catalog
+from lifecycle.postgres.server import Cluster, find_binaries
+from lifecycle.sandbox import s3
+from lifecycle.settings import Settings, SystemSettings
+from lifecycle.system import System
+
+SLOT = datetime(2026, 11, 21, 2, 0, tzinfo=UTC)
+NOW = datetime(2026, 11, 21, 2, 0, 5, tzinfo=UTC)
+CANARY = "canary-7f3a@example.org"
+
+SCHEMA = f"""
+    create type mood as enum ('low', 'high');
+    create table people (id uuid primary key default gen_random_uuid(), email text unique, born date, height float8,
+        seen timestamptz, nap interval, photo bytea, mood mood, facts jsonb, shout text generated always as (upper(email)) stored);
+    create table readings (person uuid references people, at timestamptz, value numeric) partition by range (at);
+    create table readings_2025 partition of readings for values from ('2025-01-01') to ('2026-01-01');
+    create table readings_2026 partition of readings for values from ('2026-01-01') to ('2027-01-01') partition by hash (person);
+    create table readings_2026_0 partition of readings_2026 for values with (modulus 2, remainder 0);
+    create table readings_2026_1 partition of readings_2026 for values with (modulus 2, remainder 1);
+    create schema side;
+    create table side.notes (id bigint generated always as identity primary key, words text);
+    create table side.more_notes () inherits (side.notes);
+    create table empty_one (id int);
+    alter table people enable row level security;
+    alter table people force row level security;
+    create policy mine on people using (false);
+    create extension pgcrypto;
+    insert into people (email, born, height, seen, nap, photo, mood, facts)
+        select 'p' || n || '@example.org', '1980-01-01'::date + n, 1.0 / (n + 1), '2026-01-01'::timestamptz + n * interval '1 minute',
+               n * interval '1 hour', decode('deadbeef', 'hex'), 'low', jsonb_build_object('n', n) from generate_series(1, 300) n;
+    insert into people (email) values ('{CANARY}');
+    insert into readings select id, '2025-06-01', 0.1 from people;
+    insert into readings select id, '2026-06-01'::timestamptz + n * interval '1 day', n from people, generate_series(1, 5) n;
+    insert into side.notes (words) values ('one'), ('one'), (null);
+    insert into side.more_notes (id, words) values (9, 'heir');
+"""
+
+
+@dataclass(frozen=True)
+class World:
+    """One small managed database, its bucket and its machine."""
+
+    admin: str
+    system: System
+    client: Any
+    bucket: str
+
+    def claim(self, job: str = "backups.dump", slot: datetime = SLOT) -> Claim:
+        """Claim the slot, taking it over from whoever held it, as the daemon does from a dead worker."""
+        with psycopg.connect(self.admin, autocommit=True) as admin:
+            admin.execute(
+                "update lifecycle.run set state = 'queued', holder = null where job = %s and state = 'running'", [job]
+            )
+        with self.system.connect("test") as conn:
+            claims.enqueue(conn, "small", job, slot, asked_by="schedule")
+            return claims.claim_one(conn, "small", job, slot, claims.new_holder())
+
+    def dump(self, slot: datetime = SLOT, now: datetime = NOW) -> Manifest:
+        """Take a dump and return its manifest."""
+        claim = self.claim(slot=slot)
+        assert dump.carry_out(self.system, claim, now).verdict is Verdict.PASS
+        with self.system.connect("test") as conn:
+            claims.finish(conn, claim, Outcome(Verdict.PASS, "done"))
+        taken = shelf.of_slot(self.system, claim)
+        assert taken is not None
+        return taken
+
+    def drill(self, now: datetime = NOW) -> Outcome:
+        """Drill the newest dump."""
+        return drill.judge(self.system, now, restore=True)[0]
+
+    def keys(self) -> list[str]:
+        listed = self.client.list_objects_v2(Bucket=self.bucket)
+        return [found["Key"] for found in listed.get("Contents", ())]
+
+    def read(self, key: str) -> bytes:
+        return self.client.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+
+    def write(self, key: str, body: bytes) -> None:
+        self.client.put_object(Bucket=self.bucket, Key=key, Body=body)
+
+    def rewrite(self, taken: Manifest, **changed: object) -> None:
+        """Put another manifest in the place of this one."""
+        key = taken.key.replace(manifest.DATA, manifest.NAME)
+        self.write(key, taken.model_copy(update=changed).to_json())
+
+    def evidence(self) -> list[tuple[Any, ...]]:
+        with psycopg.connect(self.admin) as admin:
+            return admin.execute("select attempt, kind, event, target, counts, digest from lifecycle.evidence order by id").fetchall()
+
+    def left_behind(self) -> list[str]:
+        return sorted(path.name for path in scratch.base(self.system.machine).iterdir())
+
+
+@pytest.fixture(scope="session")
+def bucket_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with s3.start(tmp_path_factory.mktemp("s3")) as running:
+        yield running.url
+
+
+def client_of(url: str) -> Any:
+    return boto3.client(  # pyright: ignore[reportUnknownMemberType]
+        "s3", endpoint_url=url, region_name=s3.REGION, aws_access_key_id=s3.ACCESS_KEY, aws_secret_access_key=s3.SECRET_KEY
+    )
+
+
+@pytest.fixture
+def world(database: str, bucket_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    name = str(conninfo_to_dict(database)["dbname"])
+    policy = Policy.model_validate(
+        {
+            "system": "small",
+            "database": name,
+            "timezone": "Europe/Vienna",
+            "tables": {},
+            "backups": {"dumps": {"bucket": "backups", "prefix": "daily/"}},
+        }
+    )
+    with psycopg.connect(database, autocommit=True) as admin:
+        admin.execute("do $$ begin create role small_owner nologin; exception when duplicate_object then null; end $$")
+        admin.execute(SCHEMA)
+        admin.execute("alter table people owner to small_owner")
+        install.install(admin, policy, catalog.read(admin), None)
+    monkeypatch.setenv("SMALL_S3_ACCESS", s3.ACCESS_KEY)
+    monkeypatch.setenv("SMALL_S3_SECRET", s3.SECRET_KEY)
+    bucket = f"backups-{name}"
+    client = client_of(bucket_server)
+    client.create_bucket(Bucket=bucket)
+    # Below /tmp itself: as root, the server's account must be able to enter.
+    base = Path("/tmp") / f"lc-test-{os.getpid()}-{name}"
+    base.mkdir(mode=0o755)
+    settings = SystemSettings.model_validate(
+        {
+            "policy": "policy.yaml",
+            "dsn": make_conninfo(database, user="lifecycle"),
+            "buckets": {"backups": bucket},
+            "s3": {
+                "endpoint": bucket_server,
+                "access_key": {"env": "SMALL_S3_ACCESS"},
+                "secret_key": {"env": "SMALL_S3_SECRET"},
+            },
+        }
+    )
+    machine = Settings(systems={"small": settings}, base=tmp_path, scratch=str(base))
+    yield World(database, System(policy, "0" * 64, settings, machine), client, bucket)
+    shutil.rmtree(base)
+
+
+def with_machine(world: World, **changed: object) -> System:
+    return replace(world.system, machine=world.system.machine.model_copy(update=changed))
+
+
+def in_a_killed_process(act: Callable[[], object]) -> None:
+    """Run `act` in a process of its own, which must end by SIGKILL."""
+    child = os.fork()
+    if child == 0:
+        try:
+            act()
+        finally:
+            os._exit(1)
+    assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
+
+
+def die(*_: object, **__: object) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_dump_holds_every_table_with_its_exact_count_and_no_row_in_its_manifest(world: World):
+    taken = world.dump()
+    assert taken.key == f"daily/2026-11-21/{taken.run}-1/data.dump"
+    assert world.keys() == [taken.key, taken.key.replace("data.dump", "manifest.json")]
+    rows = {name: content.rows for name, content in taken.tables.items() if not name.startswith("lifecycle.")}
+    assert rows == {"people": 301, "readings": 1806, "empty_one": 0, "side.notes": 3, "side.more_notes": 1}
+    assert "lifecycle.run" in taken.tables
+    assert taken.source.extensions.keys() == {"plpgsql", "pgcrypto"}
+    assert {"small_owner", "lifecycle"} <= set(taken.source.roles)
+    assert CANARY.encode() not in taken.to_json()
+    head = world.client.head_object(Bucket=world.bucket, Key=taken.key)
+    assert head["ServerSideEncryption"] == "AES256"
+    assert world.left_behind() == []
+
+
+def test_evidence_announces_the_dump_before_and_confirms_it_after(world: World):
+    taken = world.dump()
+    (_, kind, event, target, _, _), (_, kind2, _, target2, counts, digest) = world.evidence()
+    assert (kind, kind2, event, target, target2) == ("intent", "outcome", "backups.dumped", taken.key, taken.key)
+    assert digest == taken.sha256
+    assert (counts["rows"], counts["bytes"]) == (taken.rows, taken.size)
+
+
+def test_the_newest_dump_restores_to_exactly_what_its_snapshot_held_while_others_write(world: World):
+    stop = threading.Event()
+
+    def write() -> None:
+        with psycopg.connect(world.admin, autocommit=True) as conn:
+            while not stop.is_set():
+                conn.execute("insert into side.notes (words) values (gen_random_uuid()::text)")
+                conn.execute("update people set facts = facts || '{\"again\": 1}' where random() < 0.05")
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        world.dump()
+    finally:
+        stop.set()
+        writer.join()
+    outcome = world.drill()
+    assert (outcome.verdict, outcome.failures) == (Verdict.PASS, ())
+    phases = {name for name in outcome.counts if name.endswith("_ms")}
+    assert phases == {f"{p}_ms" for p in ("select", "download", "checksum", "read", "server", "restore", "compare")}
+    assert world.left_behind() == []
+
+
+def test_a_drill_leaves_its_finding_on_the_ledger(world: World):
+    taken = world.dump()
+    assert drill.carry_out(world.system, world.claim("backups.drill"), NOW).verdict is Verdict.PASS
+    _, kind, event, target, counts, digest = world.evidence()[-1]
+    assert (kind, event, target, digest) == ("finding", "backups.drilled", taken.key, taken.sha256)
+    assert counts["findings"] == 0
+    assert counts["rows"] == taken.rows
+
+
+def test_a_dump_killed_while_the_program_runs_is_taken_again_and_leaves_nothing(world: World, tmp_path: Path):
+    real = find_binaries()
+    bindir = tmp_path / "bin"
+    bindir.mkdir(mode=0o755)
+    for program in real.bindir.iterdir():
+        (bindir / program.name).symlink_to(program)
+    (bindir / "pg_dump").unlink()
+    (bindir / "pg_dump").write_text(f"#!/bin/sh\necho $$ > {tmp_path}/pid.new; mv {tmp_path}/pid.new {tmp_path}/pid; exec sleep 60\n")
+    (bindir / "pg_dump").chmod(0o755)
+    slow = with_machine(world, postgres_binaries=str(bindir))
+    claim = world.claim()
+
+    def act() -> None:
+        threading.Thread(target=kill_when, args=(tmp_path / "pid",), daemon=True).start()
+        dump.carry_out(slow, claim, NOW)
+
+    in_a_killed_process(act)
+    pid = int((tmp_path / "pid").read_text())
+    assert ends(pid)
+    assert len(world.left_behind()) == 1
+    assert world.keys() == []
+    assert world.dump().attempt == 2
+    assert world.left_behind() == []
+    assert world.drill().verdict is Verdict.PASS
+
+
+def kill_when(file: Path) -> None:
+    while not file.exists():
+        time.sleep(0.01)
+    die()
+
+
+def ends(pid: int) -> bool:
+    for _ in range(300):
+        try:
+            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
+                return True
+        except FileNotFoundError:
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def test_a_dump_killed_between_data_and_manifest_does_not_count_and_is_named_by_its_attempt(
+    world: World, monkeypatch: pytest.MonkeyPatch
+):
+    claim = world.claim()
+    with monkeypatch.context() as fault:
+        fault.setattr(objects.Objects, "put_bytes", die)
+        in_a_killed_process(lambda: dump.carry_out(world.system, claim, NOW))
+    assert shelf.look(world.system).unfinished == (f"daily/2026-11-21/{claim.id}-1/data.dump",)
+    assert world.drill().verdict is Verdict.FAIL
+    taken = world.dump()
+    assert taken.key == f"daily/2026-11-21/{claim.id}-2/data.dump"
+    assert world.drill().verdict is Verdict.PASS
+
+
+def test_a_complete_dump_of_the_slot_is_not_taken_twice(world: World, monkeypatch: pytest.MonkeyPatch):
+    claim = world.claim()
+    with monkeypatch.context() as fault:
+        fault.setattr(dump, "_record", die)
+        in_a_killed_process(lambda: dump.carry_out(world.system, claim, NOW))
+    before = world.keys()
+    assert dump.carry_out(world.system, world.claim(), NOW).summary.startswith("dump was there already")
+    assert world.keys() == before
+    assert [line[:3] for line in world.evidence()] == [(1, "intent", "backups.dumped"), (2, "outcome", "backups.dumped")]
+
+
+def test_a_drill_killed_at_its_height_is_cleaned_up_by_the_next(world: World, monkeypatch: pytest.MonkeyPatch):
+    world.dump()
+    with monkeypatch.context() as fault:
+        fault.setattr("backups.measure.tables", die)
+        in_a_killed_process(world.drill)
+    assert len(world.left_behind()) == 2
+    assert world.drill().verdict is Verdict.PASS
+    assert world.left_behind() == []
+
+
+def test_one_changed_byte_fails_the_drill(world: World):
+    taken = world.dump()
+    body = bytearray(world.read(taken.key))
+    body[-100] ^= 1
+    world.write(taken.key, bytes(body))
+    outcome = world.drill()
+    assert outcome.verdict is Verdict.FAIL
+    assert "is not the file its manifest speaks of" in outcome.summary
+    assert world.left_behind() == []
+
+
+@pytest.mark.parametrize("damage", ["torn", "flipped"])
+def test_a_dump_that_was_bad_before_it_was_summed_fails_when_it_is_read(world: World, damage: str, tmp_path: Path):
+    taken = world.dump()
+    body = bytearray(world.read(taken.key))
+    if damage == "torn":
+        del body[-2000:]
+    else:
+        middle = body.rfind(b"\x78\x9c") if b"\x78\x9c" in body else len(body) // 2
+        body[middle + 20] ^= 0xFF
+    (tmp_path / "bad").write_bytes(body)
+    world.write(taken.key, bytes(body))
+    world.rewrite(taken, sha256=dump.digest(tmp_path / "bad"), size=len(body))
+    outcome = world.drill()
+    assert outcome.verdict is Verdict.FAIL
+    assert re.search("pg_restore ended with exit code|other content|rows were restored", outcome.summary)
+    assert CANARY not in str(outcome)
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [({"rows": 300}, "301 rows were restored, 300 were dumped"), ({"digest": "1"}, "as many rows as dumped, with other content")],
+)
+def test_a_table_that_is_not_what_its_manifest_says_fails_and_is_named(world: World, changed: dict[str, Any], said: str):
+    taken = world.dump()
+    tables = taken.tables | {"people": taken.tables["people"].model_copy(update=changed)}
+    world.rewrite(taken, tables=tables)
+    outcome = world.drill()
+    assert outcome.verdict is Verdict.FAIL
+    assert [(f.target, f.what) for f in outcome.failures] == [("people", said)]
+
+
+def test_a_table_missing_on_either_side_fails(world: World):
+    taken = world.dump()
+    tables = {name: content for name, content in taken.tables.items() if name != "empty_one"}
+    world.rewrite(taken, tables=tables | {"gone": taken.tables["people"]})
+    outcome = world.drill()
+    assert {f.target for f in outcome.failures} == {"empty_one", "gone"}
+
+
+def test_without_its_manifest_a_dump_is_none(world: World):
+    taken = world.dump()
+    world.client.delete_object(Bucket=world.bucket, Key=taken.key.replace("data.dump", "manifest.json"))
+    outcome = world.drill()
+    assert outcome.verdict is Verdict.FAIL
+    assert "no dump with a manifest" in outcome.summary
+
+
+def test_a_manifest_without_its_dump_fails(world: World):
+    world.client.delete_object(Bucket=world.bucket, Key=world.dump().key)
+    outcome = world.drill()
+    assert (outcome.verdict, "the dump itself is gone" in outcome.summary) == (Verdict.FAIL, True)
+
+
+def test_a_damaged_manifest_fails_the_drill_even_beside_a_good_one(world: World):
+    world.dump()
+    world.write("daily/2026-11-20/7-1/manifest.json", b'{"format": "lifecycle.dump.v1"')
+    outcome = world.drill()
+    assert outcome.verdict is Verdict.FAIL
+    assert outcome.failures[0].target == "daily/2026-11-20/7-1/manifest.json"
+
+
+def test_the_newest_is_the_one_that_finished_last_whatever_the_bucket_says(world: World):
+    older = world.dump()
+    newer = world.dump(SLOT + timedelta(days=1), NOW + timedelta(days=1))
+    world.rewrite(older)  # now the youngest object of the bucket
+    outcome, drilled = drill.judge(world.system, NOW + timedelta(days=1), restore=False)
+    assert drilled is not None
+    assert (outcome.verdict, drilled.key) == (Verdict.PASS, newer.key)
+
+
+def test_a_dump_older_than_a_day_and_a_half_fails_although_it_restores(world: World):
+    world.dump()
+    outcome = world.drill(NOW + timedelta(hours=37))
+    assert outcome.verdict is Verdict.FAIL
+    assert "the newest dump is 37 hours old" in outcome.summary
+    assert outcome.counts["rows"] > 0
+
+
+def test_what_is_no_fault_of_the_dump_could_not_be_verified(world: World, tmp_path: Path):
+    taken = world.dump()
+    s3_settings = world.system.settings.s3
+    assert s3_settings is not None
+    down = world.system.settings.model_copy(
+        update={"s3": s3_settings.model_copy(update={"endpoint": "http://127.0.0.1:9"})}
+    )
+    gone = world.system.settings.model_copy(update={"buckets": {"backups": "there-is-no-such"}})
+    cases = {
+        "the object store did not answer": replace(world.system, settings=down),
+        "does not exist": replace(world.system, settings=gone),
+        "no PostgreSQL 1": with_machine(world, postgres_binaries=str(tmp_path)),
+    }
+    for said, system in cases.items():
+        outcome, _ = drill.judge(system, NOW, restore=True)
+        assert (outcome.verdict, said in outcome.summary) == (Verdict.UNVERIFIED, True), outcome.summary
+    sources: dict[str, dict[str, Any]] = {
+        "bytes are needed": {"database_bytes": 10**18},
+        "lack nosuch_extension": {"extensions": {"nosuch_extension": "1"}},
+        "no PostgreSQL": {"major": 99},
+    }
+    for said, changed in sources.items():
+        world.rewrite(taken, source=taken.source.model_copy(update=changed))
+        outcome = world.drill()
+        assert (outcome.verdict, said in outcome.summary) == (Verdict.UNVERIFIED, True), outcome.summary
+        assert world.left_behind() == []
+
+
+def test_a_server_newer_than_every_pg_dump_here_is_refused_with_the_versions(world: World, tmp_path: Path):
+    with pytest.raises(Refused, match=r"the server is PostgreSQL \d+.*, and no pg_dump of version \d+ or newer") as refused:
+        dump.programs(with_machine(world, postgres_binaries=str(tmp_path)))
+    assert "older pg_dump" in refused.value.hint
+
+
+def test_a_policy_without_dumps_has_no_job_and_says_not_configured(world: World):
+    policy = world.system.policy.model_copy(update={"backups": Policy.model_fields["backups"].default})
+    assert jobs.jobs(policy) == ()
+    assert [job.name for job in jobs.jobs(world.system.policy)] == ["backups.dump", "backups.drill"]
+    outcome, _ = drill.judge(replace(world.system, policy=policy), NOW, restore=True)
+    assert outcome.verdict is Verdict.NOT_CONFIGURED
+
+
+def test_the_password_opens_the_door_and_is_on_no_command_line(
+    world: World, cluster: Cluster, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+):
+    name, password = str(conninfo_to_dict(world.admin)["dbname"]), "pw-K4 n:'a\\ry"
+    monkeypatch.setenv("SMALL_PASSWORD", password)
+    rules = cluster.directory / "pg_hba.conf"
+    before = rules.read_text()
+    with psycopg.connect(world.admin, autocommit=True) as admin:
+        admin.execute(sql.SQL("alter role lifecycle password {}").format(sql.Literal(password)))
+        rules.write_text(f"local {name} lifecycle scram-sha-256\n{before}")
+        admin.execute("select pg_reload_conf()")
+        settings = world.system.settings.model_validate(
+            world.system.settings.model_dump() | {"password": {"env": "SMALL_PASSWORD"}, "s3": world.system.settings.s3}
+        )
+        seen: set[str] = set()
+        stop = threading.Event()
+
+        def watch() -> None:
+            while not stop.is_set():
+                for file in Path("/proc").glob("[0-9]*/cmdline"):
+                    try:
+                        seen.add(file.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+                    except OSError:
+                        continue
+
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        try:
+            guarded = replace(world, system=replace(world.system, settings=settings))
+            time.sleep(0.3)  # until the server has read its rules
+            with pytest.raises(psycopg.OperationalError):
+                psycopg.connect(settings.dsn)
+            guarded.dump()
+        finally:
+            stop.set()
+            watcher.join()
+            rules.write_text(before)
+            admin.execute("select pg_reload_conf()")
+            admin.execute("alter role lifecycle password null")
+    assert any("pg_dump" in line for line in seen)
+    assert not any(password in line for line in seen)
+    out, err = capfd.readouterr()
+    assert password not in out + err + str(world.evidence())

@@ -1,0 +1,300 @@
+"""The ledger's own rules, on a real server: one holder, one run of a job at a time, nothing after the end."""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg.conninfo import conninfo_to_dict
+
+from lifecycle.errors import Conflict, Fenced, NotFound
+from lifecycle.ledger import claims, evidence, runs, schedules
+from lifecycle.ledger.claims import Claim
+from lifecycle.outcome import Failure, Outcome, Verdict
+from lifecycle.postgres.server import Cluster
+from lifecycle.schedule import cover
+from tests.acceptance.stage import Stage
+from tests.unit.test_slots import job
+
+NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
+PASS = Outcome(Verdict.PASS, "done", {"rows": 3})
+FAIL = Outcome(Verdict.FAIL, "a table failed", failures=(Failure("users", "locked", "Wait."),))
+SECOND = timedelta(seconds=1)
+
+
+@pytest.fixture
+def stage(cluster: Cluster, database: str, tmp_path: Path) -> Iterator[Stage]:
+    yield Stage(cluster, str(conninfo_to_dict(database)["dbname"]), tmp_path)
+
+
+@pytest.fixture
+def conn(stage: Stage) -> Iterator["psycopg.Connection[tuple[object, ...]]"]:
+    with closing(stage.system().connect("test")) as opened:
+        yield opened
+
+
+Conn = psycopg.Connection[tuple[object, ...]]
+
+
+def take(conn: Conn, name: str = "a", at: datetime = NOON, *, person: bool = False) -> Claim:
+    asked_by = "person" if person else "schedule"
+    return claims.claim_new(conn, "stage", name, at, claims.new_holder(), asked_by=asked_by)
+
+
+def state(conn: Conn, claim: Claim) -> object:
+    return runs.shown(conn, "stage", claim.id)["state"]
+
+
+def age(stage: Stage, column: str = "heartbeat_at") -> None:
+    with stage.admin() as admin:
+        admin.execute(
+            f"update lifecycle.run set {column} = clock_timestamp() - interval '1 hour'".encode()
+        )
+
+
+def test_a_slot_is_on_the_ledger_once(conn: Conn):
+    assert claims.enqueue(conn, "stage", "a", NOON, asked_by="schedule")
+    assert not claims.enqueue(conn, "stage", "a", NOON, asked_by="person")
+
+
+def test_the_longest_due_run_is_claimed_first_and_two_runs_of_a_job_never_overlap(conn: Conn):
+    for hours in (2, 1, 3):
+        claims.enqueue(conn, "stage", "a", NOON + timedelta(hours=hours), asked_by="schedule")
+    claims.enqueue(conn, "stage", "b", NOON + timedelta(hours=9), asked_by="schedule")
+    first = claims.claim_next(conn, "stage", "me", ["a", "b"])
+    second = claims.claim_next(conn, "stage", "me", ["a", "b"])
+    assert first is not None and second is not None
+    assert (first.job, first.scheduled_for) == ("a", NOON + timedelta(hours=1))
+    assert second.job == "b"
+    assert claims.claim_next(conn, "stage", "me", ["a", "b"]) is None
+
+
+def test_a_run_of_a_job_that_this_daemon_does_not_know_is_left_alone(conn: Conn):
+    claims.enqueue(conn, "stage", "a", NOON, asked_by="schedule")
+    assert claims.claim_next(conn, "stage", "me", ["b"]) is None
+
+
+def test_many_claimers_at_once_get_each_run_once(stage: Stage):
+    names = [f"job{n}" for n in range(40)]
+    with closing(stage.system().connect("test")) as conn:
+        for name in names:
+            claims.enqueue(conn, "stage", name, NOON, asked_by="schedule")
+    claimed: list[str] = []
+
+    def claim_all() -> None:
+        with closing(stage.system().connect("claimer")) as own:
+            while claim := claims.claim_next(own, "stage", claims.new_holder(), names):
+                claimed.append(claim.job)
+
+    threads = [threading.Thread(target=claim_all) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(claimed) == sorted(names)
+
+
+def test_claimers_at_once_of_one_jobs_runs_get_one_and_leave_the_rest(stage: Stage):
+    with closing(stage.system().connect("test")) as conn:
+        for hours in range(20):
+            claims.enqueue(conn, "stage", "a", NOON + timedelta(hours=hours), asked_by="schedule")
+        claims.enqueue(conn, "stage", "b", NOON + timedelta(days=9), asked_by="schedule")
+    claimed: list[str] = []
+    gate = threading.Barrier(8)
+
+    def claim_one() -> None:
+        with closing(stage.system().connect("claimer")) as own:
+            gate.wait()
+            if claim := claims.claim_next(own, "stage", claims.new_holder(), ["a", "b"]):
+                claimed.append(claim.job)
+
+    threads = [threading.Thread(target=claim_one) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(claimed) == ["a", "b"]
+
+
+def test_a_run_by_hand_leaves_nothing_behind_when_the_job_is_going_on(conn: Conn):
+    take(conn)
+    with pytest.raises(Conflict, match="waiting for another run"):
+        take(conn, at=NOON + SECOND, person=True)
+    assert len(runs.listed(conn, "stage", job=None, state=None, count=9)) == 1
+
+
+def test_a_slot_that_ended_cannot_be_claimed_again(conn: Conn):
+    claims.finish(conn, take(conn), PASS)
+    with pytest.raises(Conflict, match=r"finished \(pass\)"):
+        take(conn)
+    assert claims.passed(conn, "stage", "a", NOON)
+
+
+def test_after_the_end_every_word_of_the_old_holder_is_fenced(conn: Conn):
+    claim = take(conn)
+    claims.finish(conn, claim, PASS)
+    for late in (
+        lambda: claims.beat(conn, claim),
+        lambda: claims.hold(conn, claim),
+        lambda: claims.start(conn, claim, SECOND),
+        lambda: claims.finish(conn, claim, FAIL),
+        lambda: claims.cancel(conn, claim, "late"),
+        lambda: claims.put_back(conn, claim, delay=SECOND, error_code=8, summary="late"),
+        lambda: evidence.record(conn, claim, "effect", "a.b", "users"),
+        lambda: claims.take_up(conn, claim.id, claim.attempt, claim.holder),
+    ):
+        with pytest.raises(Fenced):
+            late()
+    shown = runs.shown(conn, "stage", claim.id)
+    assert (shown["state"], shown["verdict"], shown["evidence"]) == ("finished", "pass", [])
+    assert conn.execute("select count(*) from lifecycle.alert").fetchall() == [(0,)]
+
+
+def test_a_failure_raises_its_alert_in_the_same_transaction(conn: Conn):
+    claims.finish(conn, take(conn), FAIL, error_code=1)
+    row = conn.execute("select kind, message, job from lifecycle.alert").fetchone()
+    assert row == ("fail", "a: a table failed", "a")
+
+
+def test_a_run_put_back_waits_its_delay(conn: Conn):
+    claim = take(conn)
+    claims.put_back(conn, claim, delay=timedelta(hours=1), error_code=8, summary="away")
+    assert claims.claim_next(conn, "stage", "me", ["a"]) is None
+    assert runs.waiting(conn, "stage", ["a"]) == runs.Waiting(0, 1)
+
+
+def test_a_silent_run_is_taken_from_its_process_and_a_beating_one_is_not(stage: Stage, conn: Conn):
+    claim = take(conn)
+    spans = {"stale": timedelta(seconds=40), "grace": timedelta(seconds=60)}
+    assert runs.reclaim(conn, "stage", ["a"], **spans) == ()
+    age(stage)
+    (taken,) = runs.reclaim(conn, "stage", ["a"], **spans)
+    assert (taken.state, taken.attempt) == ("queued", 1)
+    again = claims.claim_next(conn, "stage", "other", ["a"])
+    assert again is not None and again.attempt == 2
+    with pytest.raises(Fenced):
+        claims.beat(conn, claim)
+
+
+@pytest.mark.parametrize(
+    ("person", "retry_safe", "column"),
+    [(True, ["a"], "heartbeat_at"), (False, [], "heartbeat_at"), (False, ["a"], "deadline_at")],
+)
+def test_what_must_not_be_repeated_is_lost(
+    stage: Stage, conn: Conn, person: bool, retry_safe: list[str], column: str
+):
+    claim = take(conn, person=person)
+    age(stage, column)
+    (taken,) = runs.reclaim(conn, "stage", retry_safe, stale=timedelta(seconds=40), grace=SECOND)
+    assert (taken.state, state(conn, claim)) == ("lost", "lost")
+
+
+def test_a_run_held_by_an_open_transaction_is_not_taken(stage: Stage, conn: Conn):
+    claim = take(conn)
+    age(stage)
+    with closing(stage.system().connect("holder")) as other, other.transaction():
+        claims.hold(other, claim)
+        assert runs.reclaim(conn, "stage", ["a"], stale=SECOND, grace=SECOND) == ()
+    assert len(runs.reclaim(conn, "stage", ["a"], stale=SECOND, grace=SECOND)) == 1
+
+
+def test_a_run_that_waited_too_long_is_missed_but_not_one_that_a_person_wants(conn: Conn):
+    claims.enqueue(conn, "stage", "a", NOON - timedelta(days=900), asked_by="schedule")
+    claims.enqueue(conn, "stage", "a", NOON - timedelta(days=901), asked_by="person")
+    assert runs.expire(conn, "stage", {"a": timedelta(days=2)}) == {"a": 1}
+    assert runs.waiting(conn, "stage", ["a"]).open == 1
+
+
+def test_a_failed_run_can_be_resumed_and_a_passed_one_cannot(conn: Conn):
+    failed, passed = take(conn), None
+    claims.finish(conn, failed, FAIL)
+    runs.resume(conn, "stage", failed.id)
+    passed = claims.claim_next(conn, "stage", "me", ["a"])
+    assert passed is not None and (passed.id, passed.attempt) == (failed.id, 2)
+    claims.finish(conn, passed, PASS)
+    with pytest.raises(Conflict, match=r"finished \(pass\)"):
+        runs.resume(conn, "stage", passed.id)
+
+
+def test_only_a_waiting_run_can_be_cancelled(conn: Conn):
+    claim = take(conn)
+    with pytest.raises(Conflict, match="running, not queued"):
+        runs.cancel(conn, "stage", claim.id)
+    with pytest.raises(NotFound):
+        runs.cancel(conn, "stage", 999)
+    claims.enqueue(conn, "stage", "b", NOON, asked_by="schedule")
+    runs.cancel(conn, "stage", claim.id + 1)
+    assert runs.listed(conn, "stage", job="b", state="cancelled", count=1)
+
+
+def test_many_daemons_covering_at_once_write_each_slot_and_each_alert_once(stage: Stage):
+    system = stage.system()
+    hourly = job("0 * * * *", "last", lateness=3)
+    with closing(system.connect("test")) as conn:
+        schedules.register(conn, "stage", hourly.name, hourly.cron, NOON - timedelta(hours=10))
+
+    def cover_all() -> None:
+        with closing(system.connect("daemon")) as own:
+            for minute in range(0, 180, 20):
+                cover.cover(own, system, [hourly], NOON + timedelta(minutes=minute))
+
+    threads = [threading.Thread(target=cover_all) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    states = stage.rows("select state, count(*) from lifecycle.run group by 1 order by 1")
+    # Ten slots of the absence: nine missed, the newest queued; then one each hour.
+    assert states == [("missed", 9), ("queued", 3)]
+    assert stage.rows("select count(*), min(message) from lifecycle.alert") == [
+        (
+            1,
+            "testroom.nothing: 9 slots not run, from 2026-11-21 03:00:00 to 2026-11-21 11:00:00 UTC",
+        )
+    ]
+
+
+def test_covering_never_goes_backwards(stage: Stage, conn: Conn):
+    system, hourly = stage.system(), job("0 * * * *", "all")
+    for hours in (0, 2, 1, 2, 0, 3):
+        cover.cover(conn, system, [hourly], NOON + timedelta(hours=hours))
+    assert stage.value("select count(*) from lifecycle.run") == 3
+
+
+def test_a_schedule_covered_into_the_future_raises_an_alert_and_resume_mends_it(
+    stage: Stage, conn: Conn
+):
+    system, hourly = stage.system(), job("0 * * * *", "all")
+    schedules.register(conn, "stage", hourly.name, hourly.cron, NOON + timedelta(days=365))
+    for _ in range(2):
+        cover.cover(conn, system, [hourly], NOON)
+    assert stage.value("select string_agg(kind, ' ') from lifecycle.alert") == "clock"
+    schedules.resume(conn, "stage", hourly.name, NOON)
+    assert cover.cover(conn, system, [hourly], NOON + timedelta(hours=1)) == 1
+
+
+def test_after_a_long_absence_one_row_says_how_many_it_stands_for(stage: Stage, conn: Conn):
+    minutely = job("* * * * *", lateness=1)
+    schedules.register(conn, "stage", minutely.name, minutely.cron, NOON - timedelta(days=7))
+    cover.cover(conn, stage.system(), [minutely], NOON)
+    counts = stage.value("select counts from lifecycle.run order by scheduled_for limit 1")
+    assert counts == {"slots": 7 * 24 * 60 - 1000}
+    assert "10079 slots" in stage.value("select message from lifecycle.alert")
+
+
+def test_evidence_cannot_be_changed_by_anybody(stage: Stage, conn: Conn):
+    evidence.record(conn, take(conn), "effect", "a.b", "users", counts={"rows": 3})
+    for change in (
+        "update lifecycle.evidence set target = ''",
+        "delete from lifecycle.evidence",
+        "truncate lifecycle.evidence",
+    ):
+        with stage.admin() as admin, pytest.raises(psycopg.errors.InsufficientPrivilege):
+            admin.execute(change.encode())
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            conn.execute(change.encode())
+    assert json.dumps(runs.shown(conn, "stage", 1), default=str).count("a.b") == 1

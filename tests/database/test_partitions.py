@@ -1,0 +1,618 @@
+"""Partitions are made ahead on a real server: by bounds, like their parents, in nobody's way."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from lifecycle import install
+from lifecycle.errors import Conflict, Fenced
+from lifecycle.ledger import claims
+from lifecycle.ledger.claims import Claim
+from lifecycle.outcome import Outcome, Verdict
+from lifecycle.partitions import create
+from lifecycle.policy.model import Partitioning, Policy
+from lifecycle.postgres import catalog
+from lifecycle.settings import Settings, SystemSettings
+from lifecycle.system import System
+
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+
+ROLES = """
+    do $$ begin
+        create role shop_owner nologin;
+        create role shop_app nologin;
+        create role shop_reader nologin;
+    exception when duplicate_object then null; end $$;
+    grant create, usage on schema public to shop_owner;
+    grant usage on schema public to shop_app, shop_reader;
+"""
+EVENTS = """
+    set role shop_owner;
+    create table people (id int primary key);
+    alter table people enable row level security;
+    alter table people force row level security;
+    create policy anybody on people using (true);
+    create table events (
+        id bigint generated always as identity, person int not null references people, at timestamptz not null,
+        word text default 'none' check (word <> ''), size int generated always as (length(word)) stored,
+        primary key (id, at)
+    ) partition by range (at);
+    create index on events (person, at);
+    create function noted() returns trigger language plpgsql as $$ begin return null; end $$;
+    create trigger audit after insert or update or delete on events for each row execute function noted();
+    alter table events enable row level security;
+    alter table events force row level security;
+    create policy own on events using (person = nullif(current_setting('app.person', true), '')::int);
+    create policy known on events as restrictive for select to shop_app
+        using (exists (select from people where people.id = events.person));
+    grant select, insert on events to shop_app;
+    grant select (id, at) on events to shop_reader;
+    grant select on people to shop_app;
+    alter table events replica identity full;
+    alter table events alter column person set statistics 500;
+    reset role;
+"""
+
+
+class Shop:
+    """A database of the test's own with the service installed."""
+
+    def __init__(self, conninfo: str, directory: Path) -> None:
+        self.admin = conninfo
+        self.directory = directory
+        self.policy = Policy.model_validate(
+            {"system": "shop", "database": conninfo_to_dict(conninfo)["dbname"], "tables": {}}
+        )
+        self.slot = 0
+        self.say(ROLES)
+
+    def say(self, text: str) -> None:
+        with psycopg.connect(self.admin, autocommit=True) as conn:
+            conn.execute(text.encode())
+
+    def ask(self, text: str) -> list[Any]:
+        with psycopg.connect(self.admin, autocommit=True) as conn:
+            return conn.execute(text.encode()).fetchall()
+
+    def promise(self, zone: str = "UTC", /, **tables: tuple[str, str, int]) -> System:
+        partitions = {
+            name: Partitioning.model_validate({"by": by, "every": every, "ahead": ahead})
+            for name, (by, every, ahead) in tables.items()
+        }
+        self.policy = self.policy.model_copy(update={"partitions": partitions, "timezone": zone})
+        with psycopg.connect(self.admin, autocommit=True) as conn:
+            conn.execute("set timezone to 'UTC'")
+            install.install(conn, self.policy, catalog.read(conn), None)
+        return self.system()
+
+    def system(self, **options: str) -> System:
+        dsn = make_conninfo(self.admin, user="lifecycle", **options)
+        own = SystemSettings.model_validate({"policy": "policy.yaml", "dsn": dsn})
+        return System(self.policy, "0" * 64, own, Settings(systems={"shop": own}))
+
+    def claim(self) -> Claim:
+        self.slot += 1
+        at = NOW.replace(microsecond=self.slot)
+        with self.system().connect("test") as conn:
+            claims.enqueue(conn, "shop", "partitions.create", at, asked_by="person")
+            return claims.claim_one(conn, "shop", "partitions.create", at, claims.new_holder())
+
+    def run(self, now: datetime = NOW) -> Outcome:
+        claim = self.claim()
+        outcome = create.carry_out(self.system(), claim, now)
+        with self.system().connect("test") as conn:
+            claims.finish(conn, claim, outcome)
+        return outcome
+
+    def partitions(self, table: str) -> dict[str, tuple[str | None, str | None]]:
+        with self.system().connect("test") as conn:
+            found = catalog.read(conn).table(table).partitions
+        return {part.name: (part.lower, part.upper) for part in found}
+
+    def evidence(self) -> list[str]:
+        return [
+            target
+            for (target,) in self.ask(
+                "select target from lifecycle.evidence where event = 'partitions.created' order by id"
+            )
+        ]
+
+
+@pytest.fixture
+def shop(database: str, tmp_path: Path) -> Shop:
+    return Shop(database, tmp_path)
+
+
+@contextmanager
+def held(shop: Shop, statement: str) -> Generator[psycopg.Connection[Any]]:
+    """A transaction that has said something and goes on."""
+    with psycopg.connect(shop.admin) as conn:
+        conn.execute(statement.encode())
+        yield conn
+        conn.rollback()
+
+
+def test_the_coming_quarters_are_made_with_evidence_and_a_second_run_makes_nothing(
+    shop: Shop,
+) -> None:
+    shop.say(EVENTS)
+    shop.promise(events=("at", "quarter", 2))
+    outcome = shop.run()
+    assert (outcome.verdict, outcome.failures) == (Verdict.PASS, ())
+    assert shop.partitions("events") == {
+        "events_2026_q4": ("2026-10-01 00:00:00+00", "2027-01-01 00:00:00+00"),
+        "events_2027_q1": ("2027-01-01 00:00:00+00", "2027-04-01 00:00:00+00"),
+        "events_2027_q2": ("2027-04-01 00:00:00+00", "2027-07-01 00:00:00+00"),
+    }
+    assert shop.evidence() == ["events_2026_q4", "events_2027_q1", "events_2027_q2"]
+    again = shop.run()
+    assert (again.verdict, again.counts["made"]) == (Verdict.PASS, 0)
+    assert len(shop.evidence()) == 3
+
+
+def test_a_partition_has_everything_its_parent_has(shop: Shop) -> None:
+    shop.say(EVENTS)
+    shop.promise(events=("at", "quarter", 1))
+    assert shop.run().verdict is Verdict.PASS
+    [(rls, forced, owner, identity)] = shop.ask(
+        "select relrowsecurity, relforcerowsecurity, relowner::regrole::text, relreplident::text"
+        " from pg_class where relname = 'events_2027_q1'"
+    )
+    assert (rls, forced, owner, identity) == (True, True, "shop_owner", "f")
+    policies = shop.ask(
+        "select polname, polpermissive, polcmd, polroles::regrole[]::text from pg_policy"
+        " where polrelid = 'events_2027_q1'::regclass order by 1"
+    )
+    assert policies == [("known", False, "r", "{shop_app}"), ("own", True, "*", "{-}")]
+    assert shop.ask(
+        "select count(*) from pg_trigger where tgrelid = 'events_2027_q1'::regclass and tgname = 'audit'"
+    ) == [(1,)]
+    assert shop.ask(
+        "select attstattarget from pg_attribute"
+        " where attrelid = 'events_2027_q1'::regclass and attname = 'person'"
+    ) == [(500,)]
+    assert shop.ask(
+        "select count(*) from pg_constraint where conrelid = 'events_2027_q1'::regclass and contype = 'f'"
+    ) == [(1,)]
+    shop.say(
+        "insert into people values (1); insert into events (person, at) values (1, '2027-02-01')"
+    )
+    assert shop.ask("select id, word, size from events_2027_q1") == [(1, "none", 4)]
+
+
+def test_nobody_reads_a_partition_past_its_parent_whatever_default_privileges_say(
+    shop: Shop,
+) -> None:
+    shop.say(EVENTS)
+    shop.say(
+        "alter default privileges for role shop_owner in schema public grant all on tables to shop_reader, public"
+    )
+    shop.promise(events=("at", "quarter", 1))
+    assert shop.run().verdict is Verdict.PASS
+    shop.say("insert into people values (1), (2)")
+    shop.say("insert into events (person, at) values (1, '2027-02-01'), (2, '2027-02-01')")
+    with psycopg.connect(shop.admin, autocommit=True) as conn:
+        conn.execute("set role shop_app")
+        assert conn.execute("select count(*) from events_2027_q1").fetchone() == (0,)
+        conn.execute("set app.person = '1'")
+        assert conn.execute("select count(*) from events_2027_q1").fetchone() == (1,)
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            conn.execute("delete from events_2027_q1")
+        conn.execute("set role shop_reader")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            conn.execute("select word from events_2027_q1")
+        assert conn.execute("select id, at from events_2027_q1 where false").fetchall() == []
+
+
+def test_a_partition_open_to_readers_past_its_parent_is_a_failure(shop: Shop) -> None:
+    shop.say(EVENTS)
+    shop.say(
+        "create table old partition of events for values from ('2026-10-01Z') to ('2027-01-01Z');"
+        "grant select on old to shop_reader"
+    )
+    shop.promise(events=("at", "quarter", 1))
+    outcome = shop.run()
+    assert outcome.verdict is Verdict.FAIL
+    [failure] = outcome.failures
+    assert failure.target == "public.old"
+    assert "row security is off" in failure.what
+    assert "it grants more than its parent" in failure.what
+    assert "events_2027_q1" in shop.partitions("events")
+
+
+def test_a_shut_partition_without_policies_or_grants_is_no_failure(shop: Shop) -> None:
+    shop.say(EVENTS)
+    shop.say(
+        "set role shop_owner;"
+        "create table old partition of events for values from ('2026-10-01Z') to ('2027-01-01Z');"
+        "alter table old enable row level security; alter table old force row level security"
+    )
+    shop.promise(events=("at", "quarter", 1))
+    assert shop.run().failures == ()
+
+
+LOG = """
+    set role shop_owner;
+    create table {name} (id int, at {type} not null) partition by range (at);
+    reset role;
+"""
+
+
+def log(shop: Shop, name: str, key: str = "date") -> None:
+    shop.say(LOG.replace("{name}", name).replace("{type}", key))
+
+
+def test_a_gap_inside_the_window_is_filled_and_a_far_stray_satisfies_nothing(shop: Shop) -> None:
+    log(shop, "log")
+    shop.say(
+        "create table log_now partition of log for values from ('2026-11-01') to ('2026-12-01');"
+        "create table stray partition of log for values from ('2027-01-01') to ('2027-02-01');"
+        "create table far partition of log for values from ('2099-01-01') to ('2100-01-01')"
+    )
+    system = shop.promise(log=("at", "month", 3))
+    with system.connect("test") as conn:
+        notes = create.plan(conn, system, NOW).plan.notes
+    assert any("far lies beyond" in note for note in notes)
+    assert shop.run().verdict is Verdict.PASS
+    assert set(shop.partitions("log")) == {
+        "log_now", "log_2026_12", "stray", "log_2027_02", "far"
+    }  # fmt: skip
+
+
+def test_an_overlap_blocks_one_period_and_neither_the_next_nor_another_table(shop: Shop) -> None:
+    log(shop, "a")
+    log(shop, "b")
+    shop.say("create table odd partition of a for values from ('2026-11-15') to ('2027-01-10')")
+    shop.promise(a=("at", "month", 3), b=("at", "month", 1))
+    outcome = shop.run()
+    assert outcome.verdict is Verdict.FAIL
+    assert [f.target for f in outcome.failures] == ["a", "a"]
+    assert "2026-11-01 to 2026-12-01 is covered only in part, by odd" in outcome.failures[0].what
+    assert set(shop.partitions("a")) == {"odd", "a_2027_02"}
+    assert set(shop.partitions("b")) == {"b_2026_11", "b_2026_12"}
+
+
+def test_a_table_that_bears_the_wanted_name_is_reported_and_left_alone(shop: Shop) -> None:
+    log(shop, "log")
+    log(shop, "other")
+    shop.say("create table log_2026_12 (precious text); insert into log_2026_12 values ('x')")
+    shop.say("create index log_2027_01 on log_2026_12 (precious)")
+    shop.promise(log=("at", "month", 2), other=("at", "month", 1))
+    outcome = shop.run()
+    assert {f.what for f in outcome.failures} >= {
+        "log_2026_12 exists and is no partition for 2026-12-01 to 2027-01-01",
+        "something else is called log_2027_01",
+    }
+    assert shop.ask("select precious from log_2026_12") == [("x",)]
+    assert set(shop.partitions("log")) == {"log_2026_11"}
+    assert set(shop.partitions("other")) == {"other_2026_11", "other_2026_12"}
+
+
+def test_rows_in_the_default_partition_block_their_period_alone(shop: Shop) -> None:
+    log(shop, "a")
+    log(shop, "b")
+    shop.say("create table rest partition of a default; insert into a values (1, '2026-12-05')")
+    shop.promise(a=("at", "month", 2), b=("at", "month", 1))
+    outcome = shop.run()
+    assert [f.target for f in outcome.failures] == ["a"]
+    assert (
+        "rows of 2026-12-01 to 2027-01-01 lie in the default partition" in outcome.failures[0].what
+    )
+    assert set(shop.partitions("a")) == {"rest", "a_2026_11", "a_2027_01"}
+    assert len(shop.partitions("b")) == 2
+    assert shop.ask("select count(*) from rest") == [(1,)]
+
+
+def test_a_table_that_is_not_what_the_policy_says_stops_no_other(shop: Shop) -> None:
+    shop.say("create table plain (at date)")
+    log(shop, "log")
+    shop.promise(plain=("at", "month", 1), gone=("at", "month", 1), log=("at", "hour", 1))
+    assert {f.what for f in shop.run().failures} == {
+        "the table is not partitioned by range of at",
+        "the table does not exist",
+        "its key at cannot be cut into partitions of one hour",
+    }
+
+
+def test_a_long_reader_neither_blocks_the_making_nor_makes_others_wait(shop: Shop) -> None:
+    shop.say(EVENTS)
+    shop.say(
+        "create table old partition of events for values from ('2026-10-01Z') to ('2027-01-01Z')"
+    )
+    shop.say("alter table old enable row level security; alter table old force row level security")
+    shop.promise(events=("at", "quarter", 4))
+    waits: list[float] = []
+    done = threading.Event()
+
+    def read() -> None:
+        with psycopg.connect(shop.admin, autocommit=True) as conn:
+            while not done.is_set():
+                began = time.monotonic()
+                conn.execute("select count(*) from events")
+                waits.append(time.monotonic() - began)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        with held(shop, "select count(*) from events"):
+            began = time.monotonic()
+            outcome = shop.run()
+            took = time.monotonic() - began
+    finally:
+        done.set()
+        reader.join()
+    assert (outcome.verdict, outcome.counts["made"]) == (Verdict.PASS, 4)
+    assert took < 1
+    assert max(waits) < 0.5
+
+
+@pytest.mark.slow
+def test_a_table_whose_lock_never_comes_is_deferred_whole_and_the_others_are_done(
+    shop: Shop,
+) -> None:
+    log(shop, "a")
+    log(shop, "b")
+    shop.say("create table rest partition of a default")
+    shop.promise(a=("at", "month", 1), b=("at", "month", 1))
+    with held(shop, "select count(*) from rest"):
+        outcome = shop.run()
+    [failure] = outcome.failures
+    assert (failure.target, failure.what.split(":")[0]) == ("a", "deferred")
+    assert set(shop.partitions("a")) == {"rest"}
+    assert shop.ask("select relname from pg_class where relname like 'a\\_%'") == []
+    assert len(shop.partitions("b")) == 2
+    assert shop.run().verdict is Verdict.PASS
+    assert len(shop.partitions("a")) == 3
+
+
+def test_a_lock_that_comes_late_is_waited_for(shop: Shop) -> None:
+    log(shop, "a")
+    shop.say("create table rest partition of a default")
+    shop.promise(a=("at", "month", 1))
+    with held(shop, "select count(*) from rest") as conn:
+        threading.Timer(2.3, conn.cancel).start()  # does nothing to an idle transaction
+        threading.Timer(2.3, conn.rollback).start()
+        assert shop.run().verdict is Verdict.PASS
+
+
+def test_bounds_are_the_same_whatever_zone_the_session_comes_in_with(shop: Shop) -> None:
+    for name in ("a", "b", "c"):
+        log(shop, name, "timestamptz")
+    shop.promise("Europe/Berlin", a=("at", "day", 2), b=("at", "month", 3), c=("at", "hour", 3))
+    for zone in ("America/New_York", "UTC", "Asia/Kolkata"):
+        with shop.system(options=f"-c timezone={zone}").connect("test") as conn:
+            plan = create.plan(conn, shop.system(), NOW).plan
+        assert plan.steps[0].lower == "2026-11-20 23:00:00+00"
+    assert shop.run().verdict is Verdict.PASS
+    for zone in ("America/New_York", "Asia/Kolkata"):
+        with shop.system(options=f"-c timezone={zone}").connect("test") as conn:
+            assert create.plan(conn, shop.system(), NOW).plan.steps == ()
+    assert shop.partitions("b")["b_2027_01"] == ("2026-12-31 23:00:00+00", "2027-01-31 23:00:00+00")
+
+
+@pytest.mark.parametrize("key", ["timestamp", "timestamptz"])
+def test_hours_across_both_clock_changes_leave_no_hole(shop: Shop, key: str) -> None:
+    log(shop, "log", key)
+    shop.promise("Europe/Berlin", log=("at", "hour", 5))
+    for now in (datetime(2026, 3, 28, 23, tzinfo=UTC), datetime(2026, 10, 24, 22, tzinfo=UTC)):
+        assert shop.run(now).verdict is Verdict.PASS
+    shop.say(
+        "set timezone to 'Europe/Berlin';"
+        "insert into log select 1, t from generate_series("
+        "  timestamptz '2026-03-28 23:00Z', '2026-03-29 03:59Z', '10 minutes') t;"
+        "insert into log select 1, t from generate_series("
+        "  timestamptz '2026-10-24 22:00Z', '2026-10-25 02:59Z', '10 minutes') t"
+    )
+    assert len(shop.partitions("log")) == 12
+
+
+def test_the_last_night_of_a_leap_year_makes_the_next_year(shop: Shop) -> None:
+    log(shop, "log")
+    shop.promise(log=("at", "day", 1))
+    assert shop.run(datetime(2028, 2, 29, 1, tzinfo=UTC)).verdict is Verdict.PASS
+    assert shop.run(datetime(2028, 12, 31, 1, tzinfo=UTC)).verdict is Verdict.PASS
+    assert set(shop.partitions("log")) == {
+        "log_2028_02_29", "log_2028_03_01", "log_2028_12_31", "log_2029_01_01"
+    }  # fmt: skip
+
+
+def test_two_long_names_that_would_be_cut_alike_get_partitions_of_their_own(shop: Shop) -> None:
+    long = "measurements_of_every_sensor_in_every_room_of_the_hospital_"
+    names = [long + "a", long + "b", "größe_" * 7]
+    for name in names:
+        log(shop, f'"{name}"')
+    shop.promise(**dict.fromkeys(names, ("at", "month", 1)))
+    assert shop.run().verdict is Verdict.PASS
+    children = [child for name in names for child in shop.partitions(name)]
+    assert len(set(children)) == 6
+    assert all(len(child.encode()) <= 63 for child in children)
+    assert shop.run().counts["made"] == 0
+
+
+def test_quoted_mixed_case_and_hostile_names_are_just_names(shop: Shop) -> None:
+    shop.say('create schema "Odd Place"; grant all on schema "Odd Place" to shop_owner')
+    hostile = 'Mixed "Case"; drop table x'
+    name = f"Odd Place.{hostile}"
+    quoted = '"Odd Place"."Mixed ""Case""; drop table x"'
+    shop.say(
+        f'set role shop_owner; create table {quoted} ("The Id" int, "At" date) partition by range ("At");'
+        f"alter table {quoted} enable row level security;"
+        f'create policy "p;1" on {quoted} using (exists (select 1 where {quoted}."The Id" > 0));'
+        f'grant select ("The Id") on {quoted} to shop_app'
+    )
+    shop.promise(**{name: ("At", "year", 1)})
+    outcome = shop.run()
+    assert (outcome.verdict, outcome.failures) == (Verdict.PASS, ())
+    assert f"{name}_2027" in shop.partitions(name)
+
+
+def test_a_replica_identity_by_index_is_carried_over(shop: Shop) -> None:
+    log(shop, "log")
+    shop.say(
+        "create unique index log_key on log (id, at); alter table log alter id set not null;"
+        "alter table log replica identity using index log_key"
+    )
+    shop.promise(log=("at", "year", 1))
+    assert shop.run().verdict is Verdict.PASS
+    assert shop.ask("select relreplident::text from pg_class where relname = 'log_2027'") == [
+        ("i",)
+    ]
+
+
+def test_a_policy_that_cannot_be_copied_word_for_word_is_refused_and_nothing_is_made(
+    shop: Shop,
+) -> None:
+    log(shop, "log")
+    shop.say(
+        "alter table log enable row level security;"
+        "create policy p on log using (current_setting('x', true) = ' log.id')"
+    )
+    shop.promise(log=("at", "year", 1))
+    [failure, _] = shop.run().failures
+    assert failure.what == "log_2026 was not made: a policy of log cannot be copied word for word"
+    assert shop.partitions("log") == {}
+    assert shop.evidence() == []
+
+
+def test_interrupted_after_any_step_a_second_run_comes_to_the_same_end(shop: Shop) -> None:
+    whole: dict[str, tuple[str | None, str | None]] = {}
+    for interrupted in range(4):
+        name = f"log{interrupted}"
+        log(shop, name)
+        system = shop.promise(**{name: ("at", "month", 2)})
+        claim = shop.claim()
+        with system.connect("test") as conn:
+            for step in create.plan(conn, system, NOW).plan.steps[:interrupted]:
+                create.make(conn, claim, step)
+            claims.finish(conn, claim, Outcome(Verdict.PASS, ""))
+        assert shop.run().verdict is Verdict.PASS
+        found = {k.replace(name, "log"): v for k, v in shop.partitions(name).items()}
+        whole = whole or found
+        assert found == whole
+        assert shop.evidence() == [f"log{n}_2026_{m}" if m < 13 else f"log{n}_2027_01"
+                                   for n in range(interrupted + 1) for m in (11, 12, 13)]  # fmt: skip
+
+
+def _run_in_a_process(shop: Shop, claim: Claim) -> None:
+    create.carry_out(shop.system(), claim, NOW)
+
+
+def test_a_process_killed_inside_a_transaction_leaves_nothing_half_made(shop: Shop) -> None:
+    log(shop, "log")
+    shop.say("create table rest partition of log default")
+    shop.promise(log=("at", "month", 1))
+    claim = shop.claim()
+    with held(shop, "select count(*) from rest"):
+        child = get_context("fork").Process(target=_run_in_a_process, args=(shop, claim))
+        child.start()
+        _until(
+            lambda: shop.ask(
+                "select from pg_locks where not granted and relation = 'rest'::regclass"
+            )
+        )
+        assert child.pid is not None
+        os.kill(child.pid, signal.SIGKILL)
+        child.join()
+    _until(
+        lambda: (
+            not shop.ask(
+                "select from pg_stat_activity where application_name like 'lifecycle part%'"
+            )
+        )
+    )
+    assert set(shop.partitions("log")) == {"rest"}
+    assert shop.ask("select relname from pg_class where relname like 'log\\_%'") == []
+    assert shop.evidence() == []
+    with shop.system().connect("test") as conn:
+        claims.finish(conn, claim, Outcome(Verdict.PASS, ""))
+    assert shop.run().verdict is Verdict.PASS
+    assert shop.evidence() == ["log_2026_11", "log_2026_12"]
+
+
+def _until(true: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 10
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_a_process_whose_run_was_taken_over_makes_nothing(shop: Shop) -> None:
+    log(shop, "log")
+    shop.promise(log=("at", "month", 1))
+    claim = shop.claim()
+    shop.say("update lifecycle.run set attempt = attempt + 1")
+    with pytest.raises(Fenced):
+        create.carry_out(shop.system(), claim, NOW)
+    assert shop.partitions("log") == {}
+
+
+def test_a_plan_seen_yesterday_is_refused_when_the_world_has_changed(shop: Shop) -> None:
+    log(shop, "log")
+    system = shop.promise(log=("at", "month", 1))
+    with system.connect("test") as conn:
+        seen = create.plan(conn, system, NOW).plan.hash
+    shop.say("create table log_x partition of log for values from ('2026-12-01') to ('2027-01-01')")
+    with pytest.raises(Conflict):
+        create.carry_out(system, shop.claim(), NOW, wanted=seen)
+    assert set(shop.partitions("log")) == {"log_x"}
+
+
+def test_a_pending_detach_is_noted_and_blocks_nothing_else(shop: Shop) -> None:
+    log(shop, "log")
+    shop.say("create table old partition of log for values from ('2026-11-01') to ('2026-12-01')")
+    shop.promise(log=("at", "month", 1))
+    with (
+        held(shop, "select count(*) from log"),
+        psycopg.connect(shop.admin, autocommit=True) as conn,
+    ):
+        conn.execute("set lock_timeout = '200ms'")
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            conn.execute("alter table log detach partition old concurrently")
+    outcome = shop.run()
+    with shop.system().connect("test") as conn:
+        notes = create.plan(conn, shop.system(), NOW).plan.notes
+    assert any("detach of old was interrupted" in note for note in notes)
+    [failure] = outcome.failures
+    assert "2026-11-01 to 2026-12-01 is still held by old" in failure.what
+    assert set(shop.partitions("log")) == {"old", "log_2026_12"}
+    shop.say("alter table log detach partition old finalize")
+    assert shop.run().verdict is Verdict.PASS
+    assert set(shop.partitions("log")) == {"log_2026_11", "log_2026_12"}
+
+
+@pytest.mark.slow
+def test_a_night_with_nothing_to_do_costs_about_one_look_at_the_catalog(shop: Shop) -> None:
+    with psycopg.connect(shop.admin, autocommit=True) as conn:
+        for number in range(100):
+            table = sql.Identifier(f"log{number}")
+            conn.execute(
+                sql.SQL("create table {} (id int, at date) partition by range (at)").format(table)
+            )
+    tables = {f"log{number}": ("at", "month", 11) for number in range(100)}
+    system = shop.promise(**tables)
+    with system.connect("test") as conn:
+        assert shop.run(datetime(2026, 1, 1, tzinfo=UTC)).counts["made"] == 1200
+        looks = [_seconds(lambda: catalog.read(conn)) for _ in range(7)]
+        plans = [
+            _seconds(lambda: create.plan(conn, system, datetime(2026, 1, 1, tzinfo=UTC)))
+            for _ in range(7)
+        ]
+    assert sorted(plans)[3] < 2 * sorted(looks)[3] + 0.05
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    began = time.monotonic()
+    work()
+    return time.monotonic() - began

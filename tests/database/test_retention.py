@@ -1,0 +1,443 @@
+"""What is overdue goes, and nothing else: on a real server, beside writers, after kills."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from multiprocessing import get_context
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from lifecycle import install
+from lifecycle.errors import Conflict, Fenced
+from lifecycle.ledger import claims
+from lifecycle.ledger.claims import Claim
+from lifecycle.outcome import Outcome, Verdict
+from lifecycle.policy.model import Limits, Policy, RetentionRule
+from lifecycle.policy.span import Span
+from lifecycle.postgres import catalog
+from lifecycle.settings import Settings, SystemSettings
+from lifecycle.system import System
+from retention import expire, plan
+from retention.plan import Expire
+from retention.survey import survey
+
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+# 90 days before midnight of NOW in UTC.
+CUTOFF = "2026-08-23"
+
+Rule = tuple[str, str, str | None, str]
+LOG = ("log", "90 days", "at", "delete")
+
+
+class House:
+    """A database of the test's own with the service installed."""
+
+    def __init__(self, conninfo: str) -> None:
+        self.admin = conninfo
+        name = conninfo_to_dict(conninfo)["dbname"]
+        self.policy = Policy.model_validate({"system": "house", "database": name, "tables": {}})
+        self.slot = 0
+
+    def say(self, text: str) -> None:
+        with psycopg.connect(self.admin, autocommit=True) as conn:
+            conn.execute(text.encode())
+
+    def ask(self, text: str) -> list[Any]:
+        with psycopg.connect(self.admin, autocommit=True) as conn:
+            return conn.execute(text.encode()).fetchall()
+
+    def number(self, text: str) -> int:
+        return int(self.ask(text)[0][0] or 0)
+
+    def promise(self, *rules: Rule, cap: int = 100_000, zone: str = "UTC") -> None:
+        retention = tuple(
+            RetentionRule.model_validate(
+                {"table": table, "after": after, "do": do, "because": "it is promised"}
+                | ({"by": by} if by else {})
+            )
+            for table, after, by, do in rules
+        )
+        limits = Limits(rows_per_run=cap)
+        self.policy = self.policy.model_copy(
+            update={"retention": retention, "limits": limits, "timezone": zone}
+        )
+        with psycopg.connect(self.admin, autocommit=True) as conn:
+            conn.execute("set timezone to 'UTC'")
+            install.install(conn, self.policy, catalog.read(conn), None)
+
+    def system(self) -> System:
+        dsn = make_conninfo(self.admin, user="lifecycle")
+        own = SystemSettings.model_validate({"policy": "policy.yaml", "dsn": dsn})
+        return System(self.policy, "0" * 64, own, Settings(systems={"house": own}))
+
+    def claim(self) -> Claim:
+        self.slot += 1
+        at = NOW.replace(microsecond=self.slot)
+        with self.system().connect("test") as conn:
+            claims.enqueue(conn, "house", "retention.expire", at, asked_by="person")
+            return claims.claim_one(conn, "house", "retention.expire", at, claims.new_holder())
+
+    def end(self, claim: Claim) -> None:
+        with self.system().connect("test") as conn:
+            claims.finish(conn, claim, Outcome(Verdict.PASS, ""))
+
+    def run(self, now: datetime = NOW, wanted: str | None = None) -> Outcome:
+        claim = self.claim()
+        try:
+            return expire.carry_out(self.system(), claim, now, wanted=wanted)
+        finally:
+            self.end(claim)
+
+    def plan(self, now: datetime = NOW) -> plan.Plan[Expire]:
+        with self.system().connect("test", write=False) as conn:
+            return plan.make(self.policy, "0" * 64, survey(conn, self.policy, now))
+
+    def evidence(self, target: str = "log") -> int:
+        return self.number(
+            "select sum((counts ->> 'rows')::int) from lifecycle.evidence"
+            f" where event like 'retention.%' and target = '{target}'"
+        )
+
+
+@pytest.fixture
+def house(database: str) -> House:
+    return House(database)
+
+
+PLAIN = "create table log (id int primary key, at timestamptz, value text default 'v');"
+# 1,000 rows overdue, 1,000 not, one every hour on both sides of the cutoff.
+ROWS = f"""
+    insert into log select n, timestamptz '{CUTOFF} 00:00Z' + (n - 1000) * interval '1 hour'
+      from generate_series(0, 1999) n;
+"""
+
+
+def test_rows_before_the_cutoff_go_and_the_row_on_it_stays(house: House) -> None:
+    house.say(PLAIN + "create table other (at date); insert into other values ('2020-01-01');")
+    house.say(
+        f"insert into log values (1, '{CUTOFF} 00:00Z'), (2, timestamptz '{CUTOFF} 00:00Z' - interval '1 us'),"
+        "(3, '2020-01-01'), (4, null), (5, 'infinity'), (6, '-infinity'), (7, '2099-01-01')"
+    )
+    house.promise(LOG)
+    outcome = house.run()
+    assert (outcome.verdict, outcome.failures) == (Verdict.PASS, ())
+    assert outcome.counts == {"deleted": 2, "cleared": 0, "overdue": 0, "without a date": 2}
+    assert "without a date: 2" in outcome.summary
+    assert house.ask("select id from log order by id") == [(1,), (4,), (5,), (6,), (7,)]
+    assert house.ask("select count(*) from other") == [(1,)]
+    assert house.evidence() == 2
+
+
+@pytest.mark.parametrize("key", ["date", "timestamp", "timestamptz"])
+def test_the_day_begins_in_the_policys_zone_for_every_kind_of_column(
+    house: House, key: str
+) -> None:
+    house.say(f"create table log (id int, at {key})")
+    house.say(
+        "set timezone to 'Pacific/Auckland';"
+        "insert into log values (1, '2026-08-22 23:59:59'), (2, '2026-08-23 00:00:00')"
+    )
+    house.promise(LOG, zone="Pacific/Auckland")
+    # 21 November begins in Auckland at 11:00 UTC on the 20th.
+    assert house.run(datetime(2026, 11, 20, 10, 59, tzinfo=UTC)).counts["deleted"] == 0
+    assert house.run(datetime(2026, 11, 20, 11, 0, tzinfo=UTC)).counts["deleted"] == 1
+    assert house.ask("select id from log") == [(2,)]
+
+
+PARTED = """
+    create table log (id int, at date not null, raw jsonb default '{}', primary key (id, at)) partition by range (at);
+    create table log_old partition of log for values from ('2026-01-01') to ('2026-07-01');
+    create table log_now partition of log for values from ('2026-07-01') to ('2027-01-01');
+    create table log_next partition of log for values from ('2027-01-01') to ('2028-01-01');
+    insert into log select n, date '2026-01-01' + n % 180 from generate_series(1, 1000) n;
+    insert into log select n, date '2026-07-01' + n % 180 from generate_series(1001, 2000) n;
+    insert into log select n, date '2027-01-01' + n % 180 from generate_series(2001, 3000) n;
+"""
+
+
+def test_rows_at_the_same_address_in_other_partitions_stay(house: House) -> None:
+    house.say(PARTED)
+    kept = house.ask(f"select id, at from log where at >= '{CUTOFF}' order by id")
+    house.promise(("log", "90 days", "at", "delete"))
+    outcome = house.run()
+    assert outcome.verdict is Verdict.PASS
+    assert house.ask("select id, at from log order by id") == kept
+    assert outcome.counts["deleted"] == 3000 - len(kept) == house.evidence()
+
+
+def test_clearing_a_column_leaves_the_rest_of_every_row_as_it_was(house: House) -> None:
+    house.say(PARTED)
+    house.say("update log set raw = null where id % 10 = 0")
+    before = house.ask("select id, at from log order by id")
+    overdue = house.number(f"select count(raw) from log where at < '{CUTOFF}'")
+    young = house.number(f"select count(raw) from log where at >= '{CUTOFF}'")
+    house.promise(("log.raw", "90 days", None, "clear"))
+    outcome = house.run()
+    assert outcome.counts["cleared"] == overdue == house.evidence("log.raw")
+    assert house.ask("select id, at from log order by id") == before
+    assert house.ask("select count(raw) from log") == [(young,)]
+    assert house.run().counts["cleared"] == 0
+
+
+def test_only_partitions_that_can_hold_overdue_rows_are_looked_at(house: House) -> None:
+    house.say(PARTED + "create table log_rest partition of log default;")
+    house.promise(("log", "90 days", "at", "delete"))
+    with house.system().connect("test") as conn:
+        [counted] = survey(conn, house.policy, NOW).counted
+    assert set(counted.bound.leaves) == {"log_old", "log_now", "log_rest"}
+    assert [leaf for leaf, _ in counted.overdue] == ["log_now", "log_old"]
+
+
+def test_the_audit_trigger_is_told_which_run_it_was(house: House) -> None:
+    house.say(PLAIN + ROWS + "create table seen (run text);")
+    house.say(
+        "create function note() returns trigger security definer language plpgsql as $$ begin"
+        " insert into seen values (current_setting('lifecycle.run', true)); return null; end $$;"
+        "create trigger audit after delete on log for each row execute function note()"
+    )
+    house.promise(LOG)
+    claim = house.claim()
+    expire.carry_out(house.system(), claim, NOW)
+    assert house.ask("select run, count(*) from seen group by 1") == [(str(claim.id), 1000)]
+
+
+def test_above_the_cap_a_rule_is_refused_whole_and_a_person_may_apply_it(house: House) -> None:
+    house.say(PLAIN + ROWS)
+    house.say("create table few (at date); insert into few values ('2020-01-01'), ('2020-01-01')")
+    house.promise(LOG, ("few", "90 days", "at", "delete"), cap=999)
+    outcome = house.run()
+    [failure] = outcome.failures
+    assert outcome.verdict is Verdict.FAIL
+    assert failure.target == "log"
+    assert "lifecycle retention plan" in failure.hint
+    assert (house.number("select count(*) from log"), house.number("select count(*) from few")) == (2000, 0)  # fmt: skip
+    assert outcome.counts["overdue"] == 1000
+    assert house.run(wanted=house.plan().hash).verdict is Verdict.PASS
+    assert house.number("select count(*) from log") == 1000
+
+
+def test_a_plan_stays_the_same_all_day_and_is_refused_when_the_rows_changed(house: House) -> None:
+    house.say(PLAIN + ROWS)
+    house.promise(LOG)
+    morning = house.plan(NOW.replace(hour=0))
+    assert morning.hash == house.plan(NOW.replace(hour=23, minute=59)).hash
+    assert morning.steps[0].rows == 1000
+    house.say("delete from log where id = 0")
+    with pytest.raises(Conflict):
+        house.run(wanted=morning.hash)
+    assert house.number("select count(*) from log") == 1999
+
+
+def test_rules_that_would_destroy_too_much_are_failures_and_the_others_go_on(house: House) -> None:
+    house.say(PLAIN + ROWS)
+    house.say(
+        "create table parent (id int primary key, at date);"
+        "create table child (id int references parent on delete cascade);"
+        "create table soft (id int primary key, at date, word text not null);"
+        "insert into parent values (1, '2020-01-01'); insert into child values (1);"
+        "insert into soft values (1, '2020-01-01', 'w')"
+    )
+    house.promise(
+        ("parent", "90 days", "at", "delete"),
+        ("soft.word", "90 days", "at", "clear"),
+        ("soft", "7 days", "at", "delete"),
+        ("soft", "90 days", "id", "delete"),
+        ("nowhere", "90 days", "at", "delete"),
+        LOG,
+    )
+    outcome = house.run()
+    assert [failure.what for failure in outcome.failures] == [
+        "a delete would delete rows of child too, by child_id_fkey",
+        "the column cannot be set to NULL",
+        "7 days is shorter than the floor of 30 days",
+        "the rule counts from id, which is no date or timestamp of it",
+        "the table does not exist",
+    ]
+    assert outcome.counts["deleted"] == 1000
+    assert house.ask("select (select count(*) from child), (select count(*) from soft)") == [(1, 1)]
+
+
+def test_a_table_with_children_by_inheritance_is_not_declared_clean(house: House) -> None:
+    house.say(
+        PLAIN + "create table chunk () inherits (log); insert into chunk values (1, '2020-01-01');"
+    )
+    house.promise(LOG)
+    [failure] = house.run().failures
+    assert "child tables" in failure.what
+    assert house.number("select count(*) from log") == 1
+
+
+def test_a_foreign_key_in_the_way_is_named_without_a_value_and_stops_no_other_rule(
+    house: House,
+) -> None:
+    house.say(
+        "create table users (mail text primary key, at date);"
+        "create table notes (mail text references users);"
+        "insert into users values ('canary@example.org', '2020-01-01'); insert into notes select mail from users;"
+    )
+    house.say(PLAIN + ROWS)
+    house.promise(("users", "90 days", "at", "delete"), LOG)
+    outcome = house.run()
+    [failure] = outcome.failures
+    assert failure.what == "rows are still referenced from notes by notes_mail_fkey"
+    assert "canary" not in repr(outcome)
+    assert outcome.counts["deleted"] == 1000
+    assert outcome.counts["overdue"] == 1
+
+
+def test_a_missing_right_fails_its_rule_alone(house: House) -> None:
+    house.say(PLAIN + ROWS)
+    house.say("create table few (at date); insert into few values ('2020-01-01')")
+    house.promise(("few", "90 days", "at", "delete"), LOG)
+    house.say("revoke all on few from lifecycle; grant select on few to lifecycle")
+    outcome = house.run()
+    [failure] = outcome.failures
+    assert (failure.target, outcome.counts["deleted"]) == ("few", 1000)
+    house.say("revoke all on few from lifecycle")
+    assert "cannot be counted" in house.run().failures[0].what
+
+
+def test_locked_rows_are_left_and_reported_and_go_with_the_next_run(house: House) -> None:
+    house.say(PLAIN + ROWS)
+    house.promise(LOG)
+    with psycopg.connect(house.admin) as conn:
+        conn.execute("select from log where id < 3 for update")
+        outcome = house.run()
+    [failure] = outcome.failures
+    assert (outcome.counts["deleted"], failure.what) == (997, "3 rows are still overdue")
+    assert house.run().verdict is Verdict.PASS
+    assert house.evidence() == 1000
+
+
+def test_a_lock_that_ends_soon_is_waited_for(house: House) -> None:
+    house.say(PLAIN + ROWS)
+    house.promise(LOG)
+    with psycopg.connect(house.admin) as conn:
+        conn.execute("select from log where id < 3 for update")
+        threading.Timer(0.4, conn.rollback).start()
+        outcome = house.run()
+    assert (outcome.verdict, outcome.counts["deleted"]) == (Verdict.PASS, 1000)
+
+
+def test_beside_writers_no_young_row_goes_and_no_more_than_was_planned(house: House) -> None:
+    house.say(PLAIN)
+    house.say("insert into log select n, '2020-01-01' from generate_series(1, 20000) n")
+    house.promise(LOG)
+    done = threading.Event()
+    saved: list[int] = []
+
+    def write() -> None:
+        with psycopg.connect(house.admin, autocommit=True) as conn:
+            for row in range(20000, 0, -7):
+                if done.is_set():
+                    return
+                changed = conn.execute(
+                    "update log set at = '2026-11-21' where id = %s returning id", [row]
+                ).fetchone()
+                saved.extend([row] if changed else [])
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        outcome = house.run()
+    finally:
+        done.set()
+        writer.join()
+    left = {row for (row,) in house.ask("select id from log")}
+    assert left == set(saved)
+    assert outcome.verdict is Verdict.PASS
+    assert outcome.counts["deleted"] == 20000 - len(left) == house.evidence()
+
+
+def test_no_more_goes_than_the_plan_showed(house: House) -> None:
+    house.say(PLAIN + ROWS)
+    # The first rule's delete makes 500 more rows overdue for the second, after the plan was made.
+    house.say(
+        "create table first (at date); insert into first values ('2020-01-01');"
+        "create function again() returns trigger security definer language plpgsql as $$ begin"
+        " insert into log select n, '2020-01-01' from generate_series(10001, 10500) n; return null; end $$;"
+        "create trigger again after delete on first for each row execute function again()"
+    )
+    house.promise(("first", "90 days", "at", "delete"), LOG)
+    outcome = house.run()
+    [failure] = outcome.failures
+    assert failure.what == "500 rows are still overdue"
+    assert house.evidence() == 1000
+    assert outcome.counts == {"deleted": 1001, "cleared": 0, "overdue": 500, "without a date": 0}
+
+
+def _run_in_a_process(house: House, claim: Claim) -> None:
+    expire.BATCH = 50
+    expire.carry_out(house.system(), claim, NOW)
+
+
+def test_killed_in_the_middle_it_resumes_and_the_ledger_adds_up(house: House) -> None:
+    house.say(PLAIN)
+    house.say("insert into log select n, '2020-01-01' from generate_series(1, 20000) n")
+    house.promise(LOG)
+    claim = house.claim()
+    child = get_context("fork").Process(target=_run_in_a_process, args=(house, claim))
+    child.start()
+    _until(lambda: house.evidence() > 200)
+    assert child.pid is not None
+    os.kill(child.pid, signal.SIGKILL)
+    child.join()
+    _until(
+        lambda: (
+            not house.ask(
+                "select from pg_stat_activity where application_name like 'lifecycle ret%'"
+            )
+        )
+    )
+    left = house.number("select count(*) from log")
+    assert 0 < left < 20000
+    assert house.evidence() == 20000 - left
+    house.end(claim)
+    assert house.run().counts["deleted"] == left
+    assert house.evidence() == 20000
+
+
+def _until(true: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 10
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_a_process_whose_run_was_taken_over_deletes_nothing(house: House) -> None:
+    house.say(PLAIN + ROWS)
+    house.promise(LOG)
+    claim = house.claim()
+    house.say("update lifecycle.run set attempt = attempt + 1")
+    with pytest.raises(Fenced):
+        expire.carry_out(house.system(), claim, NOW)
+    assert house.number("select count(*) from log") == 2000
+    house.say("update lifecycle.run set attempt = attempt - 1")
+
+
+def test_quoted_names_are_just_names(house: House) -> None:
+    house.say(
+        'create schema "A b"; create table "A b"."T""x; drop table t" ("Der Tag" date, "V 1" text);'
+        """insert into "A b"."T""x; drop table t" values ('2020-01-01', 'x')"""
+    )
+    name = 'A b.T"x; drop table t'
+    house.promise(
+        (f"{name}.V 1", "90 days", "Der Tag", "clear"), (name, "90 days", "Der Tag", "delete")
+    )
+    outcome = house.run()
+    assert (outcome.failures, outcome.counts["cleared"], outcome.counts["deleted"]) == ((), 1, 1)
+
+
+def test_a_rule_in_hours_ends_to_the_second(house: House) -> None:
+    house.say(
+        PLAIN + "insert into log values (1, '2026-10-10 19:59:59Z'), (2, '2026-10-10 20:00:00Z');"
+    )
+    house.promise(("log", str(Span(1000, "hour")), "at", "delete"))
+    assert house.run().counts["deleted"] == 1
+    assert house.ask("select id from log") == [(2,)]
