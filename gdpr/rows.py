@@ -13,9 +13,12 @@ from lifecycle.policy.model import SharedBy, Through
 from lifecycle.postgres.catalog import ForeignKey, sql_name
 
 _IN = sql.SQL("(({columns}) in (select {theirs} from {table} as {r} where {rows}))")
-_SHARES = sql.SQL("({a}.{to} = (select s.{by} from {people} as s where s.{key} = %(subject)s))")
+_SHARES = sql.SQL(
+    "({a}.{to} = (select {own}.{by} from {people} as {own} where {own}.{key} = %(subject)s))"
+)
 _NOBODY_ELSE = sql.SQL("""({shares} and not exists
-    (select from {people} as o where o.{by} = {a}.{to} and o.{key} <> %(subject)s))""")
+    (select from {people} as {other}
+      where {other}.{by} = {a}.{to} and {other}.{key} <> %(subject)s))""")
 
 
 def owned(reach: Reach, table: str, alias: str = "t", *, shared_too: bool = False) -> sql.Composed:
@@ -37,6 +40,9 @@ def owned(reach: Reach, table: str, alias: str = "t", *, shared_too: bool = Fals
                 "by": sql.Identifier(by),
                 "to": sql.Identifier(to),
                 "a": sql.Identifier(alias),
+                # Names of their own: inside a subquery an equal one would hide the row in question.
+                "own": sql.Identifier(f"{alias}s"),
+                "other": sql.Identifier(f"{alias}o"),
             }
             shares = _SHARES.format(**names)
             return shares if shared_too else _NOBODY_ELSE.format(shares=shares, **names)
@@ -53,7 +59,7 @@ def _is_person(reach: Reach, table: str, column: str, alias: str) -> sql.Compose
 
 def _leads_to(reach: Reach, key: ForeignKey, alias: str, shared_too: bool) -> sql.Composed:
     """Return the predicate: the row that this foreign key points to is the person's."""
-    inner = f"{alias}_{key.referenced_columns[0]}"[:63]
+    inner = f"{alias}i"  # t, ti, tii: no name is used twice along one way
     return _IN.format(
         columns=columns(alias, key.columns),
         theirs=columns(inner, key.referenced_columns),

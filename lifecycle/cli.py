@@ -4,6 +4,7 @@ Knows the commands' names and where each lives; a command's own module is import
 that `lifecycle --help` comes at once. `main` is the one place where an error becomes words and an exit code.
 """
 
+import io
 import json
 import os
 import sys
@@ -221,6 +222,9 @@ def check(
 
 def main() -> None:
     """Run the command line and end the process with its exit code."""
+    if isinstance(sys.stdout.buffer, io.RawIOBase):
+        # PYTHONUNBUFFERED, usual in containers: Python would lose, unsaid, what a full disk did not take.
+        sys.stdout = open(sys.stdout.fileno(), "w", buffering=1, encoding="utf-8", closefd=False)  # noqa: PTH123, SIM115
     sys.exit(carry_out(sys.argv[1:]))
 
 
@@ -246,6 +250,7 @@ def carry_out(words: list[str]) -> int:
 
 def _drop_output() -> None:
     """Let nothing more be written: the rest of a buffer would fail once more, and loudly, at the very end."""
+    chosen.as_json = False  # what is to be said goes to standard error
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

@@ -34,15 +34,19 @@ _PROGRESS = """
     select id, job, state, coalesce(verdict, state), coalesce(summary, '')
       from lifecycle.run where queued_at >= %(since)s order by id
 """
+# An erasure has one line per table; a person reads what they add up to.
 _CHANGES = """
-    select event, target, string_agg(unit || ' ' || amount, ', ' order by unit)
-      from (select event, target, unit, sum(value::bigint) as amount, min(e.id) as first
+    select event, case when count(distinct target) = 1 then min(target) else count(distinct target) || ' tables' end,
+           string_agg(distinct unit, ', '), sum(amount)::bigint
+      from (select case when event like 'gdpr.%%' then null else e.id end as apart, e.id, event, target, unit,
+                   value::bigint as amount
               from lifecycle.evidence e
               join lifecycle.run r on r.id = e.run_id, jsonb_each_text(e.counts) as c (unit, value)
              where r.queued_at >= %(since)s and e.kind in ('effect', 'outcome')
-             group by event, target, unit) as change
+               and unit in ('partitions', 'rows', 'versions', 'customers', 'requests', 'about', 'by', 'mentioned')
+               and event not in ('gdpr.erased', 'gdpr.claimed', 'gdpr.sealed')) as change
      where amount > 0
-     group by event, target order by min(first)
+     group by event, apart order by min(id)
 """
 
 
@@ -198,7 +202,7 @@ def _tell(place: Place, cluster: Cluster, since: datetime, seconds: float) -> li
     show.text("")
     show.table("What ran", ("job", "due", "verdict", "took", "found"), runs, as_json=False)
     show.text("")
-    show.table("What it changed", ("event", "where", "how many"), changes, as_json=False)
+    show.table("What it changed", ("event", "where", "of what", "how many"), changes, as_json=False)
     found = (place.directory / "reports").rglob("report.html")
     reports = sorted(found, key=lambda report: report.stat().st_mtime)
     show.text(f"\nThe report: {reports[-1] if reports else 'none was written'}")

@@ -163,7 +163,8 @@ def _locked(policy: Policy, name: str) -> Iterable[str]:
             yield subject.key
     for rule in policy.retention:
         if rule.do == "delete" and rule.table == name:
-            yield rule.by or policy.partitions[name].by
+            key = policy.partitions[name].by if name in policy.partitions else None
+            yield from filter(None, [rule.by or key])
     table = policy.tables.get(name)
     for owner in (table.owner or {}).values() if table else ():
         if isinstance(owner, SharedBy):

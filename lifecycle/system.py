@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 
 from psycopg import Connection
+from psycopg.errors import InsufficientPrivilege, InvalidSchemaName, UndefinedTable
 from psycopg.rows import TupleRow
 
+from lifecycle.errors import Refused
 from lifecycle.policy.model import Policy
 from lifecycle.postgres import connect
 from lifecycle.settings import Settings, SystemSettings
@@ -28,9 +30,29 @@ class System:
         """Open a connection for `purpose` (shown in pg_stat_activity). The caller closes it.
 
         In autocommit: transactions are opened where they belong. RLS is off or an error, never a silent filter.
-        Raise AccessDenied, Unreachable, NotFound or Refused (wrong version; read-only when `write`).
+        Raise AccessDenied, Unreachable, NotFound or Refused (wrong version; read-only when `write`; the database
+        belongs to another system's policy).
         """
-        return connect.connect(self.conninfo(), purpose, write=write, database=self.policy.database)
+        conn = connect.connect(self.conninfo(), purpose, write=write, database=self.policy.database)
+        try:
+            self._must_be_ours(conn)
+        except BaseException:
+            conn.close()
+            raise
+        return conn
+
+    def _must_be_ours(self, conn: Connection[TupleRow]) -> None:
+        """Raise Refused when `lifecycle init` gave this database to another system. One not given yet is fine."""
+        try:
+            owner = conn.execute("select system from lifecycle.installation").fetchone()
+        except (UndefinedTable, InvalidSchemaName, InsufficientPrivilege):
+            return
+        if owner is not None and owner[0] != self.name:
+            raise Refused(
+                f"this database belongs to the policy of system {owner[0]!r}",
+                hint="One database has one policy: each would delete what the other keeps. Correct the dsn, "
+                "or merge the two.",
+            )
 
     def conninfo(self) -> str:
         """Return the connection string with the password, for libpq only: never for a log or a command line."""

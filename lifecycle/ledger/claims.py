@@ -26,6 +26,10 @@ ATTEMPTS = 3
 """How often a run is tried in all when its process is lost or a server is unreachable."""
 
 
+RIVALS = 32
+"""How often a claimer that was beaten to a job looks for another before it waits for the next tick."""
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
     """A run that this holder may work on. `scheduled_for` is aware."""
@@ -48,14 +52,14 @@ def new_holder() -> str:
 
 
 def claim_next(
-    conn: Connection[TupleRow], system: str, holder: str, jobs: Sequence[str]
+    conn: Connection[TupleRow], system: str, holder: str, jobs: Sequence[str] | None = None
 ) -> Claim | None:
-    """Claim the longest due run of `system` among these jobs, or return None when nothing waits.
+    """Claim the longest due run of `system`, among these jobs if they are named; None when nothing waits.
 
     Never claims a job of which another run is going on.
     """
-    values = {"system": system, "holder": holder, "jobs": list(jobs)}
-    for _ in jobs:  # whoever is beaten to one job looks for another
+    values = {"system": system, "holder": holder, "jobs": None if jobs is None else list(jobs)}
+    for _ in range(RIVALS):  # whoever is beaten to one job looks for another
         with contextlib.suppress(UniqueViolation):
             return _claim(conn, statements.CLAIM_NEXT, values)
     return None

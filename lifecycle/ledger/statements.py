@@ -5,7 +5,7 @@ CLAIM_NEXT = """
            heartbeat_at = clock_timestamp(), started_at = clock_timestamp(), deadline_at = null
      where id = (select r.id from lifecycle.run r
                   where r.system = %(system)s and r.state = 'queued' and r.not_before <= clock_timestamp()
-                    and r.job = any(%(jobs)s)
+                    and (%(jobs)s::text[] is null or r.job = any(%(jobs)s))
                     and not exists (select from lifecycle.run o
                                      where o.system = r.system and o.job = r.job and o.state = 'running')
                   order by r.scheduled_for, r.id

@@ -49,9 +49,12 @@ def carry_out(system: System, claim: Claim, now: datetime, *, wanted: str | None
 
 
 def plan(conn: Connection[TupleRow], system: System, now: datetime) -> Decision:
-    """Read the catalog and decide."""
+    """Read the catalog and decide. Raise what `connect.explain` makes of an error."""
     seen = catalog.read(conn)
-    strays = look.strays(conn, system.policy, seen)
+    try:
+        strays = look.strays(conn, system.policy, seen)
+    except psycopg.Error as error:
+        raise connect.explain(error) from None
     return decide(system.policy, system.policy_digest, seen, now, strays)
 
 

@@ -108,21 +108,8 @@ def _decide_slot(
     if _cover((part for part in inside if not part.pending_detach), slot):
         return None
     lower, upper = bounds.literal(slot.lower, key), bounds.literal(slot.upper, key)
-    for part in inside:
-        if part.pending_detach:
-            return Failure(
-                name,
-                f"{lower} to {upper} is still held by {part.name}, whose detach was interrupted",
-                "Finish it: `alter table ... detach partition ... finalize`, then run again.",
-            )
     if inside:
-        others = ", ".join(part.name for part in inside)
-        return Failure(
-            name,
-            f"{lower} to {upper} is covered only in part, by {others}",
-            f"Make a partition for the rest by hand, or give {others} bounds on the "
-            f"{partitioning.every} grid.",
-        )
+        return _in_the_way(name, f"{lower} to {upper}", partitioning.every, inside)
     child = child_name(table.relname, slot.label)
     if _qualified(table.schema, child) in taken:
         return Failure(
@@ -145,6 +132,23 @@ def _decide_slot(
         owner=table.owner,
         lower=lower,
         upper=upper,
+    )
+
+
+def _in_the_way(name: str, period: str, every: str, inside: list[_Attached]) -> Failure:
+    """Say why a period that these partitions cover in part cannot be made."""
+    for part in inside:
+        if part.pending_detach:
+            return Failure(
+                name,
+                f"{period} is still held by {part.name}, whose detach was interrupted",
+                "Finish it: `alter table ... detach partition ... finalize`, then run again.",
+            )
+    others = ", ".join(part.name for part in inside)
+    return Failure(
+        name,
+        f"{period} is covered only in part, by {others}",
+        f"Make a partition for the rest by hand, or give {others} bounds on the {every} grid.",
     )
 
 

@@ -200,6 +200,14 @@ COMPARE = f"""
                    case when p.relrowsecurity and not c.relrowsecurity then 'row security is off' end,
                    case when p.relforcerowsecurity and not c.relforcerowsecurity then 'row security is not forced' end,
                    case when not ours.grants <@ theirs.grants then 'it grants more than its parent' end,
+                   case when exists (
+                       select from pg_attribute t, aclexplode(t.attacl) as x
+                        where t.attrelid = c.oid and x.grantee <> c.relowner
+                          and format('%%s %%s', x.grantee, x.privilege_type) <> all (theirs.grants)
+                          and not exists (select from pg_attribute u, aclexplode(u.attacl) as y
+                                           where u.attrelid = p.oid and u.attname = t.attname
+                                             and (y.grantee, y.privilege_type) = (x.grantee, x.privilege_type)))
+                        then 'it grants columns that its parent does not' end,
                    case when own.policies not in ('{{}}', wanted.policies)
                         then 'its policies are not its parent''s' end], null) as open,
                array_remove(array[

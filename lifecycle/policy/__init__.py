@@ -2,6 +2,6 @@
 
 `model.py` is its shape, `load.py` reads a file and reports every mistake at once with its line,
 `check.py` asks whether the file makes sense in itself, `reality.py` whether it fits the live database,
-`generate.py` drafts one for a database it has never seen. Never connects to anything: the catalog is
-handed in. Read `model.py` first.
+`graph.py` in which order a person's rows can go, `generate.py` drafts a policy for a database it has never
+seen. Never connects to anything: the catalog is handed in. Read `model.py` first.
 """

@@ -214,7 +214,11 @@ def _erasure(policy: Policy) -> Iterator[Mistake]:
             "requests would be erased with their person, and with them the proof",
             f"add `keep: {{clear: [{requests.subject}], because: ...}}`",
         )
-    elif table and (table.owner or {}).get(subject) != requests.subject:
+    elif (
+        table
+        and subject in policy.subjects
+        and (table.owner or {}).get(subject) != requests.subject
+    ):
         yield Mistake(
             ("tables", requests.table, "owner"),
             f"a request is about whom {requests.subject!r} names",

@@ -101,7 +101,7 @@ def _subjects(policy: Policy) -> Iterator[str]:
 
 
 def _tables(policy: Policy, catalog: Catalog) -> Iterator[str]:
-    yield "tables:"
+    yield "tables:" if policy.tables else "tables: {}"
     blocked = {
         key.table: f"{', '.join(key.columns)} may not be NULL and names another row of somebody's"
         for key, kind in foreign_keys.unexplained(policy, catalog)

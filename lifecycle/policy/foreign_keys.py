@@ -113,7 +113,7 @@ def _notes(policy: Policy, catalog: Catalog) -> Iterator[str]:
     if silent:
         yield _counted(
             silent,
-            "that end other rows silently (ON DELETE); the erasure ends them itself, counted",
+            "with ON DELETE CASCADE or SET NULL; the erasure ends those rows itself, counted",
         )
     unchecked = [_spelled(k) for k in catalog.foreign_keys if not k.validated]
     if unchecked:

@@ -165,14 +165,21 @@ def _declared(
         return Declared(
             personal="none", because="a tool's own table: it holds versions, not people"
         )
-    why = f"{DECIDE}: is this nobody's data? nothing in it leads to " + (
-        people.name if people else "people"
-    )
-    if people and guess.is_people(catalog.tables[name]):
-        why = (
-            f"{DECIDE}: it looks like people of another kind than {people.name}: whose data is it?"
-        )
-    return Declared(personal="none", because=why)
+    return Declared(personal="none", because=_question(catalog.tables[name], people, kind))
+
+
+def _question(table: Table, people: Table | None, kind: str) -> str:
+    """Return what a person must decide about a table from which no key leads to anybody."""
+    if people is None:
+        return f"{DECIDE}: is this nobody's data?"
+    facts = set(lookalikes.facts(kind, people, "", guess.identifiers(people)))
+    alike = [c.name for c in table.columns if (c.name.lower(), lookalikes.family(c.type)) in facts]
+    seen = f" ({', '.join(alike)})" if alike else ""
+    if guess.is_people(table):
+        return f"{DECIDE}: it looks like people of another kind than {people.name}{seen}: whose data is it?"
+    if alike:
+        return f"{DECIDE}: it looks like people{seen}: whose data is it?"
+    return f"{DECIDE}: is this nobody's data? nothing in it leads to {people.name}"
 
 
 def _with_mentions(policy: Policy, catalog: Catalog) -> Policy:

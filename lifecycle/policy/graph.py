@@ -59,13 +59,15 @@ def goes_round(
 
 
 def order(policy: Policy, catalog: Catalog, subject: str) -> tuple[str, ...]:
-    """Return the tables in the order in which one person's rows are deleted: children first, shared tables last.
+    """Return the tables in the order in which one person's rows are deleted.
+
+    Children first, then the table of persons, then what they shared.
 
     Equal policies and catalogs give equal orders. Raise Refused when a row that stays would point to one that
     goes, or when tables hold each other and no column of the circle is declared under `mentions`.
     """
     going = deleted(policy, subject)
-    last = shared(policy, subject)
+    last = _shared_along(policy, catalog, subject)
     before: dict[str, set[str]] = {name: set() for name in going}
     if_possible: dict[str, set[str]] = {name: set() for name in going}
     for key in catalog.foreign_keys:
@@ -75,16 +77,40 @@ def order(policy: Policy, catalog: Catalog, subject: str) -> tuple[str, ...]:
             _refuse_left_behind(policy, key)
         elif key.table != key.referenced:
             (if_possible if mentioned(policy, key) else before)[key.referenced].add(key.table)
+    people = policy.subjects[subject].table
+    ranks = (going - last - {people}, going & {people}, last - {people})
     ordered: list[str] = []
-    waiting = set(going)
-    while waiting:
-        free = [t for t in waiting if not (before[t] | if_possible[t]) & waiting]
-        free = free or [t for t in waiting if not before[t] & waiting]
-        if not free:
-            raise _circle(before, waiting)
-        ordered.append(min(free, key=lambda name: (name in last, name)))
-        waiting.remove(ordered[-1])
+    while waiting := going - set(ordered):
+        ordered.append(_next(ranks, waiting, before, if_possible))
     return tuple(ordered)
+
+
+def _shared_along(policy: Policy, catalog: Catalog, subject: str) -> frozenset[str]:
+    """Return the shared tables and those owned through them alone, as the bills of an account."""
+    found = shared(policy, subject)
+    for _ in deleted(policy, subject):
+        found |= {
+            name
+            for name in deleted(policy, subject) - found
+            if (keys := ways(policy, catalog, name, subject))
+            and all(k.referenced in found for k in keys)
+        }
+    return found
+
+
+def _next(
+    ranks: tuple[frozenset[str], ...],
+    waiting: frozenset[str],
+    before: dict[str, set[str]],
+    if_possible: dict[str, set[str]],
+) -> str:
+    """Return the table that goes next: the first by name, of the earliest rank, to which nothing waiting points."""
+    for rank in ranks:
+        free = [t for t in rank & waiting if not (before[t] | if_possible[t]) & waiting]
+        free = free or [t for t in rank & waiting if not before[t] & waiting]
+        if free:
+            return min(free)
+    raise _circle(before, waiting)
 
 
 def mentioned(policy: Policy, key: ForeignKey) -> bool:
@@ -118,7 +144,7 @@ def _refuse_left_behind(policy: Policy, key: ForeignKey) -> None:
         )
 
 
-def _circle(before: dict[str, set[str]], waiting: set[str]) -> Refused:
+def _circle(before: dict[str, set[str]], waiting: frozenset[str]) -> Refused:
     """Return the refusal, with the tables of one circle in the order in which they point."""
     path = [min(waiting)]
     while True:

@@ -4,16 +4,14 @@ Pure: the catalog is handed in. `foreign_keys.py` judges the keys. A mistake mea
 a note is for a person to know.
 """
 
-import re
 from dataclasses import dataclass
 
 from lifecycle.policy import foreign_keys, graph, lookalikes
+from lifecycle.policy.look import TIME, Look
 from lifecycle.policy.mistake import Mistake, Where, did_you_mean
 from lifecycle.policy.model import Policy, SharedBy, Through
 from lifecycle.policy.names import split_column, target
 from lifecycle.postgres.catalog import Catalog, Column, Table
-
-_TIME = re.compile(r"^(date|timestamp(\(\d\))? with(out)? time zone)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +24,7 @@ class Compared:
 
 def compare(policy: Policy, catalog: Catalog) -> Compared:
     """Return every mistake and note about the policy on this database."""
-    look = _Look(policy, catalog, [], [])
+    look = Look(policy, catalog, [], [])
     _database(look)
     _tables(look)
     _inheriting(look)
@@ -42,56 +40,13 @@ def compare(policy: Policy, catalog: Catalog) -> Compared:
     return Compared((*look.mistakes, *mistakes), (*look.notes, *notes))
 
 
-@dataclass(slots=True)
-class _Look:
-    policy: Policy
-    catalog: Catalog
-    mistakes: list[Mistake]
-    notes: list[str]
-
-    def say(self, path: Where, what: str, instead: str) -> None:
-        self.mistakes.append(Mistake(path, what, instead))
-
-    def column(self, path: Where, table: str, name: str) -> Column | None:
-        """Return the column; say so when a table that exists does not have it."""
-        found = self.catalog.tables.get(table)
-        column = found.column(name) if found else None
-        if found and column is None:
-            names = [c.name for c in found.columns]
-            otherwise = (
-                f"its columns are: {', '.join(names[:12])}{', ...' if len(names) > 12 else ''}"
-            )
-            self.say(path, f"{table} has no column {name!r}", did_you_mean(name, names, otherwise))
-        return column
-
-    def clearable(self, path: Where, table: str, name: str) -> Column | None:
-        """Return the column if there; say so when it cannot be set to NULL."""
-        column = self.column(path, table, name)
-        if column and column.not_null:
-            instead = f"`alter table {table} alter column {name} drop not null`, or leave it out"
-            self.say(path, f"{table}.{name} is NOT NULL, so it cannot be cleared", instead)
-        elif column and column.generated:
-            self.say(
-                path,
-                f"{table}.{name} is generated, so it cannot be cleared",
-                "clear what it is made from",
-            )
-        return column
-
-    def timed(self, path: Where, table: str, name: str) -> None:
-        """Say so when the column is missing or is no date or timestamp."""
-        column = self.column(path, table, name)
-        if column and not _TIME.match(column.type):
-            self.say(path, f"{table}.{name} is {column.type}", "name a date or timestamp column")
-
-
-def _database(look: _Look) -> None:
+def _database(look: Look) -> None:
     if look.policy.database != look.catalog.database:
         what = f"the policy is for {look.policy.database!r}, and this is {look.catalog.database!r}"
         look.say(("database",), what, "correct it, or the dsn")
 
 
-def _tables(look: _Look) -> None:
+def _tables(look: Look) -> None:
     declared, there = look.policy.tables, look.catalog.tables
     for name in there:
         if name not in declared:
@@ -113,14 +68,14 @@ def _tables(look: _Look) -> None:
             )
 
 
-def _inheriting(look: _Look) -> None:
+def _inheriting(look: Look) -> None:
     children = [name for name, table in look.catalog.tables.items() if table.inherits]
     if children:
         what = "a statement on the parent of such a table changes its rows too"
         look.notes.append(f"{', '.join(children)} inherit from another table: {what}")
 
 
-def _subjects(look: _Look) -> None:
+def _subjects(look: Look) -> None:
     for kind, subject in look.policy.subjects.items():
         path: Where = ("subjects", kind)
         key = look.column((*path, "key"), subject.table, subject.key)
@@ -133,7 +88,7 @@ def _subjects(look: _Look) -> None:
             look.column((*path, "payer", "column"), *split_column(subject.payer.column))
 
 
-def _owners(look: _Look) -> None:
+def _owners(look: Look) -> None:
     without: list[str] = []
     for name, table in look.policy.tables.items():
         for kind, how in (table.owner or {}).items():
@@ -152,7 +107,7 @@ def _owners(look: _Look) -> None:
         )
 
 
-def _owner_column(look: _Look, path: Where, name: str) -> bool:
+def _owner_column(look: Look, path: Where, name: str) -> bool:
     """Look at the column that names the person; say whether it may be NULL."""
     column = look.column(path, str(path[1]), name)
     return (
@@ -160,7 +115,7 @@ def _owner_column(look: _Look, path: Where, name: str) -> bool:
     )
 
 
-def _same_type(look: _Look, path: Where, kind: str, column: Column) -> bool:
+def _same_type(look: Look, path: Where, kind: str, column: Column) -> bool:
     subject = look.policy.subjects.get(kind)
     people = look.catalog.tables.get(subject.table) if subject else None
     key = people.column(subject.key) if subject and people else None
@@ -171,7 +126,7 @@ def _same_type(look: _Look, path: Where, kind: str, column: Column) -> bool:
     return False
 
 
-def _through(look: _Look, path: Where, name: str, kind: str, how: Through) -> None:
+def _through(look: Look, path: Where, name: str, kind: str, how: Through) -> None:
     columns = [look.column(path, name, column) for column in how.through]
     keys = graph.ways(look.policy, look.catalog, name, kind)
     covered = {column for key in keys for column in key.columns}
@@ -189,7 +144,7 @@ def _through(look: _Look, path: Where, name: str, kind: str, how: Through) -> No
         )
 
 
-def _shared_by(look: _Look, path: Where, name: str, how: SharedBy) -> None:
+def _shared_by(look: Look, path: Where, name: str, how: SharedBy) -> None:
     table, column = split_column(how.shared_by)
     if look.column(path, table, column) and not any(
         (key.table, key.columns, key.referenced) == (table, (column,), name)
@@ -202,7 +157,7 @@ def _shared_by(look: _Look, path: Where, name: str, how: SharedBy) -> None:
         )
 
 
-def _columns_cleared(look: _Look) -> None:
+def _columns_cleared(look: Look) -> None:
     for name, table in look.policy.tables.items():
         for column in table.mentions:
             look.clearable(("tables", name, "mentions", column), name, column)
@@ -210,7 +165,7 @@ def _columns_cleared(look: _Look) -> None:
             look.clearable(("tables", name, "keep", "clear"), name, column)
 
 
-def _partitions(look: _Look) -> None:
+def _partitions(look: Look) -> None:
     declared = look.policy.partitions
     for name, rule in declared.items():
         table = look.catalog.tables.get(name)
@@ -242,10 +197,10 @@ def _partitions(look: _Look) -> None:
 
 def _by_time(table: Table) -> bool:
     column = table.column(table.partition_key) if table.partition_key else None
-    return table.strategy == "range" and column is not None and bool(_TIME.match(column.type))
+    return table.strategy == "range" and column is not None and bool(TIME.match(column.type))
 
 
-def _retention(look: _Look) -> None:
+def _retention(look: Look) -> None:
     for index, rule in enumerate(look.policy.retention):
         path: Where = ("retention", index)
         name, cleared = target(rule)
@@ -270,7 +225,7 @@ def _retention(look: _Look) -> None:
             )
 
 
-def _audit(look: _Look) -> None:
+def _audit(look: Look) -> None:
     audit = look.policy.audit
     if audit is None:
         return
@@ -289,7 +244,7 @@ def _audit(look: _Look) -> None:
             look.column(("audit", "keep", table), table, name)
 
 
-def _erasure(look: _Look) -> None:
+def _erasure(look: Look) -> None:
     if look.policy.erasure is None:
         return
     requests = look.policy.erasure.requests
@@ -304,7 +259,7 @@ def _erasure(look: _Look) -> None:
             look.say((*path, "tables"), f"{column.name} is {column.type}", "name a text[] column")
 
 
-def _lookalikes(look: _Look) -> None:
+def _lookalikes(look: Look) -> None:
     for name, column, kind in lookalikes.undeclared(look.policy, look.catalog):
         look.say(
             ("tables", name),

@@ -17,8 +17,9 @@ from lifecycle.system import System
 
 log = structlog.get_logger("lifecycle.schedule")
 
-AHEAD = timedelta(minutes=1)
-"""A schedule covered further into the future than this was covered by a clock that was wrong."""
+AHEAD = timedelta(minutes=5)
+"""A schedule covered further into the future than this was covered by a clock that was wrong: two daemons whose
+clocks pass as right are two minutes apart at most."""
 
 REMINDER = timedelta(days=1)
 

@@ -17,7 +17,7 @@ from types import FrameType
 import psycopg
 import structlog
 
-from lifecycle import alert, clock, ping, rooms, unexpected
+from lifecycle import alert, clock, http, ping, rooms, unexpected
 from lifecycle.errors import LifecycleError
 from lifecycle.ledger import claims, daemons
 from lifecycle.schedule import cron, worker
@@ -58,6 +58,7 @@ class Daemon:
         With `until_idle`: 1 when a run did not pass. Raise LifecycleError when a database is away then.
         """
         self._hear_signals()
+        server = None if until_idle else self._serve()
         log.info("daemon started", systems=[system.name for system in self.state.systems])
         workers = worker.start(self.state, self.settings.daemon.workers)
         try:
@@ -67,7 +68,14 @@ class Daemon:
                 self._for_ever()
         finally:
             self._drain(workers)
+            if server is not None:
+                server.shutdown()
         return 1 if until_idle and self.state.unpassed else 0
+
+    def _serve(self) -> http.Server | None:
+        """Answer monitors, where the settings say so. A worker has nothing to tell that the daemon does not."""
+        listen = self.settings.daemon.listen
+        return http.serve(listen, self.state) if listen and self.state.schedules else None
 
     def _hear_signals(self) -> None:
         def count(_number: int, _frame: FrameType | None) -> None:
@@ -168,18 +176,24 @@ class Daemon:
         state.work.set()
         log.info("daemon leaves", running=len(state.children))
         end = clock.monotonic() + self.settings.daemon.drain.at_least().total_seconds()
-        while state.children and clock.monotonic() < end and self._asked <= asked:
+        while _any_alive(workers) and clock.monotonic() < end and self._asked <= asked:
+            state.work.set()  # for those who wait
             time.sleep(PAUSE)
         state.hurry.set()
-        for thread in workers:
+        end = clock.monotonic() + 2 * worker.GRACE.total_seconds()
+        while _any_alive(workers) and clock.monotonic() < end:
             state.work.set()
-            thread.join(2 * worker.GRACE.total_seconds())
+            time.sleep(PAUSE)
         for system in state.systems:
             with (
                 contextlib.suppress(psycopg.Error, LifecycleError),
                 contextlib.closing(system.connect("leave")) as conn,
             ):
                 daemons.stopped(conn, state.id)
+
+
+def _any_alive(threads: Sequence[threading.Thread]) -> bool:
+    return any(thread.is_alive() for thread in threads)
 
 
 def _tell(system: System) -> None:

@@ -35,7 +35,7 @@ CHILD = (sys.executable, "-m", "lifecycle.schedule.child")
 """The command that carries one run out; system, run, attempt and holder are added."""
 
 GRACE = timedelta(seconds=30)
-"""How long a process has between SIGTERM and SIGKILL."""
+"""How long a process has between being asked to end and SIGKILL, and beyond its limit before it is asked."""
 
 HEARS = ("PATH", "HOME", "USER", "LANG", "TZ", "TMPDIR", "CREDENTIALS_DIRECTORY")
 HEARS_PREFIXES = ("LC_", "LIFECYCLE_", "PG", "AWS_", "SSL_", "PYTHON", "VIRTUAL_ENV")
@@ -108,7 +108,8 @@ def _wait(state: DaemonState, child: "subprocess.Popen[bytes]", limit: timedelta
         if kill_at is None and (state.hurry.is_set() or now > end):
             overdue = now > end
             kill_at = now + GRACE.total_seconds()
-            child.terminate()
+            # The alarm is what its own time limit sends: the run then says that it took too long.
+            child.send_signal(signal.SIGALRM if overdue else signal.SIGTERM)
         if kill_at is not None and now > kill_at:
             os.killpg(child.pid, signal.SIGKILL)
         time.sleep(0.05)

@@ -10,6 +10,7 @@ from lifecycle import rooms
 rooms.ROOMS = ("tests.acceptance.testroom",)
 
 from lifecycle import cli, clock  # noqa: E402
+from lifecycle.ledger import runs  # noqa: E402
 from lifecycle.schedule import child, daemon, reclaim, run, state, worker  # noqa: E402
 
 # Patience of seconds where the product has minutes.
@@ -22,9 +23,16 @@ if ahead := float(os.environ.get("LIFECYCLE_TEST_AHEAD", "0")):
     right = clock.now
     clock.now = lambda: right() + timedelta(seconds=ahead)
 
+
+def silence(_state: object, _system: object) -> runs.Waiting:
+    """Stand for a database that never answers."""
+    time.sleep(3600)
+    return runs.Waiting(0, 0)
+
+
 if os.environ.get("LIFECYCLE_TEST_STUCK"):
     state.TICK_LIMIT = timedelta(seconds=2)
-    daemon.tick = lambda *_: time.sleep(3600)  # a database that never answers
+    daemon.tick = silence
 
 if __name__ == "__main__":
     words = sys.argv[1:]

@@ -105,8 +105,7 @@ def test_a_daemon_and_its_run_killed_together_leave_it_to_the_next_daemon(
     child = stage.until(lambda: stage.told("asleep"))
     first.kill()
     os.kill(child, signal.SIGKILL)
-    jobs["job"]["seconds"] = 0.1
-    second = stage.start("daemon", jobs=jobs)
+    second = stage.start("daemon", jobs={"job": jobs["job"] | {"seconds": 0.1}})
     stage.until(lambda: ended(stage))
     assert [row[1:] for row in stage.runs()] == [expected]
     assert stage.value("select count(*) from lifecycle.alert where kind = 'lost'") == (not safe)
@@ -169,7 +168,7 @@ def test_a_run_beyond_its_limit_is_stopped_and_says_so(stage: Stage):
     stage.configure(workers=3)
     began = time.monotonic()
     assert stage.run("daemon", "--until-idle", jobs=jobs) == 1
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 20
     assert stage.rows("select distinct state, verdict, error_code, attempt from lifecycle.run") == [
         ("finished", "fail", 12, 1)
     ]

@@ -60,6 +60,17 @@ def test_the_application_reads_nobody_in_a_new_partition_and_its_own_rows_throug
             ).fetchone() == (1,)
 
 
+def test_the_service_keeps_its_rights_on_what_it_made(vitalis: Vitalis) -> None:
+    create.carry_out(vitalis.system, vitalis.claim("partitions.create"), NOW)
+    with psycopg.connect(vitalis.admin, autocommit=True) as conn:
+        assert conn.execute(
+            "select has_column_privilege('lifecycle', 'audit_log_2027_q1', 'user_id', 'update'),"
+            " has_column_privilege('lifecycle', 'wearable_daily_2027', 'raw_data', 'update'),"
+            " has_table_privilege('lifecycle', 'wearable_daily_2027', 'delete'),"
+            " has_table_privilege('lifecycle', 'audit_log_2027_q1', 'delete')"
+        ).fetchone() == (True, True, True, False)
+
+
 def test_a_second_night_makes_nothing(vitalis: Vitalis) -> None:
     claim = vitalis.claim("partitions.create")
     create.carry_out(vitalis.system, claim, NOW)

@@ -32,7 +32,8 @@ def test_the_schema_is_one():
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: path.parent.name)
 def test_a_sample_policy_is_good_for_the_schema_and_for_the_loader(sample: Path):
-    data: Any = YAML(typ="safe", pure=True).load(sample)
+    parser: Any = YAML(typ="safe", pure=True)
+    data = parser.load(sample)
     jsonschema.validate(data, schema())
     assert load.policy(sample)[0].system == sample.parent.name
 

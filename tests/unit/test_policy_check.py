@@ -1,5 +1,7 @@
 """What `policy check` refuses in a file by itself: names that do not belong together, spans, schedules, open decisions."""
 
+import copy
+import json
 from typing import Any
 
 import pytest
@@ -47,19 +49,16 @@ GOOD: dict[str, Any] = {
 
 def changed(change: dict[str, Any]) -> Policy:
     """Return the good policy with dotted paths set; None takes the key out."""
-    import copy
-    import json
-
     data = copy.deepcopy(GOOD)
     for path, value in change.items():
         *above, last = path.split("/")
         place: Any = data
         for part in above:
-            place = place[int(part)] if isinstance(place, list) else place[part]
+            place = place[int(part) if part.isdigit() else part]
         if value is None:
             del place[last]
-        elif isinstance(place, list):
-            place.insert(int(last), value)
+        elif last.isdigit():
+            place.append(value)
         else:
             place[last] = value
     return Policy.model_validate_json(json.dumps(data))

@@ -50,13 +50,14 @@ def test_a_row_with_two_ways_is_reached_by_both():
     assert graph.order(policy(tables), found, "user") == ("ab", "a", "b", "users")
 
 
-def test_shared_tables_go_last():
-    tables = {"accounts": {"owner": {"user": {"shared_by": "users.account_id"}}}, "zzz": OWNED}
-    assert graph.order(policy(tables), catalog("users.account_id > accounts"), "user") == (
-        "users",
-        "zzz",
-        "accounts",
-    )
+def test_the_persons_go_after_all_that_is_theirs_and_what_they_shared_goes_last():
+    tables = {
+        "accounts": {"owner": {"user": {"shared_by": "users.account_id"}}},
+        "bills": {"owner": {"user": {"through": ["account_id"]}}},
+        "zzz": OWNED,
+    }
+    found = catalog("users.account_id > accounts", "bills.account_id > accounts")
+    assert graph.order(policy(tables), found, "user") == ("zzz", "users", "bills", "accounts")
     assert graph.shared(policy(tables), "user") == {"accounts"}
 
 

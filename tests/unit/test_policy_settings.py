@@ -111,7 +111,7 @@ def test_a_system_is_opened_by_its_name_or_when_it_is_the_only_one(write: Write)
 def test_a_policy_of_another_system_is_refused(write: Write):
     write("one-policy.yaml", POLICY.format(name="other"))
     with pytest.raises(
-        InputError, match="call a system 'one', and its policy .* is written for 'other'"
+        InputError, match=r"call a system 'one', and its policy .* is written for 'other'"
     ):
         settings_file.open(settings_file.settings_from(write("s.yaml", systems("one"))), None)
 
@@ -121,7 +121,7 @@ def test_a_policy_of_another_system_is_refused(write: Write):
     [
         ("host=db dbname=x", "postgresql://db:5432/x"),
         ("host=db user=x", "host=db dbname=x user=lifecycle"),
-        ("dbname=x", "host= dbname=x port=5432"),
+        ("dbname=x", "dbname=x port=5432 user=me"),
     ],
 )
 def test_two_policies_for_one_database_are_refused(write: Write, first: str, second: str):

@@ -1,0 +1,57 @@
+"""Looks up in the catalog what a policy names, and writes down what is not as the policy has it. Pure."""
+
+import re
+from dataclasses import dataclass
+
+from lifecycle.policy.mistake import Mistake, Where, did_you_mean
+from lifecycle.policy.model import Policy
+from lifecycle.postgres.catalog import Catalog, Column
+
+TIME = re.compile(r"^(date|timestamp(\(\d\))? with(out)? time zone)$")
+"""Types from which a span of time can be counted."""
+
+
+@dataclass(slots=True)
+class Look:
+    """A policy beside a catalog, and what was found so far."""
+
+    policy: Policy
+    catalog: Catalog
+    mistakes: list[Mistake]
+    notes: list[str]
+
+    def say(self, path: Where, what: str, instead: str) -> None:
+        """Add a mistake."""
+        self.mistakes.append(Mistake(path, what, instead))
+
+    def column(self, path: Where, table: str, name: str) -> Column | None:
+        """Return the column; say so when a table that exists does not have it."""
+        found = self.catalog.tables.get(table)
+        column = found.column(name) if found else None
+        if found and column is None:
+            names = [c.name for c in found.columns]
+            otherwise = (
+                f"its columns are: {', '.join(names[:12])}{', ...' if len(names) > 12 else ''}"
+            )
+            self.say(path, f"{table} has no column {name!r}", did_you_mean(name, names, otherwise))
+        return column
+
+    def clearable(self, path: Where, table: str, name: str) -> Column | None:
+        """Return the column if there; say so when it cannot be set to NULL."""
+        column = self.column(path, table, name)
+        if column and column.not_null:
+            instead = f"`alter table {table} alter column {name} drop not null`, or leave it out"
+            self.say(path, f"{table}.{name} is NOT NULL, so it cannot be cleared", instead)
+        elif column and column.generated:
+            self.say(
+                path,
+                f"{table}.{name} is generated, so it cannot be cleared",
+                "clear what it is made from",
+            )
+        return column
+
+    def timed(self, path: Where, table: str, name: str) -> None:
+        """Say so when the column is missing or is no date or timestamp."""
+        column = self.column(path, table, name)
+        if column and not TIME.match(column.type):
+            self.say(path, f"{table}.{name} is {column.type}", "name a date or timestamp column")

@@ -1,0 +1,164 @@
+"""The clinic: a small system with everything that makes an erasure hard, its objects and its payer."""
+
+import contextlib
+import itertools
+import json
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import stripe
+
+from gdpr import request
+from lifecycle import install
+from lifecycle.ledger import claims
+from lifecycle.ledger.claims import Claim
+from lifecycle.outcome import Outcome
+from lifecycle.outside import objects
+from lifecycle.outside.keys import reference_key
+from lifecycle.outside.objects import Objects
+from lifecycle.policy import load
+from lifecycle.postgres import catalog
+from lifecycle.sandbox import s3, stripe_double
+from lifecycle.settings import S3, Secret, Stripe
+from lifecycle.system import System
+from tests.conftest import system_for
+
+HERE = Path(__file__).parent
+NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+ANNA, OTTO, JOANNA = (f"{x}0000000-0000-4000-8000-00000000000{x}" for x in "abc")
+TRACES = (ANNA, "anna@example.org", 'Anna \\"Nan\\" Lind', 'Anna "Nan" Lind')
+_numbers = itertools.count()
+
+
+@dataclass(frozen=True)
+class Clinic:
+    """One copy of the clinic."""
+
+    admin: str
+    system: System
+    store: Objects
+    stripe: stripe.StripeClient
+    stripe_url: str
+    customers: tuple[str, str]
+
+    def ask(self, query: str, **values: Any) -> list[Any]:
+        """Run a statement as superuser and return its rows, of one column as values."""
+        with psycopg.connect(self.admin, autocommit=True) as conn:
+            found = conn.execute(query.encode(), values or None)
+            rows = found.fetchall() if found.description else []
+        return [row[0] if len(row) == 1 else row for row in rows]
+
+    def claim(self) -> Claim:
+        """Take a new run; one that died before counts as lost."""
+        self.ask("update lifecycle.run set state = 'lost', holder = null where state = 'running'")
+        with contextlib.closing(self.system.connect("test")) as conn:
+            at = NOW.replace(microsecond=next(_numbers))
+            return claims.claim_new(
+                conn, "clinic", "gdpr.erase", at, claims.new_holder(), asked_by="person"
+            )
+
+    def erase(self, now: datetime = NOW, **more: Any) -> Outcome:
+        """Do what the night's job does."""
+        return request.carry_out(self.system, self.claim(), now, **more)
+
+    def reference(self, number: int) -> str:
+        """Return the reference of a request."""
+        key = reference_key(self.system.settings.reference_key)
+        return key.reference("request", str(number))
+
+    def everything(self) -> dict[str, list[Any]]:
+        """Return every row of every table but the audit log, as text."""
+        tables = (
+            "household",
+            "person",
+            "visit",
+            "finding",
+            "paper",
+            "scan",
+            "diary",
+            "board",
+            "request",
+        )
+        return {t: self.ask(f"select t::text from {t} as t order by 1") for t in tables}
+
+    def traces(self) -> list[tuple[str, int]]:
+        """Return the tables in which Anna is found, by a search that shares nothing with the product's."""
+        found: list[tuple[str, int]] = []
+        with psycopg.connect(self.admin, autocommit=True) as conn:
+            names = conn.execute(
+                "select oid::regclass::text from pg_class where relkind in ('r', 'm') "
+                "and relnamespace in ('public'::regnamespace, 'lifecycle'::regnamespace)"
+            ).fetchall()
+            for (name,) in names:
+                rows = conn.execute(f"select row_to_json(t)::text from {name} as t".encode())
+                texts = [row[0].lower() for row in rows]
+                hits = sum(
+                    any(trace.lower() in text.replace("joanna", "j") for trace in TRACES)
+                    for text in texts
+                )
+                if hits:
+                    found.append((name, hits))
+        return found
+
+    def fail(self, fault: dict[str, Any]) -> None:
+        """Order a fault at the Stripe double."""
+        self._double("POST", "faults", fault)
+
+    def calls(self) -> list[tuple[str, int | None]]:
+        """Return (method, status) of what the Stripe double was asked since the clinic was opened."""
+        return [(r["method"], r["status"]) for r in self._double("GET", "requests")["data"]]
+
+    def _double(self, method: str, path: str, body: object = None) -> Any:
+        data = None if body is None else json.dumps(body).encode()
+        order = urllib.request.Request(f"{self.stripe_url}/_double/{path}", data, method=method)
+        with urllib.request.urlopen(order, timeout=10) as answer:
+            return json.load(answer)
+
+
+@contextlib.contextmanager
+def opened(database: str, directory: Path, store_url: str, stripe_url: str) -> Iterator[Clinic]:
+    """Build the clinic in an empty database, with buckets and customers of its own."""
+    number = next(_numbers)
+    for name, text in (("s3.key", s3.ACCESS_KEY), ("stripe.key", stripe_double.KEY)):
+        (directory / name).write_text(text)
+        (directory / name).chmod(0o600)
+    key = Secret(file=str(directory / "s3.key"))
+    policy = load.policy(HERE / "clinic.yaml")[0]
+    system = system_for(
+        database,
+        policy,
+        directory,
+        s3=S3(endpoint=store_url, access_key=key, secret_key=key),
+        stripe=Stripe(key=Secret(file=str(directory / "stripe.key")), address=stripe_url),
+        buckets={"papers": f"papers-{number}", "erasure-ledger": f"ledger-{number}"},
+    )
+    client = stripe.StripeClient(stripe_double.KEY, base_addresses={"api": stripe_url})
+    customers = tuple(
+        client.v1.customers.create({"email": e}).id for e in ("a@example.org", "j@example.org")
+    )
+    with contextlib.closing(objects.store(system)) as store:
+        for bucket in system.settings.buckets.values():
+            store.client.create_bucket(Bucket=bucket)
+        store.client.put_bucket_versioning(
+            Bucket=f"papers-{number}", VersioningConfiguration={"Status": "Enabled"}
+        )
+        for object_key in ("scan-1", "scan-1", "scan-1.jpg", "scan-2", "scan-10", "family"):
+            store.put_bytes("papers", object_key, b"content")
+        store.client.delete_object(Bucket=f"papers-{number}", Key="scan-2")
+        with psycopg.connect(database, autocommit=True) as conn:
+            conn.execute((HERE / "clinic.sql").read_bytes())
+            for household, customer in enumerate(customers, start=1):
+                conn.execute(
+                    "update household set customer = %s where household_id = %s",
+                    (customer, household),
+                )
+            install.install(conn, system.policy, catalog.read(conn), None)
+        clinic = Clinic(database, system, store, client, stripe_url, (customers[0], customers[1]))
+        clinic._double("DELETE", "faults")
+        clinic._double("DELETE", "requests")
+        yield clinic

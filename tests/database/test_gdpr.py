@@ -1,0 +1,522 @@
+"""An erasure on real parts: whole, exact, refused where it would be wrong, and safe to cut off anywhere."""
+
+import json
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from gdpr import preview
+from lifecycle.errors import Conflict, InputError, NotFound, Refused, Unreachable
+from lifecycle.outcome import Outcome, Verdict
+from lifecycle.sandbox import s3, stripe_double
+from lifecycle.settings import Secret
+from tests.database import clinic as the_clinic
+from tests.database.clinic import ANNA, JOANNA, NOW, OTTO, Clinic
+
+
+@pytest.fixture(scope="module")
+def outside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
+    where = tmp_path_factory.mktemp("outside")
+    with s3.start(where) as store, stripe_double.start(where) as stripe:
+        yield store.url, stripe.url
+
+
+@pytest.fixture
+def clinic(database: str, tmp_path: Path, outside: tuple[str, str]) -> Iterator[Clinic]:
+    with the_clinic.opened(database, tmp_path, *outside) as opened:
+        yield opened
+
+
+def anna_is_gone(clinic: Clinic) -> None:
+    """Assert the one ending every erasure of Anna has, however often it was cut off."""
+    assert clinic.traces() == []
+    assert clinic.ask("select state, person_id, tables from request where request_id = 1") == [
+        ("completed", None, ["diary", "finding", "paper", "person", "scan", "visit"])
+    ]
+    assert clinic.ask("select state, sealed from lifecycle.erasure") == [("proven", None)]
+    for key in ("scan-1", "scan-1.jpg", "scan-2"):
+        assert clinic.store.versions("papers", key) == ()
+    assert len(clinic.store.versions("papers", "scan-10")) == 1
+    assert len(clinic.store.versions("papers", "family")) == 1
+    line = json.loads(
+        clinic.store.get_bytes("erasure-ledger", f"erasures/{clinic.reference(1)}.json")
+    )
+    assert (line["request"], line["tables"]["visit"]) == ("1", 2)
+
+
+def test_a_person_is_gone_from_everywhere_and_the_others_are_as_before(clinic: Clinic) -> None:
+    before = clinic.everything()
+    outcome = clinic.erase()
+    assert outcome.verdict is Verdict.PASS
+    assert outcome.counts == {"due": 1, "proven": 1, "rows": 12, "waiting": 1, "overdue": 0}
+    anna_is_gone(clinic)
+    after = clinic.everything()
+    assert after["person"] == [row for row in before["person"] if ANNA not in row]
+    assert after["visit"] == [
+        row.replace(ANNA, "")
+        for row in before["visit"]
+        if f",{ANNA},{JOANNA}," not in row and f",{ANNA},," not in row
+    ]
+    assert after["household"] == before["household"]
+    assert after["diary"] == [row for row in before["diary"] if ANNA not in row]
+    assert clinic.ask("select first_scan from paper where paper_id = 3") == [None]
+    assert clinic.ask("select previous from scan") == [None]
+    assert after["request"][1:] == before["request"][1:]
+
+
+def test_the_payer_stays_while_others_share_it(clinic: Clinic) -> None:
+    clinic.erase()
+    assert clinic.calls() == []
+    assert clinic.ask("select customer from household where household_id = 1") == [
+        clinic.customers[0]
+    ]
+
+
+def joanna_asks(clinic: Clinic) -> None:
+    clinic.ask("update request set due = '2026-11-20Z', asked = '2026-10-25Z' where request_id = 2")
+    clinic.ask("update request set due = '2026-12-20Z' where request_id = 1")
+    clinic.ask("update board set words = 'nobody'")
+
+
+def test_the_payer_goes_with_the_last_one_who_shares_it(clinic: Clinic) -> None:
+    joanna_asks(clinic)
+    assert clinic.erase().verdict is Verdict.PASS
+    assert clinic.ask("select household_id from household") == [1]
+    assert getattr(clinic.stripe.v1.customers.retrieve(clinic.customers[1]), "deleted", False)
+    assert not getattr(clinic.stripe.v1.customers.retrieve(clinic.customers[0]), "deleted", False)
+    assert clinic.ask(
+        "select count(*) from history where before::text like %(c)s or after::text like %(c)s",
+        c=f"%{clinic.customers[1]}%",
+    ) == [0]
+
+
+@pytest.mark.parametrize("fault", ["drop-after", 500, 429])
+def test_stripe_failing_once_changes_nothing_about_the_ending(
+    clinic: Clinic, fault: str | int
+) -> None:
+    joanna_asks(clinic)
+    clinic.fail({"status": fault, "method": "DELETE"})
+    assert clinic.erase().verdict is Verdict.PASS
+    assert getattr(clinic.stripe.v1.customers.retrieve(clinic.customers[1]), "deleted", False)
+
+
+def test_stripe_failing_for_good_leaves_the_rows_and_the_request_open(clinic: Clinic) -> None:
+    joanna_asks(clinic)
+    clinic.fail({"status": 500, "method": "DELETE", "count": 10})
+    with pytest.raises(Unreachable, match="Stripe") as failed:
+        clinic.erase()
+    assert clinic.customers[1] not in failed.value.what + failed.value.hint
+    assert clinic.ask("select state from request where request_id = 2") == ["processing"]
+    assert clinic.ask("select count(*) from person") == [3]
+    clinic._double("DELETE", "faults")  # pyright: ignore[reportPrivateUsage]
+    assert clinic.erase().verdict is Verdict.PASS
+    assert clinic.ask("select count(*) from person") == [2]
+
+
+def test_a_customer_stripe_does_not_know_is_refused_before_anything_goes(clinic: Clinic) -> None:
+    joanna_asks(clinic)
+    clinic.ask("update household set customer = 'cus_of_another_account' where household_id = 2")
+    outcome = clinic.erase()
+    assert outcome.verdict is Verdict.FAIL
+    assert "does not know the customer" in outcome.failures[0].what
+    assert clinic.ask("select count(*) from person") == [3]
+
+
+def test_the_audit_log_keeps_its_rows_and_the_listed_facts_and_nothing_of_the_person(
+    clinic: Clinic,
+) -> None:
+    before = clinic.ask("select count(*) from history")[0]
+    clinic.erase()
+    rows = clinic.ask(
+        "select about::text, by::text, tbl, rec, before, after, host(ip), agent from history order by history_id"
+    )
+    assert len(rows) > before
+    assert (OTTO, None, "visit", "1", {"note": "old"}, {"note": "new"}, None, None) in rows
+    assert (
+        OTTO, OTTO, "person", OTTO, {"kind": "adult"}, {"email": "otto@example.org", "kind": "adult"}, "198.51.100.2", "phone of Otto",
+    ) in rows  # fmt: skip
+    assert (None, JOANNA, "person", "0", {}, {}, "198.51.100.3", "desk") in rows
+    deleted = [row for row in rows if row[2] == "person" and row[5] is None]
+    assert deleted == [(None, None, "person", "0", {"household_id": 1}, None, None, None)]
+
+
+def test_evidence_counts_and_names_nobody(clinic: Clinic) -> None:
+    clinic.erase()
+    found = clinic.ask("select kind, event, target, counts from lifecycle.evidence order by id")
+    assert ("effect", "gdpr.deleted", "visit", {"rows": 2}) in found
+    assert ("effect", "gdpr.mention_cleared", "visit.doctor_id", {"rows": 1}) in found
+    assert ("effect", "gdpr.cleared", "request", {"rows": 1}) in found
+    assert ("intent", "gdpr.objects_deleted", "papers", {"keys": 3}) in found
+    assert ("outcome", "gdpr.objects_deleted", "papers", {"keys": 3, "versions": 5}) in found
+    assert [event for _, event, _, _ in found][-1] == "gdpr.proven"
+    assert set(clinic.ask("select reference from lifecycle.evidence")) == {clinic.reference(1)}
+
+
+EVENTS = [
+    ("effect", "gdpr.claimed"), ("effect", "gdpr.sealed"), ("intent", "gdpr.objects_deleted"),
+    ("outcome", "gdpr.objects_deleted"), ("effect", "gdpr.deleted"), ("effect", "gdpr.anonymised"),
+    ("effect", "gdpr.erased"), ("finding", "gdpr.proven"),
+]  # fmt: skip
+
+
+def cut_off_at(clinic: Clinic, kind: str, event: str, how: str) -> None:
+    clinic.ask(
+        f"""create function public.cut() returns trigger language plpgsql security definer as $$ begin
+               if new.kind = '{kind}' and new.event = '{event}' then perform {how}; end if;
+               return new; end $$"""
+    )
+    clinic.ask(
+        "create trigger cut before insert on lifecycle.evidence for each row execute function public.cut()"
+    )
+
+
+@pytest.mark.parametrize(("kind", "event"), EVENTS)
+def test_a_connection_lost_at_any_step_leads_to_the_same_ending(
+    clinic: Clinic, kind: str, event: str
+) -> None:
+    cut_off_at(clinic, kind, event, "pg_terminate_backend(pg_backend_pid())")
+    with pytest.raises(Unreachable):
+        clinic.erase()
+    clinic.ask("drop trigger cut on lifecycle.evidence")
+    assert clinic.erase().verdict is Verdict.PASS
+    anna_is_gone(clinic)
+
+
+@pytest.mark.parametrize(
+    ("kind", "event"), [("outcome", "gdpr.objects_deleted"), ("finding", "gdpr.proven")]
+)
+def test_a_process_killed_at_any_step_leads_to_the_same_ending(
+    clinic: Clinic, kind: str, event: str
+) -> None:
+    cut_off_at(clinic, kind, event, "pg_sleep(60)")
+    child = os.fork()
+    if child == 0:
+        try:
+            clinic.erase()
+        finally:
+            os._exit(0)
+    wait_until(clinic, "select count(*) = 1 from pg_stat_activity where wait_event = 'PgSleep'")
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    clinic.ask(
+        "select pg_terminate_backend(pid) from pg_stat_activity where wait_event = 'PgSleep'"
+    )
+    clinic.ask("drop trigger cut on lifecycle.evidence")
+    assert clinic.erase().verdict is Verdict.PASS
+    anna_is_gone(clinic)
+
+
+def wait_until(clinic: Clinic, query: str, seconds: float = 20) -> None:
+    end = time.monotonic() + seconds
+    while clinic.ask(query) != [True]:
+        assert time.monotonic() < end, query
+        time.sleep(0.05)
+
+
+def test_a_second_run_does_nothing(clinic: Clinic) -> None:
+    clinic.erase()
+    before = clinic.everything(), clinic.ask("select count(*) from history")
+    outcome = clinic.erase()
+    assert (outcome.verdict, outcome.counts["due"]) == (Verdict.PASS, 0)
+    assert (clinic.everything(), clinic.ask("select count(*) from history")) == before
+
+
+def test_who_has_cancelled_is_left_alone(clinic: Clinic) -> None:
+    clinic.ask("update request set state = 'canceled' where request_id = 1")
+    before = clinic.everything()
+    assert clinic.erase().counts["due"] == 0
+    assert clinic.everything() == before
+
+
+def test_a_cancellation_that_comes_first_wins_and_the_run_says_nothing(clinic: Clinic) -> None:
+    with psycopg.connect(clinic.admin) as app:
+        app.execute(
+            "update request set state = 'canceled' where request_id = 1 and state = 'pending'"
+        )
+        results: list[Outcome] = []
+        run = threading.Thread(target=lambda: results.append(clinic.erase()))
+        run.start()
+        wait_until(
+            clinic, "select count(*) = 1 from pg_stat_activity where wait_event_type = 'Lock'"
+        )
+        app.commit()
+        run.join(20)
+    assert results[0].verdict is Verdict.PASS
+    assert results[0].counts == {"due": 0, "proven": 0, "rows": 0, "waiting": 1, "overdue": 0}
+    assert clinic.ask("select count(*) from person") == [3]
+
+
+def test_a_cancellation_that_comes_after_the_claim_finds_nothing_to_cancel(clinic: Clinic) -> None:
+    cut_off_at(clinic, "effect", "gdpr.sealed", "pg_terminate_backend(pg_backend_pid())")
+    with pytest.raises(Unreachable):
+        clinic.erase()
+    cancel = "update request set state = 'canceled' where request_id = 1 and state = 'pending' returning 1"
+    assert clinic.ask(cancel) == []
+
+
+def test_who_asked_twice_is_answered_twice(clinic: Clinic) -> None:
+    clinic.ask(
+        "insert into request (request_id, person_id, asked, due) values (9, %(a)s, '2026-11-01Z', '2026-12-01Z')",
+        a=ANNA,
+    )
+    assert clinic.erase().counts["proven"] == 1
+    assert clinic.ask("select request_id, state, person_id from request where request_id in (1, 9)") == [
+        (1, "completed", None), (9, "completed", None)
+    ]  # fmt: skip
+
+
+def refused(clinic: Clinic, match: str) -> None:
+    """Assert that nothing is touched, inside or outside, and the reason is given without a name."""
+    before = clinic.everything()
+    outcome = clinic.erase()
+    assert outcome.verdict is Verdict.FAIL
+    assert len(outcome.failures) == 1
+    said = outcome.failures[0].what + outcome.failures[0].hint
+    assert match in said
+    assert not any(trace in said for trace in the_clinic.TRACES)
+    after = clinic.everything()
+    assert {t: rows for t, rows in after.items() if t != "request"} == {
+        t: rows for t, rows in before.items() if t != "request"
+    }
+    assert clinic.ask("select state, person_id::text from request where request_id = 1") == [
+        ("processing", ANNA)
+    ]
+    assert len(clinic.store.versions("papers", "scan-1")) == 2
+
+
+def test_another_persons_row_that_hangs_on_one_that_goes_is_refused(clinic: Clinic) -> None:
+    clinic.ask("insert into scan values (9, %(otto)s, 1, null)", otto=OTTO)
+    refused(clinic, "1 rows of others hang on rows that would go: scan")
+
+
+def test_an_identifier_that_would_stay_somewhere_is_refused_with_the_table(clinic: Clinic) -> None:
+    clinic.ask("update board set words = 'write to ANNA@example.org.'")
+    refused(clinic, "board (1 rows)")
+
+
+def test_a_trigger_that_keeps_a_row_is_refused(clinic: Clinic) -> None:
+    clinic.ask(
+        "create function public.keep() returns trigger language plpgsql as $$ begin return null; end $$"
+    )
+    clinic.ask(
+        "create trigger keep before delete on visit for each row when (old.number = 2) execute function public.keep()"
+    )
+    refused(clinic, "visit: 2 rows were counted and 1 would have gone")
+
+
+def test_a_trigger_that_reaches_further_is_refused(clinic: Clinic) -> None:
+    clinic.ask(
+        "create function public.more() returns trigger language plpgsql security definer as $$ begin update public.board set words = 'x'; return null; end $$"
+    )
+    clinic.ask(
+        "create trigger more after delete on visit for each statement execute function public.more()"
+    )
+    refused(clinic, "board: 1 rows would have changed")
+
+
+def test_a_trigger_that_changes_another_person_is_refused(clinic: Clinic) -> None:
+    # In a table of the plan and with a count that fits: one row kept, another person's taken.
+    clinic.ask(
+        f"""create function public.swap() returns trigger language plpgsql security definer as $$ begin
+                if pg_trigger_depth() > 1 then return old; end if;
+                delete from public.diary where person_id = '{OTTO}'; return null; end $$"""
+    )
+    clinic.ask(
+        "create trigger swap before delete on diary_2025 for each row execute function public.swap()"
+    )
+    before = clinic.everything()
+    assert clinic.erase().verdict is Verdict.FAIL
+    assert clinic.everything()["diary"] == before["diary"]
+
+
+def test_row_security_without_bypass_is_refused(clinic: Clinic) -> None:
+    clinic.ask("alter role lifecycle nobypassrls")
+    try:
+        outcome = clinic.erase()
+    finally:
+        clinic.ask("alter role lifecycle bypassrls")
+    assert outcome.verdict is Verdict.FAIL
+    assert clinic.ask("select count(*) from person") == [3]
+
+
+def test_a_table_the_policy_does_not_know_is_refused_before_a_claim(clinic: Clinic) -> None:
+    clinic.ask("create table newcomer (person_id uuid references person)")
+    with pytest.raises(Refused, match="newcomer"):
+        clinic.erase()
+    assert clinic.ask("select state from request where request_id = 1") == ["pending"]
+
+
+def test_more_rows_than_the_limit_need_a_person_who_has_seen_the_plan(clinic: Clinic) -> None:
+    limits = clinic.system.policy.limits.model_copy(update={"rows_per_run": 3})
+    policy = clinic.system.policy.model_copy(update={"limits": limits})
+    system = the_clinic.System(policy, "0" * 64, clinic.system.settings, clinic.system.machine)
+    small = the_clinic.Clinic(
+        clinic.admin, system, clinic.store, clinic.stripe, clinic.stripe_url, clinic.customers
+    )
+    refused(small, "12 rows would go, more than 3")
+    seen = preview.plan(system, NOW, None)
+    assert small.erase(seen=seen.references).verdict is Verdict.PASS
+
+
+def test_objects_that_come_while_objects_go_are_taken_too(clinic: Clinic) -> None:
+    clinic.ask(
+        f"""create function public.late() returns trigger language plpgsql security definer as $$ begin
+               if new.kind = 'outcome' and new.event = 'gdpr.objects_deleted' then
+                   insert into public.paper values (7, '{ANNA}', 'late') on conflict do nothing; end if;
+               return new; end $$"""
+    )
+    clinic.ask(
+        "create trigger late before insert on lifecycle.evidence for each row execute function public.late()"
+    )
+    clinic.store.put_bytes("papers", "late", b"content")
+    assert clinic.erase().verdict is Verdict.PASS
+    assert clinic.store.versions("papers", "late") == ()
+    anna_is_gone(clinic)
+
+
+def test_a_store_that_is_away_leaves_everything_for_the_next_try(clinic: Clinic) -> None:
+    assert clinic.system.settings.s3 is not None
+    away = clinic.system.settings.s3.model_copy(update={"endpoint": "http://127.0.0.1:9"})
+    settings = clinic.system.settings.model_copy(update={"s3": away})
+    system = the_clinic.System(clinic.system.policy, "0" * 64, settings, clinic.system.machine)
+    broken = the_clinic.Clinic(
+        clinic.admin, system, clinic.store, clinic.stripe, clinic.stripe_url, clinic.customers
+    )
+    with pytest.raises(Unreachable):
+        broken.erase()
+    assert clinic.ask("select count(*) from person") == [3]
+    assert clinic.erase().verdict is Verdict.PASS
+    anna_is_gone(clinic)
+
+
+def test_a_busy_neighbour_is_waited_for(clinic: Clinic) -> None:
+    with psycopg.connect(clinic.admin) as app:
+        app.execute("insert into diary values (%s, '2026-07-01', 'late')", (ANNA,))
+        results: list[Outcome] = []
+        run = threading.Thread(target=lambda: results.append(clinic.erase()))
+        run.start()
+        wait_until(
+            clinic, "select count(*) = 1 from pg_stat_activity where wait_event_type = 'Lock'"
+        )
+        app.commit()
+        run.join(30)
+    assert results[0].verdict is Verdict.PASS
+    anna_is_gone(clinic)
+
+
+def test_what_the_erasure_does_not_see_the_proof_finds(clinic: Clinic) -> None:
+    clinic.ask("create materialized view addresses as select email from person")
+    clinic.ask("grant select on addresses to lifecycle")
+    outcome = clinic.erase()
+    assert outcome.verdict is Verdict.FAIL
+    assert "materialized view" in outcome.failures[0].what
+    assert clinic.ask("select state from request where request_id = 1") == ["processing"]
+    clinic.ask("refresh materialized view addresses")
+    assert clinic.erase().verdict is Verdict.PASS
+    anna_is_gone(clinic)
+
+
+def test_the_planner_forgets_as_well(clinic: Clinic) -> None:
+    sampled = "select count(*) from pg_stats where schemaname = 'public' and most_common_vals::text || coalesce(histogram_bounds::text, '') like '%anna@example.org%' and attname = 'email'"
+    clinic.ask("analyze person")
+    assert clinic.ask(
+        sampled.replace("most_common_vals::text ||", "coalesce(most_common_vals::text, '') ||")
+    ) == [1]
+    clinic.erase()
+    row = clinic.ask(
+        "select coalesce(most_common_vals::text, '') || coalesce(histogram_bounds::text, '') from pg_stats where tablename = 'person' and attname = 'email'"
+    )
+    assert "{anna@" not in row[0]
+
+
+def test_a_person_who_is_gone_already_cannot_be_verified(clinic: Clinic) -> None:
+    clinic.ask("update request set person_id = null where request_id = 1")
+    outcome = clinic.erase()
+    assert outcome.verdict is Verdict.UNVERIFIED
+    assert "gone already" in outcome.failures[0].what
+
+
+def test_one_failing_request_neither_stops_nor_hides_the_others(clinic: Clinic) -> None:
+    joanna_asks(clinic)
+    clinic.ask("update request set due = '2026-11-20Z' where request_id = 1")
+    clinic.ask("insert into scan values (9, %(otto)s, 1, null)", otto=OTTO)
+    outcome = clinic.erase()
+    assert outcome.verdict is Verdict.FAIL
+    assert (outcome.counts["due"], outcome.counts["proven"]) == (2, 1)
+    assert clinic.ask("select state from request order by request_id") == [
+        "processing",
+        "completed",
+    ]
+    assert [f.target for f in outcome.failures] == [f"request {clinic.reference(1)}"]
+
+
+def test_late_requests_fail_the_run_and_near_ones_are_mentioned(clinic: Clinic) -> None:
+    clinic.ask("insert into scan values (9, %(otto)s, 1, null)", otto=OTTO)
+    near = clinic.erase(datetime(2026, 11, 21, 12, tzinfo=UTC))
+    assert "1 near the legal deadline" in near.summary
+    late = clinic.erase(datetime(2026, 11, 22, 7, tzinfo=UTC))
+    assert late.counts["overdue"] == 1
+    assert "past the legal deadline of 1 month" in late.failures[-1].what
+
+
+def test_a_plan_shows_counts_and_changes_nothing(clinic: Clinic) -> None:
+    before = clinic.everything()
+    found = preview.plan(clinic.system, NOW, None)
+    shown = {(step.verb, step.target): step.cost for step in found.plan.steps}
+    assert shown["delete", "visit"] == "2 rows"
+    assert shown["set null", "visit.doctor_id"] == "1 rows"
+    assert shown["delete objects", "papers"] == "3 keys, 5 versions"
+    assert "others share it" in " ".join(found.plan.notes)
+    text = repr(found.plan)
+    assert not any(trace in text for trace in (*the_clinic.TRACES, "scan-1"))
+    assert preview.plan(clinic.system, NOW, clinic.reference(1)).plan.hash == found.plan.hash
+    assert preview.plan(clinic.system, NOW, "1").plan.hash == found.plan.hash
+    assert clinic.everything() == before
+    with pytest.raises(NotFound):
+        preview.plan(clinic.system, NOW, "2")
+    clinic.ask("insert into diary values (%(a)s, '2026-01-01', 'more')", a=ANNA)
+    with pytest.raises(Conflict):
+        preview.plan(clinic.system, NOW, None).plan.must_be(found.plan.hash)
+
+
+def test_verify_looks_again_and_remembers_nobody_afterwards(clinic: Clinic) -> None:
+    clinic.ask("create materialized view addresses as select email from person")
+    clinic.ask("grant select on addresses to lifecycle")
+    clinic.erase()
+    assert preview.verify(clinic.system, "1").verdict is Verdict.FAIL
+    clinic.ask("drop materialized view addresses")
+    clinic.erase()
+    proven = preview.verify(clinic.system, clinic.reference(1))
+    assert (proven.verdict, proven.counts["visit"]) == (Verdict.PASS, 2)
+    with pytest.raises(NotFound):
+        preview.verify(clinic.system, "2")
+
+
+def test_without_a_reference_key_nobody_is_erased(clinic: Clinic) -> None:
+    settings = clinic.system.settings.model_copy(update={"reference_key": None})
+    system = the_clinic.System(clinic.system.policy, "0" * 64, settings, clinic.system.machine)
+    with pytest.raises(InputError, match="no reference key"):
+        preview.plan(system, NOW, None)
+
+
+def test_another_reference_key_cannot_open_the_note_and_nothing_is_lost(
+    clinic: Clinic, tmp_path: Path
+) -> None:
+    cut_off_at(clinic, "outcome", "gdpr.objects_deleted", "pg_terminate_backend(pg_backend_pid())")
+    with pytest.raises(Unreachable):
+        clinic.erase()
+    clinic.ask("drop trigger cut on lifecycle.evidence")
+    sealed = clinic.ask("select sealed from lifecycle.erasure")[0]
+    assert ANNA.encode() not in bytes(sealed)
+    assert clinic.erase().verdict is Verdict.PASS
+
+
+_ = (Callable, timedelta, Any, Secret)

@@ -1,0 +1,207 @@
+"""A draft for a database that nobody has described loads, fits it, and asks a person only what nothing can tell."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from psycopg import Connection
+from psycopg.rows import TupleRow
+from ruamel.yaml import YAML
+
+from lifecycle.errors import InputError
+from lifecycle.policy import generate, load, reality
+from lifecycle.policy.draft_text import quote
+from lifecycle.policy.mistake import Lines
+from lifecycle.policy.model import Policy, SharedBy, Through
+from lifecycle.postgres import catalog, connect
+from lifecycle.systems import vitalis
+
+MIXED = Path(__file__).with_name("mixed.sql").read_bytes()
+
+
+@pytest.fixture
+def conn(database: str) -> Iterator[Connection[TupleRow]]:
+    with connect.connect(database, "test", write=True) as opened:
+        yield opened
+
+
+def draft(conn: Connection[TupleRow], directory: Path) -> str:
+    text = generate.draft(catalog.read(conn))
+    (directory / "draft.yaml").write_text(text)
+    return text
+
+
+def decided(conn: Connection[TupleRow], directory: Path) -> tuple[Policy, Lines]:
+    """Return the draft as a person leaves it who agrees with everything."""
+    file = directory / "draft.yaml"
+    file.write_text(draft(conn, directory).replace('"DECIDE: ', '"'))
+    policy, lines, _ = load.policy_with_lines(file)
+    return policy, lines
+
+
+def fits(conn: Connection[TupleRow], policy: Policy, lines: Lines) -> None:
+    mistakes = reality.compare(policy, catalog.read(conn)).mistakes
+    assert lines.tell(mistakes) == []
+
+
+def test_a_draft_is_refused_until_a_person_has_decided(conn: Connection[TupleRow], tmp_path: Path):
+    conn.execute(MIXED)
+    text = draft(conn, tmp_path)
+    with pytest.raises(InputError) as refused:
+        load.policy(tmp_path / "draft.yaml")
+    open_ = refused.value.what.splitlines()
+    assert all("a draft left this open for a person" in line for line in open_)
+    assert f"# {len(open_)} places need a decision" in text
+    asked = {line.split(": ")[1].split(".because")[0] for line in open_}
+    assert asked == {
+        "tables.books", "tables.categories", "tables.courses", "tables.devices", "tables.notes_child", "tables.notes_parent",
+        "tables.spans", "tables.billing.invoices.bucket",
+    }  # fmt: skip
+
+
+def test_what_leads_to_a_person_is_found_without_asking(conn: Connection[TupleRow], tmp_path: Path):
+    conn.execute(MIXED)
+    policy, lines = decided(conn, tmp_path)
+    fits(conn, policy, lines)
+    [(kind, subject)] = policy.subjects.items()
+    assert (kind, subject.table, subject.key, subject.identifiers) == (
+        "member",
+        "members",
+        "member_id",
+        ("email", "full_name"),
+    )
+    assert subject.payer
+    assert subject.payer.column == "households.stripe_customer_id"
+    owners = {name: (t.owner or {}).get("member") for name, t in policy.tables.items()}
+    assert owners["Order Notes"] == "memberId"
+    assert owners["newsletter_clicks"] == "member_id"
+    assert owners["billing.invoice_lines"] == Through(through=("invoice_id",))
+    assert owners["marks"] == Through(through=("member_id", "course_id"))
+    assert owners["households"] == SharedBy(shared_by="members.household_id")
+    assert owners["books"] is None
+    assert policy.tables["books"].mentions == {"added_by": "set null"}
+    assert policy.tables["book_reviews"].mentions == {"approved_by": "set null"}
+    assert policy.tables["loans"].mentions == {"renewed_from": "set null"}
+    assert policy.tables["billing.invoices"].objects == ("pdf_s3_key",)
+    assert {n: (p.by, p.every) for n, p in policy.partitions.items()} == {"visits": ("at", "month")}
+    assert next(iter(policy.tables)) == "members"
+
+
+def test_nothing_that_destroys_is_drafted(conn: Connection[TupleRow], tmp_path: Path):
+    conn.execute(MIXED)
+    policy, _ = decided(conn, tmp_path)
+    assert policy.retention == ()
+    assert policy.erasure is None
+
+
+def test_the_draft_for_vitalis_agrees_with_the_policy_written_by_hand(
+    conn: Connection[TupleRow], tmp_path: Path
+):
+    directory = Path(vitalis.__file__).parent
+    conn.execute((directory / "schema.sql").read_bytes())
+    policy, lines = decided(conn, tmp_path)
+    fits(conn, policy, lines)
+    by_hand, _ = load.policy(directory / "policy.yaml")
+    assert policy.subjects == by_hand.subjects
+
+    def owners(found: Policy) -> dict[str, object]:
+        return {
+            name: (
+                sorted(how.through)
+                if isinstance(how := (t.owner or {}).get("user"), Through)
+                else how,
+                t.mentions,
+                t.objects,
+            )
+            for name, t in found.tables.items()
+        }
+
+    assert owners(policy) == owners(by_hand)
+    assert policy.audit
+    assert by_hand.audit
+    assert policy.audit.model_copy(update={"keep": by_hand.audit.keep}) == by_hand.audit
+
+
+def test_an_erasure_that_is_taken_over_from_the_draft_fits(
+    conn: Connection[TupleRow], tmp_path: Path
+):
+    conn.execute((Path(vitalis.__file__).with_name("schema.sql")).read_bytes())
+    text = draft(conn, tmp_path).replace('"DECIDE: ', '"')
+    head, _, erasure = text.partition("# erasure:")
+    head = head.replace("  deletion_requests: {owner: {user: user_id}}",
+                        "  deletion_requests: {owner: {user: user_id}, keep: {clear: [user_id], because: x}}")  # fmt: skip
+    (tmp_path / "draft.yaml").write_text(
+        head + "erasure:" + erasure.replace("\n# ", "\n").replace("\n#", "\n")
+    )
+    policy, lines, _ = load.policy_with_lines(tmp_path / "draft.yaml")
+    assert policy.erasure
+    assert policy.erasure.requests.due == "grace_period_ends_at"
+    fits(conn, policy, lines)
+
+
+def test_patients_with_a_login_belong_to_the_login_and_staff_is_asked_about(
+    conn: Connection[TupleRow], tmp_path: Path
+):
+    conn.execute("""
+        create table users (id int primary key, email text);
+        create table patients (id int primary key, user_id int not null references users, name text);
+        create table visits (id int primary key, patient_id int not null references patients, seen_by int);
+        create table employees (id int primary key, email text, name text);
+        create table rooms (id int primary key, keeper int references employees);
+    """)
+    text = draft(conn, tmp_path)
+    policy, lines = decided(conn, tmp_path)
+    fits(conn, policy, lines)
+    assert policy.subjects["user"].table == "users"
+    assert policy.tables["patients"].owner == {"user": "user_id"}
+    assert policy.tables["visits"].owner == {"user": Through(through=("patient_id",))}
+    assert (
+        'employees: {personal: none, because: "DECIDE: it looks like people of another kind than users'
+        in text
+    )
+
+
+def test_a_second_person_that_cannot_be_cleared_is_pointed_out_and_fails_closed(
+    conn: Connection[TupleRow], tmp_path: Path
+):
+    conn.execute("""
+        create table users (user_id int primary key, email text);
+        create table letters (id int, user_id int not null references users, reader_id int not null references users);
+    """)
+    text = draft(conn, tmp_path)
+    assert "letters: {owner: {user: user_id}}  # DECIDE: reader_id may not be NULL" in text
+    policy, _ = decided(conn, tmp_path)
+    assert len(reality.compare(policy, catalog.read(conn)).mistakes) == 1
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["no", "true", "a: b", "x#y", "{x}", "it's", 'say "x"', "-", "* *", "é", " x", "1", "a,b"],
+)
+def test_any_name_is_written_so_that_it_is_read_back(name: str):
+    parser = YAML(typ="safe", pure=True)
+    assert parser.load(f"{{{quote(name)}: [{quote(name)}]}}") == {name: [name]}  # pyright: ignore[reportUnknownMemberType]
+
+
+@pytest.mark.parametrize(
+    ("tables", "subjects"),
+    [
+        ("", {}),
+        ("create table t (id int)", {}),
+        ("create table t ()", {}),
+        ("create table things (id int primary key, up int references things)", {}),
+        ('create table "no" (id int); create table "a: b" ("x,y" int); create table "it\'s" (id int)', {}),
+        ("create table users (id uuid primary key, email text)", {"user": "id"}),
+        ('create table "Users" ("Id" int primary key, "Email" text)', {"user": "Id"}),
+        ("create table app_user (pk int primary key, mail text); create table s (app_user_id int)", {"app_user": "pk"}),
+        ("create table people (id int primary key, email text, boss int references people)", {"person": "id"}),
+        ("create schema auth; create table auth.users (id int primary key, email text); create table p (id int primary key references auth.users)", {"user": "id"}),
+    ],
+)  # fmt: skip
+def test_any_database_gets_a_draft_that_fits(
+    conn: Connection[TupleRow], tmp_path: Path, tables: str, subjects: dict[str, str]
+):
+    conn.execute(tables.encode())
+    policy, lines = decided(conn, tmp_path)
+    fits(conn, policy, lines)
+    assert {kind: s.key for kind, s in policy.subjects.items()} == subjects
