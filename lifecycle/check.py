@@ -13,13 +13,12 @@ from functools import lru_cache
 
 import typer
 
-from lifecycle import clock, rooms, show, unexpected
+from lifecycle import clock, cron, rooms, show, unexpected
 from lifecycle.cli_options import open_systems
 from lifecycle.errors import FindingsPresent
 from lifecycle.job import Job
 from lifecycle.ledger import standing
 from lifecycle.ledger.standing import Standing
-from lifecycle.schedule import cron
 from lifecycle.system import System
 
 

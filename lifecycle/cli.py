@@ -224,7 +224,7 @@ def main() -> None:
     """Run the command line and end the process with its exit code."""
     if isinstance(sys.stdout.buffer, io.RawIOBase):
         # PYTHONUNBUFFERED, usual in containers: Python would lose, unsaid, what a full disk did not take.
-        sys.stdout = open(sys.stdout.fileno(), "w", buffering=1, encoding="utf-8", closefd=False)  # noqa: PTH123, SIM115
+        sys.stdout = open(sys.stdout.fileno(), "w", buffering=1, encoding="utf-8", closefd=False)  # noqa: SIM115
     sys.exit(carry_out(sys.argv[1:]))
 
 

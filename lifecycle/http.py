@@ -17,9 +17,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socket import AF_INET6
 from typing import Any
 
-from lifecycle import check, clock, metrics, rooms, show, statements, unexpected
+from lifecycle import check, clock, cron, metrics, rooms, show, statements, unexpected
 from lifecycle.errors import InputError
-from lifecycle.schedule import cron
 from lifecycle.schedule.state import DaemonState
 from lifecycle.system import System
 

@@ -15,10 +15,9 @@ from prometheus_client.registry import Collector
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from lifecycle import __version__, clock, rooms, statements, unexpected
+from lifecycle import __version__, clock, cron, rooms, statements, unexpected
 from lifecycle.check import expected_interval
 from lifecycle.ledger import standing
-from lifecycle.schedule import cron
 from lifecycle.schedule.state import DaemonState
 from lifecycle.system import System
 

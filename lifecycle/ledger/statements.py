@@ -2,7 +2,7 @@
 
 CLAIM_NEXT = """
     update lifecycle.run set state = 'running', holder = %(holder)s, attempt = attempt + 1,
-           heartbeat_at = clock_timestamp(), started_at = clock_timestamp(), deadline_at = null
+           started_at = clock_timestamp(), deadline_at = null
      where id = (select r.id from lifecycle.run r
                   where r.system = %(system)s and r.state = 'queued' and r.not_before <= clock_timestamp()
                     and (%(jobs)s::text[] is null or r.job = any(%(jobs)s))
@@ -15,14 +15,14 @@ CLAIM_NEXT = """
 
 CLAIM_ONE = """
     update lifecycle.run set state = 'running', holder = %(holder)s, attempt = attempt + 1,
-           heartbeat_at = clock_timestamp(), started_at = clock_timestamp(), deadline_at = null
+           started_at = clock_timestamp(), deadline_at = null
      where system = %(system)s and job = %(job)s and scheduled_for = %(scheduled_for)s and state = 'queued'
  returning id, system, job, scheduled_for, attempt, holder
 """
 
 # A process that was started for a claim takes it up: the claim was made by whoever started it.
 TAKE_UP = """
-    update lifecycle.run set heartbeat_at = clock_timestamp()
+    update lifecycle.run set started_at = clock_timestamp()
      where id = %(id)s and holder = %(holder)s and attempt = %(attempt)s and state = 'running'
  returning id, system, job, scheduled_for, attempt, holder
 """
@@ -46,9 +46,11 @@ STATE_OF = """
 """
 
 HEARTBEAT = """
-    update lifecycle.run set heartbeat_at = clock_timestamp()
+    insert into lifecycle.heartbeat (run_id, at)
+    select id, clock_timestamp() from lifecycle.run
      where id = %(id)s and holder = %(holder)s and attempt = %(attempt)s and state = 'running'
- returning id
+        on conflict (run_id) do update set at = excluded.at
+ returning run_id
 """
 
 # A shared lock on the run's row: whoever wants to take the run over waits until this transaction ends.
@@ -176,10 +178,12 @@ NOT_OFFERED = """
 # process itself are left alone until that transaction ends.
 RECLAIM = """
     with gone as (
-        select id, coalesce(heartbeat_at < clock_timestamp() - %(stale)s, true) as silent from lifecycle.run
-         where system = %(system)s and state = 'running'
-           and (heartbeat_at < clock_timestamp() - %(stale)s or deadline_at < clock_timestamp() - %(grace)s)
-           for update skip locked),
+        select r.id, greatest(r.started_at, h.at) < clock_timestamp() - %(stale)s as silent
+          from lifecycle.run r left join lifecycle.heartbeat h on h.run_id = r.id
+         where r.system = %(system)s and r.state = 'running'
+           and (greatest(r.started_at, h.at) < clock_timestamp() - %(stale)s
+                or r.deadline_at < clock_timestamp() - %(grace)s)
+           for update of r skip locked),
     decided as (
         select r.id, gone.silent,
                gone.silent and r.asked_by = 'schedule' and r.attempt < %(attempts)s
@@ -235,7 +239,8 @@ LIST_RUNS = """
 
 SHOW_RUN = """
     select id, job, scheduled_for, state, verdict, attempt, asked_by, holder, queued_at, not_before, started_at,
-           heartbeat_at, deadline_at, finished_at, error_code, summary, counts, failures
+           (select at from lifecycle.heartbeat where run_id = run.id) as heartbeat_at, deadline_at, finished_at,
+           error_code, summary, counts, failures
       from lifecycle.run where system = %(system)s and id = %(id)s
 """
 
@@ -254,7 +259,7 @@ CANCEL_QUEUED = """
 RESUME_RUN = """
     update lifecycle.run
        set state = 'queued', asked_by = 'person', verdict = null, error_code = null, finished_at = null,
-           started_at = null, deadline_at = null, heartbeat_at = null, not_before = clock_timestamp(),
+           started_at = null, deadline_at = null, not_before = clock_timestamp(),
            summary = 'a person queued it again', counts = '{}', failures = '[]'
      where system = %(system)s and id = %(id)s
        and (state in ('lost', 'missed', 'cancelled') or (state = 'finished' and verdict <> 'pass'))

@@ -193,12 +193,14 @@ def _bare(text: str) -> str | None:
 
 def _foreign_keys(raw: _Raw, keys: list[TupleRow]) -> tuple[ForeignKey, ...]:
     """Fold a key of one partition onto its parent: it holds for a part of the rows, and order must heed it."""
+    tables = {oid: raw.table_name(oid) for oid in {oid for key in keys for oid in (key[2], key[4])}}
+    names = {oid: {n: c.name for n, c in raw.columns[oid].items()} for oid in tables}
     folded: dict[tuple[Any, ...], ForeignKey] = {}
     for _, name, oid, own, other, theirs, on_delete, validated in keys:
-        columns = tuple([raw.columns[oid][number].name for number in own])
-        referenced = tuple([raw.columns[other][number].name for number in theirs])
+        columns = tuple(map(names[oid].__getitem__, own))
+        referenced = tuple(map(names[other].__getitem__, theirs))
         # Two keys over the same columns are one fact, unless they end differently.
-        fact = (raw.table_name(oid), columns, raw.table_name(other), referenced, on_delete)
+        fact = (tables[oid], columns, tables[other], referenced, on_delete)
         if fact not in folded:
             folded[fact] = ForeignKey(name, *fact, validated)
     return tuple(folded[fact] for fact in sorted(folded))
@@ -215,15 +217,23 @@ _KEY = attrgetter(
 
 
 def _digest(tables: Mapping[str, Table], foreign_keys: tuple[ForeignKey, ...]) -> str:
+    spelled: dict[int, str] = {}  # by identity, as equal columns are one object
+
+    def spell(column: Column) -> str:
+        text = spelled.get(id(column))
+        if text is None:
+            text = spelled[id(column)] = json.dumps(_COLUMN(column))
+        return text
+
     shapes = [
         (
-            _TABLE(t),
-            t.strategy,
-            t.inherits,
-            [*map(_COLUMN, t.columns)],
-            [*map(_TRIGGER, t.triggers)],
+            _TABLE(table),
+            table.strategy,
+            table.inherits,
+            [*map(_TRIGGER, table.triggers)],
+            "".join([*map(spell, table.columns)]),
         )
-        for t in tables.values()
+        for table in tables.values()
     ]
     whole = json.dumps([shapes, [*map(_KEY, foreign_keys)]], check_circular=False)
     return hashlib.sha256(whole.encode()).hexdigest()

@@ -98,7 +98,7 @@ def _instant(text: str) -> datetime:
 @schedule_app.command("list")
 def list_schedules(as_json: JsonOption = False, system: SystemOption = None) -> None:
     """Show each job's schedule, its next slot and how its last run ended."""
-    from lifecycle.schedule import cron
+    from lifecycle import cron
 
     here = open_system(system)
     now, zone = clock.now(), here.policy.timezone
@@ -126,7 +126,7 @@ def preview(
     job: JobName, count: Count = 10, as_json: JsonOption = False, system: SystemOption = None
 ) -> None:
     """Show a job's next slots, local and in UTC, and mark the days on which the clocks change."""
-    from lifecycle.schedule import cron
+    from lifecycle import cron
 
     here = open_system(system)
     found, zone = rooms.job(here.policy, job), here.policy.timezone
@@ -140,7 +140,7 @@ def preview(
 
 
 def _local(slot: datetime | None, zone: str) -> str:
-    from lifecycle.schedule import cron
+    from lifecycle import cron
 
     return f"{slot.astimezone(cron.zone(zone)):%a %Y-%m-%d %H:%M:%S %z}" if slot else "never"
 

@@ -17,10 +17,10 @@ from types import FrameType
 import psycopg
 import structlog
 
-from lifecycle import alert, clock, http, ping, rooms, unexpected
+from lifecycle import alert, clock, cron, http, ping, rooms, unexpected
 from lifecycle.errors import LifecycleError
 from lifecycle.ledger import claims, daemons
-from lifecycle.schedule import cron, worker
+from lifecycle.schedule import worker
 from lifecycle.schedule.notify import notify
 from lifecycle.schedule.state import DaemonState
 from lifecycle.schedule.tick import tick

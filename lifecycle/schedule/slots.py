@@ -19,8 +19,8 @@ from datetime import UTC, datetime, timedelta
 from itertools import chain, islice
 from typing import Literal
 
+from lifecycle import cron
 from lifecycle.job import Job
-from lifecycle.schedule import cron
 
 ON_TIME = timedelta(minutes=1)
 """A slot that is not later than this was not missed by anybody: a daemon ticks more often."""

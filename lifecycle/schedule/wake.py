@@ -12,7 +12,7 @@ from apscheduler.executors.pool import ThreadPoolExecutor  # pyright: ignore[rep
 from apscheduler.schedulers.background import BackgroundScheduler  # pyright: ignore[reportMissingTypeStubs]
 from apscheduler.triggers.base import BaseTrigger  # pyright: ignore[reportMissingTypeStubs]
 
-from lifecycle.schedule import cron
+from lifecycle import cron
 
 
 class CronTrigger(BaseTrigger):

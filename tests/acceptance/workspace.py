@@ -85,7 +85,7 @@ class Workspace:
             timeout=60,
             stderr=subprocess.PIPE,
             stdout=stdout,
-            preexec_fn=before,  # noqa: PLW1509 - it sets a limit of the child, and nothing else
+            preexec_fn=before,
         )
 
     def begin(self, *words: str) -> "subprocess.Popen[str]":

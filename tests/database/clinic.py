@@ -4,7 +4,7 @@ import contextlib
 import itertools
 import json
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -57,7 +57,7 @@ class Clinic:
         """Take a new run; one that died before counts as lost."""
         self.ask("update lifecycle.run set state = 'lost', holder = null where state = 'running'")
         with contextlib.closing(self.system.connect("test")) as conn:
-            at = NOW.replace(microsecond=next(_numbers))
+            at = NOW.replace(microsecond=self.ask("select count(*) from lifecycle.run")[0])
             return claims.claim_new(
                 conn, "clinic", "gdpr.erase", at, claims.new_holder(), asked_by="person"
             )
@@ -107,13 +107,13 @@ class Clinic:
 
     def fail(self, fault: dict[str, Any]) -> None:
         """Order a fault at the Stripe double."""
-        self._double("POST", "faults", fault)
+        self.double("POST", "faults", fault)
 
     def calls(self) -> list[tuple[str, int | None]]:
         """Return (method, status) of what the Stripe double was asked since the clinic was opened."""
-        return [(r["method"], r["status"]) for r in self._double("GET", "requests")["data"]]
+        return [(r["method"], r["status"]) for r in self.double("GET", "requests")["data"]]
 
-    def _double(self, method: str, path: str, body: object = None) -> Any:
+    def double(self, method: str, path: str, body: object = None) -> Any:
         data = None if body is None else json.dumps(body).encode()
         order = urllib.request.Request(f"{self.stripe_url}/_double/{path}", data, method=method)
         with urllib.request.urlopen(order, timeout=10) as answer:
@@ -121,7 +121,7 @@ class Clinic:
 
 
 @contextlib.contextmanager
-def opened(database: str, directory: Path, store_url: str, stripe_url: str) -> Iterator[Clinic]:
+def opened(database: str, directory: Path, store_url: str, stripe_url: str) -> Generator[Clinic]:
     """Build the clinic in an empty database, with buckets and customers of its own."""
     number = next(_numbers)
     for name, text in (("s3.key", s3.ACCESS_KEY), ("stripe.key", stripe_double.KEY)):
@@ -159,6 +159,6 @@ def opened(database: str, directory: Path, store_url: str, stripe_url: str) -> I
                 )
             install.install(conn, system.policy, catalog.read(conn), None)
         clinic = Clinic(database, system, store, client, stripe_url, (customers[0], customers[1]))
-        clinic._double("DELETE", "faults")
-        clinic._double("DELETE", "requests")
+        clinic.double("DELETE", "faults")
+        clinic.double("DELETE", "requests")
         yield clinic

@@ -49,8 +49,10 @@ def state(conn: Conn, claim: Claim) -> object:
     return runs.shown(conn, "stage", claim.id)["state"]
 
 
-def age(stage: Stage, column: str = "heartbeat_at") -> None:
+def age(stage: Stage, column: str = "started_at") -> None:
     with stage.admin() as admin:
+        if column == "started_at":
+            admin.execute("update lifecycle.heartbeat set at = at - interval '1 hour'")
         admin.execute(
             f"update lifecycle.run set {column} = clock_timestamp() - interval '1 hour'".encode()
         )
@@ -182,7 +184,7 @@ def test_a_silent_run_is_taken_from_its_process_and_a_beating_one_is_not(stage: 
 
 @pytest.mark.parametrize(
     ("person", "retry_safe", "column"),
-    [(True, ["a"], "heartbeat_at"), (False, [], "heartbeat_at"), (False, ["a"], "deadline_at")],
+    [(True, ["a"], "started_at"), (False, [], "started_at"), (False, ["a"], "deadline_at")],
 )
 def test_what_must_not_be_repeated_is_lost(
     stage: Stage, conn: Conn, person: bool, retry_safe: list[str], column: str
@@ -300,3 +302,14 @@ def test_evidence_cannot_be_changed_by_anybody(stage: Stage, conn: Conn):
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             conn.execute(change.encode())
     assert json.dumps(runs.shown(conn, "stage", 1), default=str).count("a.b") == 1
+
+
+def test_a_transaction_that_holds_its_run_does_not_silence_the_heartbeat(stage: Stage, conn: Conn):
+    claim = take(conn)
+    with stage.system().connect("heartbeat") as other, conn.transaction():
+        claims.hold(conn, claim)
+        other.execute("set lock_timeout = '1s'")
+        claims.beat(other, claim)
+        assert not runs.reclaim(
+            other, "stage", ["a"], stale=timedelta(0), grace=timedelta(hours=1)
+        )

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lifecycle import cron
 from lifecycle.errors import InputError
-from lifecycle.schedule import cron
 from lifecycle.schedule.wake import CronTrigger
 
 SPRING = datetime(2026, 3, 28, 12, tzinfo=UTC)  # Berlin: 02:00 becomes 03:00 on the 29th

@@ -31,7 +31,6 @@ create table lifecycle.run (
     not_before     timestamptz not null default clock_timestamp(),
     queued_at      timestamptz not null default clock_timestamp(),
     started_at     timestamptz,
-    heartbeat_at   timestamptz,
     deadline_at    timestamptz,
     finished_at    timestamptz,
     error_code     integer,
@@ -46,6 +45,13 @@ create table lifecycle.run (
 create unique index run_one_at_a_time on lifecycle.run (system, job) where state = 'running';
 create index run_waiting on lifecycle.run (system, scheduled_for) where state = 'queued';
 create index run_latest on lifecycle.run (system, job, finished_at desc);
+
+-- The last sign of life of a running run's process. Not a column of the run: a transaction that destroys holds
+-- the run's row for as long as it lasts, and the process must be able to say that it is alive meanwhile.
+create table lifecycle.heartbeat (
+    run_id  bigint primary key references lifecycle.run,
+    at      timestamptz not null
+);
 
 -- What a run changed. An effect inside the database has one row, committed with the change; an effect
 -- outside (S3, Stripe, a program) has an intent before and an outcome after.
@@ -102,5 +108,6 @@ create table lifecycle.daemon (
 
 grant usage on schema lifecycle to lifecycle;
 grant select on all tables in schema lifecycle to lifecycle;
-grant insert, update on lifecycle.schedule, lifecycle.run, lifecycle.alert, lifecycle.daemon to lifecycle;
+grant insert, update on lifecycle.schedule, lifecycle.run, lifecycle.heartbeat, lifecycle.alert, lifecycle.daemon
+    to lifecycle;
 grant insert on lifecycle.evidence, lifecycle.installation to lifecycle;
