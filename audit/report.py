@@ -53,7 +53,10 @@ def make(facts: Facts) -> dict[str, Any]:
         "requests": _requests(facts),
         "erasures": _erasures(facts),
         "dumps": _lines(facts.evidence, "backups.dumped", "outcome"),
-        "drills": _lines(facts.evidence, "backups.drilled", "finding"),
+        "drills": [
+            drill | {"equal": "rows" in drill["counts"] and not drill["counts"].get("findings")}
+            for drill in _lines(facts.evidence, "backups.drilled", "finding")
+        ],
         "capture": {
             "configured": facts.audited,
             "tables_of_people": facts.tables_of_people,

@@ -95,9 +95,15 @@ def _rows_about(log: Table, audit: Audit, key: Column) -> sql.Composed:
 
 
 def _is_person(log: Table, audit: Audit, key: Column) -> sql.Composed:
-    """Return whether the changed row is one that has the person's own key as its id."""
+    """Return whether the changed row has the person's own key as its id.
+
+    A UUID is nobody else's in any table. The number 42 is, so other keys count in the person's own tables only.
+    """
+    record = _equal(log, audit.record, key)
+    if key.type == "uuid":
+        return record
     return sql.SQL("({named} = any(%(own_tables)s) and {record})").format(
-        named=_a(audit.named), record=_equal(log, audit.record, key)
+        named=_a(audit.named), record=record
     )
 
 

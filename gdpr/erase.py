@@ -17,7 +17,7 @@ from audit import anonymise
 from gdpr import notes, statements
 from gdpr.notes import Note
 from gdpr.reach import Reach, searchable
-from gdpr.survey import Rows, about, as_person, count, object_keys
+from gdpr.survey import Rows, about, as_person, count, object_keys, payers
 from lifecycle.errors import Conflict, Refused, Unproven
 from lifecycle.ledger import claims, evidence
 from lifecycle.ledger.claims import Claim
@@ -32,8 +32,8 @@ _PASSING = (
 )
 
 
-class MoreObjects(Conflict):
-    """Objects have come since those of the person were deleted: they go first, then the rows."""
+class MoreOutside(Conflict):
+    """Objects or customers have become the person's since theirs were deleted: they go first, then the rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +63,8 @@ def rehearse(work: Erasing) -> None:
 def erase(work: Erasing) -> None:
     """Erase the person's rows in one transaction with its evidence.
 
-    Raise Refused or Unproven when it would be wrong or incomplete, MoreObjects when objects have come
-    meanwhile. Nothing is changed then.
+    Raise Refused or Unproven when it would be wrong or incomplete, MoreOutside when more has
+    become theirs outside the database. Nothing is changed then.
     """
 
     def attempt() -> None:
@@ -90,7 +90,7 @@ def _let_go(work: Erasing) -> _Gone:
     claims.hold(conn, work.claim)
     conn.execute(statements.MARK_RUN, {"run": str(work.claim.id)})
     conn.execute(statements.lock_person(reach), person)
-    _no_new_objects(work)
+    _nothing_new_outside(work)
     expected = count(conn, reach, work.note.person)
     if any(expected.hanging.values()):
         raise Refused(
@@ -130,11 +130,13 @@ def _requests(work: Erasing) -> tuple[str, ...]:
     return tuple(row[0] for row in rows)
 
 
-def _no_new_objects(work: Erasing) -> None:
+def _nothing_new_outside(work: Erasing) -> None:
     found, _ = object_keys(work.conn, work.reach, work.note.person, {})
-    if any(set(keys) - set(work.note.objects.get(bucket, ())) for bucket, keys in found.items()):
-        raise MoreObjects(
-            "objects of the person were added while their objects were being deleted",
+    going, _ = payers(work.conn, work.reach, work.note.person)
+    new = any(set(keys) - set(work.note.objects.get(bucket, ())) for bucket, keys in found.items())
+    if new or set(going) - set(work.note.payers):
+        raise MoreOutside(
+            "objects or a customer became the person's while theirs were being deleted",
             hint="The run is tried again.",
         )
 

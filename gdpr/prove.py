@@ -81,16 +81,16 @@ def _values(proof: Proof, conn: Connection[TupleRow], reach: Reach, note: Note) 
     for table in reach.catalog.tables.values():
         columns = searchable(table)
         proof.looked("columns", len(columns))
-        if columns and needles:
-            rows = conn.execute(
-                statements.candidates(table.name, columns), {"needles": needles}
-            ).fetchall()
-            left = sum(any(stands_in(row[0], needle) for needle in needles) for row in rows)
-            if left:
-                proof.found(table.name, f"an identifier stands in {left} rows")
-    for name in reach.catalog.tables:
-        row = conn.execute(statements.count(name, statements.ALL)).fetchone()
-        proof.looked("rows", row[0] if row else 0)
+        if not columns:
+            continue
+        row = conn.execute(
+            statements.candidates(table.name, columns), {"needles": needles}
+        ).fetchone()
+        rows, texts = row or (0, ())
+        proof.looked("rows", rows)
+        left = sum(any(stands_in(text, needle) for needle in needles) for text in texts)
+        if left:
+            proof.found(table.name, f"an identifier stands in {left} rows")
 
 
 def _views(proof: Proof, conn: Connection[TupleRow], note: Note) -> None:

@@ -72,6 +72,14 @@ class Reach:
         """Return the foreign keys by which rows of `table` belong to whoever owns the row they point to."""
         return graph.ways(self.policy, self.catalog, table, self.kind)
 
+    def sharing(self) -> tuple[str, ...]:
+        """Return the columns of the people's table by which people share a row of another table."""
+        return tuple(
+            how.shared_by.rpartition(".")[2]
+            for how in (self.owner(table) for table in self.deleted)
+            if isinstance(how, SharedBy)
+        )
+
     def shared_key(self, table: str, shared: SharedBy) -> tuple[str, str]:
         """Return (column of the people's table, column of `table` that it points to)."""
         column = shared.shared_by.rpartition(".")[2]

@@ -23,7 +23,7 @@ from psycopg.rows import TupleRow
 
 from gdpr import answer, erase, notes, outside, statements
 from gdpr.deadline import Open, overdue, soon, still_in_grace
-from gdpr.erase import Erasing, MoreObjects
+from gdpr.erase import Erasing, MoreOutside
 from gdpr.notes import Entry, Note
 from gdpr.plan import refuse
 from gdpr.prove import Proof, prove
@@ -40,7 +40,7 @@ from lifecycle.postgres import catalog, connect
 from lifecycle.system import System
 
 ROUNDS = 3
-"""How often objects that came meanwhile are taken too, before the request is left for the next run."""
+"""How often what came meanwhile outside is taken too, before the request is left for the next run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +143,9 @@ def _one(desk: Desk, request: Open) -> Done:
             if entry is None:
                 return _nobody(request)
         elif entry.note is not None:
-            _outside(desk, Erasing(conn, desk.claim, desk.reach, request.reference, entry.note))
+            work = Erasing(conn, desk.claim, desk.reach, request.reference, entry.note)
+            _outside(desk, work)
+            erase.erase(work)  # nothing is left but what somebody wrote between erasure and proof
         return _prove(desk, conn, entry)
 
 
@@ -182,16 +184,16 @@ def _erase(
         work = Erasing(conn, desk.claim, desk.reach, request.reference, note)
         _seal(desk, work, request)
         outside.must_be_reachable(desk.system, work)
-        erase.rehearse(work)
-        _outside(desk, work)
         try:
+            erase.rehearse(work)
+            _outside(desk, work)
             erase.erase(work)
-        except MoreObjects:
+        except MoreOutside:
             earlier = note
             continue
         return notes.find(conn, desk.key, request.reference)
     raise Unproven(
-        f"objects were added {ROUNDS} times while they were being deleted",
+        f"objects or customers were added {ROUNDS} times while they were being deleted",
         hint="Something still works for this person: stop it, then run again.",
     )
 

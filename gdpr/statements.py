@@ -9,10 +9,9 @@ from psycopg import sql
 
 from gdpr.reach import Mention, Reach
 from gdpr.rows import columns, mentioning, owned
-from lifecycle.policy.model import Requests, SharedBy
+from lifecycle.policy.model import Requests
 from lifecycle.postgres.catalog import Column, sql_name
 
-ALL = sql.SQL("true")
 _COUNT = sql.SQL("select count(*) from {table} as t where {rows}")
 
 
@@ -172,24 +171,18 @@ def payers(reach: Reach, column: str) -> sql.Composed:
 
 def control_person(reach: Reach) -> sql.Composed:
     """Return the query of the key of somebody who stays: who shares a row with the person, else the next."""
-    people = sql_name(reach.subject.table)
-    key = sql.Identifier(reach.subject.key)
-    same: list[sql.Composable] = [sql.SQL("false")]
-    for table in reach.deleted:
-        match reach.owner(table):
-            case SharedBy() as shared:
-                by = sql.Identifier(reach.shared_key(table, shared)[0])
-                same.append(
-                    sql.SQL(
-                        "coalesce(s.{by} = (select p.{by} from {people} as p where p.{key} = %(subject)s), false)"
-                    ).format(by=by, people=people, key=key)
-                )
-            case _:
-                pass
+    people, key = sql_name(reach.subject.table), sql.Identifier(reach.subject.key)
+    theirs = "(select p.{by} from {people} as p where p.{key} = %(subject)s)"
+    same = [
+        sql.SQL(f"coalesce(s.{{by}} = {theirs}, false)").format(
+            by=sql.Identifier(column), people=people, key=key
+        )
+        for column in reach.sharing()
+    ]
     return sql.SQL("""
         select s.{key}::text from {people} as s where s.{key} <> %(subject)s
          order by ({same}) desc, s.{key} < %(subject)s, s.{key} limit 1""").format(
-        key=key, people=people, same=sql.SQL(" or ").join(same)
+        key=key, people=people, same=sql.SQL(" or ").join([*same, sql.SQL("false")])
     )
 
 
@@ -211,11 +204,12 @@ def holding(table: str, searched: Sequence[Column]) -> sql.Composed:
 
 
 def candidates(table: str, searched: Sequence[Column]) -> sql.Composed:
-    """Return the query of the texts of rows that contain any of %(needles)s, as parts of words too."""
+    """Return the query of (rows, texts of those that contain any of %(needles)s, as parts of words too)."""
     return sql.SQL("""
-        select {text} from {table} as t
-         where exists (select from unnest(%(needles)s::text[]) as n
-                        where strpos(lower({text}), lower(n)) > 0)""").format(
+        select count(*), coalesce(array_agg(whole) filter (
+               where exists (select from unnest(%(needles)s::text[]) as n
+                              where strpos(lower(whole), lower(n)) > 0)), '{{}}')
+          from (select {text} as whole from {table} as t) as every""").format(
         text=_text(searched), table=sql_name(table)
     )
 
@@ -251,7 +245,8 @@ def whole_rows(schema: str, view: str) -> sql.Composed:
 def open_requests(requests: Requests) -> sql.Composed:
     """Return the query of all requests that are not answered: key, person, status, asked, due."""
     return sql.SQL("""
-        select t.{key}::text, t.{subject}::text, t.{status}::text, t.{requested}, t.{due}
+        select t.{key}::text, t.{subject}::text, t.{status}::text,
+               t.{requested}::timestamptz, t.{due}::timestamptz
           from {table} as t
          where t.{status} in (%(pending)s, %(processing)s) order by t.{due}, t.{key}""").format(
         **_request(requests)
@@ -291,8 +286,9 @@ def _request(requests: Requests) -> dict[str, sql.Identifier]:
     named = requests.model_dump(
         include={"key", "subject", "requested", "due", "status", "completed"}
     )
-    names = {part: sql.Identifier(column) for part, column in named.items()}
-    return names | {"table": sql_name(requests.table)}
+    return {part: sql.Identifier(column) for part, column in named.items()} | {
+        "table": sql_name(requests.table)
+    }
 
 
 def _text(searched: Sequence[Column]) -> sql.Composed:
@@ -303,4 +299,4 @@ def _text(searched: Sequence[Column]) -> sql.Composed:
         )
         for c in searched
     ]
-    return sql.SQL("concat_ws(E'\\n', {})").format(sql.SQL(", ").join(texts))
+    return sql.SQL("array_to_string(array[{}]::text[], E'\\n')").format(sql.SQL(", ").join(texts))

@@ -71,7 +71,7 @@ def survey(
         return None
     named = [value for value in row[1:] if value]
     shared = _column(conn, statements.shared_identifiers(reach), values | {"values": named})
-    going, staying = _payers(conn, reach, values)
+    going, staying = payers(conn, reach, person)
     objects, objects_kept = object_keys(conn, reach, person, earlier.objects if earlier else {})
     named += earlier.identifiers if earlier else ()
     going += tuple(c for c in (earlier.payers if earlier else ()) if c not in staying)
@@ -133,12 +133,14 @@ def object_keys(
     return {bucket: tuple(sorted(keys)) for bucket, keys in found.items() if keys}, kept
 
 
-def _payers(
-    conn: Connection[TupleRow], reach: Reach, values: dict[str, Any]
+def payers(
+    conn: Connection[TupleRow], reach: Reach, person: str
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return (customers that go with the person, customers that others share)."""
     if reach.subject.payer is None:
         return (), ()
-    rows = conn.execute(statements.payers(reach, reach.subject.payer.column), values).fetchall()
+    query = statements.payers(reach, reach.subject.payer.column)
+    rows = conn.execute(query, about(person)).fetchall()
     going = tuple(customer for customer, goes in rows if goes)
     return going, tuple(customer for customer, goes in rows if not goes)
 

@@ -6,6 +6,7 @@ Looks at the machine here, at each system's database in `doctor_database.py`, an
 
 import stat
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from functools import partial
 from ipaddress import ip_address
 
@@ -19,7 +20,7 @@ from lifecycle.finding import Finding, absent, bad, fine, refused, survive, unkn
 from lifecycle.outcome import Verdict
 from lifecycle.settings import Secret, Settings
 
-COLUMNS = ("check", "verdict", "what", "why", "fix")
+COLUMNS = ("check", "verdict", "what")
 
 
 def show_findings(name: str | None, as_json: bool) -> None:
@@ -33,10 +34,23 @@ def show_findings(name: str | None, as_json: bool) -> None:
             )
         settings = settings.model_copy(update={"systems": {name: settings.systems[name]}})
     found = findings(settings)
-    rows = [(f.check, f.verdict, f.what, f.why, f.fix) for f in found]
-    show.table("doctor", COLUMNS, rows, as_json)
+    if as_json:
+        show.document("doctor", {"findings": [asdict(f) for f in found]})
+    else:
+        show.table("doctor", COLUMNS, [(f.check, f.verdict, f.what) for f in found], as_json=False)
+        for finding in found:
+            _explain(finding)
     if any(f.verdict == Verdict.FAIL for f in found):
         raise typer.Exit(FindingsPresent.exit_code)
+
+
+def _explain(finding: Finding) -> None:
+    """Say why a finding matters and how to mend it, below the table."""
+    if finding.verdict != Verdict.PASS:
+        show.text(f"\n{finding.verdict.value}: {finding.check}: {finding.what}")
+        for label, words in (("why", finding.why), ("fix", finding.fix)):
+            if words:
+                show.text(f"  {label}: {words}")
 
 
 def findings(settings: Settings) -> list[Finding]:

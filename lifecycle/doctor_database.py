@@ -45,7 +45,7 @@ def _role(system: System, conn: Conn, catalog: Catalog) -> Iterator[Finding]:
     row = conn.execute(statements.ROLE).fetchone()
     assert row is not None
     role, superuser, bypass, makes_roles = row
-    label, name = f"{system.name}: role", sql.Identifier(role).as_string(conn)
+    label, name = f"{system.name}: role", _name(conn, role)
     if superuser:
         yield bad(
             label,
@@ -73,17 +73,31 @@ def _role(system: System, conn: Conn, catalog: Catalog) -> Iterator[Finding]:
 
 def _membership(system: System, conn: Conn, catalog: Catalog) -> Iterator[Finding]:
     owners = {catalog.tables[t].owner for t in system.policy.partitions if t in catalog.tables}
-    label = f"{system.name}: owners"
-    missing = [row[0] for row in conn.execute(statements.MEMBER, {"owners": sorted(owners)})]
+    label, asked = f"{system.name}: owners", {"owners": sorted(owners)}
+    missing = [row[0] for row in conn.execute(statements.MEMBER, asked)]
+    inherited = [row[0] for row in conn.execute(statements.INHERITED, asked)]
     for owner in missing:
         yield bad(
             label,
             f"the service is not a member of {owner}, who owns partitioned tables",
             "PostgreSQL lets only the owner attach a partition.",
-            f"grant {sql.Identifier(owner).as_string(conn)} to lifecycle;",
+            f"grant {_name(conn, owner)} to lifecycle;",
         )
-    if not missing:
+    for owner in inherited:
+        yield bad(
+            label,
+            f"the service has the rights of {owner} all the time",
+            "It steps into them for one statement at a time; otherwise a mistake could change any table.",
+            f"grant {_name(conn, owner)} to lifecycle with inherit false;"
+            if catalog.version >= 16
+            else "alter role lifecycle noinherit;",
+        )
+    if not missing and not inherited:
         yield fine(label, f"the service can step into {len(owners)} owners of partitioned tables")
+
+
+def _name(conn: Conn, name: str) -> str:
+    return sql.Identifier(name).as_string(conn)
 
 
 def _rights(system: System, conn: Conn, catalog: Catalog) -> Iterator[Finding]:
@@ -110,7 +124,7 @@ def _missing_rights(policy: Policy, conn: Conn, catalog: Catalog) -> Iterator[tu
         yield spelled[name], privilege
     asked = {"names": [quoted[r] for r, _ in columns], "columns": [c for _, c in columns]}
     for name, column in conn.execute(statements.MISSING_COLUMN_RIGHTS, asked):
-        yield spelled[name], f"update ({sql.Identifier(column).as_string(conn)})"
+        yield spelled[name], f"update ({_name(conn, column)})"
 
 
 def _wanted(

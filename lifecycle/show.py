@@ -128,7 +128,11 @@ def _print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[obj
     for row in rows:
         drawn.add_row(*(Text(cell(value)) for value in row))
     # Into a pipe nothing is wrapped: a line stays a line for grep.
-    Console(width=None if sys.stdout.isatty() else 10_000, highlight=False).print(drawn)
+    console = Console(width=None if sys.stdout.isatty() else 10_000, highlight=False)
+    with console.capture() as captured:
+        console.print(drawn)
+    lines = (line.rstrip() for line in captured.get().splitlines())
+    sys.stdout.write("\n".join(line for line in lines if line) + "\n")
 
 
 def _harmless(words: str) -> str:

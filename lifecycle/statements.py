@@ -15,6 +15,9 @@ ROLE = """
 MEMBER = """
     select owner from unnest(%(owners)s::text[]) as owner where not pg_has_role(current_user, owner, 'member')
 """
+INHERITED = """
+    select owner from unnest(%(owners)s::text[]) as owner where pg_has_role(current_user, owner, 'usage')
+"""
 MISSING_TABLE_RIGHTS = """
     select wanted.name, wanted.privilege
       from unnest(%(names)s::text[], %(privileges)s::text[]) as wanted (name, privilege)

@@ -2,6 +2,7 @@
 
 The page is made from the command tree, so it cannot say anything else than `--help`.
 """
+# ruff: noqa: INP001 - a script, not a package
 
 import os
 import sys
@@ -10,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import typer
-
 
 os.environ["COLUMNS"] = os.environ["TERMINAL_WIDTH"] = "100"
 PAGE = Path(__file__).parents[1] / "docs/commands.md"

@@ -69,6 +69,11 @@ def connect(
             connect_timeout=10,
             application_name=f"lifecycle {purpose}"[:63],
             prepare_threshold=None,
+            # A server that went away without a word is noticed before the run's claim is stale.
+            keepalives_idle=10,
+            keepalives_interval=5,
+            keepalives_count=3,
+            tcp_user_timeout=25_000,
         )
     except psycopg.Error as error:
         raise explain(error) from None

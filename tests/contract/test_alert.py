@@ -170,7 +170,7 @@ def post_office(tmp_path: Path) -> Iterator[PostOffice]:
 def ledger(database: str) -> Iterator[Connection[TupleRow]]:
     with psycopg.connect(database, autocommit=True) as conn:
         conn.execute("""do $$ begin if not exists (select from pg_roles where rolname = 'lifecycle')
-                        then create role lifecycle login bypassrls; end if; end $$""")
+                        then create role lifecycle login noinherit bypassrls; end if; end $$""")
         conn.execute("create schema lifecycle")
         ddl.migrate(conn, ("lifecycle.ledger",))
         yield conn

@@ -19,7 +19,9 @@ MINUTE = timedelta(minutes=1)
 
 
 def sh(script: str, limit: timedelta = MINUTE, **kwargs):
-    return commands.attempt(["/bin/sh", "-c", script], env=kwargs.pop("env", {}), limit=limit, **kwargs)
+    return commands.attempt(
+        ["/bin/sh", "-c", script], env=kwargs.pop("env", {}), limit=limit, **kwargs
+    )
 
 
 def alive(pid: int) -> bool:
@@ -61,10 +63,25 @@ def test_a_program_sees_only_the_environment_that_is_written_out(monkeypatch: py
     names = {line.partition("=")[0] for line in seen.splitlines()}
     assert "MORE" in names
     assert SECRET not in seen
-    assert names <= {"MORE", "PATH", "HOME", "TMPDIR", "LC_ALL", "TZ", "PWD", "SHLVL", "_", "SSL_CERT_FILE", "SSL_CERT_DIR", "OLDPWD"}
+    assert names <= {
+        "MORE",
+        "PATH",
+        "HOME",
+        "TMPDIR",
+        "LC_ALL",
+        "TZ",
+        "PWD",
+        "SHLVL",
+        "_",
+        "SSL_CERT_FILE",
+        "SSL_CERT_DIR",
+        "OLDPWD",
+    }
 
 
-def test_at_the_time_limit_the_whole_group_is_gone_even_where_it_ignores_the_request(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_at_the_time_limit_the_whole_group_is_gone_even_where_it_ignores_the_request(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setattr(commands, "GRACE", timedelta(seconds=0.3))
     script = f"trap '' TERM; (trap '' TERM; echo $$; exec sleep 60) & echo $! > {tmp_path}/child; echo $$ > {tmp_path}/self; wait"
     began = time.monotonic()
@@ -112,7 +129,11 @@ def test_a_program_ends_when_the_process_that_started_it_is_killed(tmp_path: Pat
 )
 def test_a_secret_on_the_command_line_is_refused_before_anything_starts(word: str, tmp_path: Path):
     with pytest.raises(InputError, match="carries a secret") as refused:
-        commands.run(["/usr/bin/touch", str(tmp_path / "started"), word], env={"PGPASSWORD": SECRET}, limit=MINUTE)
+        commands.run(
+            ["/usr/bin/touch", str(tmp_path / "started"), word],
+            env={"PGPASSWORD": SECRET},
+            limit=MINUTE,
+        )
     assert SECRET not in refused.value.what + refused.value.hint
     assert not (tmp_path / "started").exists()
 

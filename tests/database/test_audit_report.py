@@ -33,7 +33,9 @@ def after(vitalis: Vitalis) -> datetime:
 def ran(vitalis: Vitalis, job: str, outcome: Outcome, at: datetime) -> Claim:
     claim = vitalis.claim(job, at)
     with vitalis.system.connect("test") as conn:
-        evidence.record(conn, claim, "effect", "retention.deleted", "ingestion_jobs", counts={"rows": 3})
+        evidence.record(
+            conn, claim, "effect", "retention.deleted", "ingestion_jobs", counts={"rows": 3}
+        )
         claims.finish(conn, claim, outcome)
     return claim
 
@@ -54,21 +56,35 @@ def written(system: System, claim: Claim) -> tuple[Path, dict[str, object]]:
 
 def test_the_daily_report_shows_what_ran_and_is_on_the_ledger_with_its_digest(vitalis: Vitalis):
     now = clock_of(vitalis)
-    failed = Outcome(Verdict.FAIL, "1 rule failed", {"overdue": 2}, (Failure("ingestion_jobs", "locked", "Wait."),))
+    failed = Outcome(
+        Verdict.FAIL,
+        "1 rule failed",
+        {"overdue": 2},
+        (Failure("ingestion_jobs", "locked", "Wait."),),
+    )
     ran(vitalis, "retention.expire", failed, now - timedelta(hours=3))
     claim, outcome = write(vitalis, now - timedelta(minutes=1), after(vitalis))
     assert outcome.summary.startswith("1 run failed")
     directory, document = written(vitalis.system, claim)
-    assert {path.name for path in directory.iterdir()} == {"report.json", "report.html", "manifest.json"}
+    assert {path.name for path in directory.iterdir()} == {
+        "report.json",
+        "report.html",
+        "manifest.json",
+    }
     assert document["retention"] == {
         "ended": [{"table": "ingestion_jobs", "how": "deleted", "rows": 3}],
         "failed": 1, "still_overdue": 2, "without_a_date": None,
     }  # fmt: skip
     assert "locked" in (directory / "report.html").read_text()
     with psycopg.connect(vitalis.admin) as conn:
-        row = conn.execute("select target, digest, counts from lifecycle.evidence where event = 'audit.reported'").fetchone()
+        row = conn.execute(
+            "select target, digest, counts from lifecycle.evidence where event = 'audit.reported'"
+        ).fetchone()
     assert row is not None
-    assert (row[0], row[1]) == (directory.name, report.digest((directory / "report.json").read_bytes()))
+    assert (row[0], row[1]) == (
+        directory.name,
+        report.digest((directory / "report.json").read_bytes()),
+    )
     assert row[2]["runs"] == 1
 
 
@@ -91,7 +107,9 @@ def test_evidence_at_the_edge_belongs_to_exactly_one_of_two_periods(vitalis: Vit
     now = clock_of(vitalis)
     claim = ran(vitalis, "retention.expire", Outcome(Verdict.PASS, "ok"), now)
     with psycopg.connect(vitalis.admin) as conn:
-        row = conn.execute("select at from lifecycle.evidence where run_id = %s", [claim.id]).fetchone()
+        row = conn.execute(
+            "select at from lifecycle.evidence where run_id = %s", [claim.id]
+        ).fetchone()
     assert row is not None
     edge, day = row[0], timedelta(days=1)
     before = gather.gather(vitalis.system, "0", 0, edge - day, edge)
@@ -116,24 +134,36 @@ def test_the_same_slot_run_again_keeps_the_report_that_was_written(vitalis: Vita
     jobs.write_report(vitalis.system, claim, now + timedelta(hours=5))
     assert (directory / "report.json").read_bytes() == before
     with psycopg.connect(vitalis.admin) as conn:
-        rows = conn.execute("select digest, counts from lifecycle.evidence where event = 'audit.reported'").fetchall()
+        rows = conn.execute(
+            "select digest, counts from lifecycle.evidence where event = 'audit.reported'"
+        ).fetchall()
     assert rows[0] == rows[1]
 
 
 def test_a_report_names_the_tables_the_audit_log_does_not_hear_of(vitalis: Vitalis):
     now = clock_of(vitalis)
-    capture = report.make(gather.gather(vitalis.system, "0", 0, now - timedelta(days=1), now))["capture"]
+    capture = report.make(gather.gather(vitalis.system, "0", 0, now - timedelta(days=1), now))[
+        "capture"
+    ]
     assert capture["configured"]
     assert capture["captured"] + len(capture["not_captured"]) == capture["tables_of_people"]
-    table = next(name for name in vitalis.system.policy.tables if name not in capture["not_captured"] and name == "users")
+    table = next(
+        name
+        for name in vitalis.system.policy.tables
+        if name not in capture["not_captured"] and name == "users"
+    )
     with psycopg.connect(vitalis.admin, autocommit=True) as conn:
         conn.execute(f"alter table {table} disable trigger user")  # pyright: ignore[reportArgumentType, reportCallIssue]
-    less = report.make(gather.gather(vitalis.system, "0", 0, now - timedelta(days=1), now))["capture"]
+    less = report.make(gather.gather(vitalis.system, "0", 0, now - timedelta(days=1), now))[
+        "capture"
+    ]
     assert set(less["not_captured"]) - set(capture["not_captured"]) == {"users"}
 
 
 def test_a_policy_without_an_audit_log_says_so(vitalis: Vitalis):
-    system = replace(vitalis.system, policy=vitalis.system.policy.model_copy(update={"audit": None}))
+    system = replace(
+        vitalis.system, policy=vitalis.system.policy.model_copy(update={"audit": None})
+    )
     now = clock_of(vitalis)
     document = report.make(gather.gather(system, "0", 0, now - timedelta(days=1), now))
     assert document["capture"]["configured"] is False
@@ -149,4 +179,6 @@ def test_no_value_of_a_person_is_in_a_report(vitalis: Vitalis, name: str):
     with psycopg.connect(vitalis.admin) as conn:
         rows = conn.execute("select user_id::text, email, display_name from users").fetchall()
     assert rows
-    assert [value for row in rows for value in row if value and len(value) > 5 and value in text] == []
+    assert [
+        value for row in rows for value in row if value and len(value) > 5 and value in text
+    ] == []

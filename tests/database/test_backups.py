@@ -78,7 +78,8 @@ class World:
         """Claim the slot, taking it over from whoever held it, as the daemon does from a dead worker."""
         with psycopg.connect(self.admin, autocommit=True) as admin:
             admin.execute(
-                "update lifecycle.run set state = 'queued', holder = null where job = %s and state = 'running'", [job]
+                "update lifecycle.run set state = 'queued', holder = null where job = %s and state = 'running'",
+                [job],
             )
         with self.system.connect("test") as conn:
             claims.enqueue(conn, "small", job, slot, asked_by="schedule")
@@ -115,7 +116,9 @@ class World:
 
     def evidence(self) -> list[tuple[Any, ...]]:
         with psycopg.connect(self.admin) as admin:
-            return admin.execute("select attempt, kind, event, target, counts, digest from lifecycle.evidence order by id").fetchall()
+            return admin.execute(
+                "select attempt, kind, event, target, counts, digest from lifecycle.evidence order by id"
+            ).fetchall()
 
     def left_behind(self) -> list[str]:
         return sorted(path.name for path in scratch.base(self.system.machine).iterdir())
@@ -129,12 +132,18 @@ def bucket_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 def client_of(url: str) -> Any:
     return boto3.client(  # pyright: ignore[reportUnknownMemberType]
-        "s3", endpoint_url=url, region_name=s3.REGION, aws_access_key_id=s3.ACCESS_KEY, aws_secret_access_key=s3.SECRET_KEY
+        "s3",
+        endpoint_url=url,
+        region_name=s3.REGION,
+        aws_access_key_id=s3.ACCESS_KEY,
+        aws_secret_access_key=s3.SECRET_KEY,
     )
 
 
 @pytest.fixture
-def world(database: str, bucket_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+def world(
+    database: str, bucket_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[World]:
     name = str(conninfo_to_dict(database)["dbname"])
     policy = Policy.model_validate(
         {
@@ -146,7 +155,9 @@ def world(database: str, bucket_server: str, tmp_path: Path, monkeypatch: pytest
         }
     )
     with psycopg.connect(database, autocommit=True) as admin:
-        admin.execute("do $$ begin create role small_owner nologin; exception when duplicate_object then null; end $$")
+        admin.execute(
+            "do $$ begin create role small_owner nologin; exception when duplicate_object then null; end $$"
+        )
         admin.execute(SCHEMA)
         admin.execute("alter table people owner to small_owner")
         install.install(admin, policy, catalog.read(admin), None)
@@ -198,8 +209,18 @@ def test_a_dump_holds_every_table_with_its_exact_count_and_no_row_in_its_manifes
     taken = world.dump()
     assert taken.key == f"daily/2026-11-21/{taken.run}-1/data.dump"
     assert world.keys() == [taken.key, taken.key.replace("data.dump", "manifest.json")]
-    rows = {name: content.rows for name, content in taken.tables.items() if not name.startswith("lifecycle.")}
-    assert rows == {"people": 301, "readings": 1806, "empty_one": 0, "side.notes": 3, "side.more_notes": 1}
+    rows = {
+        name: content.rows
+        for name, content in taken.tables.items()
+        if not name.startswith("lifecycle.")
+    }
+    assert rows == {
+        "people": 301,
+        "readings": 1806,
+        "empty_one": 0,
+        "side.notes": 3,
+        "side.more_notes": 1,
+    }
     assert "lifecycle.run" in taken.tables
     assert taken.source.extensions.keys() == {"plpgsql", "pgcrypto"}
     assert {"small_owner", "lifecycle"} <= set(taken.source.roles)
@@ -212,19 +233,29 @@ def test_a_dump_holds_every_table_with_its_exact_count_and_no_row_in_its_manifes
 def test_evidence_announces_the_dump_before_and_confirms_it_after(world: World):
     taken = world.dump()
     (_, kind, event, target, _, _), (_, kind2, _, target2, counts, digest) = world.evidence()
-    assert (kind, kind2, event, target, target2) == ("intent", "outcome", "backups.dumped", taken.key, taken.key)
+    assert (kind, kind2, event, target, target2) == (
+        "intent",
+        "outcome",
+        "backups.dumped",
+        taken.key,
+        taken.key,
+    )
     assert digest == taken.sha256
     assert (counts["rows"], counts["bytes"]) == (taken.rows, taken.size)
 
 
-def test_the_newest_dump_restores_to_exactly_what_its_snapshot_held_while_others_write(world: World):
+def test_the_newest_dump_restores_to_exactly_what_its_snapshot_held_while_others_write(
+    world: World,
+):
     stop = threading.Event()
 
     def write() -> None:
         with psycopg.connect(world.admin, autocommit=True) as conn:
             while not stop.is_set():
                 conn.execute("insert into side.notes (words) values (gen_random_uuid()::text)")
-                conn.execute("update people set facts = facts || '{\"again\": 1}' where random() < 0.05")
+                conn.execute(
+                    "update people set facts = facts || '{\"again\": 1}' where random() < 0.05"
+                )
 
     writer = threading.Thread(target=write)
     writer.start()
@@ -236,7 +267,10 @@ def test_the_newest_dump_restores_to_exactly_what_its_snapshot_held_while_others
     outcome = world.drill()
     assert (outcome.verdict, outcome.failures) == (Verdict.PASS, ())
     phases = {name for name in outcome.counts if name.endswith("_ms")}
-    assert phases == {f"{p}_ms" for p in ("select", "download", "checksum", "read", "server", "restore", "compare")}
+    assert phases == {
+        f"{p}_ms"
+        for p in ("select", "download", "checksum", "read", "server", "restore", "compare")
+    }
     assert world.left_behind() == []
 
 
@@ -249,14 +283,18 @@ def test_a_drill_leaves_its_finding_on_the_ledger(world: World):
     assert counts["rows"] == taken.rows
 
 
-def test_a_dump_killed_while_the_program_runs_is_taken_again_and_leaves_nothing(world: World, tmp_path: Path):
+def test_a_dump_killed_while_the_program_runs_is_taken_again_and_leaves_nothing(
+    world: World, tmp_path: Path
+):
     real = find_binaries()
     bindir = tmp_path / "bin"
     bindir.mkdir(mode=0o755)
     for program in real.bindir.iterdir():
         (bindir / program.name).symlink_to(program)
     (bindir / "pg_dump").unlink()
-    (bindir / "pg_dump").write_text(f"#!/bin/sh\necho $$ > {tmp_path}/pid.new; mv {tmp_path}/pid.new {tmp_path}/pid; exec sleep 60\n")
+    (bindir / "pg_dump").write_text(
+        f"#!/bin/sh\necho $$ > {tmp_path}/pid.new; mv {tmp_path}/pid.new {tmp_path}/pid; exec sleep 60\n"
+    )
     (bindir / "pg_dump").chmod(0o755)
     slow = with_machine(world, postgres_binaries=str(bindir))
     claim = world.claim()
@@ -306,18 +344,27 @@ def test_a_dump_killed_between_data_and_manifest_does_not_count_and_is_named_by_
     assert world.drill().verdict is Verdict.PASS
 
 
-def test_a_complete_dump_of_the_slot_is_not_taken_twice(world: World, monkeypatch: pytest.MonkeyPatch):
+def test_a_complete_dump_of_the_slot_is_not_taken_twice(
+    world: World, monkeypatch: pytest.MonkeyPatch
+):
     claim = world.claim()
     with monkeypatch.context() as fault:
         fault.setattr(dump, "_record", die)
         in_a_killed_process(lambda: dump.carry_out(world.system, claim, NOW))
     before = world.keys()
-    assert dump.carry_out(world.system, world.claim(), NOW).summary.startswith("dump was there already")
+    assert dump.carry_out(world.system, world.claim(), NOW).summary.startswith(
+        "dump was there already"
+    )
     assert world.keys() == before
-    assert [line[:3] for line in world.evidence()] == [(1, "intent", "backups.dumped"), (2, "outcome", "backups.dumped")]
+    assert [line[:3] for line in world.evidence()] == [
+        (1, "intent", "backups.dumped"),
+        (2, "outcome", "backups.dumped"),
+    ]
 
 
-def test_a_drill_killed_at_its_height_is_cleaned_up_by_the_next(world: World, monkeypatch: pytest.MonkeyPatch):
+def test_a_drill_killed_at_its_height_is_cleaned_up_by_the_next(
+    world: World, monkeypatch: pytest.MonkeyPatch
+):
     world.dump()
     with monkeypatch.context() as fault:
         fault.setattr("backups.measure.tables", die)
@@ -339,7 +386,9 @@ def test_one_changed_byte_fails_the_drill(world: World):
 
 
 @pytest.mark.parametrize("damage", ["torn", "flipped"])
-def test_a_dump_that_was_bad_before_it_was_summed_fails_when_it_is_read(world: World, damage: str, tmp_path: Path):
+def test_a_dump_that_was_bad_before_it_was_summed_fails_when_it_is_read(
+    world: World, damage: str, tmp_path: Path
+):
     taken = world.dump()
     body = bytearray(world.read(taken.key))
     if damage == "torn":
@@ -352,15 +401,22 @@ def test_a_dump_that_was_bad_before_it_was_summed_fails_when_it_is_read(world: W
     world.rewrite(taken, sha256=dump.digest(tmp_path / "bad"), size=len(body))
     outcome = world.drill()
     assert outcome.verdict is Verdict.FAIL
-    assert re.search("pg_restore ended with exit code|other content|rows were restored", outcome.summary)
+    assert re.search(
+        "pg_restore ended with exit code|other content|rows were restored", outcome.summary
+    )
     assert CANARY not in str(outcome)
 
 
 @pytest.mark.parametrize(
     ("changed", "said"),
-    [({"rows": 300}, "301 rows were restored, 300 were dumped"), ({"digest": "1"}, "as many rows as dumped, with other content")],
+    [
+        ({"rows": 300}, "301 rows were restored, 300 were dumped"),
+        ({"digest": "1"}, "as many rows as dumped, with other content"),
+    ],
 )
-def test_a_table_that_is_not_what_its_manifest_says_fails_and_is_named(world: World, changed: dict[str, Any], said: str):
+def test_a_table_that_is_not_what_its_manifest_says_fails_and_is_named(
+    world: World, changed: dict[str, Any], said: str
+):
     taken = world.dump()
     tables = taken.tables | {"people": taken.tables["people"].model_copy(update=changed)}
     world.rewrite(taken, tables=tables)
@@ -379,7 +435,9 @@ def test_a_table_missing_on_either_side_fails(world: World):
 
 def test_without_its_manifest_a_dump_is_none(world: World):
     taken = world.dump()
-    world.client.delete_object(Bucket=world.bucket, Key=taken.key.replace("data.dump", "manifest.json"))
+    world.client.delete_object(
+        Bucket=world.bucket, Key=taken.key.replace("data.dump", "manifest.json")
+    )
     outcome = world.drill()
     assert outcome.verdict is Verdict.FAIL
     assert "no dump with a manifest" in outcome.summary
@@ -431,7 +489,9 @@ def test_what_is_no_fault_of_the_dump_could_not_be_verified(world: World, tmp_pa
     }
     for said, system in cases.items():
         outcome, _ = drill.judge(system, NOW, restore=True)
-        assert (outcome.verdict, said in outcome.summary) == (Verdict.UNVERIFIED, True), outcome.summary
+        assert (outcome.verdict, said in outcome.summary) == (Verdict.UNVERIFIED, True), (
+            outcome.summary
+        )
     sources: dict[str, dict[str, Any]] = {
         "bytes are needed": {"database_bytes": 10**18},
         "lack nosuch_extension": {"extensions": {"nosuch_extension": "1"}},
@@ -440,18 +500,26 @@ def test_what_is_no_fault_of_the_dump_could_not_be_verified(world: World, tmp_pa
     for said, changed in sources.items():
         world.rewrite(taken, source=taken.source.model_copy(update=changed))
         outcome = world.drill()
-        assert (outcome.verdict, said in outcome.summary) == (Verdict.UNVERIFIED, True), outcome.summary
+        assert (outcome.verdict, said in outcome.summary) == (Verdict.UNVERIFIED, True), (
+            outcome.summary
+        )
         assert world.left_behind() == []
 
 
-def test_a_server_newer_than_every_pg_dump_here_is_refused_with_the_versions(world: World, tmp_path: Path):
-    with pytest.raises(Refused, match=r"the server is PostgreSQL \d+.*, and no pg_dump of version \d+ or newer") as refused:
+def test_a_server_newer_than_every_pg_dump_here_is_refused_with_the_versions(
+    world: World, tmp_path: Path
+):
+    with pytest.raises(
+        Refused, match=r"the server is PostgreSQL \d+.*, and no pg_dump of version \d+ or newer"
+    ) as refused:
         dump.programs(with_machine(world, postgres_binaries=str(tmp_path)))
     assert "older pg_dump" in refused.value.hint
 
 
 def test_a_policy_without_dumps_has_no_job_and_says_not_configured(world: World):
-    policy = world.system.policy.model_copy(update={"backups": Policy.model_fields["backups"].default})
+    policy = world.system.policy.model_copy(
+        update={"backups": Policy.model_fields["backups"].default}
+    )
     assert jobs.jobs(policy) == ()
     assert [job.name for job in jobs.jobs(world.system.policy)] == ["backups.dump", "backups.drill"]
     outcome, _ = drill.judge(replace(world.system, policy=policy), NOW, restore=True)
@@ -459,7 +527,10 @@ def test_a_policy_without_dumps_has_no_job_and_says_not_configured(world: World)
 
 
 def test_the_password_opens_the_door_and_is_on_no_command_line(
-    world: World, cluster: Cluster, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    world: World,
+    cluster: Cluster,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ):
     name, password = str(conninfo_to_dict(world.admin)["dbname"]), "pw-K4 n:'a\\ry"
     monkeypatch.setenv("SMALL_PASSWORD", password)
@@ -470,7 +541,8 @@ def test_the_password_opens_the_door_and_is_on_no_command_line(
         rules.write_text(f"local {name} lifecycle scram-sha-256\n{before}")
         admin.execute("select pg_reload_conf()")
         settings = world.system.settings.model_validate(
-            world.system.settings.model_dump() | {"password": {"env": "SMALL_PASSWORD"}, "s3": world.system.settings.s3}
+            world.system.settings.model_dump()
+            | {"password": {"env": "SMALL_PASSWORD"}, "s3": world.system.settings.s3}
         )
         seen: set[str] = set()
         stop = threading.Event()

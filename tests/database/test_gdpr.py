@@ -8,11 +8,14 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
+from typer.testing import CliRunner
 
-from gdpr import preview
+from gdpr import cli, preview
+from lifecycle import cli_options
 from lifecycle.errors import Conflict, InputError, NotFound, Refused, Unreachable
 from lifecycle.outcome import Outcome, Verdict
 from lifecycle.sandbox import s3, stripe_double
@@ -392,6 +395,37 @@ def test_objects_that_come_while_objects_go_are_taken_too(clinic: Clinic) -> Non
     anna_is_gone(clinic)
 
 
+def test_a_customer_who_becomes_theirs_alone_while_objects_go_is_taken_too(clinic: Clinic) -> None:
+    clinic.ask("truncate scan, paper, finding, visit, diary")
+    clinic.ask("insert into paper (paper_id, person_id, file) values (1, %(a)s, 'scan-1')", a=ANNA)
+    clinic.ask(
+        f"""create function public.late() returns trigger language plpgsql security definer as $$ begin
+               if new.kind = 'outcome' and new.event = 'gdpr.objects_deleted' then
+                   delete from public.person where person_id = '{OTTO}'; end if;
+               return new; end $$"""
+    )
+    clinic.ask(
+        "create trigger late before insert on lifecycle.evidence for each row execute function public.late()"
+    )
+    assert clinic.erase().verdict is Verdict.PASS
+    assert getattr(clinic.stripe.v1.customers.retrieve(clinic.customers[0]), "deleted", False)
+    assert clinic.traces() == []
+
+
+def test_what_the_application_writes_between_erasure_and_proof_goes_with_the_next_run(
+    clinic: Clinic,
+) -> None:
+    cut_off_at(clinic, "finding", "gdpr.proven", "pg_terminate_backend(pg_backend_pid())")
+    with pytest.raises(Unreachable):
+        clinic.erase()
+    clinic.ask("drop trigger cut on lifecycle.evidence")
+    clinic.ask(
+        "insert into history (about, tbl, rec, after) values (%(a)s, 'login', '1', '{}')", a=ANNA
+    )
+    assert clinic.erase().verdict is Verdict.PASS
+    anna_is_gone(clinic)
+
+
 def test_a_store_that_is_away_leaves_everything_for_the_next_try(clinic: Clinic) -> None:
     assert clinic.system.settings.s3 is not None
     away = clinic.system.settings.s3.model_copy(update={"endpoint": "http://127.0.0.1:9"})
@@ -527,3 +561,41 @@ def test_another_reference_key_cannot_open_the_note_and_nothing_is_lost(
     sealed = clinic.ask("select sealed from lifecycle.erasure")[0]
     assert ANNA.encode() not in bytes(sealed)
     assert clinic.erase().verdict is Verdict.PASS
+
+
+def test_a_person_sees_the_plan_and_applies_it_by_its_hash(
+    clinic: Clinic, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = clinic.system.policy.database
+    text = (
+        (the_clinic.HERE / "clinic.yaml")
+        .read_text()
+        .replace("database: clinic", f"database: {name}")
+    )
+    (tmp_path / "policy.yaml").write_text(text)
+    own = clinic.system.settings.model_dump(mode="json", exclude_none=True)
+    (tmp_path / "lifecycle.yaml").write_text(json.dumps({"systems": {"clinic": own}}))
+    monkeypatch.setenv("LIFECYCLE_SETTINGS", str(tmp_path / "lifecycle.yaml"))
+    monkeypatch.setattr(cli_options, "chosen", cli_options.Chosen())
+    # The command reads the clock, so the request is made due by it.
+    clinic.ask(
+        "update request set asked = now() - interval '30 days', due = now() - interval '1 hour' where request_id = 1"
+    )
+    clinic.ask(
+        "update request set asked = now(), due = now() + interval '30 days' where request_id = 2"
+    )
+
+    def say(*words: str) -> Any:
+        result = CliRunner().invoke(cli.app, [*words, "--json"], catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+        assert not any(trace in result.output for trace in the_clinic.TRACES)
+        return json.loads(result.stdout)
+
+    assert [row["state"] for row in say("status")["rows"]] == ["due", "in grace"]
+    plan = say("plan", "1")
+    with pytest.raises(Conflict):
+        say("apply", "0" * 16)
+    assert say("apply", plan["hash"], "1")["counts"]["proven"] == 1
+    anna_is_gone(clinic)
+    assert say("verify", "1")["verdict"] == "pass"
+    assert [row["state"] for row in say("status")["rows"]] == ["in grace"]

@@ -1,6 +1,7 @@
 """The sample system with its objects and payers: who is due is gone from everywhere, who stays is as before."""
 
 import contextlib
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -222,7 +223,9 @@ def test_no_row_of_the_audit_log_is_lost(night: Night) -> None:
 
 
 def test_requests_are_answered_with_the_tables_and_the_others_wait(night: Night) -> None:
-    rows = {re.search(r'"request_id":"([^"]*)"', r)[1]: r for r in night.after["deletion_requests"]}  # pyright: ignore[reportOptionalSubscript]
+    rows: dict[str, str] = {
+        json.loads(row)["request_id"]: row for row in night.after["deletion_requests"]
+    }
     done = rows[str(night.cast.due_request)]
     assert '"status":"completed"' in done
     assert '"wearable_daily"' in done

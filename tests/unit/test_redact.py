@@ -1,10 +1,12 @@
 """redact.py and log.py: nothing personal and no secret leaves in a log line."""
 
+import ast
 import json
 import logging
 import subprocess
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +17,10 @@ from lifecycle import log
 from lifecycle.errors import Refused
 from lifecycle.outcome import Verdict
 from lifecycle.redact import KEYS, LONGEST, REMOVED, redactor, text, value
+from lifecycle.rooms import ROOMS
 
+METHODS = {"debug", "info", "warning", "error", "exception", "critical", "bind"}
+LOGGERS = {"log", "logger", "_log", "told", "get_logger()"}
 CANARY = "canary.person+1@mail.example"
 
 
@@ -190,3 +195,23 @@ def test_no_library_that_logs_requests_or_statements_is_let_below_warning() -> N
         root.handlers, root.level = before
         for name, level in state.items():
             logging.getLogger(name).setLevel(level)
+
+
+def logged() -> set[tuple[str, str]]:
+    """Return (file, key) of every keyword given to a logger anywhere in the product."""
+    root = Path(log.__file__).parents[1]
+    found: set[tuple[str, str]] = set()
+    for room in {room.partition(".")[0] for room in ROOMS}:
+        for path in (root / room).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                    owner = ast.unparse(node.func.value).rpartition(".")[2]
+                    if node.func.attr in METHODS and owner in LOGGERS:
+                        found |= {(path.name, word.arg) for word in node.keywords if word.arg}
+    return found
+
+
+def test_every_word_that_our_own_code_logs_is_listed_or_it_would_be_removed() -> None:
+    found = logged()
+    assert len(found) > 20
+    assert {(file, key) for file, key in found if key not in KEYS | {"exc_info"}} == set()

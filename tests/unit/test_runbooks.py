@@ -20,7 +20,9 @@ from runbooks.progress import Progress
 from runbooks.run_failed import Facts
 from runbooks.step import Step
 
-FACTS = Facts("vitalis", "7", "backups.dump", "fail", "the object store did not answer", retry_safe=True)
+FACTS = Facts(
+    "vitalis", "7", "backups.dump", "fail", "the object store did not answer", retry_safe=True
+)
 
 
 def every_command() -> Iterator[str]:
@@ -35,7 +37,11 @@ def test_every_command_in_a_runbook_exists_with_its_options(line: str):
     options, positional = set[str](), 0
     words = iter(shlex.split(line)[1:])
     for word in words:
-        taken = next((p for p in command.params if word in p.opts), None) if word.startswith("-") else None
+        taken = (
+            next((p for p in command.params if word in p.opts), None)
+            if word.startswith("-")
+            else None
+        )
         if word.startswith("-"):
             assert taken is not None, f"{line}: {command.name} has no {word}"
             options.add(word)
@@ -71,7 +77,8 @@ def test_a_page_has_every_step_with_its_reason_its_expectation_and_its_way_back(
 
 def test_whether_it_is_safe_to_resume_is_said_and_taken_alone_only_where_the_job_says_so():
     safe, unsafe = (
-        next(s for s in run_failed.steps(replace(FACTS, retry_safe=known)) if s.kind == "decision") for known in (True, False)
+        next(s for s in run_failed.steps(replace(FACTS, retry_safe=known)) if s.kind == "decision")
+        for known in (True, False)
     )
     assert safe.unattended
     assert "may be run again at any time" in safe.why
@@ -81,11 +88,23 @@ def test_whether_it_is_safe_to_resume_is_said_and_taken_alone_only_where_the_job
 
 @pytest.mark.parametrize(
     ("state", "verdict", "judged"),
-    [("queued", None, None), ("running", None, None), ("finished", "pass", True), ("finished", "fail", False), ("lost", None, False)],
+    [
+        ("queued", None, None),
+        ("running", None, None),
+        ("finished", "pass", True),
+        ("finished", "fail", False),
+        ("lost", None, False),
+    ],
 )
-def test_a_resumed_run_is_waited_for_and_only_a_pass_will_do(state: str, verdict: str | None, judged: bool | None):
-    rows = [{"fact": "state", "value": state}] + ([{"fact": "verdict", "value": verdict}] if verdict else [])
-    assert run_failed.passed(Finished("lifecycle", 0, json.dumps({"rows": rows}), "", 0.1)) is judged
+def test_a_resumed_run_is_waited_for_and_only_a_pass_will_do(
+    state: str, verdict: str | None, judged: bool | None
+):
+    rows = [{"fact": "state", "value": state}] + (
+        [{"fact": "verdict", "value": verdict}] if verdict else []
+    )
+    assert (
+        run_failed.passed(Finished("lifecycle", 0, json.dumps({"rows": rows}), "", 0.1)) is judged
+    )
 
 
 def test_what_cannot_be_read_is_no_pass():
@@ -103,13 +122,19 @@ def test_an_unknown_runbook_is_not_found_and_the_known_ones_are_named():
 
 
 def step(name: str, *words: str, **changed: Any) -> Step:
-    made = Step(name, f"title of {name}", "why", "check" if words else "manual", "expect", "undo", words)
+    made = Step(
+        name, f"title of {name}", "why", "check" if words else "manual", "expect", "undo", words
+    )
     return replace(made, **changed)
 
 
 @pytest.fixture
 def begun(tmp_path: Path) -> Progress:
-    return progress.save(Progress(tmp_path / "walks" / "one.json", "run-failed", {"run": "7"}, "2026-11-21T03:00:00+00:00"))
+    return progress.save(
+        Progress(
+            tmp_path / "walks" / "one.json", "run-failed", {"run": "7"}, "2026-11-21T03:00:00+00:00"
+        )
+    )
 
 
 def answers(*said: str) -> tuple[walk.Person, list[str]]:
@@ -133,12 +158,23 @@ def test_without_a_person_the_walk_stops_at_the_first_expectation_not_met(begun:
 
 
 def test_what_only_a_person_can_do_is_left_to_them_and_the_walk_stays_open(begun: Progress):
-    walked = walk.unattended(begun, (step("tell", unattended=False), step("good", "--version")), print)
-    assert (walked.result_of("tell"), walked.result_of("good"), walked.state) == ("left to a person", "done", "open")
+    walked = walk.unattended(
+        begun, (step("tell", unattended=False), step("good", "--version")), print
+    )
+    assert (walked.result_of("tell"), walked.result_of("good"), walked.state) == (
+        "left to a person",
+        "done",
+        "open",
+    )
 
 
-def test_a_decision_that_is_not_safe_to_take_ends_the_walk_before_anything_is_changed(begun: Progress):
-    steps = (step("decide", kind="decision", unattended=False), step("change", "--version", kind="command"))
+def test_a_decision_that_is_not_safe_to_take_ends_the_walk_before_anything_is_changed(
+    begun: Progress,
+):
+    steps = (
+        step("decide", kind="decision", unattended=False),
+        step("change", "--version", kind="command"),
+    )
     with pytest.raises(Unproven, match="step 'decide' needs a person"):
         walk.unattended(begun, steps, print)
     assert begun.file.read_text().count('"change"') == 0
@@ -157,7 +193,9 @@ def test_a_person_runs_skips_with_a_reason_and_aborts(begun: Progress):
 
 def test_a_resumed_walk_repeats_nothing_and_warns_of_what_was_interrupted(begun: Progress):
     steps = (step("one", "--version"), step("two", "--version"))
-    half = walk._carry_out(begun, steps[0], print).with_entry(progress.Entry("two", "started", "then"))
+    half = walk._carry_out(begun, steps[0], print).with_entry(
+        progress.Entry("two", "started", "then")
+    )
     person, heard = answers("r")
     assert walk.attended(half, steps, person).state == "done"
     assert heard[0] == "1. title of one: done before"
@@ -171,7 +209,9 @@ def test_a_step_that_went_wrong_can_be_run_again(begun: Progress):
     assert "Type r, s or a." in heard
 
 
-def test_something_is_waited_for_as_long_as_its_patience_lasts(begun: Progress, monkeypatch: pytest.MonkeyPatch):
+def test_something_is_waited_for_as_long_as_its_patience_lasts(
+    begun: Progress, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setattr(walk, "PAUSE", 0.01)
     seen: list[int] = []
 
@@ -181,7 +221,9 @@ def test_something_is_waited_for_as_long_as_its_patience_lasts(begun: Progress, 
 
     waiting = step("wait", "--version", judge=third_time, patience=timedelta(minutes=1))
     assert walk.unattended(begun, (waiting,), print).result_of("wait") == "done"
-    never = step("wait for ever", "--version", judge=lambda _: None, patience=timedelta(seconds=0.1))
+    never = step(
+        "wait for ever", "--version", judge=lambda _: None, patience=timedelta(seconds=0.1)
+    )
     with pytest.raises(Unproven):
         walk.unattended(begun, (never,), print)
 

@@ -1,0 +1,41 @@
+"""Two clocks from one moment: the grace period and the legal deadline."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from gdpr.deadline import Open, overdue, soon, still_in_grace
+from lifecycle.policy.span import Span
+
+MONTH = Span(1, "month")
+
+
+def asked(requested: str, due: str, *, processing: bool = False) -> Open:
+    at = [datetime.fromisoformat(text).replace(tzinfo=UTC) for text in (requested, due)]
+    return Open("1", "ref", "person", processing, at[0], at[1])
+
+
+@pytest.mark.parametrize(
+    ("now", "late", "near"),
+    [
+        ("2026-11-20T00:00", 0, 1),
+        ("2026-11-18T23:59", 0, 0),
+        ("2026-11-22T00:00", 0, 1),
+        ("2026-11-22T00:01", 1, 0),
+    ],
+)
+def test_a_due_request_is_late_one_calendar_month_after_it_was_made(
+    now: str, late: int, near: int
+) -> None:
+    one = asked("2026-10-22T00:00", "2026-11-19T00:00")
+    at = datetime.fromisoformat(now).replace(tzinfo=UTC)
+    assert (len(overdue([one], MONTH, at)), len(soon([one], MONTH, at))) == (late, near)
+
+
+def test_thirty_days_from_the_end_of_january_end_after_the_month_does() -> None:
+    one = asked("2027-01-31T00:00", "2027-03-02T00:00")
+    march = datetime(2027, 3, 1, tzinfo=UTC)
+    assert overdue([one], MONTH, march) == ()
+    assert still_in_grace([one], MONTH, march) == (one,)
+    begun = asked("2027-01-31T00:00", "2027-03-02T00:00", processing=True)
+    assert overdue([begun], MONTH, march) == (begun,)
