@@ -40,9 +40,11 @@ def report(
         raise InputError(
             "the period ends before it begins", hint="Give `--from` an earlier time than `--to`."
         )
-    document = document_of.make(gather.gather(at_hand, __version__, 0, begin, end))
     reports = at_hand.machine.path(at_hand.machine.reports) / at_hand.name
     directory = output or reports / f"{begin:%Y%m%dT%H%M%SZ}-{end:%Y%m%dT%H%M%SZ}"
+    if directory.exists():
+        raise InputError(f"{directory} exists already", hint="Name another one with `-o DIR`.")
+    document = document_of.make(gather.gather(at_hand, __version__, 0, begin, end))
     digest = render.write(directory.absolute(), document)
     rows = [(render.headline(document)["text"], str(directory / "report.html"), digest)]
     show.table("report", ("found", "page", "sha256 of report.json"), rows, as_json)

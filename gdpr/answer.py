@@ -4,7 +4,6 @@ Knows what is written where, and never a personal value. Never looks for anythin
 """
 
 import json
-from collections.abc import Mapping
 from datetime import datetime
 
 import psycopg
@@ -12,8 +11,8 @@ from psycopg import Connection, IsolationLevel
 from psycopg.rows import TupleRow
 
 from gdpr import notes, statements
-from gdpr.notes import Entry
-from gdpr.prove import Proof
+from gdpr.notes import Entry, Note
+from gdpr.prove import Proof, sampled
 from gdpr.reach import Reach
 from lifecycle.errors import Conflict
 from lifecycle.ledger import claims, evidence
@@ -26,24 +25,27 @@ LEDGER = "erasure-ledger"
 """The bucket, by its name in the settings, that outlives a restore of the database."""
 
 
-def refresh_statistics(
-    conn: Connection[TupleRow], reach: Reach, erased: Mapping[str, int]
-) -> frozenset[str]:
-    """Analyse the tables that changed: the planner's samples may quote the rows that went.
+def refresh_statistics(conn: Connection[TupleRow], reach: Reach, note: Note) -> frozenset[str]:
+    """Analyse the tables whose samples, which the planner keeps, quote the person.
 
-    Return the tables whose owner this role cannot step into.
+    Return those that go on quoting them: where this role cannot step into the owner, and where no row is left,
+    as ANALYZE then leaves the former samples standing.
     """
-    audit = [reach.policy.audit.table] if reach.policy.audit else []
-    mentions = (mention.table for mention in reach.mentions)
-    refused: set[str] = set()
-    for table in sorted({*erased, *reach.kept, *mentions, *audit}):
+    owners = {name: table.owner for name, table in reach.catalog.tables.items()}
+    for table in reach.catalog.tables.values():
+        owners |= {leaf.name: leaf.relation.owner for leaf in table.partitions}
+    standing: set[str] = set()
+    for relation in sampled(conn, note):
         try:
             with conn.transaction():
-                conn.execute(statements.step_into(reach.table(table).owner))
-                conn.execute(statements.analyze(table))
+                conn.execute(statements.step_into(owners[relation]))
+                conn.execute(statements.analyze(relation))
         except (psycopg.errors.InsufficientPrivilege, psycopg.errors.LockNotAvailable):
-            refused.add(table)
-    return frozenset(refused)
+            standing.add(relation)
+        else:
+            row = conn.execute(statements.empty(relation)).fetchone()
+            standing |= {relation} if row and row[0] else set()
+    return frozenset(standing)
 
 
 def write_failure(conn: Connection[TupleRow], claim: Claim, reference: str, proof: Proof) -> None:

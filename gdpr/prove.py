@@ -44,8 +44,8 @@ class Proof:
         self.failures.append(Failure(target, what, _HINT))
 
 
-def prove(system: System, reach: Reach, note: Note, unrefreshed: frozenset[str]) -> Proof:
-    """Return what is left of a person anywhere. `unrefreshed` are tables whose statistics could not be made anew.
+def prove(system: System, reach: Reach, note: Note, standing: frozenset[str]) -> Proof:
+    """Return what is left of a person anywhere. `standing` are tables whose statistics could not be made anew.
 
     Raise Unreachable and the like when a place could not be looked at: that is no proof either.
     """
@@ -56,7 +56,7 @@ def prove(system: System, reach: Reach, note: Note, unrefreshed: frozenset[str])
             _rows(proof, conn, reach, note)
             _values(proof, conn, reach, note)
             _views(proof, conn, note)
-            _statistics(proof, conn, note, unrefreshed)
+            _statistics(proof, conn, note, standing)
     _objects(proof, system, note)
     _payers(proof, system, note)
     return proof
@@ -107,18 +107,27 @@ def _views(proof: Proof, conn: Connection[TupleRow], note: Note) -> None:
             )
 
 
-def _statistics(
-    proof: Proof, conn: Connection[TupleRow], note: Note, unrefreshed: frozenset[str]
-) -> None:
+def sampled(conn: Connection[TupleRow], note: Note) -> tuple[str, ...]:
+    """Return the tables of which the planner keeps samples that quote the person."""
     needles = spellings(note)
     rows = conn.execute(statements.STATISTICS, {"needles": needles}).fetchall()
+    found = (
+        name if schema == "public" else f"{schema}.{name}"
+        for schema, name, text in rows
+        if any(stands_in(text, needle) for needle in needles)
+    )
+    return tuple(dict.fromkeys(found))
+
+
+def _statistics(
+    proof: Proof, conn: Connection[TupleRow], note: Note, standing: frozenset[str]
+) -> None:
     proof.looked("statistics", 1)
-    for schema, table, text in rows:
-        if any(stands_in(text, needle) for needle in needles):
-            if unrefreshed:
-                proof.notes.append(f"the planner's statistics of {schema}.{table} await ANALYZE")
-            else:
-                proof.found(f"{schema}.{table}", "an identifier stands in the planner's statistics")
+    for table in sampled(conn, note):
+        if table in standing:
+            proof.notes.append(f"the planner's statistics of {table} await rows and an ANALYZE")
+        else:
+            proof.found(table, "an identifier stands in the planner's statistics")
 
 
 def _objects(proof: Proof, system: System, note: Note) -> None:

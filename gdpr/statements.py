@@ -20,9 +20,6 @@ def count(table: str, rows: sql.Composable) -> sql.Composed:
     return _COUNT.format(table=sql_name(table), rows=rows)
 
 
-# Changes --------------------------------------------------------------------------------------------
-
-
 def lock_person(reach: Reach) -> sql.Composed:
     """Return the lock on the person's row: whoever wants to add a row of theirs waits, and then fails."""
     return sql.SQL("select from {table} as t where {rows} for update").format(
@@ -79,6 +76,11 @@ def analyze(table: str) -> sql.Composed:
     return sql.SQL("analyze {}").format(sql_name(table))
 
 
+def empty(table: str) -> sql.Composed:
+    """Return the query of whether a table has no row."""
+    return sql.SQL("select not exists (select from {})").format(sql_name(table))
+
+
 def step_into(owner: str) -> sql.Composed:
     """Return the statement that acts as a table's owner until the transaction ends."""
     return sql.SQL("set local role {}").format(sql.Identifier(owner))
@@ -101,14 +103,13 @@ CHANGED = """
 SEES_ALL = "select rolbypassrls or rolsuper from pg_roles where rolname = current_user"
 
 
-# The person -----------------------------------------------------------------------------------------
-
-
 def identifiers(reach: Reach) -> sql.Composed:
     """Return the query of the person's row: one column per identifier, as text."""
-    names = [sql.SQL("{}::text").format(sql.Identifier("t", c)) for c in reach.subject.identifiers]
-    return sql.SQL("select {columns} from {table} as t where {rows}").format(
-        columns=sql.SQL(", ").join([sql.SQL("true"), *names]),
+    names = [
+        sql.SQL(", {}::text").format(sql.Identifier("t", c)) for c in reach.subject.identifiers
+    ]
+    return sql.SQL("select true {names} from {table} as t where {rows}").format(
+        names=sql.SQL("").join(names),
         table=sql_name(reach.subject.table),
         rows=owned(reach, reach.subject.table),
     )
@@ -164,9 +165,6 @@ def payers(reach: Reach, column: str) -> sql.Composed:
         others=owned(reach, table, "o"),
         rows=owned(reach, table, shared_too=True),
     )
-
-
-# Looking again --------------------------------------------------------------------------------------
 
 
 def control_person(reach: Reach) -> sql.Composed:
@@ -237,9 +235,6 @@ def whole_rows(schema: str, view: str) -> sql.Composed:
                         where strpos(lower(to_jsonb(t)::text), lower(n)) > 0)""").format(
         sql.Identifier(schema, view)
     )
-
-
-# Requests -------------------------------------------------------------------------------------------
 
 
 def open_requests(requests: Requests) -> sql.Composed:

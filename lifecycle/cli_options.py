@@ -11,14 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lifecycle.errors import InputError, NotFound
-
 if TYPE_CHECKING:
     from lifecycle.settings import Settings
     from lifecycle.system import System
-
-PLACES = (Path("lifecycle.yaml"), Path("/etc/lifecycle/lifecycle.yaml"))
-"""Where the settings are looked for when neither `--settings` nor LIFECYCLE_SETTINGS names a file."""
 
 
 @dataclass(slots=True)
@@ -66,30 +61,12 @@ JsonOption = Annotated[
 ]
 
 
-def settings_file() -> Path:
-    """Return the settings file of this process. Raise InputError when there is none."""
-    named = os.environ.get("LIFECYCLE_SETTINGS")
-    for place in (Path(named),) if named else PLACES:
-        if place.is_file():
-            return place.absolute()
-    if named:
-        raise InputError(
-            f"the settings file {named} does not exist",
-            hint="Correct `--settings FILE` or the variable LIFECYCLE_SETTINGS.",
-        )
-    raise InputError(
-        f"no settings file: neither {' nor '.join(map(str, PLACES))} exists",
-        hint="Name one with `--settings FILE` or LIFECYCLE_SETTINGS; the README shows the shortest that works.",
-    )
-
-
 def open_settings() -> "Settings":
-    """Return the settings of this process. Raise InputError with every mistake in the file."""
-    from lifecycle import log
-    from lifecycle.policy import load
+    """Return the settings of this process, and log as they want. Raise InputError with every mistake."""
+    from lifecycle import log, settings_file
 
     log.configure()
-    return load.settings(settings_file())
+    return settings_file.settings_from(None)
 
 
 def open_system(name: str | None) -> "System":
@@ -97,42 +74,16 @@ def open_system(name: str | None) -> "System":
 
     Raise InputError when a file is wrong or a name is needed, NotFound when no system is called so.
     """
-    settings = open_settings()
-    wanted = name or chosen.system
-    if wanted is None:
-        if len(settings.systems) > 1:
-            raise InputError(
-                "the settings have several systems, and none was named",
-                hint=f"Add `--system NAME`: {', '.join(sorted(settings.systems))}.",
-            )
-        wanted = next(iter(settings.systems))
-    if wanted not in settings.systems:
-        raise NotFound(
-            f"no system is called {wanted!r}",
-            hint=f"Systems in the settings are: {', '.join(sorted(settings.systems))}.",
-        )
-    return system_of(settings, wanted)
+    from lifecycle import settings_file
+
+    return settings_file.open(open_settings(), name or chosen.system)
 
 
 def open_systems() -> "tuple[System, ...]":
     """Return every system of the settings, or the one chosen with `--system`. Raise as `open_system`."""
+    from lifecycle import settings_file
+
     if chosen.system is not None:
         return (open_system(chosen.system),)
     settings = open_settings()
-    return tuple(system_of(settings, name) for name in settings.systems)
-
-
-def system_of(settings: "Settings", name: str) -> "System":
-    """Return one system of the settings with its policy. Raise InputError when that file is wrong."""
-    from lifecycle.policy import load
-    from lifecycle.system import System
-
-    own = settings.systems[name]
-    path = settings.path(own.policy)
-    policy, digest = load.policy(path)
-    if policy.system != name:
-        raise InputError(
-            f"the settings call a system {name!r}, and its policy {path} is written for {policy.system!r}",
-            hint="Give both the same name, or point `policy:` at the right file.",
-        )
-    return System(policy, digest, own, settings)
+    return tuple(settings_file.open(settings, name) for name in settings.systems)

@@ -13,8 +13,8 @@ from ipaddress import ip_address
 import typer
 from pydantic import BaseModel
 
-from lifecycle import doctor_database, doctor_outside, show
-from lifecycle.cli_options import open_settings, settings_file, system_of
+from lifecycle import doctor_database, doctor_outside, settings_file, show
+from lifecycle.cli_options import open_settings
 from lifecycle.errors import FindingsPresent, InputError, LifecycleError, NotFound
 from lifecycle.finding import Finding, absent, bad, fine, refused, survive, unknown
 from lifecycle.outcome import Verdict
@@ -67,7 +67,10 @@ def findings(settings: Settings) -> list[Finding]:
 
 
 def _settings_mode() -> Iterator[Finding]:
-    path = settings_file()
+    path = settings_file.find(None)
+    if path is None:
+        yield fine("settings", "come from the environment")
+        return
     mode = path.stat().st_mode
     if mode & (stat.S_IWGRP | stat.S_IWOTH):
         yield bad(
@@ -155,7 +158,7 @@ def _address(settings: Settings) -> Iterator[Finding]:
 
 def _system(settings: Settings, name: str) -> Iterator[Finding]:
     try:
-        system = system_of(settings, name)
+        system = settings_file.open(settings, name)
     except LifecycleError as error:
         yield refused(f"{name}: policy", error, "Without its policy nothing of this system runs.")
         return

@@ -135,7 +135,7 @@ def _wanted(
     whole: list[tuple[str, str]] = []
     columns: list[tuple[str, str]] = []
     for table in catalog.tables.values():
-        updatable = sorted(c for c in install.updatable(policy, table.name) if table.column(c))
+        updatable = sorted(c for c in install.updatable(policy, table) if table.column(c))
         for relation in _relations(table):
             whole.append((relation, "select"))
             if table.name in deletable:

@@ -15,7 +15,7 @@ from lifecycle import rooms
 from lifecycle.errors import Refused
 from lifecycle.policy.model import Policy, SharedBy
 from lifecycle.postgres import ddl
-from lifecycle.postgres.catalog import Catalog, sql_name
+from lifecycle.postgres.catalog import Catalog, Table, sql_name
 
 ROLE = "lifecycle"
 PACKAGES = ("lifecycle.ledger", *rooms.ROOMS)
@@ -25,6 +25,9 @@ Statement = sql.SQL | sql.Composed
 _ROLE = sql.SQL("""do $$ begin
     if not exists (select from pg_roles where rolname = 'lifecycle') then
         create role lifecycle login noinherit bypassrls nosuperuser nocreatedb nocreaterole;
+    elsif exists (select from pg_roles where rolname = 'lifecycle' and not (
+                  rolcanlogin and not rolinherit and rolbypassrls and not rolsuper)) then
+        alter role lifecycle login noinherit bypassrls nosuperuser;
     end if;
 end $$""")
 _SCHEMA = sql.SQL("create schema if not exists lifecycle")
@@ -70,7 +73,7 @@ def install(
 def render(policy: Policy, catalog: Catalog) -> str:
     """Return all of it as SQL text, for an administrator to read and run with psql. Sets no password."""
     head = [_text(_ROLE), _text(_SCHEMA), _text(_PRIVATE)]
-    own = [f"-- {m.name}\n{m.text.rstrip()}" for m in ddl.migrations(PACKAGES)]
+    own = ddl.render(PACKAGES)
     register = "insert into lifecycle.installation (system) values ({}) on conflict do nothing;"
     tail = [register.format(sql.Literal(policy.system).as_string())]
     body = [_text(statement) for statement in grants(policy, catalog)]
@@ -110,7 +113,7 @@ def _table_grants(policy: Policy, catalog: Catalog, name: str) -> Iterator[State
         yield sql.SQL("grant select on {} to lifecycle").format(target)
         if name in deletable(policy):
             yield sql.SQL("grant delete on {} to lifecycle").format(target)
-        columns = sorted(updatable(policy, name))
+        columns = sorted(updatable(policy, table))
         if columns:
             yield sql.SQL("grant update ({}) on {} to lifecycle").format(
                 sql.SQL(", ").join(map(sql.Identifier, columns)), target
@@ -127,18 +130,18 @@ def deletable(policy: Policy) -> frozenset[str]:
     return frozenset((erased | expired) - audit)
 
 
-def updatable(policy: Policy, name: str) -> frozenset[str]:
+def updatable(policy: Policy, target: Table) -> frozenset[str]:
     """Return the columns of a table that the policy sets.
 
     `select ... for update` needs the right to update some column: of a person's row its key, of rows that
     expire the column that starts their clock.
     """
-    table = policy.tables.get(name)
+    name, table = target.name, policy.tables.get(target.name)
     columns = {
         *(table.mentions if table else ()),
         *(table.keep.clear if table and table.keep else ()),
     }
-    columns |= set(_locked(policy, name))
+    columns |= set(_locked(policy, target))
     columns |= {
         rule.table.removeprefix(f"{name}.")
         for rule in policy.retention
@@ -157,14 +160,14 @@ def updatable(policy: Policy, name: str) -> frozenset[str]:
     return frozenset(columns)
 
 
-def _locked(policy: Policy, name: str) -> Iterable[str]:
+def _locked(policy: Policy, target: Table) -> Iterable[str]:
+    name = target.name
     for subject in policy.subjects.values():
         if subject.table == name:
             yield subject.key
     for rule in policy.retention:
         if rule.do == "delete" and rule.table == name:
-            key = policy.partitions[name].by if name in policy.partitions else None
-            yield from filter(None, [rule.by or key])
+            yield from filter(None, [rule.by or target.partition_key])
     table = policy.tables.get(name)
     for owner in (table.owner or {}).values() if table else ():
         if isinstance(owner, SharedBy):

@@ -62,11 +62,16 @@ def _chosen(settings: Settings, name: str | None) -> str:
     return chosen
 
 
-def _read(path: Path | None) -> Settings:
+def find(path: Path | None) -> Path | None:
+    """Return the settings file: the one named, whether or not it exists, else the first that does, else None."""
     named = path or (Path(text) if (text := os.environ.get("LIFECYCLE_SETTINGS")) else None)
-    for place in (named,) if named else PLACES:
-        if named or place.exists():
-            return load.settings(place)
+    return named or next((place for place in PLACES if place.exists()), None)
+
+
+def _read(path: Path | None) -> Settings:
+    found = find(path)
+    if found is not None:
+        return load.settings(found)
     policy, dsn = os.environ.get("LIFECYCLE_POLICY"), os.environ.get("LIFECYCLE_DSN")
     if policy and dsn:
         return _from_environment(Path(policy).absolute(), dsn)

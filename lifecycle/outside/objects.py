@@ -199,6 +199,7 @@ class Objects:
                     hint="Object Lock holds it. Lift a legal hold or a governance lock, or wait for the "
                     "date; then run it again.",
                 )
+
     def _real(self, bucket: str) -> str:
         if bucket not in self.buckets:
             raise InputError(

@@ -68,3 +68,13 @@ def migrate(conn: Connection[TupleRow], packages: Sequence[str]) -> tuple[str, .
         conn.execute(migration.text.encode())  # several statements, no parameters
         conn.execute(_REMEMBER, {"name": migration.name, "digest": migration.digest})
     return tuple(migration.name for migration in todo)
+
+
+def render(packages: Sequence[str]) -> list[str]:
+    """Return everything that `migrate` would do on an empty database, as SQL text for psql."""
+    remember = "insert into lifecycle.migration (name, digest) values ('{}', '{}');"
+    texts = [f"{_TABLE.strip()};"]
+    for migration in migrations(packages):
+        texts.append(f"-- {migration.name}\n{migration.text.rstrip()}")
+        texts.append(remember.format(migration.name, migration.digest))
+    return texts

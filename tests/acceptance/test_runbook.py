@@ -40,6 +40,7 @@ class Installation:
     def lifecycle(self, *words: str, typed: str = "") -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
             [sys.executable, "-m", "lifecycle", *words],
+            check=False,
             env=self.environment(),
             input=typed,
             capture_output=True,

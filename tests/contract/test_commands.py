@@ -6,8 +6,10 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -18,9 +20,15 @@ SECRET = "s3cret-Wb7"
 MINUTE = timedelta(minutes=1)
 
 
-def sh(script: str, limit: timedelta = MINUTE, **kwargs):
+def sh(
+    script: str,
+    limit: timedelta = MINUTE,
+    env: dict[str, str] | None = None,
+    stdout: IO[bytes] | None = None,
+    user: commands.As | None = None,
+) -> commands.Finished:
     return commands.attempt(
-        ["/bin/sh", "-c", script], env=kwargs.pop("env", {}), limit=limit, **kwargs
+        ["/bin/sh", "-c", script], env=env or {}, limit=limit, stdout=stdout, user=user
     )
 
 
@@ -31,7 +39,7 @@ def alive(pid: int) -> bool:
         return False
 
 
-def wait_until(condition, seconds: float = 5) -> bool:
+def wait_until(condition: Callable[[], bool], seconds: float = 5) -> bool:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if condition():

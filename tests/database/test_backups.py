@@ -526,7 +526,7 @@ def test_a_policy_without_dumps_has_no_job_and_says_not_configured(world: World)
     assert outcome.verdict is Verdict.NOT_CONFIGURED
 
 
-def test_the_password_opens_the_door_and_is_on_no_command_line(
+def test_the_password_opens_the_door_and_is_on_no_command_line(  # noqa: PLR0915
     world: World,
     cluster: Cluster,
     monkeypatch: pytest.MonkeyPatch,

@@ -137,10 +137,14 @@ def begun(tmp_path: Path) -> Progress:
     )
 
 
+def not_yet(_: Finished) -> bool | None:
+    return None
+
+
 def answers(*said: str) -> tuple[walk.Person, list[str]]:
     heard: list[str] = []
     waiting = iter(said)
-    return walk.Person(heard.append, lambda question: next(waiting)), heard
+    return walk.Person(heard.append, lambda _: next(waiting)), heard
 
 
 def stored(begun: Progress) -> dict[str, Any]:
@@ -193,7 +197,7 @@ def test_a_person_runs_skips_with_a_reason_and_aborts(begun: Progress):
 
 def test_a_resumed_walk_repeats_nothing_and_warns_of_what_was_interrupted(begun: Progress):
     steps = (step("one", "--version"), step("two", "--version"))
-    half = walk._carry_out(begun, steps[0], print).with_entry(
+    half = walk.unattended(begun, steps[:1], print).with_entry(
         progress.Entry("two", "started", "then")
     )
     person, heard = answers("r")
