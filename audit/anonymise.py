@@ -86,9 +86,19 @@ def pattern(needles: Sequence[str]) -> str:
     return "|".join(alternatives) if alternatives else "(?=a)b"  # the latter matches nothing
 
 
+def parts(needles: Sequence[str]) -> list[str]:
+    """Return patterns for LIKE, one of which matches wherever `pattern` does: four times as fast to ask first."""
+    found = [one for needle in needles if len(needle) >= SHORTEST for one in _spellings(needle)]
+    return ["%" + re.sub(r"([\\%_])", r"\\\1", one) + "%" for one in found]
+
+
+def _spellings(needle: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((needle, json.dumps(needle, ensure_ascii=False)[1:-1])))
+
+
 def _whole(needle: str) -> str:
-    spellings = dict.fromkeys((needle, json.dumps(needle, ensure_ascii=False)[1:-1]))
-    any_of = "|".join(re.sub(r"([!-/:-@\[-`{-~\s])", r"\\\1", one) for one in spellings)
+    escaped = (re.sub(r"([!-/:-@\[-`{-~\s])", r"\\\1", one) for one in _spellings(needle))
+    any_of = "|".join(escaped)
     before, after = "[^[:alnum:]]", "[^[:alnum:]]"
     if "@" in needle:
         before = "[^[:alnum:]._%+-]|(^|[^[:alnum:]])[._%+-]"
@@ -97,12 +107,14 @@ def _whole(needle: str) -> str:
 
 
 def _values(policy: Policy, catalog: Catalog, audit: Audit, person: Person) -> dict[str, object]:
+    needles = (person.key, *person.identifiers)
     return {
         "subject": person.key,
         "subject_text": person.key,
         "own_tables": list(_own_tables(policy, catalog, person.kind)),
         "keep": Jsonb({table: list(columns) for table, columns in audit.keep.items()}),
-        "pattern": pattern((person.key, *person.identifiers)),
+        "pattern": pattern(needles),
+        "parts": parts(needles),
     }
 
 

@@ -94,7 +94,7 @@ def take(system: System, binaries: Binaries, directory: Path) -> Taken:
         # A dump is compressed and has no indexes: the database's own size is far on the safe side.
         scratch.must_fit(directory, source.database_bytes)
         tables = measure.tables(conn)
-        with commands.libpq(system.conninfo()) as (dsn, secret):
+        with commands.libpq(system.conninfo(), directory) as (dsn, secret):
             commands.run(
                 (
                     str(binaries.tool("pg_dump")),

@@ -183,7 +183,8 @@ def _digests(work: Erasing, witness: str | None) -> list[str]:
 
 def _no_residue(work: Erasing) -> None:
     """Raise Unproven when an identifier of the person still stands somewhere in the database."""
-    pattern = {"pattern": anonymise.pattern(work.note.needles())}
+    needles = work.note.needles()
+    pattern = {"pattern": anonymise.pattern(needles), "parts": anonymise.parts(needles)}
     left: list[str] = []
     for table in work.reach.catalog.tables.values():
         columns = searchable(table)

@@ -83,9 +83,8 @@ def _values(proof: Proof, conn: Connection[TupleRow], reach: Reach, note: Note) 
         proof.looked("columns", len(columns))
         if not columns:
             continue
-        row = conn.execute(
-            statements.candidates(table.name, columns), {"needles": needles}
-        ).fetchone()
+        query = statements.candidates(table.name, columns, len(needles))
+        row = conn.execute(query, {f"needle_{i}": n for i, n in enumerate(needles)}).fetchone()
         rows, texts = row or (0, ())
         proof.looked("rows", rows)
         left = sum(any(stands_in(text, needle) for needle in needles) for text in texts)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from psycopg import sql
 
+from audit.statements import holds
 from gdpr.reach import Mention, Reach
 from gdpr.rows import columns, mentioning, owned
 from lifecycle.policy.model import Requests
@@ -134,22 +135,19 @@ def object_keys(reach: Reach, table: str) -> sql.Composed:
     """Return the query of the keys of the person's objects that stand in one table."""
     return sql.SQL("""
         select distinct k from {table} as t, unnest(array[{columns}]::text[]) as k
-         where k <> '' and {rows} order by k""").format(
-        table=sql_name(table),
-        columns=columns("t", reach.policy.tables[table].objects),
-        rows=owned(reach, table),
-    )
+         where k <> '' and {rows} order by k""").format(**_objects(reach, table))
+
+
+def _objects(reach: Reach, table: str) -> dict[str, sql.Composable]:
+    held = columns("t", reach.policy.tables[table].objects)
+    return {"table": sql_name(table), "columns": held, "rows": owned(reach, table)}
 
 
 def others_object_keys(reach: Reach, table: str) -> sql.Composed:
     """Return the query of those %(keys)s that stand in a row that is not the person's."""
     return sql.SQL("""
         select distinct k from {table} as t, unnest(array[{columns}]::text[]) as k
-         where k = any(%(keys)s::text[]) and {rows} is not true""").format(
-        table=sql_name(table),
-        columns=columns("t", reach.policy.tables[table].objects),
-        rows=owned(reach, table),
-    )
+         where k = any(%(keys)s::text[]) and {rows} is not true""").format(**_objects(reach, table))
 
 
 def payers(reach: Reach, column: str) -> sql.Composed:
@@ -196,19 +194,23 @@ def digest(reach: Reach, table: str) -> sql.Composed:
 
 def holding(table: str, searched: Sequence[Column]) -> sql.Composed:
     """Return the count of rows in which %(pattern)s is found."""
-    return _COUNT.format(
-        table=sql_name(table), rows=sql.SQL("{} ~* %(pattern)s").format(_text(searched))
-    )
+    return _COUNT.format(table=sql_name(table), rows=holds(_text(searched)))
 
 
-def candidates(table: str, searched: Sequence[Column]) -> sql.Composed:
-    """Return the query of (rows, texts of those that contain any of %(needles)s, as parts of words too)."""
+def candidates(table: str, searched: Sequence[Column], needles: int) -> sql.Composed:
+    """Return the query of (rows, texts of those that contain %(needle_0)s ..., as parts of words too)."""
+    contains = [
+        sql.SQL("strpos(low, lower({})) > 0").format(sql.Placeholder(f"needle_{number}"))
+        for number in range(needles)
+    ]
     return sql.SQL("""
-        select count(*), coalesce(array_agg(whole) filter (
-               where exists (select from unnest(%(needles)s::text[]) as n
-                              where strpos(lower(whole), lower(n)) > 0)), '{{}}')
-          from (select {text} as whole from {table} as t) as every""").format(
-        text=_text(searched), table=sql_name(table)
+        select count(*), coalesce(array_agg(whole) filter (where {contains}), '{{}}')
+          from (select whole, lower(whole) as low
+                  from (select {text} as whole from {table} as t offset 0) as every
+                offset 0) as lowered""").format(
+        contains=sql.SQL(" or ").join([*contains, sql.SQL("false")]),
+        text=_text(searched),
+        table=sql_name(table),
     )
 
 
@@ -288,10 +290,9 @@ def _request(requests: Requests) -> dict[str, sql.Identifier]:
 
 def _text(searched: Sequence[Column]) -> sql.Composed:
     """Return all these columns as one text; through jsonb, which spells escapes in one way."""
+    as_text = sql.SQL("coalesce(t.{}{}::text, '')")
+    through = {"json": sql.SQL("::jsonb")}
     texts = [
-        sql.SQL("{}::jsonb::text" if c.type == "json" else "{}::text").format(
-            sql.Identifier("t", c.name)
-        )
-        for c in searched
+        as_text.format(sql.Identifier(c.name), through.get(c.type, sql.SQL(""))) for c in searched
     ]
-    return sql.SQL("array_to_string(array[{}]::text[], E'\\n')").format(sql.SQL(", ").join(texts))
+    return sql.SQL("({})").format(sql.SQL(" || E'\\n' || ").join(texts))

@@ -1,6 +1,6 @@
 """Starts programs. The only module of the product that runs pg_dump, pg_restore, WAL-G or ourselves.
 
-A program runs in a session of its own, sees an environment written out here and nothing else, and is ended
+A program runs in a process group of its own, sees an environment written out here and nothing else, and is ended
 with all its children at the time limit. It ends, too, when this process is killed. No secret is on a command
 line, where every user of the machine could read it. What a program said is quoted only after row values and
 secrets have been taken out. Never decides which program runs, or what its exit code means.
@@ -39,8 +39,9 @@ _QUOTES_A_ROW = re.compile(r"\b(DETAIL|detail|CONTEXT|STATEMENT|QUERY|Command wa
 _NEW_MESSAGE = re.compile(r"^[A-Za-z_][\w.-]*: |^(ERROR|WARNING|INFO|FATAL|error|hint): ")
 _VALUE = re.compile(r'(: )"[^"]*"|=\([^)]*\)|\'[^\']*\'')
 
-# Nothing is ever written to it: `read` returns when we, who hold the pipe, are gone, be it by a kill -9.
-_WATCH = 'read -r _; kill -s KILL -- "-$1" 2>/dev/null'
+# The guard is there before the program and leads its process group, so no instant is left in which we could die
+# unnoticed. Nothing is ever written to it: `read` returns when we, who hold the pipe, are gone, be it by a kill -9.
+_GUARD = 'trap "" TERM INT HUP; read -r _; kill -s KILL 0'
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,19 +105,22 @@ def attempt(
     _no_secrets(argv, env)
     program, began = Path(argv[0]).name, clock.monotonic()
     # Files, not pipes: a child that outlives the program would hold a pipe open for as long as it lives.
-    with tempfile.TemporaryFile() as printed, tempfile.TemporaryFile() as complaints:
-        process = _start(argv, env, stdin, stdout or printed, complaints, user)
+    with (
+        tempfile.TemporaryFile() as printed,
+        tempfile.TemporaryFile() as complaints,
+        _guard() as group,
+    ):
+        process = _start(argv, env, group, (stdin, stdout or printed, complaints), user)
         try:
-            with _ended_with_us(process.pid):
-                exit_code = process.wait(timeout=limit.total_seconds())
+            exit_code = process.wait(timeout=limit.total_seconds())
         except subprocess.TimeoutExpired:
-            _end(process)
+            _end(process, group)
             raise DeadlineExceeded(
                 f"{program} took longer than its time limit of {limit} and was ended",
                 hint="Look at what it waited for (locks, network, a full disk); it is safe to run it again.",
             ) from None
         except BaseException:  # Ctrl-C, a deadline of the run: nothing of ours goes on
-            _end(process)
+            _end(process, group)
             raise
         printed.seek(0)
         return Finished(
@@ -129,10 +133,11 @@ def attempt(
 
 
 @contextlib.contextmanager
-def libpq(conninfo: str) -> Generator[tuple[str, dict[str, str]]]:
+def libpq(conninfo: str, directory: Path) -> Generator[tuple[str, dict[str, str]]]:
     """Yield (the connection string without its password, the environment that supplies it).
 
-    The password stands in a file that only we can read, for the length of the block.
+    The password stands in a file that only we can read, for the length of the block. After a kill -9 it stays,
+    so `directory` is one that the next run removes.
     """
     parts: dict[str, Any] = dict(conninfo_to_dict(conninfo))
     password = parts.pop("password", None)
@@ -140,7 +145,7 @@ def libpq(conninfo: str) -> Generator[tuple[str, dict[str, str]]]:
     if not password:
         yield dsn, {}
         return
-    with tempfile.NamedTemporaryFile("w", prefix="lifecycle-pass-", encoding="utf-8") as file:
+    with tempfile.NamedTemporaryFile("w", dir=directory, encoding="utf-8") as file:
         escaped = str(password).replace("\\", "\\\\").replace(":", "\\:")
         file.write(f"*:*:*:*:{escaped}\n")  # made with mode 0600
         file.flush()
@@ -164,11 +169,11 @@ def redacted(text: str, env: Mapping[str, str]) -> str:
 def _start(
     argv: Sequence[str],
     env: Mapping[str, str],
-    stdin: IO[bytes] | None,
-    stdout: IO[bytes],
-    stderr: IO[bytes],
+    group: int,
+    files: tuple[IO[bytes] | None, IO[bytes], IO[bytes]],
     user: As | None,
 ) -> PlumbumLocalPopen:
+    stdin, stdout, stderr = files
     inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     dropped: dict[str, Any] = (
         {"user": user.uid, "group": user.gid, "extra_groups": []} if user else {}
@@ -182,7 +187,7 @@ def _start(
             stderr=stderr,
             cwd="/",
             env=inherited | {"LC_ALL": "C.UTF-8", "TZ": "UTC"} | dict(env),
-            start_new_session=True,
+            process_group=group,
             **dropped,
         )
     except FileNotFoundError:
@@ -197,33 +202,33 @@ def _start(
 
 
 @contextlib.contextmanager
-def _ended_with_us(group: int) -> Generator[None]:
-    """End the process group when this process dies within the block, however it dies."""
-    watcher = PlumbumLocalPopen(
-        ["/bin/sh", "-c", _WATCH, "lifecycle-watch", str(group)],
+def _guard() -> Generator[int]:
+    """Give a process group that is ended when this process dies within the block, however it dies."""
+    guard = PlumbumLocalPopen(
+        ["/bin/sh", "-c", _GUARD],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         cwd="/",
         env={},
-        start_new_session=True,
+        process_group=0,
     )
     try:
-        yield
+        yield guard.pid
     finally:
-        watcher.kill()
-        watcher.wait()
-        watcher.stdin.close()
+        guard.kill()  # it alone: a child that outlives the program is left alone
+        guard.wait()
+        guard.stdin.close()
 
 
-def _end(process: PlumbumLocalPopen) -> None:
+def _end(process: PlumbumLocalPopen, group: int) -> None:
     """Ask the whole group to end, then end it."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, number)
+            os.killpg(group, number)
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(timeout=GRACE.total_seconds())
-    # SIGKILL went to the group even where its first process ended at SIGTERM: children may have stayed.
+    # SIGKILL went to the group even where the program ended at SIGTERM: children may have stayed.
 
 
 def _tail(file: IO[bytes]) -> str:

@@ -95,7 +95,8 @@ def test_a_command_that_is_nearly_right_is_told_the_right_one(at: Workspace) -> 
 
 
 def test_a_name_is_asked_for_where_there_are_several_systems(at: Workspace) -> None:
-    at.machine = {"systems": {"vitalis": at.system, "other": at.system}}
+    elsewhere = at.system | {"dsn": make_conninfo(at.system["dsn"], dbname="elsewhere")}
+    at.machine = {"systems": {"vitalis": at.system, "other": elsewhere}}
     unchanged(at, 2, "several systems", "runs", "list")
 
 

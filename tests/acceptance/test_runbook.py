@@ -158,13 +158,15 @@ def test_a_walk_killed_while_it_waits_says_so_when_it_is_resumed(installation: I
     assert walk.stdin is not None
     walk.stdin.write(LOOK + "r\nmended\nr\nr\n")
     walk.stdin.flush()
-    deadline = time.monotonic() + 60
-    while not (installation.walks() and installation.results()[-1] == ("watch", "started")):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-    walk.send_signal(signal.SIGKILL)
-    walk.wait()
-    walk.stdin.close()
+    try:
+        deadline = time.monotonic() + 60
+        while not (installation.walks() and installation.results()[-1:] == [("watch", "started")]):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+    finally:
+        walk.send_signal(signal.SIGKILL)
+        walk.wait()
+        walk.stdin.close()
     assert installation.state() == ("queued", None)
     resumed = installation.lifecycle("runbooks", "resume", typed="a\n")
     assert "its effect is not known" in resumed.stdout

@@ -146,11 +146,12 @@ def test_a_secret_on_the_command_line_is_refused_before_anything_starts(word: st
     assert not (tmp_path / "started").exists()
 
 
-def test_a_password_reaches_libpq_by_a_private_file_that_does_not_stay():
+def test_a_password_reaches_libpq_by_a_private_file_that_does_not_stay(tmp_path: Path):
     info = f"host=/tmp port=1 dbname=app user=me password='{SECRET}:\\\\x'"
-    with commands.libpq(info) as (dsn, env):
+    with commands.libpq(info, tmp_path) as (dsn, env):
         file = Path(env["PGPASSFILE"])
         assert SECRET not in dsn
+        assert file.parent == tmp_path
         assert "dbname=app" in dsn
         assert file.stat().st_mode & 0o777 == 0o600
         assert file.read_text() == f"*:*:*:*:{SECRET}\\:\\\\x\n"

@@ -225,9 +225,7 @@ def test_something_is_waited_for_as_long_as_its_patience_lasts(
 
     waiting = step("wait", "--version", judge=third_time, patience=timedelta(minutes=1))
     assert walk.unattended(begun, (waiting,), print).result_of("wait") == "done"
-    never = step(
-        "wait for ever", "--version", judge=lambda _: None, patience=timedelta(seconds=0.1)
-    )
+    never = step("wait for ever", "--version", judge=not_yet, patience=timedelta(seconds=0.1))
     with pytest.raises(Unproven):
         walk.unattended(begun, (never,), print)
 
