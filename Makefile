@@ -11,10 +11,10 @@ demo: .venv/ready  ## one day of Lifecycle over Vitalis (CONTINUE=1: go on with 
 	@$(BIN)/lifecycle demo $(if $(CONTINUE),--continue) $(if $(KEEP),--keep)
 
 test: .venv/ready  ## every test, on real parts
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 
 test-fast: .venv/ready  ## what runs in a minute
-	$(BIN)/pytest -m "not slow"
+	$(BIN)/pytest -n 2 --dist loadfile -m "not slow"
 
 check: .venv/ready  ## format, lint, types, layers
 	$(BIN)/ruff format --check .

@@ -1,7 +1,7 @@
 """Makes the schema `lifecycle` and a role with what the policy needs and nothing more.
 
-The role is no superuser and inherits nothing: PostgreSQL lets only a table's owner attach partitions, so the
-role is a member of the owners of partitioned tables, and steps into that membership only for that statement.
+The role is no superuser and inherits nothing: PostgreSQL lets only a table's owner attach partitions and refresh
+statistics, so the role is a member of those owners, and steps into that membership only for such a statement.
 BYPASSRLS is needed because a row hidden from an erasure is a row kept. Run by an administrator, who may
 prefer to read the SQL first: `lifecycle init --print-sql`.
 """
@@ -35,6 +35,7 @@ _PRIVATE = sql.SQL("revoke all on schema lifecycle from public")
 _REGISTER = """
     insert into lifecycle.installation (system) values (%(system)s) on conflict do nothing
 """
+_SUPERUSERS = "select rolname from pg_roles where rolsuper"
 _REGISTERED = "select system from lifecycle.installation"
 
 
@@ -58,7 +59,7 @@ def install(
                 f"this database already belongs to the policy of system {owner[0]!r}",
                 hint="One database has one policy. Merge the two, or correct the dsn.",
             )
-        for statement in grants(policy, catalog):
+        for statement in grants(policy, catalog, superusers(conn)):
             conn.execute(statement)
         if password is not None:
             verifier = conn.pgconn.encrypt_password(
@@ -70,13 +71,13 @@ def install(
     return applied
 
 
-def render(policy: Policy, catalog: Catalog) -> str:
+def render(policy: Policy, catalog: Catalog, superusers: frozenset[str]) -> str:
     """Return all of it as SQL text, for an administrator to read and run with psql. Sets no password."""
     head = [_text(_ROLE), _text(_SCHEMA), _text(_PRIVATE)]
     own = ddl.render(PACKAGES)
     register = "insert into lifecycle.installation (system) values ({}) on conflict do nothing;"
     tail = [register.format(sql.Literal(policy.system).as_string())]
-    body = [_text(statement) for statement in grants(policy, catalog)]
+    body = [_text(statement) for statement in grants(policy, catalog, superusers)]
     return "begin;\n" + "\n".join([*head, *own, *tail, *body]) + "\ncommit;\n"
 
 
@@ -84,13 +85,32 @@ def _text(statement: Statement) -> str:
     return statement.as_string() + ";"
 
 
-def grants(policy: Policy, catalog: Catalog) -> Iterator[Statement]:
-    """Yield the grants the policy needs on the tables of this database, in the catalog's order."""
+def superusers(conn: Connection[TupleRow]) -> frozenset[str]:
+    """Return the superusers of this server: nobody is made a member of one."""
+    return frozenset(row[0] for row in conn.execute(_SUPERUSERS).fetchall())
+
+
+def grants(policy: Policy, catalog: Catalog, superusers: frozenset[str]) -> Iterator[Statement]:
+    """Yield the grants the policy needs on the tables of this database, in the catalog's order.
+
+    Raise Refused when a table to be partitioned belongs to one of `superusers`: whoever may act as its
+    owner could do anything.
+    """
+    barred = [
+        n
+        for n in policy.partitions
+        if n in catalog.tables and catalog.tables[n].owner in superusers
+    ]
+    if barred:
+        raise Refused(
+            f"{', '.join(barred)} belong to a superuser, and only a table's owner can attach partitions",
+            hint="The service must not act as a superuser. Give them another owner, with "
+            "`alter table ... owner to ...`, and run `lifecycle init` again.",
+        )
     yield sql.SQL("grant connect on database {} to lifecycle").format(
         sql.Identifier(catalog.database)
     )
-    owners = {catalog.tables[name].owner for name in policy.partitions if name in catalog.tables}
-    for owner in sorted(owners):
+    for owner in sorted(_owners(policy, catalog) - superusers):
         yield sql.SQL("grant {} to lifecycle").format(sql.Identifier(owner))
     for schema in sorted({table.schema for table in catalog.tables.values()} | {"lifecycle"}):
         yield sql.SQL("grant usage on schema {} to lifecycle").format(sql.Identifier(schema))
@@ -118,6 +138,15 @@ def _table_grants(policy: Policy, catalog: Catalog, name: str) -> Iterator[State
             yield sql.SQL("grant update ({}) on {} to lifecycle").format(
                 sql.SQL(", ").join(map(sql.Identifier, columns)), target
             )
+
+
+def _owners(policy: Policy, catalog: Catalog) -> set[str]:
+    """Return whom the service may act as: to attach partitions, and to refresh the planner's statistics.
+
+    They remember values of people whose rows are gone, and before PostgreSQL 17 only an owner can refresh them.
+    """
+    names = {*policy.partitions, *deletable(policy)} & set(catalog.tables)
+    return {catalog.tables[name].owner for name in names}
 
 
 def deletable(policy: Policy) -> frozenset[str]:

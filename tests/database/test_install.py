@@ -4,9 +4,11 @@ from pathlib import Path
 
 import psycopg
 import psycopg.rows
+import pytest
 from psycopg.conninfo import make_conninfo
 
 from lifecycle import install
+from lifecycle.errors import Refused
 from lifecycle.policy import load
 from lifecycle.postgres import catalog, ddl
 from lifecycle.postgres.server import Cluster
@@ -23,14 +25,16 @@ RIGHTS = """
 """
 
 
-def prepare(conninfo: str, *, printed: bool, directory: Path, cluster: Cluster) -> list[psycopg.rows.TupleRow]:
+def prepare(
+    conninfo: str, *, printed: bool, directory: Path, cluster: Cluster
+) -> list[psycopg.rows.TupleRow]:
     policy = load.policy(VITALIS / "policy.yaml")[0]
     with psycopg.connect(conninfo, autocommit=True) as admin:
         admin.execute((VITALIS / "schema.sql").read_bytes())
         seen = catalog.read(admin)
         if printed:
             script = directory / "init.sql"
-            script.write_text(install.render(policy, seen))
+            script.write_text(install.render(policy, seen, install.superusers(admin)))
             script.chmod(0o644)
             directory.chmod(0o755)
             admin.execute(script.read_bytes())
@@ -90,3 +94,17 @@ def test_a_role_that_somebody_made_with_other_attributes_is_corrected(
             "select rolinherit, rolbypassrls, rolsuper from pg_roles where rolname = 'lifecycle'"
         ).fetchone()
     assert row == (False, True, False)
+
+
+def test_nobody_is_made_a_member_of_a_superuser(database: str, tmp_path: Path):
+    policy = load.policy(VITALIS / "policy.yaml")[0]
+    with psycopg.connect(database, autocommit=True) as admin:
+        admin.execute((VITALIS / "schema.sql").read_bytes())
+        admin.execute("alter table wearable_daily owner to postgres")
+        with pytest.raises(Refused, match="wearable_daily belong to a superuser"):
+            install.install(admin, policy, catalog.read(admin), None)
+        admin.execute("alter table wearable_daily owner to vitalis_owner")
+        admin.execute("alter table goals owner to postgres")
+        install.install(admin, policy, catalog.read(admin), None)
+        row = admin.execute("select pg_has_role('lifecycle', 'postgres', 'member')").fetchone()
+    assert row == (False,)
