@@ -7,12 +7,13 @@ from psycopg import sql
 from lifecycle.policy.model import Audit, Requests
 from lifecycle.postgres.catalog import Column, Table, sql_name
 
-# A value survives when the policy's list for its table names it and no identifier stands in it.
+# A value survives when the policy's list for its table names it and no identifier stands in it. So does what an
+# audit trigger writes in place of values while this product removes them: by which run, and which columns.
 _REDUCED = sql.SQL("""
     case jsonb_typeof(a.{column}::jsonb) when 'object' then
         (select coalesce(jsonb_object_agg(pair.key, pair.value), '{{}}')
            from jsonb_each(a.{column}::jsonb) as pair
-          where coalesce(%(keep)s::jsonb -> a.{named}, '[]') ? pair.key
+          where (coalesce(%(keep)s::jsonb -> a.{named}, '[]') || '["lifecycle_run", "cleared"]') ? pair.key
             and (pair.key || ' ' || pair.value::text) !~* %(pattern)s)::{type}
     end""")
 

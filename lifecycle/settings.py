@@ -29,8 +29,10 @@ class Part(BaseModel):
 class Secret(Part):
     """A secret, by the place where it stands: a file or an environment variable."""
 
-    file: Text | None = None
-    env: Text | None = None
+    file: Text | None = Field(
+        default=None, description="path of a file that only its owner can read (mode 600)"
+    )
+    env: Text | None = Field(default=None, description="name of an environment variable")
 
     @model_validator(mode="after")
     def _one_place(self) -> "Secret":
@@ -73,15 +75,15 @@ class S3(Part):
     """How to reach the object store. Without keys, boto3's own chain applies (instance role, environment)."""
 
     endpoint: Text | None = Field(default=None, description="URL of a store other than AWS")
-    region: Text = "us-east-1"
-    access_key: Secret | None = None
-    secret_key: Secret | None = None
+    region: Text = Field(default="us-east-1", description="the region, as the store names it")
+    access_key: Secret | None = Field(default=None, description="the key's id")
+    secret_key: Secret | None = Field(default=None, description="the key's secret half")
 
 
 class Stripe(Part):
     """How to reach Stripe."""
 
-    key: Secret
+    key: Secret = Field(description="API key that may read and delete customers")
     address: Text | None = Field(default=None, description="base URL, for tests against a double")
 
 
@@ -90,7 +92,9 @@ class SystemSettings(Part):
 
     policy: Text = Field(description="the policy file; relative to this file")
     dsn: Text = Field(description="libpq connection string of the service role, without a password")
-    password: Secret | None = None
+    password: Secret | None = Field(
+        default=None, description="the role's password; without one libpq's own places apply"
+    )
     reference_key: Secret | None = Field(
         default=None,
         description="32 random bytes in hex: keys the references under which people appear in evidence",
@@ -98,8 +102,10 @@ class SystemSettings(Part):
     buckets: dict[str, Text] = Field(
         default_factory=dict[str, str], description="bucket name in the policy -> real name"
     )
-    s3: S3 | None = None
-    stripe: Stripe | None = None
+    s3: S3 | None = Field(
+        default=None, description="the object store; `{}` is AWS with its own key chain"
+    )
+    stripe: Stripe | None = Field(default=None, description="needed where the policy names a payer")
 
 
 class Daemon(Part):
@@ -108,7 +114,9 @@ class Daemon(Part):
     workers: Annotated[int, Field(ge=1, le=32)] = Field(
         default=2, description="runs at the same time, per daemon"
     )
-    tick: Span = Span(15, "second")
+    tick: Span = Field(
+        default=Span(15, "second"), description="how often it looks what is due and who is silent"
+    )
     heartbeat: Span = Field(
         default=Span(10, "second"),
         description="how often a running run says that it is alive; after four silent ones it has lost its process",
@@ -129,13 +137,13 @@ class Daemon(Part):
 class Smtp(Part):
     """Alerts by mail."""
 
-    host: Text
-    port: Annotated[int, Field(ge=1, le=65535)] = 587
-    starttls: bool = True
-    user: Text | None = None
-    password: Secret | None = None
-    sender: Text
-    to: Annotated[list[Text], Field(min_length=1)]
+    host: Text = Field(description="the mail server")
+    port: Annotated[int, Field(ge=1, le=65535)] = Field(default=587, description="its port")
+    starttls: bool = Field(default=True, description="encrypt; a password is never sent without")
+    user: Text | None = Field(default=None, description="who logs in")
+    password: Secret | None = Field(default=None, description="with which password")
+    sender: Text = Field(description="the address that mails come from")
+    to: Annotated[list[Text], Field(min_length=1)] = Field(description="the addresses they go to")
 
 
 class Alerts(Part):
@@ -144,7 +152,7 @@ class Alerts(Part):
     webhook: Secret | None = Field(
         default=None, description="URL that gets a JSON POST; a secret, as it carries a token"
     )
-    smtp: Smtp | None = None
+    smtp: Smtp | None = Field(default=None, description="mail")
     command: Annotated[list[Text], Field(min_length=1)] | None = Field(
         default=None, description="program and arguments; gets the alert as JSON on standard input"
     )
@@ -153,7 +161,9 @@ class Alerts(Part):
 class Pings(Part):
     """Dead-man's switches outside this host: they raise the alarm when a ping does not come."""
 
-    daemon: Secret | None = None
+    daemon: Secret | None = Field(
+        default=None, description="ping URL that every daemon and worker calls at each tick"
+    )
     jobs: dict[str, Secret] = Field(
         default_factory=dict[str, Secret], description="job -> ping URL (healthchecks protocol)"
     )
@@ -162,7 +172,9 @@ class Pings(Part):
 class Settings(Part):
     """Everything about this machine."""
 
-    systems: Annotated[dict[str, SystemSettings], Field(min_length=1)]
+    systems: Annotated[dict[str, SystemSettings], Field(min_length=1)] = Field(
+        description="system -> where its things are; the name is that of its policy"
+    )
     reports: Text = Field(
         default="reports", description="directory for reports; relative to this file"
     )
@@ -172,9 +184,9 @@ class Settings(Part):
     postgres_binaries: Text | None = Field(
         default=None, description="directory with pg_dump, initdb ...; default: searched"
     )
-    daemon: Daemon = Daemon()
-    alerts: Alerts = Alerts()
-    pings: Pings = Pings()
+    daemon: Daemon = Field(default=Daemon(), description="how the daemon works")
+    alerts: Alerts = Field(default=Alerts(), description="who is told")
+    pings: Pings = Field(default=Pings(), description="dead-man's switches outside this host")
     base: Path = Field(
         default=Path(),
         exclude=True,

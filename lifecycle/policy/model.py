@@ -64,7 +64,7 @@ class Payer(Part):
 class Subject(Part):
     """One kind of person whose data this database holds."""
 
-    table: TableName
+    table: TableName = Field(description="the table with one row per person")
     key: Column = Field(
         description="the column that identifies the person, referenced by all that is theirs"
     )
@@ -72,13 +72,17 @@ class Subject(Part):
         default=(),
         description="columns whose values name the person; the proof searches for them everywhere",
     )
-    payer: Payer | None = None
+    payer: Payer | None = Field(
+        default=None, description="who pays for the person, where that is a customer at Stripe"
+    )
 
 
 class Through(Part):
     """Owned by whoever owns the row that these foreign key columns point to."""
 
-    through: Annotated[tuple[Column, ...], Field(min_length=1)]
+    through: Annotated[tuple[Column, ...], Field(min_length=1)] = Field(
+        description="the foreign key columns; with several keys, the row goes with any of their owners"
+    )
 
 
 class SharedBy(Part):
@@ -93,8 +97,12 @@ class SharedBy(Part):
 class Kept(Part):
     """The row survives an erasure; the columns named are set to NULL."""
 
-    clear: Annotated[tuple[Column, ...], Field(min_length=1)]
-    because: Text
+    clear: Annotated[tuple[Column, ...], Field(min_length=1)] = Field(
+        description="the columns that are set to NULL, so that the row names nobody"
+    )
+    because: Text = Field(
+        description="why the row may stay, as the compliance officer would say it"
+    )
 
 
 class Table(Part):
@@ -107,8 +115,12 @@ class Table(Part):
     personal: Literal["none"] | None = Field(
         default=None, description="`none`: nobody's data, with the reason"
     )
-    because: Text | None = None
-    keep: Kept | None = None
+    because: Text | None = Field(
+        default=None, description="why it is nobody's data; needed with `personal: none`"
+    )
+    keep: Kept | None = Field(
+        default=None, description="the row survives an erasure, without what names the person"
+    )
     mentions: dict[Column, Literal["set null"]] = Field(
         default_factory=dict[str, Literal["set null"]],
         description="columns of this table that may point to another person or to another person's row",
@@ -140,7 +152,7 @@ class Table(Part):
 class Audit(Part):
     """The application's audit log. Its rows are never deleted; an erasure anonymises them."""
 
-    table: TableName
+    table: TableName = Field(description="the table of the log")
     subject: Column = Field(description="the column with the person the row is about")
     actor: Column = Field(description="the column with the person who acted")
     record: Column = Field(description="the column with the changed row's id")
@@ -157,35 +169,37 @@ class Audit(Part):
 class RequestStates(Part):
     """The words the application uses for the states of a request."""
 
-    pending: Text = "pending"
-    processing: Text = "processing"
-    completed: Text = "completed"
-    cancelled: Text = "canceled"
+    pending: Text = Field(default="pending", description="asked, and not begun")
+    processing: Text = Field(default="processing", description="begun by Lifecycle: no way back")
+    completed: Text = Field(default="completed", description="erased and proven")
+    cancelled: Text = Field(default="canceled", description="the person changed their mind in time")
 
 
 class Requests(Part):
     """The table in which people ask to be forgotten."""
 
-    table: TableName
-    key: Column
-    subject: Column
+    table: TableName = Field(description="the table of requests")
+    key: Column = Field(description="the column that identifies a request")
+    subject: Column = Field(description="the column with the person who asked")
     requested: Column = Field(
         description="when the person asked; the legal deadline runs from here"
     )
     due: Column = Field(description="when the grace period ends")
-    status: Column
-    completed: Column
+    status: Column = Field(description="the column with the request's state")
+    completed: Column = Field(description="the column that is set when the erasure is proven")
     tables: Column | None = Field(
         default=None, description="a text[] column for the list of tables erased"
     )
-    states: RequestStates = RequestStates()
+    states: RequestStates = Field(
+        default=RequestStates(), description="the application's words for the states"
+    )
 
 
 class Erasure(Part):
     """How a person is forgotten."""
 
     subject: Text = Field(description="the subject kind that requests are about")
-    requests: Requests
+    requests: Requests = Field(description="where people ask")
     grace: Span = Field(description="how long a person can change their mind")
     deadline: Span = Field(
         default=Span(1, "month"), description="GDPR Art. 12(3): one month from receipt"
@@ -196,19 +210,24 @@ class Dumps(Part):
     """A logical dump of the whole database with a manifest of exact counts."""
 
     bucket: Text = Field(description="the bucket, by its name in the settings")
-    prefix: Text = Field(default="daily/", examples=["daily/"])
+    prefix: Text = Field(
+        default="daily/", description="what the keys of dumps begin with", examples=["daily/"]
+    )
 
 
 class Backups(Part):
     """What is copied, and how it is proven."""
 
-    dumps: Dumps | None = None
+    dumps: Dumps | None = Field(default=None, description="a daily dump, and its daily drill")
 
 
 class Limits(Part):
     """What one unattended run may destroy. A person can go beyond by applying a plan they have seen."""
 
-    rows_per_run: Annotated[int, Field(ge=1)] = 100_000
+    rows_per_run: Annotated[int, Field(ge=1)] = Field(
+        default=100_000,
+        description="the cap: the most rows that a run nobody looked at may end, per run and per person erased",
+    )
     floor: Span = Field(
         default=Span(30, "day"), description="no retention rule may be shorter than this"
     )
@@ -229,11 +248,17 @@ class Policy(Part):
         description="job -> cron expression, where the job's own default does not suit",
         examples=[{"partitions.create": "0 1 * * *"}],
     )
-    limits: Limits = Limits()
-    partitions: dict[TableName, Partitioning] = Field(default_factory=dict[str, Partitioning])
-    retention: tuple[RetentionRule, ...] = ()
-    subjects: dict[str, Subject] = Field(default_factory=dict[str, Subject])
-    tables: dict[TableName, Table]
-    audit: Audit | None = None
-    erasure: Erasure | None = None
-    backups: Backups = Backups()
+    limits: Limits = Field(default=Limits(), description="what a run that nobody looked at may do")
+    partitions: dict[TableName, Partitioning] = Field(
+        default_factory=dict[str, Partitioning], description="table -> its partitions"
+    )
+    retention: tuple[RetentionRule, ...] = Field(
+        default=(), description="what ends, and when; without a rule nothing does"
+    )
+    subjects: dict[str, Subject] = Field(
+        default_factory=dict[str, Subject], description="kind of person -> where they are"
+    )
+    tables: dict[TableName, Table] = Field(description="table -> whose data it holds; every table")
+    audit: Audit | None = Field(default=None, description="the application's own audit log")
+    erasure: Erasure | None = Field(default=None, description="how people are forgotten")
+    backups: Backups = Field(default=Backups(), description="what is copied and proven")
