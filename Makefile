@@ -25,9 +25,9 @@ check: .venv/ready  ## format, lint, types, layers
 bench: .venv/ready  ## the figures of the README, each a ratio taken in one run
 	$(BIN)/python -m bench
 
-docs: .venv/ready  ## write docs/commands.md and the policy's JSON Schema again
+docs: .venv/ready  ## write docs/commands.md, the tables of keys and the policy's JSON Schema again
 	$(BIN)/python -m scripts.commands_page
-	$(BIN)/lifecycle policy schema > lifecycle/policy/schema.json
+	$(BIN)/python -m scripts.policy_page
 
 lock: .venv/ready  ## resolve pyproject.toml into requirements.lock again
 	$(BIN)/pip install --quiet uv

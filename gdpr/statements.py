@@ -177,7 +177,7 @@ def control_person(reach: Reach) -> sql.Composed:
     ]
     return sql.SQL("""
         select s.{key}::text from {people} as s where s.{key} <> %(subject)s
-         order by ({same}) desc, s.{key} < %(subject)s, s.{key} limit 1""").format(
+         order by not ({same}), s.{key} < %(subject)s, s.{key} limit 1""").format(
         key=key, people=people, same=sql.SQL(" or ").join([*same, sql.SQL("false")])
     )
 

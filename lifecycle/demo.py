@@ -5,6 +5,7 @@ an ops engineer does, with the same commands: `init`, `policy check`, `daemon`. 
 seen a day ago and works through the day's slots by its own catch-up rule; it does not know that it is a demo.
 """
 
+import fcntl
 import os
 import shutil
 import signal
@@ -14,14 +15,14 @@ import tempfile
 import time
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager, suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import FrameType
 
 import psycopg
 
 from lifecycle import clock, show
-from lifecycle.errors import CommandFailed, Refused, Unproven
+from lifecycle.errors import CommandFailed, Conflict, Refused, Unproven
 from lifecycle.postgres.server import Cluster, find_binaries
 from lifecycle.sandbox import installation, keep, s3, stripe_double
 from lifecycle.sandbox.installation import Place
@@ -58,8 +59,8 @@ def main(*, go_on: bool, stay: bool, seed: int) -> None:
     """
     signal.signal(signal.SIGTERM, _stop)
     begun = clock.monotonic()
-    place = _place(go_on=go_on)
     with ExitStack() as running:
+        place = _place(running, go_on=go_on)
         with _step("PostgreSQL"):
             cluster = _cluster(place, running, go_on=go_on)
         with _step("S3 server and Stripe double"):
@@ -86,12 +87,16 @@ def _step(what: str) -> Generator[None]:
     sys.stdout.write(f"  {what} ... ")
     sys.stdout.flush()
     begun = clock.monotonic()
-    yield
+    try:
+        yield
+    except BaseException:
+        show.text("stopped")
+        raise
     show.text(f"{clock.monotonic() - begun:.1f} s")
 
 
-def _place(*, go_on: bool) -> Place:
-    """Return the demo's directory, empty unless it goes on."""
+def _place(running: ExitStack, *, go_on: bool) -> Place:
+    """Return the demo's directory, locked while it runs, empty unless it goes on."""
     directory = Path(tempfile.gettempdir()) / f"lifecycle-demo-{os.getuid()}"
     if directory.exists() and directory.lstat().st_uid != os.getuid():
         raise Refused(
@@ -102,12 +107,28 @@ def _place(*, go_on: bool) -> Place:
         raise Refused(
             "there is no demo to continue", hint="Run `make demo` without CONTINUE first."
         )
+    directory.mkdir(exist_ok=True)
+    directory.chmod(0o711)  # the server's account passes through; what is inside is private
+    _lock(directory, running)
     if not go_on:
-        Cluster(directory / "pg", find_binaries()).destroy()
-        shutil.rmtree(directory, ignore_errors=True)
-    # The server's account passes through; what is inside is private.
-    directory.mkdir(mode=0o711, exist_ok=True)
+        with suppress(Refused):  # its making or removal was cut short: no server lives there
+            Cluster(directory / "pg", find_binaries()).destroy()
+        for left in directory.iterdir():
+            shutil.rmtree(left) if left.is_dir() else left.unlink()
     return Place(directory)
+
+
+def _lock(directory: Path, running: ExitStack) -> None:
+    """Keep the directory to ourselves until the end. Raise Conflict while another demo runs in it."""
+    handle = os.open(directory, os.O_RDONLY)
+    running.callback(os.close, handle)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise Conflict(
+            f"another demo is running in {directory}",
+            hint="End it with Ctrl-C in its terminal, or set TMPDIR to another directory.",
+        ) from None
 
 
 def _cluster(place: Place, running: ExitStack, *, go_on: bool) -> Cluster:
@@ -122,7 +143,7 @@ def _cluster(place: Place, running: ExitStack, *, go_on: bool) -> Cluster:
 
 def _set_up(place: Place, cluster: Cluster, store: str, stripe: str, *, seed: int | None) -> None:
     """Bring the installation to the evening before; without a seed, bring back what was put away."""
-    now = clock.now()
+    now = clock.now() if seed is not None else _unseen(cluster, clock.now())
     objects = installation.objects_at(store)
     installation.write_settings(place, cluster, store, stripe)
     installation.write_policy(place, now)
@@ -138,6 +159,17 @@ def _set_up(place: Place, cluster: Cluster, store: str, stripe: str, *, seed: in
     with _step("lifecycle policy check --live"):
         _lifecycle(place, "policy", "check", "--live")
     installation.be_absent(cluster, now)
+
+
+def _unseen(cluster: Cluster, now: datetime) -> datetime:
+    """Return the newest minute whose slots no earlier demo has run: a slot runs once."""
+    with psycopg.connect(cluster.dsn("vitalis")) as ledger:
+        rows = ledger.execute("select scheduled_for from lifecycle.run").fetchall()
+    seen = {slot for (slot,) in rows}
+    now = now.replace(second=0, microsecond=0)
+    while now - timedelta(hours=1) in seen:
+        now -= timedelta(minutes=1)
+    return now
 
 
 def _lifecycle(place: Place, *words: str, **environment: str) -> None:

@@ -4,8 +4,10 @@ A silence nobody notices is the commonest failure of unattended work. Never fail
 logged, and the switch itself then raises the alarm. Says a run's number and state, and nothing else.
 """
 
+import threading
 import time
 import uuid
+from queue import SimpleQueue
 from typing import Literal
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
@@ -20,6 +22,34 @@ Signal = Literal["start", "success", "fail"]
 
 PAUSES = (1.0, 2.0)
 """Seconds before the second and the third try."""
+
+PATIENCE = 10.0
+"""Seconds that a run which has ended waits for its switch to hear of it."""
+
+
+class Beside:
+    """Pings the switch of a job beside its run: at once that it starts, and then how it ended, in this order.
+
+    In a thread of its own, so that a switch which answers slowly, or never, delays neither work nor heartbeat.
+    """
+
+    def __init__(self, settings: Settings, name: str, run: int) -> None:
+        self._told = (settings, name, run)
+        self._ending: SimpleQueue[Signal] = SimpleQueue()
+        self._thread = threading.Thread(target=self._tell, name="ping", daemon=True)
+        if name in settings.pings.jobs:
+            self._thread.start()
+
+    def end(self, signal: Signal) -> None:
+        """Tell how the run ended, and wait PATIENCE seconds at most until that is heard."""
+        self._ending.put(signal)
+        if self._thread.is_alive():
+            self._thread.join(PATIENCE)
+
+    def _tell(self) -> None:
+        settings, name, run = self._told
+        job(settings, name, "start", run)
+        job(settings, name, self._ending.get(), run)
 
 
 def job(settings: Settings, name: str, signal: Signal, run: int) -> bool:

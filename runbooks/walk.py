@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 
 from lifecycle import clock
 from lifecycle.errors import Interrupted, Unproven
@@ -138,9 +139,9 @@ def _carry_out(progress: Progress, step: Step, say: Callable[[str], None]) -> Pr
 
 
 def _run(step: Step) -> Finished:
-    # Ourselves, so with our own environment: that is where the settings and the secrets are named.
+    # Ourselves, so with our own environment and directory: there the settings and the secrets are named.
     argv = (sys.executable, "-m", "lifecycle", *step.words)
-    return commands.attempt(argv, env=dict(os.environ), limit=LIMIT)
+    return commands.attempt(argv, env=dict(os.environ), limit=LIMIT, directory=Path.cwd())
 
 
 def _note(progress: Progress, step: Step, result: Result, note: str = "") -> Progress:

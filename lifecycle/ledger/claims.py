@@ -18,6 +18,7 @@ from psycopg.errors import UniqueViolation
 from psycopg.rows import TupleRow
 from psycopg.types.json import Json
 
+from lifecycle import redact
 from lifecycle.errors import Conflict, Fenced
 from lifecycle.ledger import statements
 from lifecycle.outcome import Outcome, Verdict
@@ -157,11 +158,13 @@ def finish(
     conn: Connection[TupleRow], claim: Claim, outcome: Outcome, *, error_code: int | None = None
 ) -> None:
     """End the run with its outcome; anything but a pass raises an alert. Raise Fenced when the claim is gone."""
-    failures = [{"target": f.target, "what": f.what, "hint": f.hint} for f in outcome.failures]
+    failures = [
+        {"target": f.target, "what": redact.text(f.what), "hint": f.hint} for f in outcome.failures
+    ]
     values = claim.key() | {
         "verdict": outcome.verdict.value,
         "error_code": error_code,
-        "summary": outcome.summary,
+        "summary": redact.text(outcome.summary),
         "counts": Json(dict(outcome.counts)),
         "failures": Json(failures),
     }
@@ -181,7 +184,8 @@ def put_back(
     conn: Connection[TupleRow], claim: Claim, *, delay: timedelta, error_code: int, summary: str
 ) -> None:
     """Queue the run again after `delay`. Raise Fenced when the claim is gone."""
-    values = claim.key() | {"delay": delay, "error_code": error_code, "summary": summary}
+    told = redact.text(summary)
+    values = claim.key() | {"delay": delay, "error_code": error_code, "summary": told}
     _fenced(conn.execute(statements.PUT_BACK, values).fetchone(), claim)
 
 
@@ -189,7 +193,7 @@ def cancel(
     conn: Connection[TupleRow], claim: Claim, summary: str, *, error_code: int | None = None
 ) -> None:
     """End the run because somebody asked to stop; `runs resume` queues it again. Raise Fenced."""
-    values = claim.key() | {"summary": summary, "error_code": error_code}
+    values = claim.key() | {"summary": redact.text(summary), "error_code": error_code}
     _fenced(conn.execute(statements.CANCEL, values).fetchone(), claim)
 
 
@@ -225,7 +229,7 @@ def alert(
         "job": claim.job if claim else job,
         "run_id": claim.id if claim else run_id,
         "kind": kind,
-        "message": message,
+        "message": redact.text(message),
     }
     conn.execute(statements.ALERT, values)
 

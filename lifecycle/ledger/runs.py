@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from psycopg import Connection
 from psycopg.rows import TupleRow, dict_row
@@ -42,9 +43,11 @@ def reclaim(
     *,
     stale: timedelta,
     grace: timedelta,
+    only: str | None = None,
 ) -> tuple[Reclaimed, ...]:
     """Take over every run whose heartbeat is older than `stale`, or that is past its deadline by `grace`.
 
+    Those of the job `only`, if one is named.
     A silent run of a `retry_safe` job is queued again while it has attempts left; every other one is lost.
     """
     values = {
@@ -53,6 +56,7 @@ def reclaim(
         "stale": stale,
         "grace": grace,
         "attempts": ATTEMPTS,
+        "only": only,
     }
     return tuple(Reclaimed(*row) for row in conn.execute(statements.RECLAIM, values).fetchall())
 
@@ -83,7 +87,7 @@ def listed(
     return conn.cursor(row_factory=dict_row).execute(statements.LIST_RUNS, values).fetchall()
 
 
-def shown(conn: Connection[TupleRow], system: str, run_id: int) -> Mapping[str, object]:
+def shown(conn: Connection[TupleRow], system: str, run_id: int) -> Mapping[str, Any]:
     """Return one run with up to 1,000 lines of its evidence. Raise NotFound."""
     cursor = conn.cursor(row_factory=dict_row)
     run = cursor.execute(statements.SHOW_RUN, {"system": system, "id": run_id}).fetchone()

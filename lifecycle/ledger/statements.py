@@ -180,7 +180,7 @@ RECLAIM = """
     with gone as (
         select r.id, greatest(r.started_at, h.at) < clock_timestamp() - %(stale)s as silent
           from lifecycle.run r left join lifecycle.heartbeat h on h.run_id = r.id
-         where r.system = %(system)s and r.state = 'running'
+         where r.system = %(system)s and r.state = 'running' and (%(only)s::text is null or r.job = %(only)s)
            and (greatest(r.started_at, h.at) < clock_timestamp() - %(stale)s
                 or r.deadline_at < clock_timestamp() - %(grace)s)
            for update of r skip locked),

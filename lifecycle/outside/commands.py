@@ -94,11 +94,13 @@ def attempt(
     stdin: IO[bytes] | None = None,
     stdout: IO[bytes] | None = None,
     user: As | None = None,
+    directory: Path = Path("/"),
 ) -> Finished:
     """Run a program to its end and return how it went, whatever its exit code (negative: the signal).
 
-    `env` is added to PATH, HOME and the like; nothing else is inherited. Without `stdin` it reads nothing,
-    without `stdout` what it prints is returned. Children that outlive it are left alone and not waited for.
+    It starts in `directory`. `env` is added to PATH, HOME and the like; nothing else is inherited. Without `stdin`
+    it reads nothing, without `stdout` what it prints is returned. Children that outlive it are left alone and not
+    waited for.
     Raise InputError when an argument carries a secret, NotFound when the program is missing, CommandFailed
     when it cannot be started, DeadlineExceeded when it took longer than `limit`; it is gone by then.
     """
@@ -110,7 +112,7 @@ def attempt(
         tempfile.TemporaryFile() as complaints,
         _guard() as group,
     ):
-        process = _start(argv, env, group, (stdin, stdout or printed, complaints), user)
+        process = _start(argv, env, group, (stdin, stdout or printed, complaints), user, directory)
         try:
             exit_code = process.wait(timeout=limit.total_seconds())
         except subprocess.TimeoutExpired:
@@ -172,6 +174,7 @@ def _start(
     group: int,
     files: tuple[IO[bytes] | None, IO[bytes], IO[bytes]],
     user: As | None,
+    directory: Path,
 ) -> PlumbumLocalPopen:
     stdin, stdout, stderr = files
     inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
@@ -185,7 +188,7 @@ def _start(
             stdin=stdin or subprocess.DEVNULL,
             stdout=stdout,
             stderr=stderr,
-            cwd="/",
+            cwd=directory,
             env=inherited | {"LC_ALL": "C.UTF-8", "TZ": "UTC"} | dict(env),
             process_group=group,
             **dropped,

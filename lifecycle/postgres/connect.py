@@ -29,8 +29,10 @@ _SESSION = """
     select set_config('statement_timeout', '15min', false), set_config('lock_timeout', '5s', false),
            set_config('idle_in_transaction_session_timeout', '5min', false), set_config('row_security', 'off', false),
            set_config('TimeZone', 'UTC', false), set_config('DateStyle', 'ISO', false),
-           set_config('search_path', 'public, pg_catalog', false)
+           set_config('search_path', 'public, pg_temp', false)
 """
+# pg_catalog is not named and so comes first: nobody who may create in `public` can put a function of his own in the
+# place of PostgreSQL's and have it called by a role that may become every owner.
 _FACTS = """
     select current_setting('server_version_num')::int / 10000, pg_is_in_recovery(),
            current_setting('default_transaction_read_only')::bool, current_database()

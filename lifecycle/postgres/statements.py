@@ -9,7 +9,7 @@ from typing import LiteralString
 # What names of types and texts of bounds depend on, for one transaction.
 SESSION: LiteralString = """
     select set_config('TimeZone', 'UTC', true), set_config('DateStyle', 'ISO', true),
-           set_config('search_path', 'public, pg_catalog', true)
+           set_config('search_path', 'public, pg_temp', true)
 """
 
 FACTS: LiteralString = """

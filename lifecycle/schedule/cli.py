@@ -1,7 +1,7 @@
 """The commands of the schedule: `daemon`, `worker`, `run`, `schedule ...`, `runs ...`. Prints; decides nothing."""
 
 import contextlib
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -200,7 +200,21 @@ def show_run(run: RunId, as_json: JsonOption = False, system: SystemOption = Non
     with _ledger(here) as conn:
         found = runs.shown(conn, here.name, run)
     facts = [(name, value) for name, value in found.items() if value is not None]
-    show.table(f"run {run}", ("fact", "value"), facts, as_json)
+    if as_json:
+        show.table(f"run {run}", ("fact", "value"), facts, as_json)
+        return
+    lists = ("counts", "failures", "evidence")
+    plain = [(name, value) for name, value in facts if name not in lists]
+    show.table(f"run {run}", ("fact", "value"), [*plain, *found["counts"].items()], as_json)
+    for failure in found["failures"]:
+        show.text(f"failed: {failure['target']}: {failure['what']}\n  hint: {failure['hint']}")
+    columns = ("at", "attempt", "kind", "event", "target", "reference")
+    lines = [(*(line[c] for c in columns), _counted(line["counts"])) for line in found["evidence"]]
+    show.table("evidence", (*columns, "counts"), lines, as_json)
+
+
+def _counted(counts: Mapping[str, object]) -> str:
+    return ", ".join(f"{number} {unit}" for unit, number in counts.items())
 
 
 @runs_app.command("cancel")

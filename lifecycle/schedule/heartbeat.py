@@ -68,7 +68,7 @@ class Heartbeat:
 
     def _beat(self) -> None:
         conn: Connection[TupleRow] | None = None
-        while not self._resting.wait(self._every.total_seconds()):
+        while True:
             asked = clock.monotonic()
             try:
                 conn = conn or self._system.connect(f"heartbeat {self._claim.id}")
@@ -83,6 +83,8 @@ class Heartbeat:
             else:
                 self._last = asked
                 self._arm()
+            if self._resting.wait(self._every.total_seconds()):
+                break
         if conn is not None:
             conn.close()
 

@@ -18,12 +18,22 @@ GRACE = timedelta(seconds=60)
 have half of that to do so first."""
 
 
-def reclaim(conn: Connection[TupleRow], system: System, jobs: Sequence[Job]) -> None:
-    """Queue runs again that went silent, where that is safe; the others are lost, with an alert each."""
+def reclaim(
+    conn: Connection[TupleRow], system: System, jobs: Sequence[Job], *, only: str | None = None
+) -> None:
+    """Queue runs again that went silent, where that is safe; the others are lost, with an alert each.
+
+    Those of the job `only`, if one is named.
+    """
     retry_safe = [job.name for job in jobs if job.retry_safe]
     with conn.transaction():
         taken = runs.reclaim(
-            conn, system.name, retry_safe, stale=system.machine.daemon.stale, grace=GRACE
+            conn,
+            system.name,
+            retry_safe,
+            stale=system.machine.daemon.stale,
+            grace=GRACE,
+            only=only,
         )
         for run in taken:
             if run.state == "lost":

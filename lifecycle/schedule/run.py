@@ -22,6 +22,7 @@ from lifecycle.job import Job
 from lifecycle.ledger import claims
 from lifecycle.ledger.claims import ATTEMPTS, Claim
 from lifecycle.outcome import Failure, Outcome, Verdict
+from lifecycle.schedule import reclaim
 from lifecycle.schedule.heartbeat import Heartbeat
 from lifecycle.schedule.stopping import Stop, Stopping
 from lifecycle.system import System
@@ -56,6 +57,8 @@ def by_hand(system: System, job: Job, now: datetime, carry_out: Work | None = No
     job is going on, and whatever error ended the run early. A run by hand is never tried again by itself.
     """
     with contextlib.closing(system.connect(f"run {job.name}")) as conn:
+        # Where no daemon runs, a run whose process was killed would stand in the way for ever.
+        reclaim.reclaim(conn, system, [job], only=job.name)
         claim = claims.claim_new(
             conn, system.name, job.name, now, claims.new_holder(), asked_by="person"
         )
@@ -74,6 +77,7 @@ def slot(system: System, job: Job, scheduled_for: datetime) -> Ending:
     Raise Conflict when it is running, or ended otherwise.
     """
     with contextlib.closing(system.connect(f"run {job.name}")) as conn:
+        reclaim.reclaim(conn, system, [job], only=job.name)
         holder = claims.new_holder()
         try:
             claim = claims.claim_new(
@@ -94,14 +98,13 @@ def carry_out(system: System, claim: Claim, job: Job) -> Ending:
 def _carry_out(system: System, claim: Claim, job: Job, *, retry: bool) -> Ending:
     told = log.bind(system=system.name, job=claim.job, run=claim.id, attempt=claim.attempt)
     told.info("run started")
-    ping.job(system.machine, claim.job, "start", claim.id)
-    with Stopping(job.name, job.limit) as stopping, Heartbeat(system, claim) as heartbeat:
-        ending = _work(system, claim, job, stopping)
-        stopping.close()
-        heartbeat.rest()  # a beat after the end would find the claim gone
-        ending = _write(system, claim, ending, heartbeat, retry=retry)
-    signal = "success" if ending.exit_code == 0 else "fail"
-    ping.job(system.machine, claim.job, signal, claim.id)
+    switch = ping.Beside(system.machine, claim.job, claim.id)
+    with Stopping(job.name, job.limit) as stopping:
+        with Heartbeat(system, claim) as heartbeat:
+            ending = _work(system, claim, job, stopping)
+            heartbeat.rest()  # a beat after the end would find the claim gone
+            ending = _write(system, claim, ending, heartbeat, retry=retry)
+        switch.end("success" if ending.exit_code == 0 else "fail")
     told.info(
         "run ended",
         verdict=ending.outcome.verdict.value,
@@ -112,14 +115,21 @@ def _carry_out(system: System, claim: Claim, job: Job, *, retry: bool) -> Ending
 
 
 def _work(system: System, claim: Claim, job: Job, stopping: Stopping) -> Ending:
-    """Do the job's work within its limit and turn whatever comes of it into an ending."""
+    """Do the job's work, stopped by its limit or a signal, and turn whatever comes of it into an ending."""
     try:
         stopping.open()
+        ending = _attempt(system, claim, job)
+        stopping.close()
+    except Stop as stop:  # it comes once, be it while another ending is put into words
+        return _failed(claim, stop.error)
+    return ending
+
+
+def _attempt(system: System, claim: Claim, job: Job) -> Ending:
+    try:
         with contextlib.closing(system.connect(f"run {claim.job} {claim.id}")) as conn:
             claims.start(conn, claim, job.limit)
         return Ending(job.carry_out(system, claim, clock.now()))
-    except Stop as stop:
-        return _failed(claim, stop.error)
     except (LifecycleError, psycopg.Error) as error:
         return _failed(claim, unexpected.explain(error))
     except (Exception, SystemExit) as error:  # a bug ends its run, and the ledger says so

@@ -71,6 +71,7 @@ def _next(state: DaemonState, system: System) -> None:
         if claim is not None:
             state.work.set()  # there may be more, for the other threads and for this one afterwards
             attend(state, system, claim, offered[claim.job])
+            state.work.set()  # the job's next run waited for this one
     except Exception as error:  # noqa: BLE001 - a worker that ended here would be a silence
         log.warning("cannot work", system=system.name, error=unexpected.explain(error).what)
 
@@ -109,7 +110,8 @@ def _wait(state: DaemonState, child: "subprocess.Popen[bytes]", limit: timedelta
             overdue = now > end
             kill_at = now + GRACE.total_seconds()
             # The alarm is what its own time limit sends: the run then says that it took too long.
-            child.send_signal(signal.SIGALRM if overdue else signal.SIGTERM)
+            # Not by Popen, which would reap a process that has just ended.
+            os.kill(child.pid, signal.SIGALRM if overdue else signal.SIGTERM)
         if kill_at is not None and now > kill_at:
             os.killpg(child.pid, signal.SIGKILL)
         time.sleep(0.05)

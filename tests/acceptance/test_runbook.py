@@ -142,6 +142,19 @@ def test_an_aborted_walk_has_changed_nothing_and_goes_on_where_it_stopped(
 
 
 @pytest.mark.slow
+@pytest.mark.slow
+def test_a_step_finds_the_settings_of_the_working_directory_as_the_walk_did(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(installation.directory)
+    monkeypatch.setattr(Installation, "environment", lambda _: dict(os.environ))
+    monkeypatch.delenv("LIFECYCLE_SETTINGS", raising=False)
+    words = ("runbooks", "run", "run-failed", "--run", str(installation.run))
+    walked = installation.lifecycle(*words, typed="r\na\n")
+    assert walked.returncode == 5, walked.stdout + walked.stderr
+    assert installation.results() == [("series", "started"), ("series", "done")]
+
+
 def test_nobody_at_the_keyboard_is_an_interruption_and_not_a_traceback(installation: Installation):
     ended = installation.lifecycle("runbooks", "run", "run-failed", "--run", str(installation.run))
     assert (ended.returncode, "Traceback" in ended.stderr) == (5, False)

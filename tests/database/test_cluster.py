@@ -1,5 +1,7 @@
 """A private cluster is made, served, survives crashes, lets nobody in, and leaves nothing behind."""
 
+import contextlib
+import itertools
 import os
 import re
 import shutil
@@ -268,6 +270,26 @@ def test_a_directory_with_something_in_it_is_left_alone(place: Path, binaries: B
     with pytest.raises(Refused, match="does not hold a cluster"):
         Cluster(place, binaries).destroy()
     assert (place / "mine").read_text(encoding="utf-8") == "precious"
+
+
+def test_a_removal_that_was_cut_short_is_finished_by_the_next(
+    place: Path, binaries: Binaries, monkeypatch: pytest.MonkeyPatch
+):
+    cluster = Cluster.create(place / "c", binaries, fast=True)
+    unlink, gone = os.unlink, itertools.count(1)
+
+    def interrupted(path: str, **more: int) -> None:
+        if next(gone) % 50 == 0:
+            raise KeyboardInterrupt
+        unlink(path, **more)
+
+    monkeypatch.setattr(os, "unlink", interrupted)
+    times = 0
+    while cluster.directory.exists():
+        with contextlib.suppress(KeyboardInterrupt):
+            cluster.destroy()
+        times += 1
+    assert times > 10
 
 
 def test_a_directory_out_of_the_servers_reach_is_refused(place: Path, binaries: Binaries):

@@ -1,0 +1,207 @@
+"""What a run leaves on the ledger when things go wrong at an awkward instant."""
+
+import contextlib
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import FrameType
+
+import pytest
+from psycopg.conninfo import conninfo_to_dict
+
+from lifecycle import clock
+from lifecycle.errors import Interrupted
+from lifecycle.job import Job
+from lifecycle.ledger import claims
+from lifecycle.ledger.claims import Claim
+from lifecycle.outcome import Outcome, Verdict
+from lifecycle.postgres.server import Cluster
+from lifecycle.schedule import notify, run, worker
+from lifecycle.schedule.state import DaemonState
+from lifecycle.settings import Pings, Secret
+from lifecycle.system import System
+from tests.acceptance.stage import Stage
+
+NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
+PASS = Outcome(Verdict.PASS, "done")
+PERSON = "carol@example.org"
+
+
+@pytest.fixture
+def stage(cluster: Cluster, database: str, tmp_path: Path) -> Iterator[Stage]:
+    yield Stage(cluster, str(conninfo_to_dict(database)["dbname"]), tmp_path)
+
+
+def job(carry_out: object) -> Job:
+    return Job("partitions.create", "a test", "0 0 1 1 *", carry_out)  # pyright: ignore[reportArgumentType]
+
+
+def ended(stage: Stage) -> list[tuple[object, ...]]:
+    return stage.rows("select state, verdict, error_code from lifecycle.run order by id")
+
+
+def silent_run(stage: Stage) -> None:
+    """Leave a run behind whose process was killed, an hour ago."""
+    with closing(stage.system().connect("test")) as conn:
+        claims.claim_new(
+            conn, "stage", "partitions.create", NOON, "dead:1:1", asked_by="schedule"
+        )
+    with stage.admin() as conn:
+        conn.execute("update lifecycle.run set started_at = started_at - interval '1 hour'")
+
+
+# --- the session
+
+
+def test_a_function_in_schema_public_never_stands_in_for_postgresqls_own(stage: Stage):
+    """Who may create in `public` must not have his functions called by a role that may become every owner."""
+    with stage.admin() as conn:
+        conn.execute(
+            "create function public.clock_timestamp() returns timestamptz language plpgsql as "
+            "$$ begin raise exception 'called as %', current_user; end $$"
+        )
+    with closing(stage.system().connect("test")) as conn:
+        claim = claims.claim_new(conn, "stage", "a", NOON, "me", asked_by="schedule")
+        claims.beat(conn, claim)
+
+
+# --- the ping
+
+
+@pytest.fixture
+def deaf_switch() -> Iterator[str]:
+    """A switch that takes a connection and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/uuid"
+
+
+def pinging(stage: Stage, url: str, monkeypatch: pytest.MonkeyPatch) -> System:
+    monkeypatch.setenv("SWITCH", url)
+    system = stage.system()
+    pings = Pings(jobs={"partitions.create": Secret(env="SWITCH")})
+    return replace(system, machine=system.machine.model_copy(update={"pings": pings}))
+
+
+def test_a_switch_that_does_not_answer_delays_neither_the_start_of_a_run_nor_its_end_on_the_ledger(
+    stage: Stage, deaf_switch: str, monkeypatch: pytest.MonkeyPatch
+):
+    from lifecycle import ping
+
+    monkeypatch.setattr(ping, "PATIENCE", 1.0)
+    asked, began = clock.monotonic(), 0.0
+
+    def work(_system: System, _claim: Claim, _now: datetime) -> Outcome:
+        nonlocal began
+        began = clock.monotonic()
+        return PASS
+
+    assert run.by_hand(pinging(stage, deaf_switch, monkeypatch), job(work), NOON) == PASS
+    assert began - asked < 2
+    assert clock.monotonic() - asked < 5
+    assert stage.value("select finished_at - started_at < interval '2 s' from lifecycle.run")
+
+
+# --- signals
+
+
+def test_a_signal_in_the_instant_after_the_work_still_ends_the_run_on_the_ledger(stage: Stage):
+    def profile(frame: FrameType, event: str, _arg: object) -> None:
+        if event == "return" and frame.f_code.co_filename.endswith("schedule/run.py"):
+            sys.setprofile(None)
+            signal.raise_signal(signal.SIGTERM)
+
+    def work(_system: System, _claim: Claim, _now: datetime) -> Outcome:
+        sys.setprofile(profile)
+        return PASS
+
+    with contextlib.suppress(Interrupted):
+        run.by_hand(stage.system(), job(work), NOON)
+    assert ended(stage)[0][0] in ("finished", "cancelled")
+
+
+def test_a_process_that_ends_just_before_it_is_asked_to_is_still_attended(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+):
+    ended_now = worker._ended
+
+    def slowly(pid: int) -> bool:
+        answer = ended_now(pid)
+        time.sleep(0.4)
+        return answer
+
+    monkeypatch.setattr(worker, "_ended", slowly)
+    state = DaemonState("d", (stage.system(),), {"stage": ()}, NOON)
+    state.hurry.set()
+    child = subprocess.Popen([sys.executable, "-c", ""], start_new_session=True)
+    try:
+        assert worker._wait(state, child, timedelta(hours=1)) is False
+    finally:
+        assert child.wait() == 0
+
+
+# --- without a daemon
+
+
+def test_a_run_whose_process_was_killed_does_not_stand_in_the_way_where_there_is_no_daemon(
+    stage: Stage,
+):
+    silent_run(stage)
+    work = job(lambda _system, _claim, _now: PASS)
+    assert run.slot(stage.system(), work, NOON + timedelta(hours=1)).outcome == PASS
+    assert run.slot(stage.system(), work, NOON).outcome == PASS  # as a scheduler that tries again
+    assert ended(stage) == [("finished", "pass", None)] * 2
+
+
+def test_a_person_is_not_held_up_by_a_run_whose_process_was_killed(stage: Stage):
+    silent_run(stage)
+    work = job(lambda _system, _claim, _now: PASS)
+    assert run.by_hand(stage.system(), work, NOON + timedelta(hours=1)) == PASS
+
+
+# --- what stands on the ledger
+
+
+def test_no_path_or_word_of_an_error_carries_a_person_onto_the_ledger(stage: Stage):
+    def work(_system: System, _claim: Claim, _now: datetime) -> Outcome:
+        Path(f"/nowhere/{PERSON}.pdf").read_bytes()
+        return PASS
+
+    with pytest.raises(Exception, match="no such file"):
+        run.by_hand(stage.system(), job(work), NOON)
+    told = stage.value("select run::text from lifecycle.run")
+    assert "no such file" in told
+    assert PERSON not in told
+    assert PERSON not in stage.value("select string_agg(message, ' ') from lifecycle.alert")
+
+
+def test_a_run_beats_at_once(stage: Stage):
+    """The first sign of life is not left to the first interval: what came before it has already taken time."""
+
+    def work(_system: System, claim: Claim, _now: datetime) -> Outcome:
+        beats = f"select count(*) from lifecycle.heartbeat where run_id = {claim.id}"
+        assert stage.until(lambda: stage.value(beats), 0.9)
+        return PASS
+
+    stage.configure(heartbeat="30 seconds")
+    assert run.by_hand(stage.system(), job(work), NOON) == PASS
+
+
+# --- systemd
+
+
+def test_a_systemd_that_does_not_listen_does_not_end_the_daemon(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "gone"))
+    notify.notify("WATCHDOG=1")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as full:
+        full.bind(str(tmp_path / "gone"))
+        for _ in range(1000):  # nobody reads
+            notify.notify("WATCHDOG=1")

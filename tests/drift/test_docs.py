@@ -1,0 +1,194 @@
+"""What the pages name is there: commands with their options, keys, jobs, figures, alerts, links."""
+
+import importlib.util
+import re
+import shlex
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from lifecycle import metrics, rooms
+from lifecycle.policy import load
+from lifecycle.policy.model import Policy
+from lifecycle.settings import Settings
+from lifecycle.systems import vitalis
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+RUNNING = (ROOT / "docs/running.md").read_text(encoding="utf-8")
+ALERTS = ROOT / "docs/alerts.yml"
+SAMPLE = load.policy(Path(vitalis.__file__).parent / "policy.yaml")[0]
+JOBS = {job.name: job for job in rooms.jobs(SAMPLE)}
+
+
+def script(name: str) -> Any:
+    spec = importlib.util.spec_from_file_location(name, ROOT / f"scripts/{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+TREE = {words: command for words, command, _ in script("commands_page").tree()}
+MODELS = [
+    dict(script("policy_page").keys(part))
+    for model in (Policy, Settings)
+    for _, part in script("policy_page").parts(model)
+]
+KEYS = {name for keys in MODELS for name in keys} | {"file", "env"}
+
+
+def commands(page: Path) -> Iterator[str]:
+    """Yield every command line of ours: shown in a block or named in a sentence."""
+    text = page.read_text(encoding="utf-8")
+    shown = re.findall(
+        r"^(?:    |\$ |ExecStart=|[A-Z_]+=.*? )(.*\blifecycle .*)$", text, re.MULTILINE
+    )
+    named = re.findall(r"`([^`\n]*\blifecycle [^`\n]*)`", text)
+    for line in (*shown, *named):
+        found = re.search(r"(?:^|[\s/])lifecycle (?=[a-z-])(.*)$", line)
+        if found and not re.match(r"(and|is|to|of|in|the|was|with|role)\b", found[1]):
+            yield found[1]
+
+
+COMMANDS = [(page.name, line) for page in PAGES for line in commands(page)]
+
+
+def words_of(line: str) -> list[str]:
+    line = re.split(r"\s[|>#]|;|`", line)[0]
+    return shlex.split(line.rstrip(".,:"))
+
+
+@pytest.mark.parametrize(("page", "line"), COMMANDS)
+def test_every_command_on_a_page_is_one_with_its_options(page: str, line: str) -> None:
+    here, words = "lifecycle", words_of(line)
+    known = set(TREE[here].params)
+    while words:
+        word = words.pop(0)
+        options = {o: p for p in known for o in (*p.opts, *p.secondary_opts)}
+        if word.startswith("-"):
+            assert word in options, f"{page}: `lifecycle {line}`: {here} has no {word}"
+            if not options[word].is_flag and words:
+                words.pop(0)
+        elif hasattr(TREE[here], "list_commands"):
+            here = f"{here} {word}"
+            assert here in TREE, f"{page}: there is no `{here}`"
+            known |= set(TREE[here].params)
+
+
+def test_the_pages_name_commands_at_all() -> None:
+    assert {page for page, _ in COMMANDS} >= {"README.md", "policy.md", "running.md"}
+    assert len(COMMANDS) > 40
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_key_on_a_page_is_one_of_the_policy_or_the_settings(page: Path) -> None:
+    text = re.sub(
+        r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL
+    )
+    for name in re.findall(r"`([a-z_0-9]+):`", text):
+        assert name in KEYS, name
+    sections = set(Policy.model_fields) | set(Settings.model_fields)
+    for path in re.findall(r"`([a-z_]+(?:\.[a-z_]+)+)`", text):
+        first, *rest = path.split(".")
+        if first in sections and path not in JOBS and not path.endswith((".md", ".yaml", ".yml")):
+            assert set(rest) <= KEYS, path
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_job_on_a_page_is_offered(page: Path) -> None:
+    rooms_of_jobs = "|".join({name.partition(".")[0] for name in JOBS})
+    for name in re.findall(rf"`((?:{rooms_of_jobs})\.[a-z]+)`", page.read_text(encoding="utf-8")):
+        known = name in JOBS or set(name.split(".")) <= KEYS
+        assert known or (ROOT / name.replace(".", "/")).exists(), name
+
+
+def test_the_table_of_jobs_has_each_with_its_time_and_limit() -> None:
+    rows = re.findall(
+        r"^\| `(\w+\.\w+)` \| `([^`]+)` \| (\d+) (minutes?|hours?) \|$", RUNNING, re.MULTILINE
+    )
+    told = {
+        name: (cron, timedelta(**{unit.rstrip("s") + "s": int(count)}))
+        for name, cron, count, unit in rows
+    }
+    plain = SAMPLE.model_copy(update={"schedule": {}})
+    assert told == {job.name: (job.cron, job.limit) for job in rooms.jobs(plain)}
+    assert {(job.catch_up, job.max_lateness, job.retry_safe) for job in JOBS.values()} == {
+        ("last", timedelta(days=2), True)
+    }, "running.md tells what becomes of a slot nobody ran"
+
+
+def figures() -> set[str]:
+    families = metrics.Figures().families
+    return {f"{f.name}_total" if f.type == "counter" else f.name for f in families.values()}
+
+
+def test_the_table_of_figures_has_every_figure_and_no_other() -> None:
+    assert set(re.findall(r"^\| `(lifecycle_[a-z_]+)` \|", RUNNING, re.MULTILINE)) == figures()
+
+
+@pytest.mark.parametrize("page", [*PAGES, ALERTS], ids=lambda page: page.name)
+def test_every_figure_on_a_page_is_one(page: Path) -> None:
+    named = re.findall(r"\blifecycle_[a-z_]+", page.read_text(encoding="utf-8"))
+    assert set(named) <= figures()
+
+
+def test_the_rules_for_prometheus_can_be_read_and_name_labels_that_exist() -> None:
+    parser: Any = YAML(typ="safe", pure=True)
+    (group,) = parser.load(ALERTS)["groups"]
+    assert [rule["alert"] for rule in group["rules"]] == [
+        "LifecycleJobOverdue",
+        "LifecycleRunNotPassed",
+        "LifecycleDown",
+    ]
+    labels = {label for name in metrics.Figures().families for label in metrics._labels(name)}  # pyright: ignore[reportPrivateUsage]
+    for rule in group["rules"]:
+        assert rule["expr"].count("(") == rule["expr"].count(")")
+        for inside in re.findall(r"\bby \(([^)]+)\)", rule["expr"]):
+            assert set(inside.split(", ")) <= labels
+        for text in (*rule["annotations"].values(), rule["expr"]):
+            assert set(re.findall(r"\$labels\.(\w+)", text)) <= labels
+
+
+def test_the_kinds_of_alerts_are_those_that_are_written() -> None:
+    rows = re.findall(
+        r"^\| `([a-z ]+)` \| [^|]+ \|$", RUNNING.partition("| kind | when |")[2], re.MULTILINE
+    )
+    source = "".join(
+        (ROOT / "lifecycle" / path).read_text(encoding="utf-8")
+        for path in (
+            "ledger/claims.py",
+            "schedule/cover.py",
+            "schedule/reclaim.py",
+            "schedule/tick.py",
+        )
+    )
+    written = re.findall(
+        r"alert(?:_unless_recent)?\(\s*conn, (?:claim|system)[^\"]*?\"([a-z]+)\"", source
+    )
+    assert set(rows) == {*written, "fail", "could not verify"}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_leads_to_a_page_and_to_a_heading_of_it(page: Path) -> None:
+    for target in re.findall(r"\]\((?!https?:)([^)]+)\)", page.read_text(encoding="utf-8")):
+        name, _, anchor = target.partition("#")
+        file = page.parent / name if name else page
+        assert file.exists(), target
+        if anchor:
+            heads = re.findall(r"^#+ (.+)$", file.read_text(encoding="utf-8"), re.MULTILINE)
+            slugs = {re.sub(r"[^a-z0-9 -]", "", head.lower()).replace(" ", "-") for head in heads}
+            assert anchor in slugs, target
+
+
+@pytest.mark.parametrize("language", ["yaml", "json"])
+def test_every_block_of_data_can_be_read(language: str) -> None:
+    found = re.findall(rf"^```{language}\n(.*?)^```$", RUNNING, re.MULTILINE | re.DOTALL)
+    assert found
+    parser: Any = YAML(typ="safe", pure=True)
+    assert all(isinstance(parser.load(block), dict) for block in found)
