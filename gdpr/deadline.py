@@ -24,10 +24,14 @@ class Open:
     processing: bool
     requested: datetime
     due: datetime
+    grace: Span
 
     def ready(self, now: datetime) -> bool:
-        """Say whether there is something to do: its grace has ended, or it was begun."""
-        return self.processing or self.due <= now
+        """Say whether there is something to do: its grace has ended, or it was begun.
+
+        The application's word (`due`) counts only where it is not earlier than the policy's grace.
+        """
+        return self.processing or max(self.due, self.grace.after(self.requested)) <= now
 
 
 def overdue(requests: Iterable[Open], deadline: Span, now: datetime) -> tuple[Open, ...]:

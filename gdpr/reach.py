@@ -98,12 +98,7 @@ def reach(policy: Policy, catalog: Catalog, kind: str) -> Reach:
     Raise Refused when the policy does not fit the database, or there is no order to delete in: a table, column
     or foreign key that the policy does not know may hold the person too.
     """
-    mistakes = reality.compare(policy, catalog).mistakes
-    if mistakes:
-        raise Refused(
-            f"the policy does not fit the database in {len(mistakes)} places, first: {mistakes[0]}",
-            hint="Nobody is erased by a policy that does not fit. See `lifecycle policy check`.",
-        )
+    reality.must_fit(policy, catalog)
     deleted = graph.order(policy, catalog, kind)
     audit = policy.audit.table if policy.audit else None
     kept = tuple(

@@ -113,6 +113,7 @@ def open_requests(
             processing=status == requests.states.processing,
             requested=requested,
             due=due,
+            grace=erasure_of(system.policy).grace,
         )
         for request, person, status, requested, due in rows
     )

@@ -211,21 +211,21 @@ def _clock_changes(system: System) -> Iterator[Finding]:
             label,
             f"{name} is due at {local} in {zone}, an hour that is skipped in spring and comes twice in autumn",
             "It then runs right after the gap, and once in autumn: an hour off what somebody may expect.",
-            f"Under `schedule:` move {name} before 01:00 or after 03:00, or set `timezone: UTC`.",
+            f"Under `schedule:` move {name} out of that hour, or set `timezone: UTC`.",
         )
     if not risky:
         yield fine(label, f"no job is due in an hour that {zone} skips or repeats")
 
 
 def _in_a_risky_hour(expression: str, zone: str) -> str | None:
-    """Return the local time of a slot before 04:00 on a day of the coming year on which the clocks change."""
-    today = (
-        clock.now().astimezone(cron.zone(zone)).replace(hour=0, minute=0, second=0, microsecond=0)
-    )
+    """Return the wall-clock time of a slot that some day of the coming year skips or has twice, if there is one."""
+    here, today = cron.zone(zone), clock.now().replace(hour=0, minute=0, second=0, microsecond=0)
     for day in (today + timedelta(days=number) for number in range(1, 367)):
-        if cron.changes_clock(day, zone):
-            for slot in cron.slots(expression, zone, day, day + timedelta(hours=4)):
-                local = slot.astimezone(cron.zone(zone))
-                if 1 <= local.hour <= 3:
-                    return f"{local:%H:%M}"
+        if not cron.changes_clock(day, zone):
+            continue
+        # Read on the wall: in UTC every hour of the day is there once.
+        for slot in cron.slots(expression, "UTC", day, day + timedelta(days=1)):
+            wall = slot.replace(tzinfo=here)
+            if wall.utcoffset() != wall.replace(fold=1).utcoffset():
+                return f"{wall:%H:%M}"
     return None

@@ -25,7 +25,7 @@ def carry_out(name: str | None, dsn: str | None, *, print_sql: bool, as_json: bo
     ) as conn:
         live = catalog.read(conn)
         if print_sql:
-            show.text(install.render(system.policy, live, install.superusers(conn)).rstrip())
+            show.text(install.render(conn, system.policy, live).rstrip())
             return
         secret = system.settings.password
         password = secret.read(f"{system.name}: password") if secret else None

@@ -71,13 +71,13 @@ def install(
     return applied
 
 
-def render(policy: Policy, catalog: Catalog, superusers: frozenset[str]) -> str:
+def render(conn: Connection[TupleRow], policy: Policy, catalog: Catalog) -> str:
     """Return all of it as SQL text, for an administrator to read and run with psql. Sets no password."""
     head = [_text(_ROLE), _text(_SCHEMA), _text(_PRIVATE)]
-    own = ddl.render(PACKAGES)
+    own = ddl.render(ddl.to_do(conn, PACKAGES))
     register = "insert into lifecycle.installation (system) values ({}) on conflict do nothing;"
     tail = [register.format(sql.Literal(policy.system).as_string())]
-    body = [_text(statement) for statement in grants(policy, catalog, superusers)]
+    body = [_text(statement) for statement in grants(policy, catalog, superusers(conn))]
     return "begin;\n" + "\n".join([*head, *own, *tail, *body]) + "\ncommit;\n"
 
 
@@ -112,7 +112,12 @@ def grants(policy: Policy, catalog: Catalog, superusers: frozenset[str]) -> Iter
     )
     for owner in sorted(_owners(policy, catalog) - superusers):
         yield sql.SQL("grant {} to lifecycle").format(sql.Identifier(owner))
-    for schema in sorted({table.schema for table in catalog.tables.values()} | {"lifecycle"}):
+    schemas = {table.schema for table in catalog.tables.values()}
+    for schema in sorted(schemas):  # what an earlier policy needed is taken back
+        yield sql.SQL("revoke all on all tables in schema {} from lifecycle").format(
+            sql.Identifier(schema)
+        )
+    for schema in sorted(schemas | {"lifecycle"}):
         yield sql.SQL("grant usage on schema {} to lifecycle").format(sql.Identifier(schema))
         # Everything, as a dump reads everything: partitions that are partitioned again, too.
         yield sql.SQL("grant select on all tables in schema {} to lifecycle").format(

@@ -39,9 +39,9 @@ READY = "select to_regclass('lifecycle.run') is not null"
 
 
 def requests_due(requests: Requests) -> sql.Composed:
-    """Count open requests: all that are due, and those past the legal deadline (asked before `%(cutoff)s`)."""
+    """Count open requests: all that are due, and of these those past the legal deadline (asked before `%(cutoff)s`)."""
     return sql.SQL("""
-        select count(*) filter (where {due} <= %(now)s), count(*) filter (where {requested} <= %(cutoff)s)
+        select count(*) filter (where {due} <= %(now)s), count(*) filter (where {due} <= %(now)s and {requested} < %(cutoff)s)
           from {table} where {status}::text = any(%(open)s)
     """).format(
         due=sql.Identifier(requests.due),

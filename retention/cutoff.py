@@ -9,8 +9,8 @@ made in the morning can be applied in the evening. Example: `90 days`, zone Euro
     cutoff                  2026-08-22 22:00 UTC
 
 A row dated 2026-08-22 21:59:59.999999 UTC is overdue, one dated 22:00:00 has another day. A date column compares
-with 2026-08-23: the 22nd goes, the 23rd stays. Rules in hours, minutes or seconds count back from the moment of
-the run, so their plans change from moment to moment.
+with 2026-08-23: the 22nd goes, the 23rd stays. Rules in hours count back from the last whole hour, rules in minutes
+or seconds from the last whole minute, so that their plans hold for as long.
 """
 
 from datetime import UTC, date, datetime
@@ -27,6 +27,10 @@ def cutoff(after: Span, zone: ZoneInfo, now: datetime) -> datetime:
     local = now.astimezone(zone)
     if after.unit in _DAYS:
         local = local.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
+    elif after.unit == "hour":
+        local = local.replace(minute=0, second=0, microsecond=0)
+    else:
+        local = local.replace(second=0, microsecond=0)
     return after.before(local)
 
 

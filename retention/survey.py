@@ -9,6 +9,7 @@ from psycopg import Connection, sql
 from psycopg.rows import TupleRow
 
 from lifecycle.outcome import Failure
+from lifecycle.policy import reality
 from lifecycle.policy.model import Policy
 from lifecycle.postgres import catalog, connect
 from retention import rules, statements
@@ -41,9 +42,11 @@ class Survey:
 def survey(conn: Connection[TupleRow], policy: Policy, now: datetime) -> Survey:
     """Bind every rule and count. A rule that cannot be counted is a failure and stops no other.
 
-    Raise Unreachable when the server goes away.
+    Raise Refused when the policy does not account for every table: whoever does not know what a table holds
+    does not know what hangs on the rows of another. Raise Unreachable when the server goes away.
     """
     seen = catalog.read(conn)
+    reality.must_fit(policy, seen, but_for="retention")  # one bad rule stops no other
     fit, unfit = rules.bind(policy, seen, now)
     counted: list[Counted] = []
     for bound in fit:

@@ -6,6 +6,7 @@ a note is for a person to know.
 
 from dataclasses import dataclass
 
+from lifecycle.errors import Refused
 from lifecycle.policy import foreign_keys, graph, lookalikes
 from lifecycle.policy.look import TIME, Look
 from lifecycle.policy.mistake import Mistake, Where, did_you_mean
@@ -38,6 +39,20 @@ def compare(policy: Policy, catalog: Catalog) -> Compared:
     _lookalikes(look)
     mistakes, notes = foreign_keys.judge(policy, catalog)
     return Compared((*look.mistakes, *mistakes), (*look.notes, *notes))
+
+
+def must_fit(policy: Policy, catalog: Catalog, *, but_for: str = "") -> None:
+    """Raise Refused when the policy does not fit: whatever destroys asks first.
+
+    Who does not know what one table holds does not know what hangs on the rows of another. `but_for` names a
+    section whose entries the caller judges one by one.
+    """
+    mistakes = [m for m in compare(policy, catalog).mistakes if m.path[0] != but_for]
+    if mistakes:
+        raise Refused(
+            f"the policy does not fit the database in {len(mistakes)} places, first: {mistakes[0]}",
+            hint="Nothing was touched. `lifecycle policy check --live` lists them, with what to write instead.",
+        )
 
 
 def _database(look: Look) -> None:

@@ -51,6 +51,12 @@ def migrations(packages: Sequence[str]) -> Iterator[Migration]:
 def missing(conn: Connection[TupleRow], packages: Sequence[str]) -> tuple[Migration, ...]:
     """Return what has not been applied. Raise Refused when an applied file was changed since."""
     applied = dict(conn.execute(_APPLIED).fetchall())
+    newer = set(applied) - {migration.name for migration in migrations(packages)}
+    if newer:
+        raise Refused(
+            f"this database was prepared by a newer release (it has {', '.join(sorted(newer))})",
+            hint="Install that release; an older one does not know what the newer one keeps here.",
+        )
     for migration in migrations(packages):
         if applied.get(migration.name, migration.digest) != migration.digest:
             raise Refused(
@@ -70,11 +76,17 @@ def migrate(conn: Connection[TupleRow], packages: Sequence[str]) -> tuple[str, .
     return tuple(migration.name for migration in todo)
 
 
-def render(packages: Sequence[str]) -> list[str]:
-    """Return everything that `migrate` would do on an empty database, as SQL text for psql."""
+def to_do(conn: Connection[TupleRow], packages: Sequence[str]) -> tuple[Migration, ...]:
+    """Return what `migrate` would apply. Raise Refused as `missing` does; changes nothing."""
+    known = conn.execute("select to_regclass('lifecycle.migration') is not null").fetchone()
+    return missing(conn, packages) if known and known[0] else tuple(migrations(packages))
+
+
+def render(todo: Sequence[Migration]) -> list[str]:
+    """Return these migrations with their remembering, as SQL text for psql."""
     remember = "insert into lifecycle.migration (name, digest) values ('{}', '{}');"
     texts = [f"{_TABLE.strip()};"]
-    for migration in migrations(packages):
+    for migration in todo:
         texts.append(f"-- {migration.name}\n{migration.text.rstrip()}")
         texts.append(remember.format(migration.name, migration.digest))
     return texts

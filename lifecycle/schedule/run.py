@@ -101,7 +101,7 @@ def _carry_out(system: System, claim: Claim, job: Job, *, retry: bool) -> Ending
     switch = ping.Beside(system.machine, claim.job, claim.id)
     with Stopping(job.name, job.limit) as stopping:
         with Heartbeat(system, claim) as heartbeat:
-            ending = _work(system, claim, job, stopping)
+            ending = _until_stopped(system, claim, job, stopping)
             heartbeat.rest()  # a beat after the end would find the claim gone
             ending = _write(system, claim, ending, heartbeat, retry=retry)
         switch.end("success" if ending.exit_code == 0 else "fail")
@@ -114,18 +114,19 @@ def _carry_out(system: System, claim: Claim, job: Job, *, retry: bool) -> Ending
     return ending
 
 
-def _work(system: System, claim: Claim, job: Job, stopping: Stopping) -> Ending:
-    """Do the job's work, stopped by its limit or a signal, and turn whatever comes of it into an ending."""
+def _until_stopped(system: System, claim: Claim, job: Job, stopping: Stopping) -> Ending:
+    """Let the job work until it is done, or its limit or a signal stops it."""
     try:
         stopping.open()
-        ending = _attempt(system, claim, job)
+        ending = _work(system, claim, job)
         stopping.close()
     except Stop as stop:  # it comes once, be it while another ending is put into words
         return _failed(claim, stop.error)
     return ending
 
 
-def _attempt(system: System, claim: Claim, job: Job) -> Ending:
+def _work(system: System, claim: Claim, job: Job) -> Ending:
+    """Do the job's work within its limit and turn whatever comes of it into an ending."""
     try:
         with contextlib.closing(system.connect(f"run {claim.job} {claim.id}")) as conn:
             claims.start(conn, claim, job.limit)

@@ -2,7 +2,11 @@
 -- column, an enum, a quoted name, composite keys, a self-reference, a table that names two people, partitions by month,
 -- a view, a materialized view, and personal data without a foreign key. Dates count from now, so that it never ages.
 
-create role clinic_owner nologin;
+do $$ begin
+    if not exists (select from pg_roles where rolname = 'clinic_owner') then
+        create role clinic_owner nologin;
+    end if;
+end $$;
 create schema clinic authorization clinic_owner;
 create schema billing authorization clinic_owner;
 set role clinic_owner;
@@ -93,9 +97,10 @@ create table clinic.audit_trail (
 
 create table clinic.erasure_request (
     id bigint generated always as identity primary key,
-    patient_id uuid not null,
+    patient_id uuid,
     state text not null default 'pending',
     requested_at timestamptz not null,
+    due_at timestamptz not null,
     completed_at timestamptz);
 
 create view clinic.today as
@@ -139,9 +144,10 @@ insert into billing.invoice
 insert into billing.invoice_line select year, number, 1, 'consultation' from billing.invoice;
 insert into clinic.audit_trail (actor_id, patient_id, action, details)
     select id, id, 'login', jsonb_build_object('email', email) from clinic.patient;
-insert into clinic.erasure_request (patient_id, requested_at)
-    values ('00000000-0000-4000-8000-000000000007', now() - interval '31 days'),
-           ('00000000-0000-4000-8000-000000000008', now() - interval '3 days');
+-- Patient 7 is due since an hour, patient 8 in a month.
+insert into clinic.erasure_request (patient_id, requested_at, due_at)
+    values ('00000000-0000-4000-8000-000000000007', now() - interval '30 days 1 hour', now() - interval '1 hour'),
+           ('00000000-0000-4000-8000-000000000008', now() - interval '3 days', now() + interval '27 days');
 
 create materialized view clinic.pulse_by_month as
     select patient_id, date_trunc('month', taken_at) as month, avg(value) from clinic.reading group by 1, 2;

@@ -147,8 +147,11 @@ def test_a_step_finds_the_settings_of_the_working_directory_as_the_walk_did(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.chdir(installation.directory)
-    monkeypatch.setattr(Installation, "environment", lambda _: dict(os.environ))
-    monkeypatch.delenv("LIFECYCLE_SETTINGS", raising=False)
+
+    def without_settings(_: Installation) -> dict[str, str]:
+        return {name: value for name, value in os.environ.items() if name != "LIFECYCLE_SETTINGS"}
+
+    monkeypatch.setattr(Installation, "environment", without_settings)
     words = ("runbooks", "run", "run-failed", "--run", str(installation.run))
     walked = installation.lifecycle(*words, typed="r\na\n")
     assert walked.returncode == 5, walked.stdout + walked.stderr

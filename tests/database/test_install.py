@@ -34,10 +34,13 @@ def prepare(
         seen = catalog.read(admin)
         if printed:
             script = directory / "init.sql"
-            script.write_text(install.render(policy, seen, install.superusers(admin)))
+            script.write_text(install.render(admin, policy, seen))
             script.chmod(0o644)
             directory.chmod(0o755)
             admin.execute(script.read_bytes())
+            admin.execute(
+                install.render(admin, policy, seen).encode()
+            )  # a second time it changes nothing
         else:
             install.install(admin, policy, seen, None)
             assert install.install(admin, policy, seen, None) == ()

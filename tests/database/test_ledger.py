@@ -310,6 +310,4 @@ def test_a_transaction_that_holds_its_run_does_not_silence_the_heartbeat(stage: 
         claims.hold(conn, claim)
         other.execute("set lock_timeout = '1s'")
         claims.beat(other, claim)
-        assert not runs.reclaim(
-            other, "stage", ["a"], stale=timedelta(0), grace=timedelta(hours=1)
-        )
+        assert not runs.reclaim(other, "stage", ["a"], stale=timedelta(0), grace=timedelta(hours=1))

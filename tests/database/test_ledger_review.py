@@ -39,8 +39,12 @@ def stage(cluster: Cluster, database: str, tmp_path: Path) -> Iterator[Stage]:
     yield Stage(cluster, str(conninfo_to_dict(database)["dbname"]), tmp_path)
 
 
-def job(carry_out: object) -> Job:
-    return Job("partitions.create", "a test", "0 0 1 1 *", carry_out)  # pyright: ignore[reportArgumentType]
+def job(carry_out: run.Work) -> Job:
+    return Job("partitions.create", "a test", "0 0 1 1 *", carry_out)
+
+
+def passes(_system: System, _claim: Claim, _now: datetime) -> Outcome:
+    return PASS
 
 
 def ended(stage: Stage) -> list[tuple[object, ...]]:
@@ -50,9 +54,7 @@ def ended(stage: Stage) -> list[tuple[object, ...]]:
 def silent_run(stage: Stage) -> None:
     """Leave a run behind whose process was killed, an hour ago."""
     with closing(stage.system().connect("test")) as conn:
-        claims.claim_new(
-            conn, "stage", "partitions.create", NOON, "dead:1:1", asked_by="schedule"
-        )
+        claims.claim_new(conn, "stage", "partitions.create", NOON, "dead:1:1", asked_by="schedule")
     with stage.admin() as conn:
         conn.execute("update lifecycle.run set started_at = started_at - interval '1 hour'")
 
@@ -129,7 +131,7 @@ def test_a_signal_in_the_instant_after_the_work_still_ends_the_run_on_the_ledger
 def test_a_process_that_ends_just_before_it_is_asked_to_is_still_attended(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ):
-    ended_now = worker._ended
+    ended_now = worker._ended  # pyright: ignore[reportPrivateUsage]
 
     def slowly(pid: int) -> bool:
         answer = ended_now(pid)
@@ -141,7 +143,7 @@ def test_a_process_that_ends_just_before_it_is_asked_to_is_still_attended(
     state.hurry.set()
     child = subprocess.Popen([sys.executable, "-c", ""], start_new_session=True)
     try:
-        assert worker._wait(state, child, timedelta(hours=1)) is False
+        assert worker._wait(state, child, timedelta(hours=1)) is False  # pyright: ignore[reportPrivateUsage]
     finally:
         assert child.wait() == 0
 
@@ -153,7 +155,7 @@ def test_a_run_whose_process_was_killed_does_not_stand_in_the_way_where_there_is
     stage: Stage,
 ):
     silent_run(stage)
-    work = job(lambda _system, _claim, _now: PASS)
+    work = job(passes)
     assert run.slot(stage.system(), work, NOON + timedelta(hours=1)).outcome == PASS
     assert run.slot(stage.system(), work, NOON).outcome == PASS  # as a scheduler that tries again
     assert ended(stage) == [("finished", "pass", None)] * 2
@@ -161,7 +163,7 @@ def test_a_run_whose_process_was_killed_does_not_stand_in_the_way_where_there_is
 
 def test_a_person_is_not_held_up_by_a_run_whose_process_was_killed(stage: Stage):
     silent_run(stage)
-    work = job(lambda _system, _claim, _now: PASS)
+    work = job(passes)
     assert run.by_hand(stage.system(), work, NOON + timedelta(hours=1)) == PASS
 
 

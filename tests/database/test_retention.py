@@ -14,11 +14,11 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from lifecycle import install
-from lifecycle.errors import Conflict, Fenced
+from lifecycle.errors import Conflict, Fenced, Refused
 from lifecycle.ledger import claims
 from lifecycle.ledger.claims import Claim
 from lifecycle.outcome import Outcome, Verdict
-from lifecycle.policy.model import Limits, Policy, RetentionRule
+from lifecycle.policy.model import Limits, Policy, RetentionRule, Table
 from lifecycle.policy.span import Span
 from lifecycle.postgres import catalog
 from lifecycle.settings import Settings, SystemSettings
@@ -64,11 +64,16 @@ class House:
             for table, after, by, do in rules
         )
         limits = Limits(rows_per_run=cap)
-        self.policy = self.policy.model_copy(
-            update={"retention": retention, "limits": limits, "timezone": zone}
-        )
         with psycopg.connect(self.admin, autocommit=True) as conn:
             conn.execute("set timezone to 'UTC'")
+            nobodys = Table(personal="none", because="a test made it")
+            update = {
+                "retention": retention,
+                "limits": limits,
+                "timezone": zone,
+                "tables": dict.fromkeys(catalog.read(conn).tables, nobodys),
+            }
+            self.policy = self.policy.model_copy(update=update)
             install.install(conn, self.policy, catalog.read(conn), None)
 
     def system(self) -> System:
@@ -434,10 +439,19 @@ def test_quoted_names_are_just_names(house: House) -> None:
     assert (outcome.failures, outcome.counts["cleared"], outcome.counts["deleted"]) == ((), 1, 1)
 
 
-def test_a_rule_in_hours_ends_to_the_second(house: House) -> None:
+def test_a_rule_in_hours_ends_at_the_last_whole_hour(house: House) -> None:
     house.say(
         PLAIN + "insert into log values (1, '2026-10-10 19:59:59Z'), (2, '2026-10-10 20:00:00Z');"
     )
     house.promise(("log", str(Span(1000, "hour")), "at", "delete"))
     assert house.run().counts["deleted"] == 1
     assert house.ask("select id from log") == [(2,)]
+
+
+def test_nothing_is_ended_while_a_table_is_not_accounted_for(house: House) -> None:
+    house.say(PLAIN + "insert into log values (1, '2026-01-01');")
+    house.promise(LOG)
+    house.say("create table stranger (id int)")
+    with pytest.raises(Refused, match="stranger"):
+        house.run()
+    assert house.number("select count(*) from log") == 1

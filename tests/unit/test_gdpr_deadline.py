@@ -12,7 +12,7 @@ MONTH = Span(1, "month")
 
 def asked(requested: str, due: str, *, processing: bool = False) -> Open:
     at = [datetime.fromisoformat(text).replace(tzinfo=UTC) for text in (requested, due)]
-    return Open("1", "ref", "person", processing, at[0], at[1])
+    return Open("1", "ref", "person", processing, at[0], at[1], Span(30, "days"))
 
 
 @pytest.mark.parametrize(
@@ -39,3 +39,9 @@ def test_thirty_days_from_the_end_of_january_end_after_the_month_does() -> None:
     assert still_in_grace([one], MONTH, march) == (one,)
     begun = asked("2027-01-31T00:00", "2027-03-02T00:00", processing=True)
     assert overdue([begun], MONTH, march) == (begun,)
+
+
+def test_the_applications_word_does_not_shorten_the_policys_grace():
+    early = asked("2026-10-01", "2026-10-05")
+    assert not early.ready(datetime(2026, 10, 30, 23, 59, tzinfo=UTC))
+    assert early.ready(datetime(2026, 10, 31, tzinfo=UTC))

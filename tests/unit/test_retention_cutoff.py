@@ -41,9 +41,9 @@ def test_months_and_years_follow_the_calendar(span: str, now: str, expected: str
     assert found == datetime.fromisoformat(expected).replace(tzinfo=UTC)
 
 
-def test_a_rule_in_hours_counts_back_from_the_moment_of_the_run() -> None:
-    now = datetime(2026, 3, 29, 12, 34, tzinfo=UTC)
-    assert now - cutoff.cutoff(Span.parse("1000 hours"), BERLIN, now) == timedelta(hours=1000)
+def test_a_rule_in_hours_counts_back_from_the_last_whole_hour() -> None:
+    now, hour = (datetime(2026, 3, 29, 12, minute, tzinfo=UTC) for minute in (34, 0))
+    assert hour - cutoff.cutoff(Span.parse("1000 hours"), BERLIN, now) == timedelta(hours=1000)
 
 
 @given(moments, zones, st.integers(1, 4000), st.sampled_from(["days", "weeks"]))

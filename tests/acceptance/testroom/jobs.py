@@ -34,6 +34,7 @@ def jobs(policy: Policy) -> tuple[Job, ...]:
 def _job(name: str, rules: dict[str, object]) -> Job:
     does = str(rules.pop("does", "write"))
     seconds = float(str(rules.pop("seconds", 0)))
+    again = float(str(rules.pop("again", seconds)))
     spans = {
         key: timedelta(seconds=float(str(rules.pop(key))))
         for key in ("limit", "max_lateness")
@@ -43,8 +44,8 @@ def _job(name: str, rules: dict[str, object]) -> Job:
         "nothing": nothing,
         "write": partial(write, seconds=seconds),
         "steps": partial(steps, seconds=seconds),
-        "hold": partial(hold, seconds=seconds),
-        "sleep": partial(sleep, seconds=seconds),
+        "hold": partial(hold, seconds=seconds, again=again),
+        "sleep": partial(sleep, seconds=seconds, again=again),
         "deaf": partial(deaf, seconds=seconds),
         "statement": partial(statement, seconds=seconds),
         "collect": partial(collect, seconds=seconds),
@@ -76,19 +77,19 @@ def steps(system: System, claim: Claim, now: datetime, seconds: float) -> Outcom
     return DONE
 
 
-def hold(system: System, claim: Claim, now: datetime, seconds: float) -> Outcome:
-    """Hold the claim in an open transaction for that long before it writes."""
+def hold(system: System, claim: Claim, now: datetime, seconds: float, again: float) -> Outcome:
+    """Hold the claim in an open transaction for that long (`again` after the first attempt) before it writes."""
     with closing(system.connect("hold")) as conn, conn.transaction():
         claims.hold(conn, claim)
         _tell(system, claim, "holding")
-        time.sleep(seconds)
+        time.sleep(seconds if claim.attempt == 1 else again)
         conn.execute(WRITE, _values(claim, 0))
     return DONE
 
 
-def sleep(system: System, claim: Claim, now: datetime, seconds: float) -> Outcome:
+def sleep(system: System, claim: Claim, now: datetime, seconds: float, again: float) -> Outcome:
     _tell(system, claim, "asleep")
-    time.sleep(seconds)
+    time.sleep(seconds if claim.attempt == 1 else again)
     return DONE
 
 

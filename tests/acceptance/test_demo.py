@@ -1,0 +1,110 @@
+"""`lifecycle demo` as a newcomer has it: to its end, gone on with, and stopped by Ctrl-C."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lifecycle.postgres.binaries import server_account
+
+pytestmark = pytest.mark.slow
+
+
+class Newcomer:
+    """Starts demos in a directory of their own and finds whatever they leave running."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.log = home / "said"
+        # All that a demo starts inherits the mark or lives in the directory, the server's account included.
+        self.environment = {k: v for k, v in os.environ.items() if not k.startswith("LIFECYCLE_")}
+        self.environment |= {"TMPDIR": str(home), "PYTHONUNBUFFERED": "1"}
+
+    def start(self, *words: str) -> "subprocess.Popen[bytes]":
+        with self.log.open("wb") as log:
+            return subprocess.Popen(
+                [sys.executable, "-m", "lifecycle", "demo", *words],
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509
+            )
+
+    @property
+    def said(self) -> str:
+        return self.log.read_text()
+
+    def until(self, word: str, process: "subprocess.Popen[bytes]") -> None:
+        """Wait until the demo has said this."""
+        end = time.monotonic() + 60
+        while word not in self.said:
+            assert process.poll() is None, self.said
+            assert time.monotonic() < end, self.said
+            time.sleep(0.05)
+
+    def left(self) -> list[str]:
+        """Return the commands of all processes that belong to a demo of ours."""
+        found: list[str] = []
+        for entry in Path("/proc").iterdir():
+            try:
+                seen = (entry / "environ").read_bytes() + (entry / "cmdline").read_bytes()
+                if str(self.home).encode() in seen:
+                    found.append((entry / "cmdline").read_text().replace("\0", " "))
+            except OSError:
+                continue  # no process, or gone by now
+        return found
+
+
+@pytest.fixture
+def newcomer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Newcomer]:
+    home = tmp_path_factory.mktemp("newcomer")
+    if server_account() is not None:  # the server's account must reach it
+        for directory in (home, home.parent, home.parent.parent):
+            directory.chmod(0o711)
+    found = Newcomer(home)
+    yield found
+    assert found.left() == []
+
+
+@pytest.mark.parametrize("moment", ["120 people", "gdpr.erase "])
+def test_ctrl_c_ends_it_in_order_and_leaves_nothing_running(
+    newcomer: Newcomer, moment: str
+) -> None:
+    demo = newcomer.start()
+    newcomer.until(moment, demo)
+    assert any("postgres" in command for command in newcomer.left())
+    os.killpg(demo.pid, signal.SIGINT)
+    assert demo.wait(timeout=60) == 5, newcomer.said
+    assert newcomer.left() == []
+    last = newcomer.said.splitlines()[-2:]
+    assert [line.partition(":")[0] for line in last] == ["error", "hint"]
+    assert "Traceback" not in newcomer.said
+
+
+def test_a_day_ends_well_and_another_goes_on_at_once(newcomer: Newcomer) -> None:
+    demo = newcomer.start()
+    newcomer.until("120 people", demo)
+    second = subprocess.run(
+        [sys.executable, "-m", "lifecycle", "demo"],
+        env=newcomer.environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (second.returncode, "another demo is running" in second.stderr) == (7, True)
+    for words, erased in (((), "2 of 2"), (("--continue",), "0 of 0"), (("--continue",), "0 of 0")):
+        if words:
+            demo = newcomer.start(*words)
+        assert demo.wait(timeout=180) == 0, newcomer.said
+        verdicts = [line.split()[3] for line in newcomer.said.splitlines() if "00Z" in line]
+        assert verdicts == ["pass"] * 6, newcomer.said
+        assert f"{erased} due requests erased and proven" in newcomer.said
+        assert newcomer.left() == []
