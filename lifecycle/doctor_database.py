@@ -83,6 +83,16 @@ def _membership(system: System, conn: Conn, catalog: Catalog) -> Iterator[Findin
             "PostgreSQL lets only the owner attach a partition.",
             f"grant {_name(conn, owner)} to lifecycle;",
         )
+    homes = {(t.owner, t.schema) for n in system.policy.partitions if (t := catalog.tables.get(n))}
+    pairs = {"owners": [owner for owner, _ in homes], "schemas": [schema for _, schema in homes]}
+    barred = conn.execute(statements.MAY_CREATE, pairs).fetchall()
+    for owner, schema in barred:
+        yield bad(
+            label,
+            f"{owner}, who owns partitioned tables, may not make tables in schema {schema}",
+            "A partition is a table of its owner's, so none can be made there.",
+            f"grant create on schema {_name(conn, schema)} to {_name(conn, owner)};",
+        )
     for owner in inherited:
         yield bad(
             label,
@@ -92,7 +102,7 @@ def _membership(system: System, conn: Conn, catalog: Catalog) -> Iterator[Findin
             if catalog.version >= 16
             else "alter role lifecycle noinherit;",
         )
-    if not missing and not inherited:
+    if not missing and not inherited and not barred:
         yield fine(label, f"the service can step into {len(owners)} owners of partitioned tables")
 
 

@@ -15,6 +15,11 @@ ROLE = """
 MEMBER = """
     select owner from unnest(%(owners)s::text[]) as owner where not pg_has_role(current_user, owner, 'member')
 """
+MAY_CREATE = """
+    select wanted.owner, wanted.place
+      from unnest(%(owners)s::text[], %(schemas)s::text[]) as wanted (owner, place)
+     where not has_schema_privilege(wanted.owner, wanted.place, 'create')
+"""
 INHERITED = """
     select owner from unnest(%(owners)s::text[]) as owner where pg_has_role(current_user, owner, 'usage')
 """
@@ -41,7 +46,8 @@ READY = "select to_regclass('lifecycle.run') is not null"
 def requests_due(requests: Requests) -> sql.Composed:
     """Count open requests: all that are due, and of these those past the legal deadline (asked before `%(cutoff)s`)."""
     return sql.SQL("""
-        select count(*) filter (where {due} <= %(now)s), count(*) filter (where {due} <= %(now)s and {requested} < %(cutoff)s)
+        select count(*) filter (where {due} <= %(now)s),
+               count(*) filter (where {due} <= %(now)s and {requested} < %(cutoff)s)
           from {table} where {status}::text = any(%(open)s)
     """).format(
         due=sql.Identifier(requests.due),

@@ -11,7 +11,13 @@ from datetime import datetime
 
 import psycopg
 from psycopg import Connection
-from psycopg.errors import CheckViolation, DeadlockDetected, DuplicateTable, LockNotAvailable
+from psycopg.errors import (
+    CheckViolation,
+    DeadlockDetected,
+    DuplicateTable,
+    InsufficientPrivilege,
+    LockNotAvailable,
+)
 from psycopg.rows import TupleRow
 
 from lifecycle.ledger import claims, evidence
@@ -131,6 +137,12 @@ def _refusal(step: CreatePartition, error: psycopg.Error) -> Failure:
             step.parent,
             f"something else is called {step.target}",
             "Lifecycle adopts and drops nothing it did not make: rename it or drop it by hand.",
+        )
+    if isinstance(error, InsufficientPrivilege):
+        return Failure(
+            step.parent,
+            f"{step.target} was not made: {step.owner} may not make tables in schema {step.schema}",
+            f"An administrator runs: grant create on schema {step.schema} to {step.owner};",
         )
     if error.sqlstate == statements.POLICY_NOT_COPIED:
         return Failure(

@@ -22,7 +22,7 @@ _TOOLS = re.compile(
 )
 _SHARED = re.compile(r"(^|_)(account|household|famil(y|ie)|tenant|subscription|team)s?$")
 _OBJECT = re.compile(
-    r"(^|_)((s3|object|storage|blob|bucket|file)_key|s3_\w*key|s3_(path|uri|url))$"
+    r"(^|_)((s3|object|storage|blob|bucket|file|scan|image|photo|picture|document|attachment|video|audio|thumbnail)_key|s3_\w*key|s3_(path|uri|url))$"
 )
 _BY_SOMEBODY = re.compile(
     r"_by(_id)?$|^(created|updated|approved|reviewed|confirmed|assigned|invited|referred)_"

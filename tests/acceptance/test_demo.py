@@ -4,13 +4,12 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-from lifecycle.postgres.binaries import server_account
 
 pytestmark = pytest.mark.slow
 
@@ -63,14 +62,13 @@ class Newcomer:
 
 
 @pytest.fixture
-def newcomer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Newcomer]:
-    home = tmp_path_factory.mktemp("newcomer")
-    if server_account() is not None:  # the server's account must reach it
-        for directory in (home, home.parent, home.parent.parent):
-            directory.chmod(0o711)
-    found = Newcomer(home)
-    yield found
-    assert found.left() == []
+def newcomer() -> Iterator[Newcomer]:
+    # Not pytest's own directory: nobody else may enter that one, and the server runs as somebody else.
+    with tempfile.TemporaryDirectory(prefix="lifecycle-newcomer-") as home:
+        Path(home).chmod(0o711)
+        found = Newcomer(Path(home))
+        yield found
+        assert found.left() == []
 
 
 @pytest.mark.parametrize("moment", ["120 people", "gdpr.erase "])

@@ -617,3 +617,14 @@ def _seconds(work: Callable[[], object]) -> float:
     began = time.monotonic()
     work()
     return time.monotonic() - began
+
+
+def test_an_owner_who_may_not_make_tables_is_named_with_the_grant_that_helps(shop: Shop) -> None:
+    log(shop, "log")
+    shop.promise(log=("at", "year", 1))
+    shop.say("revoke create on schema public from shop_owner, public")
+    outcome = shop.run()
+    assert outcome.verdict is Verdict.FAIL
+    assert {f.hint for f in outcome.failures} == {
+        "An administrator runs: grant create on schema public to shop_owner;"
+    }
