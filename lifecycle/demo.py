@@ -39,7 +39,7 @@ _PROGRESS = """
 _CHANGES = """
     select event, case when count(distinct target) = 1 then min(target) else count(distinct target) || ' tables' end,
            string_agg(distinct unit, ', '), sum(amount)::bigint
-      from (select case when event like 'gdpr.%%' then null else e.id end as apart, e.id, event, target, unit,
+      from (select case when event not like 'gdpr.%%' then target end as apart, e.id, event, target, unit,
                    value::bigint as amount
               from lifecycle.evidence e
               join lifecycle.run r on r.id = e.run_id, jsonb_each_text(e.counts) as c (unit, value)

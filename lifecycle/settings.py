@@ -162,8 +162,7 @@ class Pings(Part):
     """Dead-man's switches outside this host: they raise the alarm when a ping does not come."""
 
     daemon: Secret | None = Field(
-        default=None,
-        description="ping URL that every daemon and worker calls at each tick, while it reaches its databases",
+        default=None, description="ping URL that every daemon and worker calls at each tick"
     )
     jobs: dict[str, Secret] = Field(
         default_factory=dict[str, Secret], description="job -> ping URL (healthchecks protocol)"

@@ -165,8 +165,12 @@ def pause(
 @schedule_app.command("resume")
 def resume_schedule(job: JobName, system: SystemOption = None) -> None:
     """Let a job's slots run again, from now on."""
+    from lifecycle.schedule import cover
+
     here = open_system(system)
+    found = [offered for offered in rooms.jobs(here.policy) if offered.name == job]
     with _ledger(here) as conn:
+        cover.cover(conn, here, found, clock.now())  # what fell due while it was paused is missed
         schedules.resume(conn, here.name, job, clock.now())
     typer.echo(f"{job} runs again at its slots.")
 

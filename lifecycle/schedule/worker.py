@@ -93,7 +93,8 @@ def attend(state: DaemonState, system: System, claim: Claim, job: Job) -> None:
     status = child.wait()
     del state.children[child.pid]
     (state.unpassed.discard if status == 0 else state.unpassed.add)((system.name, claim.id))
-    _settle(system, claim, job, status, overdue=overdue)
+    stopped = status == -signal.SIGTERM and state.hurry.is_set()
+    _settle(system, claim, job, status, overdue=overdue, stopped=stopped)
 
 
 def _wait(state: DaemonState, child: "subprocess.Popen[bytes]", limit: timedelta) -> bool:
@@ -122,8 +123,13 @@ def _ended(pid: int) -> bool:
     return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
-def _settle(system: System, claim: Claim, job: Job, status: int, *, overdue: bool) -> None:
-    """End a run whose process is gone and did not end it. Does nothing for one that is ended."""
+def _settle(
+    system: System, claim: Claim, job: Job, status: int, *, overdue: bool, stopped: bool
+) -> None:
+    """End a run whose process is gone and did not end it. Does nothing for one that is ended.
+
+    `stopped`: we asked it to end before it could hear that, so the run had not begun.
+    """
     try:
         with contextlib.closing(system.connect(f"settle {claim.id}")) as conn:
             if overdue:
@@ -132,6 +138,11 @@ def _settle(system: System, claim: Claim, job: Job, status: int, *, overdue: boo
                 outcome = Outcome(Verdict.FAIL, error.what, failures=(failure,))
                 with contextlib.suppress(Fenced):
                     claims.finish(conn, claim, outcome, error_code=error.exit_code)
+                return
+            if stopped:
+                asked = stopping.asked(job.name)
+                with contextlib.suppress(Fenced):
+                    claims.cancel(conn, claim, asked.what, error_code=asked.exit_code)
                 return
             how = f"signal {-status}" if status < 0 else f"status {status}"
             summary = f"its process ended with {how} before the run did"

@@ -49,6 +49,7 @@ def test_what_fell_due_during_an_absence_comes_out_by_each_jobs_rule(stage: Stag
     assert stage.value("select count(*) from effect") == 4
 
 
+@pytest.mark.slow
 def test_three_daemons_on_one_ledger_run_every_slot_once(stage: Stage):
     jobs = {f"job{n}": {"cron": "*/5 * * * *", "catch_up": "all"} for n in range(3)}
     stage.configure(workers=1)
@@ -64,7 +65,7 @@ def test_three_daemons_on_one_ledger_run_every_slot_once(stage: Stage):
 
 def test_a_run_starts_when_its_slot_comes_and_not_at_the_next_tick(stage: Stage):
     stage.configure(tick="20 seconds", workers=4)
-    daemon = stage.start("daemon", jobs={"nothing": SECONDS | {"cron": "*/3 * * * * *"}})
+    daemon = stage.start("daemon", jobs={"nothing": SECONDS | {"cron": "*/2 * * * * *"}})
     stage.until(
         lambda: stage.value("select count(*) from lifecycle.run where state = 'finished'") >= 2
     )
@@ -184,7 +185,7 @@ def test_a_second_sigterm_cancels_what_runs_and_it_can_be_resumed(stage: Stage):
     stage.until(lambda: stage.told("asleep"))
     daemon.send_signal(signal.SIGTERM)
     with pytest.raises(subprocess.TimeoutExpired):
-        daemon.wait(1)
+        daemon.wait(0.5)
     daemon.send_signal(signal.SIGTERM)
     assert stage.finish(daemon, 10) == 0
     assert stage.rows("select state, error_code from lifecycle.run") == [("cancelled", 5)]

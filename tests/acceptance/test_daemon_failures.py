@@ -101,6 +101,7 @@ def test_a_run_whose_process_always_dies_is_lost_after_three_attempts(stage: Sta
     assert stage.runs() == [("job", "lost", None, 3)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("safe", "expected"), [(True, ("finished", "pass", 2)), (False, ("lost", None, 1))]
 )
@@ -121,6 +122,7 @@ def test_a_daemon_and_its_run_killed_together_leave_it_to_the_next_daemon(
     assert stage.finish(second) == 0
 
 
+@pytest.mark.slow
 def test_a_frozen_process_writes_nothing_once_another_has_taken_its_run_over(stage: Stage):
     jobs = {"job": {"does": "steps", "seconds": 1.5}}
     stage.queue("job")
@@ -142,6 +144,7 @@ def test_a_frozen_process_writes_nothing_once_another_has_taken_its_run_over(sta
     assert stage.finish(second) == 0
 
 
+@pytest.mark.slow
 def test_a_process_frozen_inside_its_transaction_keeps_its_run_until_that_ends(stage: Stage):
     jobs = {"job": {"does": "hold", "seconds": 0.5}}
     stage.queue("job")
@@ -195,6 +198,7 @@ def test_a_run_that_hears_nothing_is_killed_with_all_its_processes(stage: Stage)
     assert not processes("time.sleep(61.0)  # grandchild")
 
 
+@pytest.mark.slow
 def test_a_deaf_run_without_its_daemon_is_ended_by_any_other(stage: Stage):
     stage.queue("job")
     jobs = {"job": {"does": "deaf", "seconds": 62, "limit": 1}}
@@ -237,6 +241,7 @@ def test_postgresql_killed_in_the_middle_of_a_run_loses_nothing_and_repeats_only
     assert stage.finish(daemon) == 0
 
 
+@pytest.mark.slow
 def test_a_database_away_beyond_the_heartbeat_ends_the_process_and_another_takes_its_run(
     fragile_stage: Stage,
 ):
@@ -291,6 +296,7 @@ def test_a_clock_that_is_off_warns_and_then_schedules_nothing(
     assert stage.value("select count(*) from lifecycle.alert where kind = 'clock'") == alerts
 
 
+@pytest.mark.slow
 def test_a_clock_put_back_repeats_no_slot(stage: Stage):
     jobs = {"write": {"cron": "*/3 * * * * *", "catch_up": "all"}}
     stage.cover(datetime.now(UTC) + timedelta(seconds=10), jobs)

@@ -82,7 +82,7 @@ def test_the_payer_stays_while_others_share_it(clinic: Clinic) -> None:
 
 
 def joanna_asks(clinic: Clinic) -> None:
-    clinic.ask("update request set due = '2026-11-20Z', asked = '2026-10-25Z' where request_id = 2")
+    clinic.ask("update request set due = '2026-11-20Z', asked = '2026-10-22Z' where request_id = 2")
     clinic.ask("update request set due = '2026-12-20Z' where request_id = 1")
     clinic.ask("update board set words = 'nobody'")
 

@@ -27,7 +27,7 @@ from lifecycle.schedule import notify, run, worker
 from lifecycle.schedule.state import DaemonState
 from lifecycle.settings import Pings, Secret
 from lifecycle.system import System
-from tests.acceptance.stage import Stage
+from tests.acceptance.stage import ROOT, Stage
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 PASS = Outcome(Verdict.PASS, "done")
@@ -146,6 +146,35 @@ def test_a_process_that_ends_just_before_it_is_asked_to_is_still_attended(
         assert worker._wait(state, child, timedelta(hours=1)) is False  # pyright: ignore[reportPrivateUsage]
     finally:
         assert child.wait() == 0
+
+
+def test_a_process_stopped_by_a_leaving_daemon_before_it_heard_signals_is_cancelled_and_not_lost(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(worker, "CHILD", ("/bin/sh", "-c", "sleep 60"))  # still importing
+    system = stage.system()
+    with closing(system.connect("test")) as conn:
+        claim = claims.claim_new(conn, "stage", "a", NOON, "me", asked_by="schedule")
+    state = DaemonState("me", (system,), {"stage": ()}, NOON)
+    state.hurry.set()
+    worker.attend(state, system, claim, replace(job(passes), retry_safe=False))
+    assert ended(stage) == [("cancelled", None, Interrupted.exit_code)]
+    assert stage.value("select count(*) from lifecycle.alert") == 0
+
+
+@pytest.mark.slow
+def test_the_statement_of_a_process_that_was_killed_ends_soon_and_lets_its_run_go(stage: Stage):
+    """Else it would hold its locks, and the run, until its own time limit of 15 minutes."""
+    asleep = "select count(*) from pg_stat_activity where query ~ '[p]g_sleep' and datname = current_database()"
+    words = f"""
+from lifecycle.postgres import connect
+connect.connect({stage.dsn!r}, "long", write=True).execute("select pg_sleep(60)")
+"""
+    process = subprocess.Popen([sys.executable, "-c", words], cwd=ROOT)
+    stage.until(lambda: stage.value(asleep))
+    process.kill()
+    process.wait()
+    stage.until(lambda: not stage.value(asleep), 10)
 
 
 # --- without a daemon
