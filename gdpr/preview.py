@@ -1,7 +1,7 @@
 """What a person may look at without changing anything: the plan of open requests, the proof of one."""
 
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from psycopg import Connection
@@ -48,7 +48,11 @@ def plan(system: System, now: datetime, wanted: str | None) -> Preview:
                 hint="See `lifecycle gdpr status` for the references of open requests and their days.",
             )
         cases = [_case(system, conn, found, key, request) for request in chosen]
+        unproven = [r for r in chosen if _erased(conn, key, r)]
     decided = decide(found, system.name, system.policy_digest, tuple(c for c in cases if c))
+    if unproven:
+        note = f"{len(unproven)} requests are erased and not yet proven: `lifecycle run gdpr.erase` proves them"
+        decided = replace(decided, notes=(*decided.notes, note))
     return Preview(decided, frozenset(case.reference for case in cases if case))
 
 
@@ -76,6 +80,11 @@ def verify(system: System, wanted: str) -> Outcome:
     verdict = Verdict.FAIL if proof.failures else Verdict.PASS
     said = f"{entry.state}: the person is found in {len(proof.failures)} places"
     return Outcome(verdict, said, proof.counts, tuple(proof.failures))
+
+
+def _erased(conn: Connection[TupleRow], key: ReferenceKey, request: Open) -> bool:
+    entry = notes.find(conn, key, request.reference)
+    return entry is not None and entry.state == "erased"
 
 
 def _case(

@@ -24,7 +24,10 @@ from lifecycle.outcome import Failure
 from lifecycle.outside import objects
 from lifecycle.system import System
 
-_HINT = "The request stays open. Take the value out, or say in the policy whose it is; then run it again."
+_HINT = (
+    "The request stays open. Take the value out (refresh a materialized view), or say in the policy whose it is; "
+    "then `lifecycle run gdpr.erase` proves it."
+)
 
 
 @dataclass(slots=True)

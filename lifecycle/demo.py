@@ -22,7 +22,7 @@ from types import FrameType
 import psycopg
 
 from lifecycle import clock, show
-from lifecycle.errors import CommandFailed, Conflict, Refused, Unproven
+from lifecycle.errors import CommandFailed, Conflict, Interrupted, Refused, Unproven
 from lifecycle.postgres.server import Cluster, find_binaries
 from lifecycle.sandbox import installation, keep, s3, stripe_double
 from lifecycle.sandbox.installation import Place
@@ -58,6 +58,15 @@ def main(*, go_on: bool, stay: bool, seed: int) -> None:
     left running.
     """
     signal.signal(signal.SIGTERM, _stop)
+    try:
+        _run(go_on=go_on, stay=stay, seed=seed)
+    except KeyboardInterrupt:
+        raise Interrupted(
+            "the demo was stopped; nothing is left running", hint="`make demo` starts a new one."
+        ) from None
+
+
+def _run(*, go_on: bool, stay: bool, seed: int) -> None:
     begun = clock.monotonic()
     with ExitStack() as running:
         place = _place(running, go_on=go_on)
@@ -74,6 +83,10 @@ def main(*, go_on: bool, stay: bool, seed: int) -> None:
         keep.put_away(installation.objects_at(store), stripe, place.directory / "kept")
         if stay:
             _stay(place)
+    if not stay:
+        show.text(
+            "Go on with this data: make demo CONTINUE=1. Look around in it: make demo KEEP=1."
+        )
     if set(verdicts) != {"pass"}:
         raise Unproven("the day did not end well", hint=f"Look at the logs in {place.directory}.")
 
@@ -212,6 +225,9 @@ def _daemon(place: Place, cluster: Cluster, since: datetime) -> None:
                 _progress(ledger, since, seen)
                 time.sleep(0.2)
             _progress(ledger, since, seen)
+    except KeyboardInterrupt:
+        show.text("\n  stopping: the run that is going on is asked to end ...")
+        raise
     finally:
         daemon.terminate()
         with suppress(subprocess.TimeoutExpired):

@@ -30,10 +30,13 @@ def carry_out(name: str | None, dsn: str | None, *, print_sql: bool, as_json: bo
         secret = system.settings.password
         password = secret.read(f"{system.name}: password") if secret else None
         applied = install.install(conn, system.policy, live, password)
-    rows = [(migration,) for migration in applied]
-    show.table(f"made in {system.policy.database}", ("migration",), rows, as_json)
-    if not as_json:
-        show.text("Next: `lifecycle doctor` says what is still missing.")
+    if as_json:
+        show.document("init", {"database": system.policy.database, "applied": list(applied)})
+        return
+    made = f"{len(applied)} new" if applied else "nothing new"
+    show.text(f"{system.policy.database}: schema `lifecycle` is up to date ({made}).")
+    show.text("Role `lifecycle` has the rights that this policy needs, and no others.")
+    show.text("Next: `lifecycle doctor` says what is still missing.")
 
 
 def _administrator(dsn: str | None) -> str:

@@ -6,14 +6,14 @@ BYPASSRLS is needed because a row hidden from an erasure is a row kept. Run by a
 prefer to read the SQL first: `lifecycle init --print-sql`.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from psycopg import Connection, sql
 from psycopg.rows import TupleRow
 
 from lifecycle import rooms
 from lifecycle.errors import Refused
-from lifecycle.policy.model import Policy, SharedBy
+from lifecycle.policy.model import Erasure, Policy, SharedBy
 from lifecycle.postgres import ddl
 from lifecycle.postgres.catalog import Catalog, Table, sql_name
 
@@ -158,7 +158,9 @@ def deletable(policy: Policy) -> frozenset[str]:
     """Return the tables whose rows the policy lets go."""
     audit = {policy.audit.table} if policy.audit else set[str]()
     erased = {
-        name for name, table in policy.tables.items() if table.owner is not None and not table.keep
+        name
+        for name, table in policy.tables.items()
+        if policy.erasure and table.owner is not None and not table.keep
     }
     expired = {rule.table for rule in policy.retention if rule.do == "delete"}
     return frozenset((erased | expired) - audit)
@@ -167,49 +169,41 @@ def deletable(policy: Policy) -> frozenset[str]:
 def updatable(policy: Policy, target: Table) -> frozenset[str]:
     """Return the columns of a table that the policy sets.
 
-    `select ... for update` needs the right to update some column: of a person's row its key, of rows that
-    expire the column that starts their clock.
+    `select ... for update` needs the right to update some column: of rows that expire the one that starts
+    their clock, of a person's row its key.
     """
-    name, table = target.name, policy.tables.get(target.name)
-    columns = {
-        *(table.mentions if table else ()),
-        *(table.keep.clear if table and table.keep else ()),
-    }
-    columns |= set(_locked(policy, target))
-    columns |= {
-        rule.table.removeprefix(f"{name}.")
-        for rule in policy.retention
-        if rule.do == "clear" and rule.table.rpartition(".")[0] == name
-    }
-    audit = policy.audit
-    if audit and audit.table == name:
-        columns |= {audit.subject, audit.actor, audit.record, *audit.values, *audit.of_actor}
-    if policy.erasure and policy.erasure.requests.table == name:
-        requests = policy.erasure.requests
-        columns |= {
-            requests.status,
-            requests.completed,
-            *([requests.tables] if requests.tables else []),
-        }
-    return frozenset(columns)
-
-
-def _locked(policy: Policy, target: Table) -> Iterable[str]:
     name = target.name
-    for subject in policy.subjects.values():
-        if subject.table == name:
-            yield subject.key
-    for rule in policy.retention:
-        if rule.do == "delete" and rule.table == name:
-            yield from filter(None, [rule.by or target.partition_key])
-    table = policy.tables.get(name)
-    for owner in (table.owner or {}).values() if table else ():
-        if isinstance(owner, SharedBy):
-            yield from _referenced_key(policy, name)
+    cleared = {
+        r.table.removeprefix(f"{name}.")
+        for r in policy.retention
+        if r.do == "clear" and r.table.rpartition(".")[0] == name
+    }
+    clocks = {
+        r.by or target.partition_key or ""
+        for r in policy.retention
+        if r.do == "delete" and r.table == name
+    }
+    erased = set(_set_by_an_erasure(policy, policy.erasure, name)) if policy.erasure else set[str]()
+    return frozenset((cleared | clocks | erased) - {""})
 
 
-def _referenced_key(policy: Policy, name: str) -> Iterable[str]:
-    """Yield the payer's column of a shared table, if it stands there: the one the erasure may lock."""
+def _set_by_an_erasure(policy: Policy, erasure: Erasure, name: str) -> Iterator[str]:
+    table, audit, requests = policy.tables.get(name), policy.audit, erasure.requests
+    if table is not None:
+        yield from table.mentions
+        yield from table.keep.clear if table.keep else ()
+        if table.owner and any(isinstance(owner, SharedBy) for owner in table.owner.values()):
+            yield from _payers(policy, name)
+    yield from (subject.key for subject in policy.subjects.values() if subject.table == name)
+    if audit is not None and audit.table == name:
+        yield from (audit.subject, audit.actor, audit.record, *audit.values, *audit.of_actor)
+    if requests.table == name:
+        yield from (requests.status, requests.completed)
+        yield from [requests.tables] if requests.tables else []
+
+
+def _payers(policy: Policy, name: str) -> Iterator[str]:
+    """Yield the payer's column of a shared table, if it stands there: the one an erasure may lock."""
     for subject in policy.subjects.values():
         if subject.payer and subject.payer.column.rpartition(".")[0] == name:
             yield subject.payer.column.rpartition(".")[2]

@@ -151,5 +151,5 @@ def _outcome(surveyed: Survey, counts: dict[str, int], failures: list[Failure]) 
         f"{len(surveyed.counted)} rules; {counts['overdue']} still overdue"
     )
     if counts["without a date"]:
-        summary += f", without a date: {counts['without a date']}"
+        summary += f"; {counts['without a date']} rows have no date yet and stay"
     return Outcome(verdict, summary, counts, tuple(failures))

@@ -49,7 +49,9 @@ def carry_out(system: System, claim: Claim, now: datetime, *, wanted: str | None
         made, failures = _make_all(conn, claim, decision.plan.steps)
         failures += _verify(conn, system, now, made, {failure.target for failure in failures})
     verdict = Verdict.FAIL if failures else Verdict.PASS
-    summary = f"{len(made)} partitions made, {len(failures)} failures, {decision.wanted} wanted"
+    there = decision.wanted - len(decision.plan.steps) - len(decision.blocked)
+    summary = f"{len(made)} partitions made, {there} of {decision.wanted} were there"
+    summary += f"; {len(failures)} failures" if failures else ""
     counts = {"wanted": decision.wanted, "made": len(made), "notes": len(decision.plan.notes)}
     return Outcome(verdict, summary, counts, tuple(failures))
 
