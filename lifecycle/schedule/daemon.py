@@ -25,7 +25,6 @@ from lifecycle.schedule.notify import notify
 from lifecycle.schedule.state import DaemonState
 from lifecycle.schedule.tick import tick
 from lifecycle.schedule.wake import Alarm
-from lifecycle.settings import Settings
 from lifecycle.system import System
 
 log = structlog.get_logger("lifecycle.daemon")
@@ -109,7 +108,7 @@ class Daemon:
                 for job in state.jobs[system.name]:
                     name = f"slot {system.name} {job.name}"
                     alarm.at_slots(name, job.cron, system.policy.timezone, self._ticking(system))
-        alarm.every("ping", every, now, lambda: _ping(self.settings))
+        alarm.every("ping", every, now, lambda: _ping(state))
         return alarm
 
     def _ticking(self, system: System) -> Callable[[], None]:
@@ -205,6 +204,7 @@ def _tell(system: System) -> None:
         log.warning("no alerts", system=system.name, error=unexpected.explain(error).what)
 
 
-def _ping(settings: Settings) -> None:
-    """Say outside that this daemon lives."""
-    ping.daemon(settings)
+def _ping(state: DaemonState) -> None:
+    """Say outside that this daemon lives, unless a database is away: then its silence is the only alert."""
+    if state.in_touch(clock.now()):
+        ping.daemon(state.systems[0].machine)

@@ -42,6 +42,13 @@ class DaemonState:
         """Say whether the daemon is on its way out: it claims nothing any more."""
         return self.stop.is_set()
 
+    def in_touch(self, now: datetime) -> bool:
+        """Say whether every system's database was worked with of late: an alert is a row of it."""
+        return all(
+            system.name in self.reached and now - self.reached[system.name] < self.tick_limit
+            for system in self.systems
+        )
+
     @property
     def tick_limit(self) -> timedelta:
         """Return the age at which a last tick means that the daemon is stuck."""

@@ -106,7 +106,7 @@ def test_a_name_is_asked_for_where_there_are_several_systems(at: Workspace) -> N
 @pytest.mark.parametrize(
     ("change", "code", "what"),
     [
-        ({"dsn": "host='unclosed"}, 2, "the dsn cannot be read"),
+        ({"dsn": "host='unclosed"}, 2, "dsn cannot be read"),
         ({"dsn": "host=/tmp user=lifecycle password=hunter2"}, 2, "the dsn carries a password"),
         ({"dsn": "host=nowhere.invalid dbname=x user=lifecycle"}, 8, "host name .* cannot be resolved"),
         ({"dsn": "host=/nonexistent dbname=x user=lifecycle"}, 8, "no server listens"),
