@@ -52,7 +52,8 @@ tables:
 erasure:
   subject: person
   grace: 30 days
-  requests: {table: requests, key: id, subject: person_id, requested: asked, due: due, status: status, completed: completed}
+  requests:
+    {table: requests, key: id, subject: person_id, requested: asked, due: due, status: status, completed: completed}
 backups: {dumps: {bucket: backups}}
 """
 

@@ -201,9 +201,9 @@ def init(
 @app.command()
 def doctor(as_json: JsonOption = False, system: SystemOption = None) -> None:
     """Say what is wrong with this installation, why it matters and how to mend it, before the night does."""
-    from lifecycle import doctor as examined
+    from lifecycle.doctor import examine
 
-    examined.show_findings(system, as_json)
+    examine.show_findings(system, as_json)
 
 
 @app.command()
@@ -215,7 +215,7 @@ def check(
     ] = False,
 ) -> None:
     """Compare each job's last success with how often it should succeed."""
-    from lifecycle import check as checked
+    from lifecycle.watch import check as checked
 
     checked.show_jobs(system, as_json, nagios=nagios)
 

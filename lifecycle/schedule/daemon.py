@@ -17,7 +17,7 @@ from types import FrameType
 import psycopg
 import structlog
 
-from lifecycle import alert, clock, cron, http, ping, rooms, unexpected
+from lifecycle import clock, cron, rooms, unexpected
 from lifecycle.errors import LifecycleError
 from lifecycle.ledger import claims, daemons
 from lifecycle.schedule import worker
@@ -26,6 +26,7 @@ from lifecycle.schedule.state import DaemonState
 from lifecycle.schedule.tick import tick
 from lifecycle.schedule.wake import Alarm
 from lifecycle.system import System
+from lifecycle.watch import alert, http, ping
 
 log = structlog.get_logger("lifecycle.daemon")
 

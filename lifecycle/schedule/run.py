@@ -16,7 +16,7 @@ import structlog
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from lifecycle import clock, ping, unexpected
+from lifecycle import clock, unexpected
 from lifecycle.errors import Conflict, Fenced, Interrupted, LifecycleError, Unreachable
 from lifecycle.job import Job
 from lifecycle.ledger import claims
@@ -26,6 +26,7 @@ from lifecycle.schedule import reclaim
 from lifecycle.schedule.heartbeat import Heartbeat
 from lifecycle.schedule.stopping import Stop, Stopping
 from lifecycle.system import System
+from lifecycle.watch import ping
 
 log = structlog.get_logger("lifecycle.run")
 

@@ -17,11 +17,12 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from lifecycle import check, clock, rooms
+from lifecycle import clock, rooms
 from lifecycle.ledger import claims
 from lifecycle.outcome import Outcome, Verdict
 from lifecycle.postgres.server import Cluster
 from lifecycle.sandbox import s3, stripe_double
+from lifecycle.watch import check
 from tests.acceptance.workspace import COMMAND, VITALIS, Workspace
 
 OWNER = "select tableowner from pg_tables where tablename = 'audit_log'"

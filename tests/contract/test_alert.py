@@ -26,10 +26,10 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 from structlog.testing import capture_logs
 
-from lifecycle import alert, ping
 from lifecycle.ledger import claims
 from lifecycle.postgres import ddl
 from lifecycle.settings import Settings
+from lifecycle.watch import alert, ping
 
 PERSON = "carol@mail.example"
 SLOT = datetime(2026, 3, 1, tzinfo=UTC)

@@ -12,12 +12,12 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from lifecycle import clock, rooms
-from lifecycle import http as pages
 from lifecycle.errors import InputError
 from lifecycle.ledger import claims
 from lifecycle.outcome import Outcome, Verdict
 from lifecycle.postgres import connect
 from lifecycle.schedule.state import DaemonState
+from lifecycle.watch import http as pages
 
 Get = Callable[[str], tuple[int, str]]
 

@@ -171,10 +171,10 @@ def test_a_run_put_back_waits_its_delay(conn: Conn):
 
 def test_a_silent_run_is_taken_from_its_process_and_a_beating_one_is_not(stage: Stage, conn: Conn):
     claim = take(conn)
-    spans = {"stale": timedelta(seconds=40), "grace": timedelta(seconds=60)}
-    assert runs.reclaim(conn, "stage", ["a"], **spans) == ()
+    stale, grace = timedelta(seconds=40), timedelta(seconds=60)
+    assert runs.reclaim(conn, "stage", ["a"], stale=stale, grace=grace) == ()
     age(stage)
-    (taken,) = runs.reclaim(conn, "stage", ["a"], **spans)
+    (taken,) = runs.reclaim(conn, "stage", ["a"], stale=stale, grace=grace)
     assert (taken.state, taken.attempt) == ("queued", 1)
     again = claims.claim_next(conn, "stage", "other", ["a"])
     assert again is not None and again.attempt == 2

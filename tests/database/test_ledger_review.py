@@ -94,7 +94,7 @@ def pinging(stage: Stage, url: str, monkeypatch: pytest.MonkeyPatch) -> System:
 def test_a_switch_that_does_not_answer_delays_neither_the_start_of_a_run_nor_its_end_on_the_ledger(
     stage: Stage, deaf_switch: str, monkeypatch: pytest.MonkeyPatch
 ):
-    from lifecycle import ping
+    from lifecycle.watch import ping
 
     monkeypatch.setattr(ping, "PATIENCE", 1.0)
     asked, began = clock.monotonic(), 0.0

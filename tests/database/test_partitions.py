@@ -596,6 +596,7 @@ def test_a_pending_detach_is_noted_and_blocks_nothing_else(shop: Shop) -> None:
 @pytest.mark.slow
 def test_a_night_with_nothing_to_do_costs_about_one_look_at_the_catalog(shop: Shop) -> None:
     with psycopg.connect(shop.admin, autocommit=True) as conn:
+        conn.execute("set role shop_owner")
         for number in range(100):
             table = sql.Identifier(f"log{number}")
             conn.execute(

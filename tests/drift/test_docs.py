@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from lifecycle import metrics, rooms
+from lifecycle import rooms
 from lifecycle.policy import load
 from lifecycle.policy.model import Policy
 from lifecycle.settings import Settings
 from lifecycle.systems import vitalis
+from lifecycle.watch import metrics
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

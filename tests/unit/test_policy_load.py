@@ -84,8 +84,7 @@ subjects:
         "policy.yaml:8: retention[1].do: not a word that can stand here; write 'delete' or 'clear'",
         "policy.yaml:10: tables.members.ownr: unknown key 'ownr'; did you mean 'owner'?",
         "policy.yaml:11: tables.members: 'members' is there twice (first on line 10); keep one of them",
-        "policy.yaml:12: tables.loans.owner.member.through: missing; add `through:` "
-        "(the foreign key columns; with several keys, the row goes with any of their owners)",
+        "policy.yaml:12: tables.loans.owner.member.through: missing; add `through:` (the foreign key columns; with several keys, the row goes with any of their owners)",
         "policy.yaml:12: tables.loans.owner.member.thru: unknown key 'thru'; did you mean 'through'?",
         "policy.yaml:13: tables.fines.owner.member: not of a kind that can stand here; write a name or {through: ...} or {shared_by: ...}",
         "policy.yaml:14: tables.lines.owner.member.through: not a list; write [first, second]",

@@ -17,10 +17,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socket import AF_INET6
 from typing import Any
 
-from lifecycle import check, clock, cron, metrics, rooms, show, statements, unexpected
+from lifecycle import clock, cron, rooms, show, unexpected
 from lifecycle.errors import InputError
 from lifecycle.schedule.state import DaemonState
 from lifecycle.system import System
+from lifecycle.watch import check, metrics, statements
 
 Answer = tuple[int, str, bytes]
 """Status code, content type, body."""

@@ -9,9 +9,9 @@ from functools import partial
 from psycopg import Connection, sql
 from psycopg.rows import TupleRow
 
-from lifecycle import check, clock, install, rooms, statements
+from lifecycle import clock, install, rooms
+from lifecycle.doctor.finding import Finding, bad, fine, refused, survive, unknown
 from lifecycle.errors import LifecycleError
-from lifecycle.finding import Finding, bad, fine, refused, survive, unknown
 from lifecycle.policy import reality
 from lifecycle.policy.model import Policy
 from lifecycle.postgres import catalog as catalogs
@@ -19,6 +19,7 @@ from lifecycle.postgres import ddl
 from lifecycle.postgres.catalog import Catalog, Table, sql_name
 from lifecycle.schedule.tick import REFUSE, WARN
 from lifecycle.system import System
+from lifecycle.watch import check, statements
 
 Conn = Connection[TupleRow]
 Question = Callable[[System, Conn, Catalog], Iterator[Finding]]

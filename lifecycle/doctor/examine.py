@@ -1,7 +1,7 @@
 """`lifecycle doctor`: says what is wrong with this installation before the night does.
 
-Looks at the machine here, at each system's database in `doctor_database.py`, and at what lies outside in
-`doctor_outside.py`. Each check survives another's failure. Changes nothing, anywhere.
+Looks at the machine here, at each system's database in `database.py`, and at what lies outside in
+`outside.py`. Each check survives another's failure. Changes nothing, anywhere.
 """
 
 import stat
@@ -13,10 +13,11 @@ from ipaddress import ip_address
 import typer
 from pydantic import BaseModel
 
-from lifecycle import doctor_database, doctor_outside, settings_file, show
+from lifecycle import settings_file, show
 from lifecycle.cli_options import open_settings
+from lifecycle.doctor import database, outside
+from lifecycle.doctor.finding import Finding, absent, bad, fine, refused, survive, unknown
 from lifecycle.errors import FindingsPresent, InputError, LifecycleError, NotFound
-from lifecycle.finding import Finding, absent, bad, fine, refused, survive, unknown
 from lifecycle.outcome import Verdict
 from lifecycle.settings import Secret, Settings
 
@@ -162,5 +163,5 @@ def _system(settings: Settings, name: str) -> Iterator[Finding]:
     except LifecycleError as error:
         yield refused(f"{name}: policy", error, "Without its policy nothing of this system runs.")
         return
-    yield from doctor_database.findings(system)
-    yield from doctor_outside.findings(system)
+    yield from database.findings(system)
+    yield from outside.findings(system)

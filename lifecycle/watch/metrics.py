@@ -15,11 +15,12 @@ from prometheus_client.registry import Collector
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from lifecycle import __version__, clock, cron, rooms, statements, unexpected
-from lifecycle.check import expected_interval
+from lifecycle import __version__, clock, cron, rooms, unexpected
 from lifecycle.ledger import standing
 from lifecycle.schedule.state import DaemonState
 from lifecycle.system import System
+from lifecycle.watch import statements
+from lifecycle.watch.check import expected_interval
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
