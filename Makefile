@@ -13,8 +13,8 @@ demo: .venv/ready  ## one day of Lifecycle over Vitalis (CONTINUE=1: go on with 
 test: .venv/ready  ## every test, on real parts
 	$(BIN)/pytest -n 2 --dist loadfile
 
-test-fast: .venv/ready  ## what runs in a minute
-	$(BIN)/pytest -n 2 --dist loadfile -m "not slow"
+test-fast: .venv/ready  ## what runs in a minute: deciders, contracts of the edges, drift
+	$(BIN)/pytest -n 2 --dist loadfile -m "not slow" tests/unit tests/drift tests/contract
 
 check: .venv/ready  ## format, lint, types, layers
 	$(BIN)/ruff format --check .

@@ -50,6 +50,8 @@ def _bare(conn: Connection[TupleRow], oids: list[int]) -> None:
         statements.POLICIES,
     )
     with conn.transaction():
+        conn.execute("set transaction isolation level repeatable read, read only")
+        conn.execute(statements.SESSION)
         for question in questions:
             conn.execute(question, binary=True).fetchall()
         conn.execute(statements.COLUMNS, {"oids": oids}, binary=True).fetchall()

@@ -31,7 +31,7 @@ _SCHEMA = """
 """
 _ROWS = """
     insert into events
-    select n, 1 + n % 10, now() - case when n % 2 = 0 then interval '400 days' else interval '1 day' end,
+    select n, 1 + n %% 10, now() - case when n %% 2 = 0 then interval '400 days' else interval '1 day' end,
            repeat(md5(n::text), 8)
       from generate_series(1, %(rows)s) as n
 """

@@ -4,13 +4,9 @@ All of it comes from one snapshot of pg_catalog. A partition is no table of its 
 parent, and so do its foreign keys. Never reads a row of anybody's data, and never changes anything.
 """
 
-import hashlib
-import json
 import re
 from collections import defaultdict
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from operator import attrgetter
 from typing import Any, LiteralString
 
 import psycopg
@@ -116,8 +112,7 @@ def _picture(conn: Connection[TupleRow]) -> Catalog:
     pictured = {raw.names[oid]: _table(raw, oid) for oid in tables}
     foreign_keys = _foreign_keys(raw, keys)
     views = tuple(raw.names[oid] for oid, row in relations.items() if row[3] in "vm")
-    digest = _digest(pictured, foreign_keys)
-    return Catalog(identifier, database, version, extensions, pictured, foreign_keys, views, digest)
+    return Catalog(identifier, database, version, extensions, pictured, foreign_keys, views)
 
 
 def _fill_columns(raw: _Raw, rows: list[TupleRow]) -> None:
@@ -204,39 +199,6 @@ def _foreign_keys(raw: _Raw, keys: list[TupleRow]) -> tuple[ForeignKey, ...]:
         if fact not in folded:
             folded[fact] = ForeignKey(name, *fact, validated)
     return tuple(folded[fact] for fact in sorted(folded))
-
-
-_COLUMN = attrgetter("name", "type", "not_null", "generated", "identity")
-_TRIGGER = attrgetter("name", "function", "enabled")
-_TABLE = attrgetter(
-    "name", "kind", "owner", "primary_key", "rls", "rls_forced", "policies", "partition_key"
-)
-_KEY = attrgetter(
-    "name", "table", "columns", "referenced", "referenced_columns", "on_delete", "validated"
-)
-
-
-def _digest(tables: Mapping[str, Table], foreign_keys: tuple[ForeignKey, ...]) -> str:
-    spelled: dict[int, str] = {}  # by identity, as equal columns are one object
-
-    def spell(column: Column) -> str:
-        text = spelled.get(id(column))
-        if text is None:
-            text = spelled[id(column)] = json.dumps(_COLUMN(column))
-        return text
-
-    shapes = [
-        (
-            _TABLE(table),
-            table.strategy,
-            table.inherits,
-            [*map(_TRIGGER, table.triggers)],
-            "".join([*map(spell, table.columns)]),
-        )
-        for table in tables.values()
-    ]
-    whole = json.dumps([shapes, [*map(_KEY, foreign_keys)]], check_circular=False)
-    return hashlib.sha256(whole.encode()).hexdigest()
 
 
 def _name(schema: str, relname: str) -> str:

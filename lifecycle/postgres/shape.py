@@ -4,8 +4,11 @@ Pure: no question to a server, no decision. Names of tables are a policy's: `use
 `schema.table`.
 """
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from operator import attrgetter
 
 from lifecycle.errors import NotFound
 
@@ -105,10 +108,7 @@ class ForeignKey:
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """The picture. `digest` changes with the shape of tables and foreign keys.
-
-    It does not change with partitions or statistics: a partition made overnight must not make an erasure plan stale.
-    """
+    """The picture."""
 
     system_identifier: str
     database: str
@@ -117,7 +117,15 @@ class Catalog:
     tables: Mapping[str, Table]
     foreign_keys: tuple[ForeignKey, ...]
     views: tuple[str, ...]
-    digest: str
+
+    @property
+    def digest(self) -> str:
+        """Return a SHA-256 that changes with the shape of tables and foreign keys.
+
+        It does not change with partitions or statistics: a partition made overnight must not make an erasure
+        plan stale. Made anew at each call, as most readers of a catalog do not ask.
+        """
+        return _digest(self.tables, self.foreign_keys)
 
     def table(self, name: str) -> Table:
         """Return the table called `name`. Raise NotFound."""
@@ -127,3 +135,36 @@ class Catalog:
                 hint="Compare the policy with the database: `lifecycle policy check`.",
             )
         return self.tables[name]
+
+
+_COLUMN = attrgetter("name", "type", "not_null", "generated", "identity")
+_TRIGGER = attrgetter("name", "function", "enabled")
+_TABLE = attrgetter(
+    "name", "kind", "owner", "primary_key", "rls", "rls_forced", "policies", "partition_key"
+)
+_KEY = attrgetter(
+    "name", "table", "columns", "referenced", "referenced_columns", "on_delete", "validated"
+)
+
+
+def _digest(tables: Mapping[str, Table], foreign_keys: tuple[ForeignKey, ...]) -> str:
+    spelled: dict[int, str] = {}  # by identity, as equal columns are one object
+
+    def spell(column: Column) -> str:
+        text = spelled.get(id(column))
+        if text is None:
+            text = spelled[id(column)] = json.dumps(_COLUMN(column))
+        return text
+
+    shapes = [
+        (
+            _TABLE(table),
+            table.strategy,
+            table.inherits,
+            [*map(_TRIGGER, table.triggers)],
+            "".join([*map(spell, table.columns)]),
+        )
+        for table in tables.values()
+    ]
+    whole = json.dumps([shapes, [*map(_KEY, foreign_keys)]], check_circular=False)
+    return hashlib.sha256(whole.encode()).hexdigest()

@@ -52,7 +52,7 @@ def decide(
     partitioning = Partitioning.model_validate({"by": "at", "every": every, "ahead": ahead})
     policy = Policy.model_validate({"system": "s", "database": "d", "tables": {}})
     policy = policy.model_copy(update={"partitions": {t.name: partitioning for t in tables}})
-    catalog = Catalog("1", "d", 15, {}, {t.name: t for t in tables}, (), views, "")
+    catalog = Catalog("1", "d", 15, {}, {t.name: t for t in tables}, (), views)
     return plan.decide(policy, "digest", catalog, now)
 
 

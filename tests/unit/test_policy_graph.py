@@ -32,7 +32,7 @@ def catalog(*keys: str) -> Catalog:
         own, referenced = key.split(" > ")
         table, column = own.rsplit(".", 1)
         made.append(ForeignKey(f"{own}_fkey", table, (column,), referenced, ("id",), "a", True))
-    return Catalog("1", "x", 17, {}, {}, tuple(made), (), "")
+    return Catalog("1", "x", 17, {}, {}, tuple(made), ())
 
 
 def test_children_go_before_what_they_point_to():
