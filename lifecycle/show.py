@@ -80,6 +80,14 @@ def table(
         text(f"{title}: none.")
 
 
+def done(words: str, as_json: bool) -> None:
+    """Print that a small thing was done, in one sentence."""
+    if as_json:
+        document("done", {"done": words})
+    else:
+        text(words)
+
+
 def document(kind: str, content: Mapping[str, object]) -> None:
     """Print one JSON document of schema `lifecycle.<kind>.v1`."""
     whole = {"schema": f"lifecycle.{kind}.v1"} | dict(content)

@@ -149,6 +149,7 @@ def _local(slot: datetime | None, zone: str) -> str:
 def pause(
     job: JobName,
     because: Annotated[str, typer.Option(help="The reason; it stands beside every slot missed.")],
+    as_json: JsonOption = False,
     system: SystemOption = None,
 ) -> None:
     """Stop a job's slots from running; they are recorded as missed."""
@@ -159,11 +160,11 @@ def pause(
     with _ledger(here) as conn:
         schedules.register(conn, here.name, job, found.cron, clock.now())
         schedules.pause(conn, here.name, job, clock.now(), because)
-    typer.echo(f"{job} is paused; `lifecycle schedule resume {job}` lets it run again.")
+    show.done(f"{job} is paused; `lifecycle schedule resume {job}` lets it run again.", as_json)
 
 
 @schedule_app.command("resume")
-def resume_schedule(job: JobName, system: SystemOption = None) -> None:
+def resume_schedule(job: JobName, as_json: JsonOption = False, system: SystemOption = None) -> None:
     """Let a job's slots run again, from now on."""
     from lifecycle.schedule import cover
 
@@ -172,7 +173,7 @@ def resume_schedule(job: JobName, system: SystemOption = None) -> None:
     with _ledger(here) as conn:
         cover.cover(conn, here, found, clock.now())  # what fell due while it was paused is missed
         schedules.resume(conn, here.name, job, clock.now())
-    typer.echo(f"{job} runs again at its slots.")
+    show.done(f"{job} runs again at its slots.", as_json)
 
 
 @runs_app.command("list")
@@ -222,21 +223,21 @@ def _counted(counts: Mapping[str, object]) -> str:
 
 
 @runs_app.command("cancel")
-def cancel_run(run: RunId, system: SystemOption = None) -> None:
+def cancel_run(run: RunId, as_json: JsonOption = False, system: SystemOption = None) -> None:
     """Cancel a run that waits."""
     here = open_system(system)
     with _ledger(here) as conn:
         runs.cancel(conn, here.name, run)
-    typer.echo(f"run {run} is cancelled; `lifecycle runs resume {run}` queues it again.")
+    show.done(f"run {run} is cancelled; `lifecycle runs resume {run}` queues it again.", as_json)
 
 
 @runs_app.command("resume")
-def resume_run(run: RunId, system: SystemOption = None) -> None:
+def resume_run(run: RunId, as_json: JsonOption = False, system: SystemOption = None) -> None:
     """Queue a run again that failed, was lost, missed or cancelled."""
     here = open_system(system)
     with _ledger(here) as conn:
         runs.resume(conn, here.name, run)
-    typer.echo(f"run {run} waits again; a daemon or worker takes it.")
+    show.done(f"run {run} waits again; a daemon or worker takes it.", as_json)
 
 
 @contextlib.contextmanager
