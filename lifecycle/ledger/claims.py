@@ -192,9 +192,17 @@ def put_back(
 def cancel(
     conn: Connection[TupleRow], claim: Claim, summary: str, *, error_code: int | None = None
 ) -> None:
-    """End the run because somebody asked to stop; `runs resume` queues it again. Raise Fenced."""
+    """End the run because somebody asked to stop; `runs resume` queues it again. Raise Fenced.
+
+    Of a scheduled run somebody hears: a deploy that cuts a dump off leaves the day without one.
+    """
     values = claim.key() | {"summary": redact.text(summary), "error_code": error_code}
-    _fenced(conn.execute(statements.CANCEL, values).fetchone(), claim)
+    with conn.transaction():
+        row = conn.execute(statements.CANCEL, values).fetchone()
+        _fenced(row, claim)
+        if row and row[1] == "schedule":
+            message = f"{claim.job} was stopped before its end; `lifecycle runs resume {claim.id}` goes on"
+            alert(conn, claim.system, "cancelled", message, claim=claim)
 
 
 def abandon(

@@ -81,7 +81,7 @@ CANCEL = """
        set state = 'cancelled', holder = null, error_code = %(error_code)s, summary = %(summary)s,
            finished_at = clock_timestamp()
      where id = %(id)s and holder = %(holder)s and attempt = %(attempt)s and state = 'running'
- returning id
+ returning id, asked_by
 """
 
 RECORD = """

@@ -28,6 +28,7 @@ def check(policy: Policy) -> tuple[Mistake, ...]:
         *_subjects(policy),
         *_owners(policy),
         *_retention(policy),
+        *_objects_left_behind(policy),
         *_audit(policy),
         *_erasure(policy),
     )
@@ -174,6 +175,19 @@ def _retention(policy: Policy) -> Iterator[Mistake]:
         if first != index:
             what = f"a second rule for {rule.table!r} (the first is retention[{first}])"
             yield Mistake((*path, "table"), what, "keep one of them")
+
+
+def _objects_left_behind(policy: Policy) -> Iterator[Mistake]:
+    """An S3 key is the only way to an object: whoever ends the key first keeps the object for ever."""
+    for index, rule in enumerate(policy.retention):
+        name, column = target(rule)
+        table = policy.tables.get(name)
+        if table and table.objects and (rule.do == "delete" or column in table.objects):
+            yield Mistake(
+                ("retention", index, "table"),
+                f"{', '.join(table.objects)} of {name} lead to objects, which this rule would leave behind",
+                "take the rule out: retention does not reach into buckets yet",
+            )
 
 
 def _never_deleted(policy: Policy) -> dict[str, str]:

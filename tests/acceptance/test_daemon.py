@@ -204,3 +204,4 @@ def test_drain_over_cancels_what_still_runs(stage: Stage):
     daemon.send_signal(signal.SIGTERM)
     assert stage.finish(daemon, 10) == 0
     assert stage.runs() == [("job", "cancelled", None, 1)]
+    assert stage.value("select kind from lifecycle.alert") == "cancelled"
