@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 
 from lifecycle.policy import draft_text, foreign_keys, guess, lookalikes
 from lifecycle.policy.check import DECIDE
-from lifecycle.policy.model import Payer, Policy, SharedBy, Subject, Through
+from lifecycle.policy.model import Audit, Payer, Policy, SharedBy, Subject, Through
 from lifecycle.policy.model import Table as Declared
 from lifecycle.postgres.catalog import Catalog, ForeignKey, Table
 
@@ -34,8 +34,10 @@ def draft(catalog: Catalog) -> str:
     people = guess.people(catalog)
     owners = _owners(catalog, people) if people else {}
     kind = guess.kind(people) if people else "user"
+    audit = guess.audit(catalog, owners)
     tables = {
-        name: _declared(catalog, name, kind, owners, people) for name in _in_order(catalog, owners)
+        name: _declared(catalog, name, kind, owners, people, audit)
+        for name in _in_order(catalog, owners)
     }
     policy = Policy(
         system=_slug(catalog.database),
@@ -43,7 +45,7 @@ def draft(catalog: Catalog) -> str:
         partitions=guess.partitions(catalog),
         subjects={kind: _subject(catalog, people, owners)} if people else {},
         tables=tables,
-        audit=guess.audit(catalog, owners),
+        audit=audit,
     )
     return draft_text.write(_with_mentions(policy, catalog), catalog)
 
@@ -155,12 +157,20 @@ def _sure(catalog: Catalog, table: Table) -> Iterator[ForeignKey]:
 
 
 def _declared(
-    catalog: Catalog, name: str, kind: str, owners: Mapping[str, Owner], people: Table | None
+    catalog: Catalog,
+    name: str,
+    kind: str,
+    owners: Mapping[str, Owner],
+    people: Table | None,
+    audit: Audit | None,
 ) -> Declared:
     if name in owners:
         objects = tuple(c.name for c in catalog.tables[name].columns if _OBJECT.search(c.name))
         bucket = f"{DECIDE}: which bucket are these keys in?" if objects else None
-        return Declared(owner={kind: owners[name]}, objects=objects, bucket=bucket)
+        log = guess.is_log(catalog.tables[name]) and (audit is None or audit.table != name)
+        why = f"{DECIDE}: its rows go with the person; an audit log is kept and anonymised by `audit:`"
+        because = why if log else None
+        return Declared(owner={kind: owners[name]}, because=because, objects=objects, bucket=bucket)
     if _TOOLS.search(name):
         return Declared(
             personal="none", because="a tool's own table: it holds versions, not people"

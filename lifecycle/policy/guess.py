@@ -93,11 +93,16 @@ def partitions(catalog: Catalog) -> dict[str, Partitioning]:
     return found
 
 
+def is_log(table: Table) -> bool:
+    """Say whether a table is called as audit logs are."""
+    return bool(re.search(r"audit|change_?log|activity_?log", table.relname.lower()))
+
+
 def audit(catalog: Catalog, owners: Mapping[str, object]) -> Audit | None:
     """Return the audit log, when one table has all that an audit log has."""
     for name, owner in owners.items():
         table = catalog.tables[name]
-        if not re.search(r"audit|change_?log|activity_?log", table.relname.lower()):
+        if not is_log(table):
             continue
         free = [c.name for c in table.columns if not c.not_null and not c.generated]
         values = [c.name for c in table.columns if c.type in ("json", "jsonb") and c.name in free]

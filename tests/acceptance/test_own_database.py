@@ -33,6 +33,7 @@ TABLES = """
 # The person's answers to what the draft asks. A column that looks like a person has to be named.
 ANSWERS = {
     "clinic.attachment": "scans",
+    "clinic.audit_trail": "a diary of the ward and no evidence",
     "clinic.practitioner": "email and name of staff",
     "clinic.practitioner_specialty": "which staff can do what",
     "clinic.specialty": "a lookup table",

@@ -205,3 +205,15 @@ def test_any_database_gets_a_draft_that_fits(
     policy, lines = decided(conn, tmp_path)
     fits(conn, policy, lines)
     assert {kind: s.key for kind, s in policy.subjects.items()} == subjects
+
+
+def test_a_log_that_fits_no_audit_section_is_not_silently_somebodys_rows(
+    conn: Connection[TupleRow], tmp_path: Path
+):
+    conn.execute(
+        "create table members (id int primary key, email text not null);"
+        "create table audit_trail (id int primary key, member_id int references members, said text)"
+    )
+    draft(conn, tmp_path)
+    with pytest.raises(InputError, match=r"tables\.audit_trail\.because: a draft left this open"):
+        load.policy(tmp_path / "draft.yaml")
