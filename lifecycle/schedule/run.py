@@ -16,8 +16,15 @@ import structlog
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from lifecycle import clock, unexpected
-from lifecycle.errors import Conflict, Fenced, Interrupted, LifecycleError, Unreachable
+from lifecycle import clock, cron, unexpected
+from lifecycle.errors import (
+    Conflict,
+    Fenced,
+    InputError,
+    Interrupted,
+    LifecycleError,
+    Unreachable,
+)
 from lifecycle.job import Job
 from lifecycle.ledger import claims
 from lifecycle.ledger.claims import ATTEMPTS, Claim
@@ -29,6 +36,9 @@ from lifecycle.system import System
 from lifecycle.watch import ping
 
 log = structlog.get_logger("lifecycle.run")
+
+EARLY = timedelta(seconds=60)
+"""How far another scheduler's clock may be ahead of ours: as far as a daemon's may be off the database's."""
 
 BACK_OFF = (timedelta(minutes=1), timedelta(minutes=5))
 """How long a run waits after its first and second attempt found a server unreachable."""
@@ -75,8 +85,21 @@ def slot(system: System, job: Job, scheduled_for: datetime) -> Ending:
     """Run one slot, for a scheduler that is not ours (Kubernetes, systemd, Airflow).
 
     The slot has one row on the ledger whoever runs it. One that passed already is done: its outcome is returned.
-    Raise Conflict when it is running, or ended otherwise.
+    Raise Conflict when it is running, or ended otherwise; InputError when it is none of the job's slots, or one
+    that has not come yet: passed before its time, it would never be run at its time.
     """
+    zone, moment = system.policy.timezone, timedelta(seconds=1)
+    if scheduled_for not in cron.slots(job.cron, zone, scheduled_for - moment, scheduled_for):
+        raise InputError(
+            f"{scheduled_for.isoformat()} is no slot of {job.name} ({job.cron}, {zone})",
+            hint=f"See `lifecycle schedule preview {job.name}`; `lifecycle run {job.name}` runs it now, "
+            "as a run of its own.",
+        )
+    if scheduled_for > clock.now() + EARLY:
+        raise InputError(
+            f"the slot {scheduled_for.isoformat()} of {job.name} has not come yet",
+            hint="Run it at its time or later.",
+        )
     with contextlib.closing(system.connect(f"run {job.name}")) as conn:
         reclaim.reclaim(conn, system, [job], only=job.name)
         holder = claims.new_holder()

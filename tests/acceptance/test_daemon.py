@@ -155,6 +155,13 @@ def test_a_slot_that_failed_is_not_run_again_by_another_scheduler(stage: Stage):
     assert stage.run(*asked, jobs=jobs) == 7
 
 
+@pytest.mark.parametrize("when", ["2026-01-01T00:00:30Z", "2126-01-01T00:00Z"])
+def test_what_is_no_slot_or_has_not_come_is_not_run(stage: Stage, when: str):
+    jobs = {"job": {"cron": "0 0 * * *"}}
+    assert stage.run("run", "testroom.job", "--scheduled-for", when, jobs=jobs) == 2
+    assert stage.runs() == []
+
+
 def test_a_server_that_was_unreachable_is_tried_again_later(stage: Stage):
     stage.queue("job")
     assert stage.run("daemon", "--until-idle", jobs={"job": {"does": "unreachable"}}) == 0
