@@ -6,6 +6,7 @@ written here: it is named, as a file that only its owner can read or as an envir
 
 import os
 import stat
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
@@ -200,3 +201,15 @@ class Settings(Part):
 
 TICK_LIMIT = timedelta(seconds=60)
 """A daemon whose tick is older is considered dead by /healthz."""
+
+
+def secrets_of(part: object, place: str) -> Iterator[tuple[str, Secret]]:
+    """Yield every secret below a part of the settings, with the keys that lead to it."""
+    if isinstance(part, Secret):
+        yield place, part
+    elif isinstance(part, BaseModel):
+        for name in type(part).model_fields:
+            yield from secrets_of(getattr(part, name), f"{place}.{name}".lstrip("."))
+    elif isinstance(part, Mapping):
+        for name, inner in part.items():  # pyright: ignore[reportUnknownVariableType]
+            yield from secrets_of(inner, f"{place}.{name}")  # pyright: ignore[reportUnknownArgumentType]

@@ -5,13 +5,12 @@ Looks at the machine here, at each system's database in `database.py`, and at wh
 """
 
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict
 from functools import partial
 from ipaddress import ip_address
 
 import typer
-from pydantic import BaseModel
 
 from lifecycle import settings_file, show
 from lifecycle.cli_options import open_settings
@@ -19,7 +18,7 @@ from lifecycle.doctor import database, outside
 from lifecycle.doctor.finding import Finding, absent, bad, fine, refused, survive, unknown
 from lifecycle.errors import FindingsPresent, InputError, LifecycleError, NotFound
 from lifecycle.outcome import Verdict
-from lifecycle.settings import Secret, Settings
+from lifecycle.settings import Settings, secrets_of
 
 COLUMNS = ("check", "verdict", "what")
 
@@ -93,18 +92,6 @@ def _secrets(settings: Settings) -> Iterator[Finding]:
         except InputError as error:
             yield refused("secrets", error, "What needs this secret will fail when its time comes.")
     yield fine("secrets", f"looked at {count}")
-
-
-def secrets_of(part: object, place: str) -> Iterator[tuple[str, Secret]]:
-    """Yield every secret below a part of the settings, with the keys that lead to it."""
-    if isinstance(part, Secret):
-        yield place, part
-    elif isinstance(part, BaseModel):
-        for name in type(part).model_fields:
-            yield from secrets_of(getattr(part, name), f"{place}.{name}".lstrip("."))
-    elif isinstance(part, Mapping):
-        for name, inner in part.items():  # pyright: ignore[reportUnknownVariableType]
-            yield from secrets_of(inner, f"{place}.{name}")  # pyright: ignore[reportUnknownArgumentType]
 
 
 def _alerts(settings: Settings) -> Iterator[Finding]:

@@ -11,12 +11,11 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 
 import psycopg
 import structlog
-from pydantic import BaseModel
 
 from lifecycle import clock, unexpected
 from lifecycle.errors import Fenced, LifecycleError
@@ -26,7 +25,7 @@ from lifecycle.ledger.claims import Claim
 from lifecycle.outcome import Failure, Outcome, Verdict
 from lifecycle.schedule import stopping
 from lifecycle.schedule.state import DaemonState
-from lifecycle.settings import Secret
+from lifecycle.settings import secrets_of
 from lifecycle.system import System
 
 log = structlog.get_logger("lifecycle.worker")
@@ -157,7 +156,8 @@ def _settle(
 
 def environment(system: System, ours: Mapping[str, str]) -> dict[str, str]:
     """Return what the process of a run gets of our environment: what it needs, and no more."""
-    secrets = set(_variables(system.machine)) | set(_variables(system.settings))
+    named = (*secrets_of(system.machine, ""), *secrets_of(system.settings, ""))
+    secrets = {secret.env for _, secret in named}
     return {
         name: value
         for name, value in ours.items()
@@ -166,16 +166,3 @@ def environment(system: System, ours: Mapping[str, str]) -> dict[str, str]:
         or name.startswith(HEARS_PREFIXES)
         or name.lower() in PROXIES
     }
-
-
-def _variables(part: object) -> Iterator[str]:
-    """Yield the environment variables that hold secrets of these settings."""
-    if isinstance(part, Secret):
-        if part.env is not None:
-            yield part.env
-    elif isinstance(part, BaseModel):
-        for name in type(part).model_fields:
-            yield from _variables(getattr(part, name))
-    elif isinstance(part, Mapping):
-        for value in part.values():  # pyright: ignore[reportUnknownVariableType]
-            yield from _variables(value)  # pyright: ignore[reportUnknownArgumentType]
