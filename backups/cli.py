@@ -49,7 +49,7 @@ def dump(system: SystemOption = None, as_json: JsonOption = False) -> None:
 
 
 def _by_hand(name: str, system: str | None, as_json: bool) -> None:
-    from lifecycle.schedule import run
+    from lifecycle.running import run
 
     at_hand = open_system(system)
     job = rooms.job(at_hand.policy, name)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from lifecycle.errors import Refused
 from lifecycle.postgres.server import Binaries, Cluster
-from lifecycle.settings import Settings
+from lifecycle.settings.model import Settings
 
 PREFIX = "lifecycle-scratch-"
 CLUSTER = ".cluster"  # beside the directory, as the server's account may not enter what is ours

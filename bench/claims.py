@@ -9,7 +9,7 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from bench.timing import pair
-from lifecycle import install
+from lifecycle.admin import install
 from lifecycle.ledger import claims, statements
 from lifecycle.outcome import Outcome, Verdict
 from lifecycle.policy.model import Policy

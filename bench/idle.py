@@ -10,7 +10,8 @@ from pathlib import Path
 
 import psycopg
 
-from lifecycle import clock, install
+from lifecycle import clock
+from lifecycle.admin import install
 from lifecycle.policy import load
 from lifecycle.postgres import catalog, server
 from lifecycle.sandbox import installation

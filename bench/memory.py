@@ -11,7 +11,7 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 from ruamel.yaml import YAML
 
-from lifecycle import install
+from lifecycle.admin import install
 from lifecycle.policy import load
 from lifecycle.postgres import catalog, server
 from lifecycle.sandbox import installation, s3

@@ -67,7 +67,7 @@ def apply(
     from gdpr import preview
     from gdpr.request import carry_out
     from lifecycle import rooms
-    from lifecycle.schedule import run
+    from lifecycle.running import run
 
     chosen, now = open_system(system), clock.now()
     previewed = preview.plan(chosen, now, request)

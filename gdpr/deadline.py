@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from lifecycle.policy.span import Span
+from lifecycle.config.span import Span
 
 NEAR = timedelta(days=3)
 """From this long before its deadline on, an open request is worth a word."""

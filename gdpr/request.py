@@ -29,13 +29,13 @@ from gdpr.plan import refuse
 from gdpr.prove import Proof, prove
 from gdpr.reach import Reach, reach
 from gdpr.survey import survey
+from lifecycle.config.span import Span
 from lifecycle.errors import Fenced, InputError, Interrupted, LifecycleError, Unproven, Unreachable
 from lifecycle.ledger import claims, evidence
 from lifecycle.ledger.claims import Claim
 from lifecycle.outcome import Failure, Outcome, Verdict, worst
 from lifecycle.outside.keys import ReferenceKey, reference_key
 from lifecycle.policy.model import Erasure, Policy
-from lifecycle.policy.span import Span
 from lifecycle.postgres import catalog, connect
 from lifecycle.system import System
 

@@ -43,9 +43,9 @@ def _charter(room: str) -> str:
     return " ".join((import_module(room).__doc__ or room).split("\n\n")[0].split())
 
 
-_SCHEDULE = "lifecycle.schedule.cli"
+_SCHEDULE = "lifecycle.commands.schedule"
 ELSEWHERE: dict[str, Elsewhere] = {
-    "policy": Elsewhere("lifecycle.policy.cli", "app", "Check, show and draft policy files."),
+    "policy": Elsewhere("lifecycle.commands.policy", "app", "Check, show and draft policy files."),
     **{room.rpartition(".")[2]: Elsewhere(f"{room}.cli", "app", _charter(room)) for room in ROOMS},
     "daemon": Elsewhere(_SCHEDULE, "daemon", "Run every job at its time, until told to stop."),
     "worker": Elsewhere(_SCHEDULE, "worker", "Take waiting runs from the ledger, and plan none."),
@@ -193,7 +193,7 @@ def init(
     ] = False,
 ) -> None:
     """Make the schema `lifecycle` and the service's role, with the rights that the policy needs and no others."""
-    from lifecycle import initialise
+    from lifecycle.admin import init as initialise
 
     initialise.carry_out(system, dsn, print_sql=print_sql, as_json=as_json)
 
@@ -201,7 +201,7 @@ def init(
 @app.command()
 def doctor(as_json: JsonOption = False, system: SystemOption = None) -> None:
     """Say what is wrong with this installation, why it matters and how to mend it, before the night does."""
-    from lifecycle.doctor import examine
+    from lifecycle.admin import doctor as examine
 
     examine.show_findings(system, as_json)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from lifecycle.settings import Settings
+    from lifecycle.settings.model import Settings
     from lifecycle.system import System
 
 

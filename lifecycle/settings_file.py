@@ -12,7 +12,8 @@ from psycopg.conninfo import conninfo_to_dict
 
 from lifecycle.errors import InputError, NotFound
 from lifecycle.policy import load
-from lifecycle.settings import Secret, Settings, SystemSettings
+from lifecycle.settings import load as load_settings
+from lifecycle.settings.model import Secret, Settings, SystemSettings
 from lifecycle.system import System
 
 PLACES = (Path("lifecycle.yaml"), Path("/etc/lifecycle/lifecycle.yaml"))
@@ -71,7 +72,7 @@ def find(path: Path | None) -> Path | None:
 def _read(path: Path | None) -> Settings:
     found = find(path)
     if found is not None:
-        return load.settings(found)
+        return load_settings.settings(found)
     policy, dsn = os.environ.get("LIFECYCLE_POLICY"), os.environ.get("LIFECYCLE_DSN")
     if policy and dsn:
         return _from_environment(Path(policy).absolute(), dsn)

@@ -9,7 +9,7 @@ from psycopg.rows import TupleRow
 from lifecycle.errors import Refused
 from lifecycle.policy.model import Policy
 from lifecycle.postgres import connect
-from lifecycle.settings import Settings, SystemSettings
+from lifecycle.settings.model import Settings, SystemSettings
 
 
 @dataclass(frozen=True, slots=True)

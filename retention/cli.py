@@ -59,7 +59,7 @@ def apply(
 ) -> None:
     """Carry out the plan with this hash, however many rows it ends, unless the world has changed since."""
     from lifecycle import rooms
-    from lifecycle.schedule import run
+    from lifecycle.running import run
     from retention import expire
     from retention import plan as plans
     from retention.survey import survey

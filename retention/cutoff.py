@@ -16,8 +16,8 @@ or seconds from the last whole minute, so that their plans hold for as long.
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
+from lifecycle.config.span import Span
 from lifecycle.partitions.bounds import KeyType
-from lifecycle.policy.span import Span
 
 _DAYS = ("day", "week", "month", "year")
 

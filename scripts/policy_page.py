@@ -17,11 +17,11 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from ruamel.yaml import YAML
 
-from lifecycle.policy import cli
+from lifecycle.commands import policy as cli
+from lifecycle.config.span import Span
 from lifecycle.policy.draft_text import quote
 from lifecycle.policy.model import Policy
-from lifecycle.policy.span import Span
-from lifecycle.settings import Secret, Settings
+from lifecycle.settings.model import Secret, Settings
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGES: Mapping[str, type[BaseModel]] = {"policy.md": Policy, "running.md": Settings}

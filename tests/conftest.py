@@ -16,14 +16,14 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from lifecycle import install
+from lifecycle.admin import install
 from lifecycle.ledger import claims
 from lifecycle.ledger.claims import Claim
 from lifecycle.policy import load
 from lifecycle.policy.model import Policy
 from lifecycle.postgres import catalog, server
 from lifecycle.postgres.server import Cluster
-from lifecycle.settings import Secret, Settings, SystemSettings
+from lifecycle.settings.model import Secret, Settings, SystemSettings
 from lifecycle.system import System
 from lifecycle.systems.vitalis import sample
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from cryptography.fernet import Fernet, InvalidToken
 
 from lifecycle.errors import InputError, Unproven
-from lifecycle.settings import Secret
+from lifecycle.settings.model import Secret
 
 
 @dataclass(frozen=True, slots=True)

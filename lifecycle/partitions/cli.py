@@ -61,7 +61,7 @@ def apply(
     """Carry out the plan with this hash, unless the world has changed since."""
     from lifecycle import rooms
     from lifecycle.partitions import create
-    from lifecycle.schedule import run
+    from lifecycle.running import run
 
     chosen = open_system(system)
     now = clock.now()

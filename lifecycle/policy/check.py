@@ -8,11 +8,11 @@ from datetime import timedelta
 from typing import Any, cast
 
 from lifecycle import cron
+from lifecycle.config.mistake import Mistake, Where, did_you_mean
+from lifecycle.config.span import Span
 from lifecycle.errors import InputError
-from lifecycle.policy.mistake import Mistake, Where, did_you_mean
 from lifecycle.policy.model import Policy, SharedBy
 from lifecycle.policy.names import split_column, target
-from lifecycle.policy.span import Span
 
 DECIDE = "DECIDE"
 """How a draft begins a text that a person must replace: a policy with one is refused."""

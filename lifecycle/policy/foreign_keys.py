@@ -15,8 +15,8 @@ The erasure looks, before its first write, whether another person's marker hangs
 
 from collections.abc import Iterator
 
+from lifecycle.config.mistake import Mistake
 from lifecycle.policy import graph
-from lifecycle.policy.mistake import Mistake
 from lifecycle.policy.model import Policy, SharedBy, Table
 from lifecycle.postgres.catalog import Catalog, ForeignKey
 

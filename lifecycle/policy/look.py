@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from lifecycle.policy.mistake import Mistake, Where, did_you_mean
+from lifecycle.config.mistake import Mistake, Where, did_you_mean
 from lifecycle.policy.model import Policy
 from lifecycle.postgres.catalog import Catalog, Column
 

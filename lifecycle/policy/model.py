@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from lifecycle.policy.span import Span
+from lifecycle.config.span import Span
 
 Text = Annotated[str, Field(min_length=1)]
 Column = Annotated[str, Field(min_length=1, max_length=63)]

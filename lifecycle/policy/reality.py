@@ -6,10 +6,10 @@ a note is for a person to know.
 
 from dataclasses import dataclass
 
+from lifecycle.config.mistake import Mistake, Where, did_you_mean
 from lifecycle.errors import Refused
 from lifecycle.policy import foreign_keys, graph, lookalikes
 from lifecycle.policy.look import TIME, Look
-from lifecycle.policy.mistake import Mistake, Where, did_you_mean
 from lifecycle.policy.model import Policy, SharedBy, Through
 from lifecycle.policy.names import split_column, target
 from lifecycle.postgres.catalog import Catalog, Column, Table

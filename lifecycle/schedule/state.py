@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from lifecycle.job import Job
 from lifecycle.ledger.claims import Claim
-from lifecycle.settings import TICK_LIMIT
+from lifecycle.settings.model import TICK_LIMIT
 from lifecycle.system import System
 
 

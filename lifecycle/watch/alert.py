@@ -22,7 +22,7 @@ from psycopg.rows import TupleRow
 from lifecycle import redact, unexpected
 from lifecycle.errors import InputError, LifecycleError
 from lifecycle.outside import commands, web
-from lifecycle.settings import Alerts, Settings, Smtp
+from lifecycle.settings.model import Alerts, Settings, Smtp
 
 LIMIT = timedelta(seconds=10)
 """How long one channel may take over one alert."""

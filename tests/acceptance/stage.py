@@ -17,7 +17,8 @@ from psycopg.conninfo import make_conninfo
 
 from lifecycle.policy import load
 from lifecycle.postgres.server import Cluster
-from lifecycle.settings import Settings
+from lifecycle.settings import load as load_settings
+from lifecycle.settings.model import Settings
 from lifecycle.system import System
 
 ROOT = Path(__file__).parents[2]
@@ -87,7 +88,7 @@ class Stage:
 
     def system(self) -> System:
         """The system as this process sees it."""
-        machine: Settings = load.settings(self.directory / "settings.yaml")
+        machine: Settings = load_settings.settings(self.directory / "settings.yaml")
         policy, digest = load.policy(self.directory / "policy.yaml")
         return System(policy, digest, machine.systems["stage"], machine)
 

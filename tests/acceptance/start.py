@@ -10,8 +10,10 @@ from lifecycle import rooms
 rooms.ROOMS = ("tests.acceptance.testroom",)
 
 from lifecycle import cli, clock  # noqa: E402
+from lifecycle.daemon import daemon  # noqa: E402
 from lifecycle.ledger import runs  # noqa: E402
-from lifecycle.schedule import child, daemon, reclaim, run, state, worker  # noqa: E402
+from lifecycle.running import child, run, worker  # noqa: E402
+from lifecycle.schedule import reclaim, state  # noqa: E402
 
 # Patience of seconds where the product has minutes.
 run.BACK_OFF = (timedelta(seconds=0), timedelta(seconds=0))

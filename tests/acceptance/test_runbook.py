@@ -15,7 +15,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from lifecycle import install
+from lifecycle.admin import install
 from lifecycle.policy.model import Policy
 from lifecycle.postgres import catalog
 

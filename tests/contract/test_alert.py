@@ -27,9 +27,10 @@ from psycopg.rows import TupleRow
 from structlog.testing import capture_logs
 
 from lifecycle.ledger import claims
+from lifecycle.outside import ping
 from lifecycle.postgres import ddl
-from lifecycle.settings import Settings
-from lifecycle.watch import alert, ping
+from lifecycle.settings.model import Settings
+from lifecycle.watch import alert
 
 PERSON = "carol@mail.example"
 SLOT = datetime(2026, 3, 1, tzinfo=UTC)

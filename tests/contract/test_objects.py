@@ -17,7 +17,7 @@ from lifecycle.outside import objects
 from lifecycle.outside.objects import Objects
 from lifecycle.policy.model import Policy
 from lifecycle.sandbox import s3
-from lifecycle.settings import S3, Secret, Settings, SystemSettings
+from lifecycle.settings.model import S3, Secret, Settings, SystemSettings
 from lifecycle.system import System
 
 NOT_IN_A_MESSAGE = "jane.roe@example.org/scan.pdf"

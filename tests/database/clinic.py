@@ -14,7 +14,7 @@ import psycopg
 import stripe
 
 from gdpr import request
-from lifecycle import install
+from lifecycle.admin import install
 from lifecycle.ledger import claims
 from lifecycle.ledger.claims import Claim
 from lifecycle.outcome import Outcome
@@ -24,7 +24,7 @@ from lifecycle.outside.objects import Objects
 from lifecycle.policy import load
 from lifecycle.postgres import catalog
 from lifecycle.sandbox import s3, stripe_double
-from lifecycle.settings import S3, Secret, Stripe
+from lifecycle.settings.model import S3, Secret, Stripe
 from lifecycle.system import System
 from tests.conftest import system_for
 

@@ -20,7 +20,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from backups import drill, dump, jobs, manifest, scratch, shelf
 from backups.manifest import Manifest
-from lifecycle import install
+from lifecycle.admin import install
 from lifecycle.errors import Refused
 from lifecycle.ledger import claims
 from lifecycle.ledger.claims import Claim
@@ -30,7 +30,7 @@ from lifecycle.policy.model import Policy
 from lifecycle.postgres import catalog
 from lifecycle.postgres.server import Cluster, find_binaries
 from lifecycle.sandbox import s3
-from lifecycle.settings import Settings, SystemSettings
+from lifecycle.settings.model import Settings, SystemSettings
 from lifecycle.system import System
 
 SLOT = datetime(2026, 11, 21, 2, 0, tzinfo=UTC)

@@ -14,7 +14,7 @@ from psycopg import sql
 
 from audit import coverage
 from gdpr import request
-from lifecycle import install
+from lifecycle.admin import install
 from lifecycle.ledger import claims
 from lifecycle.outcome import Outcome, Verdict
 from lifecycle.outside import objects
@@ -23,7 +23,7 @@ from lifecycle.policy import load
 from lifecycle.postgres import catalog
 from lifecycle.postgres.server import Cluster
 from lifecycle.sandbox import s3, stripe_double
-from lifecycle.settings import S3, Secret, Stripe
+from lifecycle.settings.model import S3, Secret, Stripe
 from lifecycle.system import System
 from lifecycle.systems.vitalis import sample
 from lifecycle.systems.vitalis.sample import Cast

@@ -7,7 +7,7 @@ import psycopg.rows
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from lifecycle import install
+from lifecycle.admin import install
 from lifecycle.errors import Refused
 from lifecycle.policy import load
 from lifecycle.postgres import catalog, ddl

@@ -17,15 +17,16 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from lifecycle import clock
+from lifecycle.daemon import notify
 from lifecycle.errors import Interrupted
 from lifecycle.job import Job
 from lifecycle.ledger import claims
 from lifecycle.ledger.claims import Claim
 from lifecycle.outcome import Outcome, Verdict
 from lifecycle.postgres.server import Cluster
-from lifecycle.schedule import notify, run, worker
+from lifecycle.running import run, worker
 from lifecycle.schedule.state import DaemonState
-from lifecycle.settings import Pings, Secret
+from lifecycle.settings.model import Pings, Secret
 from lifecycle.system import System
 from tests.acceptance.stage import ROOT, Stage
 
@@ -94,7 +95,7 @@ def pinging(stage: Stage, url: str, monkeypatch: pytest.MonkeyPatch) -> System:
 def test_a_switch_that_does_not_answer_delays_neither_the_start_of_a_run_nor_its_end_on_the_ledger(
     stage: Stage, deaf_switch: str, monkeypatch: pytest.MonkeyPatch
 ):
-    from lifecycle.watch import ping
+    from lifecycle.outside import ping
 
     monkeypatch.setattr(ping, "PATIENCE", 1.0)
     asked, began = clock.monotonic(), 0.0

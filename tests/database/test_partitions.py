@@ -16,7 +16,7 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from lifecycle import install
+from lifecycle.admin import install
 from lifecycle.errors import Conflict, Fenced
 from lifecycle.ledger import claims
 from lifecycle.ledger.claims import Claim
@@ -24,7 +24,7 @@ from lifecycle.outcome import Outcome, Verdict
 from lifecycle.partitions import create
 from lifecycle.policy.model import Partitioning, Policy
 from lifecycle.postgres import catalog
-from lifecycle.settings import Settings, SystemSettings
+from lifecycle.settings.model import Settings, SystemSettings
 from lifecycle.system import System
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)

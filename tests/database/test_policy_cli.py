@@ -7,7 +7,7 @@ import psycopg
 import pytest
 
 from lifecycle import cli, cli_options
-from lifecycle.policy.cli import SCHEMA
+from lifecycle.commands.policy import SCHEMA
 
 TABLES = """
     create table users (user_id int primary key, email text not null);

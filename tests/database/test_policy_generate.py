@@ -8,10 +8,10 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 from ruamel.yaml import YAML
 
+from lifecycle.config.mistake import Lines
 from lifecycle.errors import InputError
 from lifecycle.policy import generate, load, reality
 from lifecycle.policy.draft_text import quote
-from lifecycle.policy.mistake import Lines
 from lifecycle.policy.model import Policy, SharedBy, Through
 from lifecycle.postgres import catalog, connect
 from lifecycle.systems import vitalis

@@ -10,8 +10,8 @@ import pytest
 from psycopg import Connection, sql
 from psycopg.rows import TupleRow
 
+from lifecycle.config.mistake import dotted
 from lifecycle.policy import graph, load, reality
-from lifecycle.policy.mistake import dotted
 from lifecycle.policy.model import Policy
 from lifecycle.policy.reality import Compared
 from lifecycle.postgres import catalog, connect

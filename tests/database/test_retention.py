@@ -13,15 +13,15 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from lifecycle import install
+from lifecycle.admin import install
+from lifecycle.config.span import Span
 from lifecycle.errors import Conflict, Fenced, Refused
 from lifecycle.ledger import claims
 from lifecycle.ledger.claims import Claim
 from lifecycle.outcome import Outcome, Verdict
 from lifecycle.policy.model import Limits, Policy, RetentionRule, Table
-from lifecycle.policy.span import Span
 from lifecycle.postgres import catalog
-from lifecycle.settings import Settings, SystemSettings
+from lifecycle.settings.model import Settings, SystemSettings
 from lifecycle.system import System
 from retention import expire, plan
 from retention.plan import Expire

@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 from lifecycle import rooms
 from lifecycle.policy import load
 from lifecycle.policy.model import Policy
-from lifecycle.settings import Settings
+from lifecycle.settings.model import Settings
 from lifecycle.systems import vitalis
 from lifecycle.watch import metrics
 

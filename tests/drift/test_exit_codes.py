@@ -5,8 +5,8 @@ import re
 from pathlib import Path
 
 from lifecycle import errors
+from lifecycle.daemon import daemon
 from lifecycle.errors import LifecycleError
-from lifecycle.schedule import daemon
 from lifecycle.watch.check import State
 
 PAGE = (Path(__file__).parents[2] / "docs/exit-codes.md").read_text(encoding="utf-8")

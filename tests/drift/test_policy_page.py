@@ -17,7 +17,8 @@ from lifecycle import rooms
 from lifecycle.policy import load, reality
 from lifecycle.policy.model import Policy
 from lifecycle.postgres import catalog
-from lifecycle.settings import Settings
+from lifecycle.settings import load as load_settings
+from lifecycle.settings.model import Settings
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "scripts/policy_page.py"
@@ -111,7 +112,7 @@ def test_every_piece_of_a_policy_has_the_right_shape_and_is_part_of_the_whole(
 def test_the_whole_settings_are_good(tmp_path: Path) -> None:
     file = tmp_path / "lifecycle.yaml"
     file.write_text(whole(RUNNING_PAGE))
-    assert load.settings(file).systems
+    assert load_settings.settings(file).systems
 
 
 def test_what_the_page_quotes_of_a_refusal_is_what_is_said(tmp_path: Path, database: str) -> None:

@@ -8,7 +8,8 @@ import jsonschema
 import pytest
 from ruamel.yaml import YAML
 
-from lifecycle.policy import cli, load
+from lifecycle.commands import policy as cli
+from lifecycle.policy import load
 from lifecycle.policy.model import Policy
 
 SYSTEMS = Path(cli.__file__).parents[1] / "systems"

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lifecycle import cron
+from lifecycle.daemon.wake import CronTrigger
 from lifecycle.errors import InputError
-from lifecycle.schedule.wake import CronTrigger
 
 SPRING = datetime(2026, 3, 28, 12, tzinfo=UTC)  # Berlin: 02:00 becomes 03:00 on the 29th
 AUTUMN = datetime(2026, 10, 24, 12, tzinfo=UTC)  # Berlin: 03:00 becomes 02:00 on the 25th

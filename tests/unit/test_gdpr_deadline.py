@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from gdpr.deadline import Open, overdue, soon, still_in_grace
-from lifecycle.policy.span import Span
+from lifecycle.config.span import Span
 
 MONTH = Span(1, "month")
 

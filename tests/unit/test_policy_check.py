@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from lifecycle.config.mistake import dotted
 from lifecycle.policy import check
-from lifecycle.policy.mistake import dotted
 from lifecycle.policy.model import Policy
 
 GOOD: dict[str, Any] = {

@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from lifecycle.config.load import load as load_any
 from lifecycle.errors import InputError
 from lifecycle.policy import load
-from lifecycle.settings import Settings
+from lifecycle.settings import load as load_settings
+from lifecycle.settings.model import Settings
 
 GOOD = """\
 system: library
@@ -177,7 +179,7 @@ def test_a_value_of_the_settings_is_never_repeated(tmp_path: Path):
         "alerts: {webhook: 'https://hook/hunter2'}\nworkers: hunter2\n"
     )
     with pytest.raises(InputError) as refused:
-        load.settings(file)
+        load_settings.settings(file)
     assert "hunter2" not in refused.value.what + refused.value.hint
     assert "sk_live" not in refused.value.what
     assert [line.split(": ")[1] for line in refused.value.what.splitlines()] == [
@@ -191,6 +193,6 @@ def test_a_value_of_the_settings_is_never_repeated(tmp_path: Path):
 def test_settings_know_their_directory(tmp_path: Path):
     file = tmp_path / "settings.yaml"
     file.write_text("systems:\n  library: {policy: p.yaml, dsn: dbname=x}\n")
-    settings = load.settings(file)
+    settings = load_settings.settings(file)
     assert settings.path("p.yaml") == tmp_path / "p.yaml"
-    assert load.load(file, Settings)[0].systems == settings.systems
+    assert load_any(file, Settings)[0].systems == settings.systems

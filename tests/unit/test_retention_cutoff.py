@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lifecycle.policy.span import Span
+from lifecycle.config.span import Span
 from retention import cutoff
 
 BERLIN = ZoneInfo("Europe/Berlin")

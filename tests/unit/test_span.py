@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lifecycle.policy.span import Span
+from lifecycle.config.span import Span
 
 BERLIN = ZoneInfo("Europe/Berlin")
 UNITS = ("second", "minute", "hour", "day", "week", "month", "year")

@@ -29,11 +29,11 @@ from lifecycle.job import Job
 from lifecycle.ledger import claims
 from lifecycle.ledger.claims import ATTEMPTS, Claim
 from lifecycle.outcome import Failure, Outcome, Verdict
+from lifecycle.outside import ping
+from lifecycle.running.heartbeat import Heartbeat
+from lifecycle.running.stopping import Stop, Stopping
 from lifecycle.schedule import reclaim
-from lifecycle.schedule.heartbeat import Heartbeat
-from lifecycle.schedule.stopping import Stop, Stopping
 from lifecycle.system import System
-from lifecycle.watch import ping
 
 log = structlog.get_logger("lifecycle.run")
 

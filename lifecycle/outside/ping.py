@@ -16,7 +16,7 @@ import structlog
 from lifecycle import unexpected
 from lifecycle.errors import Unreachable
 from lifecycle.outside import web
-from lifecycle.settings import Secret, Settings
+from lifecycle.settings.model import Secret, Settings
 
 Signal = Literal["start", "success", "fail"]
 

@@ -18,15 +18,16 @@ import psycopg
 import structlog
 
 from lifecycle import clock, cron, rooms, unexpected
+from lifecycle.daemon.notify import notify
+from lifecycle.daemon.wake import Alarm
 from lifecycle.errors import LifecycleError
 from lifecycle.ledger import claims, daemons
-from lifecycle.schedule import worker
-from lifecycle.schedule.notify import notify
+from lifecycle.outside import ping
+from lifecycle.running import worker
 from lifecycle.schedule.state import DaemonState
 from lifecycle.schedule.tick import tick
-from lifecycle.schedule.wake import Alarm
 from lifecycle.system import System
-from lifecycle.watch import alert, http, ping
+from lifecycle.watch import alert, http
 
 log = structlog.get_logger("lifecycle.daemon")
 

@@ -10,8 +10,8 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
+from lifecycle.config.mistake import Lines, Mistake, Where
 from lifecycle.errors import InputError
-from lifecycle.policy.mistake import Lines, Mistake, Where
 
 LIMIT = 4_000_000
 """Bytes. A policy of 10,000 tables has a tenth of it; more is another file."""

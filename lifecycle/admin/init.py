@@ -9,7 +9,8 @@ import os
 import psycopg
 from psycopg import conninfo
 
-from lifecycle import install, show
+from lifecycle import show
+from lifecycle.admin import install
 from lifecycle.cli_options import open_system
 from lifecycle.errors import InputError
 from lifecycle.postgres import catalog, connect

@@ -13,12 +13,12 @@ from ipaddress import ip_address
 import typer
 
 from lifecycle import settings_file, show
+from lifecycle.admin import database, outside
+from lifecycle.admin.finding import Finding, absent, bad, fine, refused, survive, unknown
 from lifecycle.cli_options import open_settings
-from lifecycle.doctor import database, outside
-from lifecycle.doctor.finding import Finding, absent, bad, fine, refused, survive, unknown
 from lifecycle.errors import FindingsPresent, InputError, LifecycleError, NotFound
 from lifecycle.outcome import Verdict
-from lifecycle.settings import Settings, secrets_of
+from lifecycle.settings.model import Settings, secrets_of
 
 COLUMNS = ("check", "verdict", "what")
 

@@ -9,8 +9,9 @@ from functools import partial
 from psycopg import Connection, sql
 from psycopg.rows import TupleRow
 
-from lifecycle import clock, install, rooms
-from lifecycle.doctor.finding import Finding, bad, fine, refused, survive, unknown
+from lifecycle import clock, rooms
+from lifecycle.admin import install
+from lifecycle.admin.finding import Finding, bad, fine, refused, survive, unknown
 from lifecycle.errors import LifecycleError
 from lifecycle.policy import reality
 from lifecycle.policy.model import Policy

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Check, show and draft policy files.", no_args_is_help=True)
 
-SCHEMA = Path(__file__).with_name("schema.json")
+SCHEMA = Path(__file__).parents[1] / "policy/schema.json"
 """The JSON Schema of a policy file, for editors. A test holds it equal to the model."""
 
 File = Annotated[
@@ -41,6 +41,7 @@ def check(
     as_json: JsonOption = False,
 ) -> None:
     """Report every mistake in a policy with its line: the file in itself, and against the live database."""
+    from lifecycle.config.load import refuse
     from lifecycle.policy import load, reality
 
     path = file or _own_file(system)
@@ -51,7 +52,7 @@ def check(
     notes: tuple[str, ...] = ()
     if catalog is not None:
         compared = reality.compare(policy, catalog)
-        load.refuse(lines, compared.mistakes)
+        refuse(lines, compared.mistakes)
         notes = compared.notes
     there = len(catalog.tables) if catalog else None
     if as_json:

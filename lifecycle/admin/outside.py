@@ -12,12 +12,12 @@ from functools import partial
 from pathlib import Path
 
 from lifecycle import clock, cron, rooms
-from lifecycle.doctor.finding import Finding, absent, bad, fine, refused, survive, unknown
+from lifecycle.admin.finding import Finding, absent, bad, fine, refused, survive, unknown
 from lifecycle.errors import LifecycleError
 from lifecycle.outside import keys, objects
 from lifecycle.postgres import catalog as catalogs
 from lifecycle.postgres.server import Binaries, find_binaries
-from lifecycle.settings import Stripe
+from lifecycle.settings.model import Stripe
 from lifecycle.system import System
 from lifecycle.watch import statements
 

@@ -23,14 +23,14 @@ from lifecycle.job import Job
 from lifecycle.ledger import claims
 from lifecycle.ledger.claims import Claim
 from lifecycle.outcome import Failure, Outcome, Verdict
-from lifecycle.schedule import stopping
+from lifecycle.running import stopping
 from lifecycle.schedule.state import DaemonState
-from lifecycle.settings import secrets_of
+from lifecycle.settings.model import secrets_of
 from lifecycle.system import System
 
 log = structlog.get_logger("lifecycle.worker")
 
-CHILD = (sys.executable, "-m", "lifecycle.schedule.child")
+CHILD = (sys.executable, "-m", "lifecycle.running.child")
 """The command that carries one run out; system, run, attempt and holder are added."""
 
 GRACE = timedelta(seconds=30)

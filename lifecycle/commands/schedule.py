@@ -47,7 +47,7 @@ def worker(
 
 def _work(*, schedules_too: bool, until_idle: bool) -> None:
     from lifecycle import log
-    from lifecycle.schedule.daemon import Daemon
+    from lifecycle.daemon.daemon import Daemon
 
     systems = open_systems()
     log.configure()
@@ -68,7 +68,7 @@ def run(
     system: SystemOption = None,
 ) -> None:
     """Run one job now, or a slot of it that nobody ran."""
-    from lifecycle.schedule import run as running
+    from lifecycle.running import run as running
 
     here = open_system(system)
     found = rooms.job(here.policy, job)

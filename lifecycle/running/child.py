@@ -1,4 +1,4 @@
-"""The process of one run: `python -m lifecycle.schedule.child SYSTEM RUN ATTEMPT HOLDER`.
+"""The process of one run: `python -m lifecycle.running.child SYSTEM RUN ATTEMPT HOLDER`.
 
 Started by a worker that has claimed the run. From here on this process alone beats, writes and ends the run, so a
 worker that dies takes nothing with it. Its exit code is that of the ending.
@@ -12,7 +12,7 @@ from lifecycle import log, rooms
 from lifecycle.cli_options import open_system
 from lifecycle.errors import LifecycleError
 from lifecycle.ledger import claims
-from lifecycle.schedule import run
+from lifecycle.running import run
 
 
 def main(words: Sequence[str]) -> int:

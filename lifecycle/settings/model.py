@@ -13,8 +13,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from lifecycle.config.span import Span
 from lifecycle.errors import InputError
-from lifecycle.policy.span import Span
 
 Text = Annotated[str, Field(min_length=1)]
 
