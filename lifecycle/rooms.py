@@ -1,11 +1,20 @@
-"""The rooms of the house, by name. The ground never imports one: it loads what is listed here.
+"""The rooms of the house, by name. The ground never imports one: it asks each room listed here for a part of it.
 
-Each room offers `jobs.py` (`jobs(policy) -> tuple[Job, ...]`), `cli.py` (`app`, a typer group under the
-room's name) and, where it has tables of its own, `sql/NNNN_*.sql`.
+A room brings what others ask of it, each part in a module of its own; a part it has nothing to say to is left out:
+
+    jobs.py      what the daemon schedules                          -> daemon, run, schedule, demo
+    cli.py       what only this room can be asked                   -> the command line
+    section.py   its part of the policy                             -> load, check, draft, docs
+    rights.py    what the service's logins need for it              -> init, doctor
+    findings.py  what can be wrong with an installation             -> doctor
+    figures.py   numbers                                            -> /metrics
+    chapter.py   the same numbers for people                        -> report, status page
+    sql/         tables of its own
 """
 
 from collections.abc import Iterator
 from importlib import import_module
+from importlib.util import find_spec
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -21,9 +30,10 @@ ROOMS = ("lifecycle.partitions", "audit", "backups", "retention", "gdpr", "runbo
 
 
 def load(part: str) -> Iterator[tuple[str, ModuleType]]:
-    """Yield (short room name, module `<room>.<part>`) for every room."""
+    """Yield (short room name, module `<room>.<part>`) for every room that has this part, in the order of ROOMS."""
     for room in ROOMS:
-        yield room.rpartition(".")[2], import_module(f"{room}.{part}")
+        if find_spec(f"{room}.{part}") is not None:
+            yield room.rpartition(".")[2], import_module(f"{room}.{part}")
 
 
 def jobs(policy: "Policy") -> "tuple[Job, ...]":
