@@ -15,8 +15,8 @@ from gdpr.notes import Entry, Note
 from gdpr.prove import Proof, sampled
 from gdpr.reach import Reach
 from lifecycle.errors import Conflict
-from lifecycle.ledger import claims, evidence
 from lifecycle.ledger.claims import Claim
+from lifecycle.ledger.effect import effect
 from lifecycle.outside import objects
 from lifecycle.policy.model import Policy
 from lifecycle.system import System
@@ -50,11 +50,9 @@ def refresh_statistics(conn: Connection[TupleRow], reach: Reach, note: Note) -> 
 
 def write_failure(conn: Connection[TupleRow], claim: Claim, reference: str, proof: Proof) -> None:
     """Write down that the proof does not hold, and where."""
-    with conn.transaction():
+    with effect(conn, claim) as change:
         for failure in proof.failures:
-            evidence.record(
-                conn,
-                claim,
+            change.record(
                 "finding",
                 "gdpr.not_proven",
                 failure.target,
@@ -105,9 +103,7 @@ def complete(
         "requests": list(dict.fromkeys((entry.request, *entry.requests))),
     }
     conn.isolation_level = IsolationLevel.READ_COMMITTED
-    with conn.transaction():
-        claims.hold(conn, claim)
-        conn.execute(statements.MARK_RUN, {"run": str(claim.id)})
+    with effect(conn, claim) as change:
         answered = conn.execute(statements.complete(requests), values).rowcount
         if not answered:
             raise Conflict(
@@ -115,9 +111,7 @@ def complete(
                 hint="Look at the request's status; set it back to processing to have it answered.",
             )
         notes.mark_proven(conn, entry.reference)
-        evidence.record(
-            conn,
-            claim,
+        change.record(
             "finding",
             "gdpr.proven",
             requests.table,

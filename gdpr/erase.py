@@ -19,8 +19,8 @@ from gdpr.notes import Note
 from gdpr.reach import Reach, searchable
 from gdpr.survey import Rows, about, as_person, count, object_keys, payers
 from lifecycle.errors import Conflict, Refused, Unproven
-from lifecycle.ledger import claims, evidence
 from lifecycle.ledger.claims import Claim
+from lifecycle.ledger.effect import Change, effect
 from lifecycle.postgres import connect
 
 TRIES = 5
@@ -54,7 +54,7 @@ def rehearse(work: Erasing) -> None:
     """
 
     def attempt() -> None:
-        with work.conn.transaction(force_rollback=True):
+        with effect(work.conn, work.claim, rehearsal=True):
             _let_go(work)
 
     _again_while_passing(attempt)
@@ -68,9 +68,9 @@ def erase(work: Erasing) -> None:
     """
 
     def attempt() -> None:
-        with work.conn.transaction():
+        with effect(work.conn, work.claim) as change:
             gone = _let_go(work)
-            _write_down(work, gone)
+            _write_down(change, work, gone)
             notes.mark_erased(work.conn, work.reference, gone.requests, gone.rows.erased())
 
     _again_while_passing(attempt)
@@ -87,8 +87,6 @@ class _Gone:
 
 def _let_go(work: Erasing) -> _Gone:
     conn, reach, person = work.conn, work.reach, about(work.note.person)
-    claims.hold(conn, work.claim)
-    conn.execute(statements.MARK_RUN, {"run": str(work.claim.id)})
     conn.execute(statements.lock_person(reach), person)
     _nothing_new_outside(work)
     expected = count(conn, reach, work.note.person)
@@ -200,12 +198,12 @@ def _no_residue(work: Erasing) -> None:
         )
 
 
-def _write_down(work: Erasing, gone: _Gone) -> None:
-    conn, claim, ref, rows = work.conn, work.claim, work.reference, gone.rows
+def _write_down(change: Change, work: Erasing, gone: _Gone) -> None:
+    ref, rows = work.reference, gone.rows
 
     def say(event: str, target: str, counts: Mapping[str, int]) -> None:
         if any(counts.values()):
-            evidence.record(conn, claim, "effect", event, target, counts=counts, reference=ref)
+            change.record("effect", event, target, counts=counts, reference=ref)
 
     for event, changed in (
         ("gdpr.mention_cleared", rows.mentions),
@@ -216,9 +214,7 @@ def _write_down(work: Erasing, gone: _Gone) -> None:
             say(event, target, {"rows": number})
     if work.reach.policy.audit:
         say("gdpr.anonymised", work.reach.policy.audit.table, gone.audited)
-    evidence.record(
-        conn, claim, "effect", "gdpr.erased", "database", counts=rows.by_table(), reference=ref
-    )
+    change.record("effect", "gdpr.erased", "database", counts=rows.by_table(), reference=ref)
 
 
 def _again_while_passing(attempt: Callable[[], None]) -> None:

@@ -6,7 +6,8 @@ Never decides whose an object or a customer is: the note says.
 
 from gdpr.erase import Erasing
 from gdpr.payer import payer
-from lifecycle.ledger import claims, evidence
+from lifecycle.ledger.effect import effect
+from lifecycle.ledger.evidence import Kind
 from lifecycle.outside import objects
 from lifecycle.system import System
 
@@ -60,12 +61,7 @@ def delete_payers(system: System, work: Erasing) -> int:
     return len(work.note.payers)
 
 
-def _say(
-    work: Erasing, kind: evidence.Kind, target: str, event: str, counts: dict[str, int]
-) -> None:
+def _say(work: Erasing, kind: Kind, target: str, event: str, counts: dict[str, int]) -> None:
     """Write one line of evidence, and make sure that this run is still ours to go on with."""
-    with work.conn.transaction():
-        claims.hold(work.conn, work.claim)
-        evidence.record(
-            work.conn, work.claim, kind, event, target, counts=counts, reference=work.reference
-        )
+    with effect(work.conn, work.claim) as change:
+        change.record(kind, event, target, counts=counts, reference=work.reference)

@@ -31,8 +31,8 @@ from gdpr.reach import Reach, reach
 from gdpr.survey import survey
 from lifecycle.config.span import Span
 from lifecycle.errors import Fenced, InputError, Interrupted, LifecycleError, Unproven, Unreachable
-from lifecycle.ledger import claims, evidence
 from lifecycle.ledger.claims import Claim
+from lifecycle.ledger.effect import effect
 from lifecycle.outcome import Failure, Outcome, Verdict, worst
 from lifecycle.outside.keys import ReferenceKey, reference_key
 from lifecycle.policy.model import Erasure, Policy
@@ -155,12 +155,13 @@ def _claim(desk: Desk, conn: Connection[TupleRow], request: Open) -> bool:
     requests = erasure_of(desk.system.policy).requests
     values = requests.states.model_dump() | {"request": request.request, "now": desk.now}
     counts = {"requests": 1}
-    with conn.transaction():  # read committed: it waits for a cancellation, and heeds it
-        claims.hold(conn, desk.claim)
-        conn.execute(statements.MARK_RUN, {"run": str(desk.claim.id)})
+    # Read committed: it waits for a cancellation, and heeds it.
+    with effect(conn, desk.claim) as change:
         if not conn.execute(statements.claim_request(requests), values).rowcount:
             return False
-        _say(conn, desk.claim, "gdpr.claimed", requests.table, counts, request.reference)
+        change.record(
+            "effect", "gdpr.claimed", requests.table, counts=counts, reference=request.reference
+        )
     return True
 
 
@@ -200,8 +201,7 @@ def _erase(
 
 
 def _seal(desk: Desk, work: Erasing, request: Open) -> None:
-    with work.conn.transaction():
-        claims.hold(work.conn, work.claim)
+    with effect(work.conn, work.claim) as change:
         notes.put(
             work.conn, desk.key, work.reference, request.request, (request.request,), work.note
         )
@@ -210,18 +210,9 @@ def _seal(desk: Desk, work: Erasing, request: Open) -> None:
             "objects": sum(map(len, work.note.objects.values())),
             "customers": len(work.note.payers),
         }
-        _say(work.conn, work.claim, "gdpr.sealed", "lifecycle.erasure", counts, work.reference)
-
-
-def _say(
-    conn: Connection[TupleRow],
-    claim: Claim,
-    event: str,
-    target: str,
-    counts: Mapping[str, int],
-    reference: str,
-) -> None:
-    evidence.record(conn, claim, "effect", event, target, counts=counts, reference=reference)
+        change.record(
+            "effect", "gdpr.sealed", "lifecycle.erasure", counts=counts, reference=work.reference
+        )
 
 
 def _outside(desk: Desk, work: Erasing) -> None:

@@ -87,9 +87,6 @@ def step_into(owner: str) -> sql.Composed:
     return sql.SQL("set local role {}").format(sql.Identifier(owner))
 
 
-MARK_RUN = "select set_config('lifecycle.run', %(run)s, true)"
-"""The application's audit trigger may ask for this setting and then keep the values out of the log."""
-
 CHANGED = """
     select n.nspname, c.relname, sum(s.n_tup_upd + s.n_tup_del)::bigint
       from pg_stat_xact_user_tables as s

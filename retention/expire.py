@@ -12,8 +12,8 @@ from psycopg import Connection
 from psycopg.errors import ForeignKeyViolation
 from psycopg.rows import TupleRow
 
-from lifecycle.ledger import claims, evidence
 from lifecycle.ledger.claims import Claim
+from lifecycle.ledger.effect import effect
 from lifecycle.outcome import Failure, Outcome, Verdict
 from lifecycle.postgres import connect
 from lifecycle.system import System
@@ -110,22 +110,13 @@ def batch(conn: Connection[TupleRow], claim: Claim, bound: Bound, leaf: str, lim
     Raise Fenced when the claim is gone, psycopg.Error as it comes.
     """
     word = "deleted" if bound.column is None else "cleared"
-    with conn.transaction():
-        claims.hold(conn, claim)
-        conn.execute(statements.MARK_RUN, {"run": str(claim.id)})
+    with effect(conn, claim) as change:
         gone = conn.execute(
             statements.expire(leaf, bound.by, bound.column),
             {"before": bound.before, "limit": limit},
         ).rowcount
         if gone:
-            evidence.record(
-                conn,
-                claim,
-                "effect",
-                f"retention.{word}",
-                bound.rule.table,
-                counts={"rows": gone},
-            )
+            change.record("effect", f"retention.{word}", bound.rule.table, counts={"rows": gone})
     return gone
 
 

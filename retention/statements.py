@@ -8,9 +8,6 @@ from psycopg import sql
 
 from lifecycle.postgres.catalog import sql_name
 
-MARK_RUN = "select set_config('lifecycle.run', %(run)s, true)"
-"""Tells the application's audit trigger that a run of ours removes values, which it must not copy."""
-
 HAS_CHILDREN = """
     select exists (select from pg_inherits i join pg_class c on c.oid = i.inhparent
                     where c.relkind = 'r' and i.inhparent = to_regclass(%(relation)s))

@@ -147,9 +147,9 @@ def beat(conn: Connection[TupleRow], claim: Claim) -> None:
 
 
 def hold(conn: Connection[TupleRow], claim: Claim) -> None:
-    """Keep the claim until the current transaction ends. Raise Fenced when it is gone.
+    """Keep the claim until the current transaction ends, and mark it with the run. Raise Fenced when it is gone.
 
-    Every transaction that destroys begins with this.
+    `effect.effect` begins with this, and nothing is changed but by it.
     """
     _fenced(conn.execute(statements.HOLD, claim.key()).fetchone(), claim)
 

@@ -53,9 +53,10 @@ HEARTBEAT = """
  returning run_id
 """
 
-# A shared lock on the run's row: whoever wants to take the run over waits until this transaction ends.
+# A shared lock on the run's row: whoever wants to take the run over waits until this transaction ends. Triggers of
+# the application read from the setting which run changes their rows.
 HOLD = """
-    select id from lifecycle.run
+    select id, set_config('lifecycle.run', id::text, true) from lifecycle.run
      where id = %(id)s and holder = %(holder)s and attempt = %(attempt)s and state = 'running'
        for share
 """

@@ -20,8 +20,8 @@ from psycopg.errors import (
 )
 from psycopg.rows import TupleRow
 
-from lifecycle.ledger import claims, evidence
 from lifecycle.ledger.claims import Claim
+from lifecycle.ledger.effect import effect
 from lifecycle.outcome import Failure, Outcome, Verdict
 from lifecycle.partitions import look, statements
 from lifecycle.partitions.plan import CreatePartition, Decision, decide
@@ -103,8 +103,7 @@ def _make_patiently(conn: Connection[TupleRow], claim: Claim, step: CreatePartit
 def make(conn: Connection[TupleRow], claim: Claim, step: CreatePartition) -> None:
     """Make one partition, or nothing. Raise psycopg.Error as it comes, Fenced when the claim is gone."""
     names = {"schema": step.schema, "parent": step.parent_relname, "child": step.relname}
-    with conn.transaction():
-        claims.hold(conn, claim)
+    with effect(conn, claim) as change:
         conn.execute(statements.PREPARE, {"limit": LOCK_WAIT})
         conn.execute(statements.NAME_BOTH, names)
         conn.execute(statements.set_role(step.owner))
@@ -113,9 +112,7 @@ def make(conn: Connection[TupleRow], claim: Claim, step: CreatePartition) -> Non
         conn.execute(statements.attach(step))  # from here on tables it references take no writes
         conn.execute(statements.CARRY_OVER_ATTACHED)
         conn.execute(statements.RESET_ROLE)
-        evidence.record(
-            conn, claim, "effect", "partitions.created", step.target, counts={"partitions": 1}
-        )
+        change.record("effect", "partitions.created", step.target, counts={"partitions": 1})
 
 
 def _deferral(step: CreatePartition) -> Failure:

@@ -1,0 +1,64 @@
+"""The one way to change something: in a transaction that holds the run, bears its mark, and says what it did.
+
+    with effect(conn, claim) as change:
+        gone = conn.execute(...).rowcount
+        change.record("effect", "retention.deleted", "sessions", counts={"rows": gone})
+
+Whoever wants to take the run over waits until the transaction ends; whoever has taken it over already makes this
+one end in Fenced before its first write. Triggers of the application, the audit log's above all, read the run's
+number from the setting `lifecycle.run`. Never decides what is changed.
+"""
+
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from psycopg import Connection
+from psycopg.rows import TupleRow
+
+from lifecycle.ledger import claims, evidence
+from lifecycle.ledger.claims import Claim
+from lifecycle.ledger.evidence import Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One transaction of a run. What it records commits with what it changes, or not at all."""
+
+    conn: Connection[TupleRow]
+    claim: Claim
+
+    def record(
+        self,
+        kind: Kind,
+        event: str,
+        target: str,
+        *,
+        counts: Mapping[str, int] | None = None,
+        reference: str | None = None,
+        digest: str | None = None,
+    ) -> None:
+        """Record one line of evidence, as `evidence.record` has it."""
+        evidence.record(
+            self.conn,
+            self.claim,
+            kind,
+            event,
+            target,
+            counts=counts,
+            reference=reference,
+            digest=digest,
+        )
+
+
+@contextmanager
+def effect(
+    conn: Connection[TupleRow], claim: Claim, *, rehearsal: bool = False
+) -> Generator[Change]:
+    """Open a transaction in which this run changes something; a `rehearsal` is rolled back at its end.
+
+    Raise Fenced, with nothing changed, when another process holds the run; psycopg.Error as it comes.
+    """
+    with conn.transaction(force_rollback=rehearsal):
+        claims.hold(conn, claim)
+        yield Change(conn, claim)
