@@ -215,7 +215,7 @@ def check(
     ] = False,
 ) -> None:
     """Compare each job's last success with how often it should succeed."""
-    from lifecycle.watch import check as checked
+    from lifecycle.commands import check as checked
 
     checked.show_jobs(system, as_json, nagios=nagios)
 

@@ -1,6 +1,7 @@
 """A system at hand: its policy, where its things are, and how to open a connection to its database."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from psycopg import Connection
 from psycopg.errors import InsufficientPrivilege, InvalidSchemaName, UndefinedTable
@@ -26,14 +27,23 @@ class System:
         """Return the system's name."""
         return self.policy.system
 
-    def connect(self, purpose: str, *, write: bool = True) -> Connection[TupleRow]:
+    def connect(
+        self, purpose: str, *, write: bool = True, patience: timedelta | None = None
+    ) -> Connection[TupleRow]:
         """Open a connection for `purpose` (shown in pg_stat_activity). The caller closes it.
 
+        With `patience`, no answer is waited for longer than that: for whoever has other systems to serve.
         In autocommit: transactions are opened where they belong. RLS is off or an error, never a silent filter.
         Raise AccessDenied, Unreachable, NotFound or Refused (wrong version; read-only when `write`; the database
         belongs to another system's policy).
         """
-        conn = connect.connect(self.conninfo(), purpose, write=write, database=self.policy.database)
+        conn = connect.connect(
+            self.conninfo(),
+            purpose,
+            write=write,
+            database=self.policy.database,
+            patience=patience,
+        )
         try:
             self._must_be_ours(conn)
         except BaseException:

@@ -10,7 +10,7 @@ from psycopg import Connection, sql
 from psycopg.rows import TupleRow
 
 from lifecycle import clock, rooms
-from lifecycle.admin import install
+from lifecycle.admin import install, statements
 from lifecycle.admin.finding import Finding, bad, fine, refused, survive, unknown
 from lifecycle.errors import LifecycleError
 from lifecycle.policy import reality
@@ -20,7 +20,7 @@ from lifecycle.postgres import ddl
 from lifecycle.postgres.catalog import Catalog, Table, sql_name
 from lifecycle.schedule.tick import REFUSE, WARN
 from lifecycle.system import System
-from lifecycle.watch import check, statements
+from lifecycle.watch import check
 
 Conn = Connection[TupleRow]
 Question = Callable[[System, Conn, Catalog], Iterator[Finding]]

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from lifecycle import clock, cron, rooms
+from lifecycle.admin import statements
 from lifecycle.admin.finding import Finding, absent, bad, fine, refused, survive, unknown
 from lifecycle.errors import LifecycleError
 from lifecycle.outside import keys, objects
@@ -19,7 +20,6 @@ from lifecycle.postgres import catalog as catalogs
 from lifecycle.postgres.server import Binaries, find_binaries
 from lifecycle.settings.model import Stripe
 from lifecycle.system import System
-from lifecycle.watch import statements
 
 
 def findings(system: System) -> Iterator[Finding]:

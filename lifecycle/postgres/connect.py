@@ -5,6 +5,7 @@ SQLSTATE with the names of table and constraint.
 """
 
 import re
+from datetime import timedelta
 
 import psycopg
 from psycopg import Connection
@@ -21,6 +22,7 @@ from lifecycle.errors import (
     Refused,
     Unreachable,
 )
+from lifecycle.postgres.patient import PATIENCE, patient
 
 SUPPORTED = range(15, 19)
 """Major versions of PostgreSQL this product is tested on: 15 to 18."""
@@ -61,18 +63,25 @@ def conninfo(dsn: str, password: str | None) -> str:
 
 
 def connect(
-    info: str, purpose: str, *, write: bool, database: str | None = None
+    info: str,
+    purpose: str,
+    *,
+    write: bool,
+    database: str | None = None,
+    patience: timedelta | None = None,
 ) -> Connection[TupleRow]:
     """Open a connection in autocommit with time limits, RLS off or an error, and UTC.
 
+    With `patience`, no answer is waited for longer than that, whatever the server does (`patient.py`).
     Raise Unreachable, AccessDenied or NotFound when it cannot be opened; Refused when the server's version
     is not supported, it is read-only and `write` is wanted, or it is another database than `database`.
     """
+    kind = Connection if patience is None else patient(patience)
     try:
-        conn = psycopg.connect(
+        conn = kind.connect(
             info,
             autocommit=True,
-            connect_timeout=10,
+            connect_timeout=round(min(patience or PATIENCE, PATIENCE).total_seconds()),
             application_name=f"lifecycle {purpose}"[:63],
             prepare_threshold=None,
             # A server that went away without a word is noticed before the run's claim is stale.
@@ -84,22 +93,7 @@ def connect(
     except psycopg.Error as error:
         raise explain(error) from None
     try:
-        major, recovering, read_only, name = _facts(conn)
-        if major not in SUPPORTED:
-            raise Refused(
-                f"PostgreSQL {major} is not supported",
-                hint=f"Supported are {SUPPORTED.start} to {SUPPORTED.stop - 1}: that is what the tests run on.",
-            )
-        if write and (recovering or read_only):
-            raise Refused(
-                "the server is read-only" + (" (a standby in recovery)" if recovering else ""),
-                hint="Point the dsn at the primary, for one with `target_session_attrs=read-write` and all hosts.",
-            )
-        if database is not None and name != database:
-            raise Refused(
-                f"the policy is written for database {database!r}, and the dsn leads to {name!r}",
-                hint="Correct `dbname` in the settings, or `database` in the policy if it was renamed.",
-            )
+        _must_fit(conn, write=write, database=database)
         conn.execute(_SESSION)
     except psycopg.Error as error:
         conn.close()
@@ -110,10 +104,26 @@ def connect(
     return conn
 
 
-def _facts(conn: Connection[TupleRow]) -> TupleRow:
+def _must_fit(conn: Connection[TupleRow], *, write: bool, database: str | None) -> None:
+    """Raise Refused when this is not the server or the database that is wanted."""
     row = conn.execute(_FACTS).fetchone()
     assert row is not None
-    return row
+    major, recovering, read_only, name = row
+    if major not in SUPPORTED:
+        raise Refused(
+            f"PostgreSQL {major} is not supported",
+            hint=f"Supported are {SUPPORTED.start} to {SUPPORTED.stop - 1}: that is what the tests run on.",
+        )
+    if write and (recovering or read_only):
+        raise Refused(
+            "the server is read-only" + (" (a standby in recovery)" if recovering else ""),
+            hint="Point the dsn at the primary, for one with `target_session_attrs=read-write` and all hosts.",
+        )
+    if database is not None and name != database:
+        raise Refused(
+            f"the policy is written for database {database!r}, and the dsn leads to {name!r}",
+            hint="Correct `dbname` in the settings, or `database` in the policy if it was renamed.",
+        )
 
 
 _REASONS: tuple[tuple[str, type[LifecycleError], str, str], ...] = (
@@ -168,8 +178,8 @@ _REASONS: tuple[tuple[str, type[LifecycleError], str, str], ...] = (
     (
         "timeout expired|timed out",
         Unreachable,
-        "the server did not answer in 10 seconds",
-        "Check address, port and firewall.",
+        "the server did not answer in time",
+        "Check address, port and firewall, and whether the server is frozen or overloaded.",
     ),
     (
         "Connection refused|No such file or directory|is the server running",

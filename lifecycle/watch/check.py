@@ -1,29 +1,24 @@
-"""`lifecycle check`: is each job's last success as recent as its schedule promises?
+"""Is each job's last success as recent as its schedule promises?
 
-For a monitor that asks from outside: with `--nagios` one line, figures, and exit codes 0 to 3. The judgement is
-pure; reading the ledger is `ledger/standing.py`. Never trusts that a daemon runs: it looks at what succeeded.
+Pure but for `jobs`, which reads the ledger. Never trusts that a daemon runs: it looks at what succeeded.
 """
 
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum
 from functools import lru_cache
 
-import typer
-
-from lifecycle import clock, cron, rooms, show, unexpected
-from lifecycle.cli_options import open_systems
-from lifecycle.errors import FindingsPresent
+from lifecycle import cron, rooms, show
 from lifecycle.job import Job
 from lifecycle.ledger import standing
 from lifecycle.ledger.standing import Standing
+from lifecycle.postgres.patient import PATIENCE
 from lifecycle.system import System
 
 
 class State(IntEnum):
-    """What a monitor makes of it; the numbers are Nagios' exit codes."""
+    """What a monitor makes of it, from well to worst known; the numbers are those of Nagios."""
 
     OK = 0
     WARNING = 1
@@ -98,43 +93,7 @@ def _opinion(
 
 def jobs(system: System, now: datetime) -> Iterator[Judged]:
     """Judge every job of `system` by its ledger. Raise as `System.connect`."""
-    with system.connect("check", write=False) as conn:
+    with system.connect("check", write=False, patience=PATIENCE) as conn:
         known = standing.read(conn, system.name)
     for job in rooms.jobs(system.policy):
         yield judge(system.name, system.policy.timezone, job, known.get(job.name), now)
-
-
-def show_jobs(name: str | None, as_json: bool, *, nagios: bool) -> None:
-    """Print how every job stands. Exit with 10 when one is not well; with `nagios`, 0 to 3."""
-    if nagios:
-        raise typer.Exit(_for_nagios())
-    found = [judged for system in open_systems() for judged in jobs(system, clock.now())]
-    rows = [(j.system, j.job, j.state.name, j.age, j.warn, j.why) for j in found]
-    columns = ("system", "job", "state", "last success ago", "expected within", "why")
-    show.table("jobs" if name is None else f"jobs of {name}", columns, rows, as_json)
-    if any(judged.state for judged in found):
-        raise typer.Exit(FindingsPresent.exit_code)
-
-
-def _for_nagios() -> int:
-    """Print one line and return its exit code. A monitor gets an answer, whatever is broken: UNKNOWN, 3."""
-    try:
-        found = [judged for system in open_systems() for judged in jobs(system, clock.now())]
-    except Exception as error:  # noqa: BLE001 - see above
-        what = unexpected.explain(error).what.partition("\n")[0].replace("|", "/")
-        sys.stdout.write(f"LIFECYCLE UNKNOWN - {what}\n")
-        return State.UNKNOWN
-    worst = max((judged.state for judged in found), default=State.UNKNOWN)
-    bad = [f"{j.system}/{j.job}: {j.why}" for j in found if j.state]
-    told = "; ".join(bad).replace("|", "/") or f"{len(found)} jobs are well"
-    figures = " ".join(
-        f"'{j.system}/{j.job}'={_seconds(j.age)}s;{_seconds(j.warn)};{_seconds(j.crit)};0"
-        for j in found
-        if j.age is not None
-    )
-    sys.stdout.write(f"LIFECYCLE {worst.name} - {told} | {figures}\n")
-    return worst
-
-
-def _seconds(span: timedelta) -> int:
-    return round(span.total_seconds())

@@ -418,7 +418,9 @@ def test_a_monitor_gets_unknown_in_one_line_when_nothing_can_be_asked(at: Worksp
     at.system["dsn"] = "host=/nonexistent dbname=x user=y"
     ended = at.cli("check", "--nagios")
     assert ended.returncode == 3
-    assert ended.stdout == "LIFECYCLE UNKNOWN - no server listens at the address in the dsn\n"
+    assert (
+        ended.stdout == "LIFECYCLE UNKNOWN - vitalis: no server listens at the address in the dsn\n"
+    )
     assert ended.stderr == ""
 
 
