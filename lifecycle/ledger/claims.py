@@ -20,7 +20,7 @@ from psycopg.types.json import Json
 
 from lifecycle import redact
 from lifecycle.errors import Conflict, Fenced
-from lifecycle.ledger import statements
+from lifecycle.ledger import alerts, statements
 from lifecycle.outcome import Outcome, Verdict
 
 ATTEMPTS = 3
@@ -156,8 +156,11 @@ def hold(conn: Connection[TupleRow], claim: Claim) -> None:
 
 def finish(
     conn: Connection[TupleRow], claim: Claim, outcome: Outcome, *, error_code: int | None = None
-) -> None:
-    """End the run with its outcome; anything but a pass raises an alert. Raise Fenced when the claim is gone."""
+) -> bool:
+    """End the run with its outcome; anything but a pass raises an alert. Raise Fenced when the claim is gone.
+
+    Return False when that alert could not be written: the run has ended, and nobody hears of it by the ledger.
+    """
     failures = [
         {"target": f.target, "what": redact.text(f.what), "hint": f.hint} for f in outcome.failures
     ]
@@ -171,13 +174,8 @@ def finish(
     with conn.transaction():
         _fenced(conn.execute(statements.FINISH, values).fetchone(), claim)
         if outcome.verdict in (Verdict.FAIL, Verdict.UNVERIFIED):
-            alert(
-                conn,
-                claim.system,
-                outcome.verdict.value,
-                f"{claim.job}: {outcome.summary}",
-                claim=claim,
-            )
+            return _alert(conn, claim, outcome.verdict.value, f"{claim.job}: {outcome.summary}")
+    return True
 
 
 def put_back(
@@ -191,10 +189,11 @@ def put_back(
 
 def cancel(
     conn: Connection[TupleRow], claim: Claim, summary: str, *, error_code: int | None = None
-) -> None:
+) -> bool:
     """End the run because somebody asked to stop; `runs resume` queues it again. Raise Fenced.
 
-    Of a scheduled run somebody hears: a deploy that cuts a dump off leaves the day without one.
+    Of a scheduled run somebody hears: a deploy that cuts a dump off leaves the day without one. Return False when
+    that alert could not be written.
     """
     values = claim.key() | {"summary": redact.text(summary), "error_code": error_code}
     with conn.transaction():
@@ -202,7 +201,8 @@ def cancel(
         _fenced(row, claim)
         if row and row[1] == "schedule":
             message = f"{claim.job} was stopped before its end; `lifecycle runs resume {claim.id}` goes on"
-            alert(conn, claim.system, "cancelled", message, claim=claim)
+            return _alert(conn, claim, "cancelled", message)
+    return True
 
 
 def abandon(
@@ -217,42 +217,12 @@ def abandon(
         row = conn.execute(statements.ABANDON, values).fetchone()
         if row and row[0] == "lost":
             message = f"{claim.job} for {claim.scheduled_for:%Y-%m-%d %H:%M} UTC is lost: {summary}"
-            alert(conn, claim.system, "lost", message, claim=claim)
+            _alert(conn, claim, "lost", message)
     return row[0] if row else None
 
 
-def alert(
-    conn: Connection[TupleRow],
-    system: str,
-    kind: str,
-    message: str,
-    *,
-    claim: Claim | None = None,
-    job: str | None = None,
-    run_id: int | None = None,
-) -> None:
-    """Write an alert into the current transaction; the daemon delivers it. A claim says job and run."""
-    values = {
-        "system": system,
-        "job": claim.job if claim else job,
-        "run_id": claim.id if claim else run_id,
-        "kind": kind,
-        "message": redact.text(message),
-    }
-    conn.execute(statements.ALERT, values)
-
-
-def alert_unless_recent(
-    conn: Connection[TupleRow],
-    system: str,
-    job: str | None,
-    kind: str,
-    message: str,
-    within: timedelta,
-) -> bool:
-    """Write an alert unless one of this kind was written within that time. Return whether it was."""
-    values = {"system": system, "job": job, "kind": kind, "message": message, "within": within}
-    return conn.execute(statements.ALERT_UNLESS_RECENT, values).fetchone() is not None
+def _alert(conn: Connection[TupleRow], claim: Claim, kind: str, message: str) -> bool:
+    return alerts.write(conn, claim.system, kind, message, job=claim.job, run_id=claim.id)
 
 
 def _fenced(row: TupleRow | None, claim: Claim) -> None:

@@ -39,9 +39,6 @@ _STANDING = """
       left join (select job, paused_at, pause_reason from lifecycle.schedule where system = %(system)s) s using (job)
      order by job
 """
-_UNDELIVERED = """
-    select count(*)::bigint from lifecycle.alert where system = %(system)s and delivered_at is null
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +63,3 @@ def read(conn: Connection[TupleRow], system: str) -> dict[str, Standing]:
     """Return every job that the ledger knows, by name."""
     rows = conn.execute(_STANDING, {"system": system}).fetchall()
     return {row[0]: Standing(*row) for row in rows}
-
-
-def undelivered_alerts(conn: Connection[TupleRow], system: str) -> int:
-    """Return how many alerts nobody has taken yet."""
-    row = conn.execute(_UNDELIVERED, {"system": system}).fetchone()
-    assert row is not None
-    return row[0]

@@ -95,20 +95,6 @@ RECORD = """
  returning id
 """
 
-ALERT = """
-    insert into lifecycle.alert (system, job, run_id, kind, message)
-    values (%(system)s, %(job)s, %(run_id)s, %(kind)s, %(message)s)
-"""
-
-ALERT_UNLESS_RECENT = """
-    insert into lifecycle.alert (system, job, kind, message)
-    select %(system)s, %(job)s, %(kind)s, %(message)s
-     where not exists (select from lifecycle.alert
-                        where system = %(system)s and job is not distinct from %(job)s and kind = %(kind)s
-                          and created_at > clock_timestamp() - %(within)s)
- returning id
-"""
-
 # --- the schedule: up to when the slots of a job have been turned into runs
 
 REGISTER = """

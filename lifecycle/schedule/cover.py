@@ -11,7 +11,7 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from lifecycle.job import Job
-from lifecycle.ledger import claims, schedules
+from lifecycle.ledger import alerts, schedules
 from lifecycle.schedule import slots
 from lifecycle.system import System
 
@@ -36,7 +36,7 @@ def report_removed(conn: Connection[TupleRow], system: System, jobs: Sequence[Jo
             f"{name} is no longer offered, and {count} of its runs wait. "
             "Put it back into the policy, or cancel them with `lifecycle runs cancel`."
         )
-        if claims.alert_unless_recent(conn, system.name, name, "removed", message, REMINDER):
+        if alerts.write_unless_recent(conn, system.name, name, "removed", message, REMINDER):
             log.warning("removed job has runs waiting", system=system.name, job=name, count=count)
 
 
@@ -77,7 +77,7 @@ def _report_missed(
         f"{job.name}: {count} slot{'s' if count > 1 else ''} not run, "
         f"from {first:%Y-%m-%d %H:%M:%S} to {last:%Y-%m-%d %H:%M:%S} UTC"
     )
-    claims.alert(conn, system.name, "missed", message, job=job.name)
+    alerts.write(conn, system.name, "missed", message, job=job.name)
     log.warning("slots missed", system=system.name, job=job.name, missed=count)
 
 
@@ -88,4 +88,4 @@ def _report_future(
         f"{job.name} is covered until {covered_until:%Y-%m-%d %H:%M} UTC, as a clock once stood there; "
         f"nothing is due before. Check the clock, then run `lifecycle schedule resume {job.name}`."
     )
-    claims.alert_unless_recent(conn, system.name, job.name, "clock", message, REMINDER)
+    alerts.write_unless_recent(conn, system.name, job.name, "clock", message, REMINDER)

@@ -8,7 +8,7 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from lifecycle.job import Job
-from lifecycle.ledger import claims, runs
+from lifecycle.ledger import alerts, runs
 from lifecycle.system import System
 
 log = structlog.get_logger("lifecycle.schedule")
@@ -40,7 +40,7 @@ def reclaim(
                 message = (
                     f"{run.job} for {run.scheduled_for:%Y-%m-%d %H:%M} UTC is lost: {run.summary}"
                 )
-                claims.alert(conn, system.name, "lost", message, job=run.job, run_id=run.id)
+                alerts.write(conn, system.name, "lost", message, job=run.job, run_id=run.id)
     for run in taken:
         log.warning("run reclaimed", system=system.name, job=run.job, run=run.id, state=run.state)
 
@@ -51,4 +51,4 @@ def expire(conn: Connection[TupleRow], system: System, jobs: Sequence[Job]) -> N
         expired = runs.expire(conn, system.name, {job.name: job.max_lateness for job in jobs})
         for job, count in expired.items():
             message = f"{job}: {count} waiting run{'s' if count > 1 else ''} given up as too late"
-            claims.alert(conn, system.name, "missed", message, job=job)
+            alerts.write(conn, system.name, "missed", message, job=job)

@@ -11,7 +11,7 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from lifecycle import clock
-from lifecycle.ledger import claims, daemons, runs
+from lifecycle.ledger import alerts, daemons, runs
 from lifecycle.ledger.runs import Waiting
 from lifecycle.schedule import cover, reclaim
 from lifecycle.schedule.state import DaemonState
@@ -67,6 +67,6 @@ def _right(conn: Connection[TupleRow], system: System, skew: timedelta) -> bool:
         f"a daemon's clock is {skew.total_seconds():+.0f} s off the database's: it {what}. "
         "Set both machines by NTP."
     )
-    if claims.alert_unless_recent(conn, system.name, None, "clock", message, REMINDER):
+    if alerts.write_unless_recent(conn, system.name, None, "clock", message, REMINDER):
         log.warning("clock skew", system=system.name, seconds=round(skew.total_seconds(), 1))
     return right

@@ -11,8 +11,7 @@ import smtplib
 import ssl
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from email.message import EmailMessage
 
 import structlog
@@ -21,6 +20,8 @@ from psycopg.rows import TupleRow
 
 from lifecycle import redact, unexpected
 from lifecycle.errors import InputError, LifecycleError
+from lifecycle.ledger import alerts
+from lifecycle.ledger.alerts import Alert
 from lifecycle.outside import commands, web
 from lifecycle.settings.model import Alerts, Settings, Smtp
 
@@ -28,53 +29,20 @@ LIMIT = timedelta(seconds=10)
 """How long one channel may take over one alert."""
 
 BATCH = 10
-"""Alerts taken at once: with three channels that hang, the lease below still covers them all."""
-
-TAKE = """
-    update lifecycle.alert
-       set not_before = clock_timestamp() + interval '15 minutes'
-     where id in (select id from lifecycle.alert
-                   where system = %(system)s and delivered_at is null and not_before <= clock_timestamp()
-                   order by id limit %(batch)s for update skip locked)
- returning id, system, job, run_id, kind, message, created_at
-"""
-_DELIVERED = """
-    update lifecycle.alert set delivered_at = clock_timestamp(), attempts = attempts + 1
-     where id = %(id)s and delivered_at is null
-"""
-# 1, 2, 4 ... 32, then every 60 minutes, for ever: an alert nobody took stays open.
-_FAILED = """
-    update lifecycle.alert
-       set attempts = attempts + 1,
-           not_before = clock_timestamp()
-                      + least(interval '1 minute' * power(2, least(attempts, 6)), interval '60 minutes')
-     where id = %(id)s and delivered_at is null
-"""
+"""Alerts that one turn sends. Each is taken by itself, so that the lease covers three channels that hang."""
 
 
-@dataclass(frozen=True, slots=True)
-class Alert:
-    """What is said to the outside: no more than this, and nothing about a person."""
-
-    id: int
-    system: str
-    job: str | None
-    run: int | None
-    kind: str
-    message: str
-    created_at: datetime
-
-    def document(self) -> bytes:
-        """Return the alert as JSON."""
-        words = {
-            "system": self.system,
-            "job": self.job,
-            "run": self.run,
-            "kind": self.kind,
-            "message": redact.text(self.message),
-            "created_at": self.created_at.isoformat(),
-        }
-        return json.dumps(words, ensure_ascii=False).encode()
+def document(alert: Alert) -> bytes:
+    """Return an alert as JSON: the row and nothing else."""
+    words = {
+        "system": alert.system,
+        "job": alert.job,
+        "run": alert.run,
+        "kind": alert.kind,
+        "message": redact.text(alert.message),
+        "created_at": alert.created_at.isoformat(),
+    }
+    return json.dumps(words, ensure_ascii=False).encode()
 
 
 def deliver(conn: Connection[TupleRow], settings: Settings, system: str) -> int:
@@ -87,12 +55,14 @@ def deliver(conn: Connection[TupleRow], settings: Settings, system: str) -> int:
     if not channels:
         warn_nobody_is_told(system)
         return 0
-    rows = conn.execute(TAKE, {"system": system, "batch": BATCH}).fetchall()
     delivered = 0
-    for alert in sorted((Alert(*row) for row in rows), key=lambda a: a.id):
+    for _ in range(BATCH):
+        alert = alerts.take(conn, system)
+        if alert is None:
+            break
         # Every channel is tried. One that took it is enough: a person has been told, and is not told again.
         taken = [_sent(name, send, alert) for name, send in channels]
-        conn.execute(_DELIVERED if any(taken) else _FAILED, {"id": alert.id})
+        (alerts.delivered if any(taken) else alerts.failed)(conn, alert.id)
         delivered += any(taken)
     return delivered
 
@@ -130,14 +100,14 @@ def _sent(channel: str, send: Callable[[Alert], None], alert: Alert) -> bool:
 
 def _webhook(alerts: Alerts, alert: Alert) -> None:
     assert alerts.webhook is not None
-    web.post(alerts.webhook.read("alerts: webhook"), alert.document(), kind="application/json")
+    web.post(alerts.webhook.read("alerts: webhook"), document(alert), kind="application/json")
 
 
 def _command(argv: list[str], alert: Alert) -> None:
-    with tempfile.TemporaryFile() as document:
-        document.write(alert.document())
-        document.seek(0)
-        commands.run(argv, env={}, limit=LIMIT, stdin=document)
+    with tempfile.TemporaryFile() as told:
+        told.write(document(alert))
+        told.seek(0)
+        commands.run(argv, env={}, limit=LIMIT, stdin=told)
 
 
 def _mail(smtp: Smtp, alert: Alert) -> None:

@@ -16,7 +16,7 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from lifecycle import __version__, clock, cron, rooms, unexpected
-from lifecycle.ledger import standing
+from lifecycle.ledger import alerts, standing
 from lifecycle.schedule.state import DaemonState
 from lifecycle.system import System
 from lifecycle.watch import statements
@@ -143,7 +143,7 @@ def _of_ledger(figures: Figures, system: System, conn: Connection[TupleRow]) -> 
     name = (system.name,)
     figures.add("runs_queued", name, sum(found.queued for found in known.values()))
     figures.add("runs_running", name, sum(found.running for found in known.values()))
-    figures.add("alerts_undelivered", name, standing.undelivered_alerts(conn, system.name))
+    figures.add("alerts_undelivered", name, alerts.standing(conn, system.name).count)
 
 
 def _of_requests(

@@ -26,7 +26,7 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 from structlog.testing import capture_logs
 
-from lifecycle.ledger import claims
+from lifecycle.ledger import alerts, claims
 from lifecycle.outside import ping
 from lifecycle.postgres import ddl
 from lifecycle.settings.model import Settings
@@ -201,7 +201,7 @@ def settings(secret: Callable[[str], dict[str, str]]) -> Callable[..., Settings]
 
 def write(conn: Connection[TupleRow], *messages: str, system: str = "vitalis") -> None:
     for message in messages:
-        claims.alert(conn, system, "fail", message)
+        alerts.write(conn, system, "fail", message)
 
 
 def states(conn: Connection[TupleRow]) -> list[tuple[bool, int, int]]:
@@ -217,7 +217,14 @@ def test_a_webhook_gets_the_alert_as_json_and_nothing_else(
 ) -> None:
     claims.enqueue(ledger, "vitalis", "gdpr.erase", SLOT, asked_by="person")
     claim = claims.claim_one(ledger, "vitalis", "gdpr.erase", SLOT, "me")
-    claims.alert(ledger, "vitalis", "fail", "gdpr.erase: 1 table failed", claim=claim)
+    alerts.write(
+        ledger,
+        "vitalis",
+        "fail",
+        "gdpr.erase: 1 table failed",
+        job="gdpr.erase",
+        run_id=claim.id,
+    )
     assert alert.deliver(ledger, settings(f"{listener.url}/hook/token"), "vitalis") == 1
     [(path, _)] = listener.heard
     [document] = listener.documents()
@@ -291,9 +298,9 @@ def test_an_alert_whose_sender_died_is_sent_by_another_after_the_lease(
 ) -> None:
     write(ledger, "taken and dropped")
     with psycopg.connect(database, autocommit=True) as dying:
-        dying.execute(alert.TAKE, {"system": "vitalis", "batch": 10})
+        assert alerts.take(dying, "vitalis") is not None
     assert alert.deliver(ledger, settings(listener.url), "vitalis") == 0
-    ledger.execute("update lifecycle.alert set not_before = not_before - interval '15 minutes'")
+    ledger.execute("update lifecycle.alert set not_before = not_before - interval '61 seconds'")
     assert alert.deliver(ledger, settings(listener.url), "vitalis") == 1
 
 

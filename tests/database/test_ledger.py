@@ -10,10 +10,12 @@ from pathlib import Path
 import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
+from structlog.testing import capture_logs
 
 from lifecycle.errors import Conflict, Fenced, NotFound
 from lifecycle.ledger import claims, evidence, runs, schedules
 from lifecycle.ledger.claims import Claim
+from lifecycle.ledger.effect import effect
 from lifecycle.outcome import Failure, Outcome, Verdict
 from lifecycle.postgres.server import Cluster
 from lifecycle.schedule import cover
@@ -160,6 +162,56 @@ def test_a_failure_raises_its_alert_in_the_same_transaction(conn: Conn):
     claims.finish(conn, take(conn), FAIL, error_code=1)
     row = conn.execute("select kind, message, job from lifecycle.alert").fetchone()
     assert row == ("fail", "a: a table failed", "a")
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        "revoke insert on lifecycle.alert from lifecycle",
+        "alter table lifecycle.alert rename to was_alert",
+        "alter table lifecycle.alert add check (kind = 'other')",
+    ],
+)
+def test_an_alert_that_cannot_be_written_holds_no_ending(stage: Stage, conn: Conn, trouble: str):
+    failed, stopped, dead = take(conn, "a"), take(conn, "b"), take(conn, "c")
+    with stage.admin() as admin:
+        admin.execute(trouble.encode())
+    with capture_logs() as logs:
+        assert claims.finish(conn, failed, FAIL, error_code=1) is False
+        assert claims.cancel(conn, stopped, "asked to stop") is False
+        assert claims.abandon(conn, dead, retry_safe=False, summary="killed") == "lost"
+    assert stage.rows("select state, verdict from lifecycle.run order by id") == [
+        ("finished", "fail"),
+        ("cancelled", None),
+        ("lost", None),
+    ]
+    assert [line["event"] for line in logs] == ["alert.not_written"] * 3
+    assert [line["kind"] for line in logs] == ["fail", "cancelled", "lost"]
+
+
+def test_whoever_holds_the_table_of_alerts_holds_no_ending(stage: Stage, conn: Conn):
+    claim = take(conn)
+    with stage.admin() as admin, admin.transaction():
+        admin.execute("lock table lifecycle.alert in access exclusive mode")
+        assert claims.finish(conn, claim, FAIL) is False
+    assert runs.shown(conn, "stage", claim.id)["verdict"] == "fail"
+
+
+def test_an_effect_holds_its_run_bears_its_mark_and_records_in_one_transaction(
+    stage: Stage, conn: Conn
+):
+    claim = take(conn)
+    mark = "select current_setting('lifecycle.run', true)"
+    with effect(conn, claim) as change:
+        assert conn.execute(mark).fetchone() == (str(claim.id),)
+        change.record("effect", "a.b", "users", counts={"rows": 3})
+    assert conn.execute(mark).fetchone() == ("",)
+    with effect(conn, claim, rehearsal=True) as change:
+        change.record("effect", "a.rehearsed", "users")
+    claims.finish(conn, claim, PASS)
+    with pytest.raises(Fenced), effect(conn, claim):
+        pytest.fail("whoever lost the run begins nothing")
+    assert stage.rows("select event from lifecycle.evidence") == [("a.b",)]
 
 
 def test_a_run_put_back_waits_its_delay(conn: Conn):
