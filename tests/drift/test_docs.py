@@ -163,16 +163,11 @@ def test_the_kinds_of_alerts_are_those_that_are_written() -> None:
         r"^\| `([a-z ]+)` \| [^|]+ \|$", RUNNING.partition("| kind | when |")[2], re.MULTILINE
     )
     source = "".join(
-        (ROOT / "lifecycle" / path).read_text(encoding="utf-8")
-        for path in (
-            "ledger/claims.py",
-            "schedule/cover.py",
-            "schedule/reclaim.py",
-            "schedule/tick.py",
-        )
+        file.read_text(encoding="utf-8") for file in sorted((ROOT / "lifecycle").rglob("*.py"))
     )
     written = re.findall(
-        r"alert(?:_unless_recent)?\(\s*conn, (?:claim|system)[^\"]*?\"([a-z]+)\"", source
+        r"(?:alerts\.write(?:_unless_\w+)?|_alert)\(\s*conn, (?:claim|system)[^\"]*?\"([a-z]+)\"",
+        source,
     )
     assert set(rows) == {*written, "fail", "could not verify"}
 
