@@ -16,8 +16,9 @@ from psycopg.rows import TupleRow
 from psycopg.types.json import Jsonb
 
 from audit import statements
+from audit.section import SECTION, Audit
 from lifecycle.errors import InputError
-from lifecycle.policy.model import Audit, Policy
+from lifecycle.policy.model import Policy
 from lifecycle.postgres.catalog import Catalog, Column
 
 SHORTEST = 6
@@ -41,7 +42,7 @@ def anonymise(
     Counts: `about` the person, `by` the person on others' data, `mentioned` in others' values. Without an
     `audit:` section there is nothing to do.
     """
-    audit = policy.audit
+    audit = SECTION.of(policy)
     if audit is None:
         return {}
     log, key = catalog.table(audit.table), key_column(policy, catalog, person.kind)
@@ -55,11 +56,12 @@ def anonymise(
 
 def left(conn: Connection[TupleRow], policy: Policy, catalog: Catalog, person: Person) -> int:
     """Return how many rows of the audit log still carry the person: before, those to change; after, none."""
-    if policy.audit is None:
+    audit = SECTION.of(policy)
+    if audit is None:
         return 0
-    log, key = catalog.table(policy.audit.table), key_column(policy, catalog, person.kind)
-    values = _values(policy, catalog, policy.audit, person)
-    row = conn.execute(statements.left(log, policy.audit, key), values).fetchone()
+    log, key = catalog.table(audit.table), key_column(policy, catalog, person.kind)
+    values = _values(policy, catalog, audit, person)
+    row = conn.execute(statements.left(log, audit, key), values).fetchone()
     assert row is not None
     return row[0]
 

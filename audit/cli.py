@@ -54,16 +54,18 @@ def report(
 def status(system: SystemOption = None, as_json: JsonOption = False) -> None:
     """List the tables with people's data, and whether the audit log hears of their changes."""
     from audit.coverage import coverage
+    from audit.section import SECTION
     from lifecycle.postgres import catalog
 
     at_hand = open_system(system)
     policy = at_hand.policy
     with at_hand.connect("audit.status", write=False) as conn:
         seen = catalog.read(conn)
+    log = SECTION.of(policy)
     missing = coverage(policy, seen)
     rows = [
-        (name, policy.audit is not None and name not in missing)
+        (name, log is not None and name not in missing)
         for name, table in policy.tables.items()
-        if table.owner is not None and (policy.audit is None or name != policy.audit.table)
+        if table.owner is not None and (log is None or name != log.table)
     ]
     show.table("tables with people's data", ("table", "captured"), rows, as_json)

@@ -1,5 +1,6 @@
 """Which tables with a person's data change without the audit log hearing of it. Pure: looks at the catalog only."""
 
+from audit.section import SECTION
 from lifecycle.policy.model import Policy
 from lifecycle.postgres.catalog import Catalog
 
@@ -13,14 +14,15 @@ def coverage(policy: Policy, catalog: Catalog) -> tuple[str, ...]:
     Which trigger writes the log is the application's business; one without any cannot be captured. The log
     itself is left out. Empty when the policy has no `audit:` section.
     """
-    if policy.audit is None:
+    log = SECTION.of(policy)
+    if log is None:
         return ()
     return tuple(
         sorted(
             name
             for name, table in policy.tables.items()
             if table.owner is not None
-            and name != policy.audit.table
+            and name != log.table
             and name in catalog.tables
             and not any(trigger.enabled in FIRES for trigger in catalog.tables[name].triggers)
         )

@@ -11,7 +11,9 @@ from psycopg.rows import TupleRow, class_row
 
 from audit import statements
 from audit.coverage import coverage
+from audit.section import SECTION
 from lifecycle.outside.keys import reference_key
+from lifecycle.policy import whole
 from lifecycle.postgres import catalog, connect
 from lifecycle.system import System
 
@@ -139,7 +141,7 @@ def _facts(
     with conn.cursor(row_factory=class_row(Evidence)) as lines:
         found_lines = tuple(lines.execute(EVIDENCE, values))
     policy, seen = system.policy, catalog.read(conn)
-    log = policy.audit.table if policy.audit else None
+    log = SECTION.of(policy)
     return Facts(
         system=system.name,
         database=policy.database,
@@ -151,16 +153,17 @@ def _facts(
         runs=found_runs,
         evidence=found_lines,
         requests=_requests(conn, system),
-        audited=policy.audit is not None,
+        audited=log is not None,
         tables_of_people=sum(
-            table.owner is not None and name != log for name, table in policy.tables.items()
+            table.owner is not None and (log is None or name != log.table)
+            for name, table in policy.tables.items()
         ),
         not_captured=coverage(policy, seen),
     )
 
 
 def _requests(conn: Connection[TupleRow], system: System) -> tuple[Request, ...] | None:
-    erasure, secret = system.policy.erasure, system.settings.reference_key
+    erasure, secret = whole.named(system.policy, "erasure"), system.settings.reference_key
     if erasure is None or secret is None:
         return None
     key = reference_key(secret)

@@ -1,10 +1,11 @@
 """Every statement this room says to a managed database."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from psycopg import sql
 
-from lifecycle.policy.model import Audit, Requests
+from audit.section import Audit
 from lifecycle.postgres.catalog import Column, Table, sql_name
 
 # A value survives when the policy's list for its table names it and no identifier stands in it. So does what an
@@ -64,7 +65,7 @@ def left(log: Table, audit: Audit, key: Column) -> sql.Composed:
     return _COUNT.format(log=sql_name(log.name), rows=sql.SQL(" or ").join(rows))
 
 
-def requests(requests: Requests) -> sql.Composed:
+def requests(requests: Any) -> sql.Composed:
     """Return the requests to be forgotten: id, when asked, when due, whether answered or withdrawn."""
     return sql.SQL("""
         select {key}::text, {requested}, {due}, {status}::text = %(completed)s, {status}::text = %(cancelled)s

@@ -15,6 +15,7 @@ import psycopg
 
 from backups import dump, manifest, measure, scratch, shelf, statements
 from backups.manifest import Content, Manifest
+from backups.section import SECTION
 from lifecycle import clock
 from lifecycle.errors import (
     AccessDenied,
@@ -84,7 +85,7 @@ def judge(system: System, now: datetime, *, restore: bool) -> tuple[Outcome, Man
 
     Never raises for what a drill is there to find out: that is what the verdict says.
     """
-    if system.policy.backups.dumps is None:
+    if SECTION.of(system.policy).dumps is None:
         return Outcome(Verdict.NOT_CONFIGURED, "the policy asks for no dumps"), None
     timings = Timings()
     newest: Manifest | None = None

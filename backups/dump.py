@@ -17,6 +17,7 @@ from psycopg.rows import TupleRow
 
 from backups import manifest, measure, scratch, shelf, statements
 from backups.manifest import Content, Manifest, Source
+from backups.section import SECTION
 from lifecycle import clock
 from lifecycle.errors import NotFound, Refused
 from lifecycle.ledger import evidence
@@ -47,7 +48,7 @@ def carry_out(system: System, claim: Claim, now: datetime) -> Outcome:
     Raise Unreachable, AccessDenied, NotFound, Refused (programs too old, disk too small), CommandFailed,
     DeadlineExceeded, Unproven (what is stored is not what was sent). Nothing counts as a dump then.
     """
-    if system.policy.backups.dumps is None:
+    if SECTION.of(system.policy).dumps is None:
         return Outcome(Verdict.NOT_CONFIGURED, "the policy asks for no dumps")
     began = clock.monotonic()
     complete = shelf.of_slot(system, claim)

@@ -1,12 +1,13 @@
 """What the daemon schedules for this room. A policy without dumps gets neither job."""
 
+from backups.section import SECTION
 from lifecycle.job import Job
 from lifecycle.policy.model import Policy
 
 
 def jobs(policy: Policy) -> tuple[Job, ...]:
     """Return the nightly dump and the drill that proves it, four hours later."""
-    if policy.backups.dumps is None:
+    if SECTION.of(policy).dumps is None:
         return ()
     from backups import drill, dump
 

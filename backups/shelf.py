@@ -9,11 +9,11 @@ from pathlib import Path
 
 from backups import manifest
 from backups.manifest import Manifest
+from backups.section import SECTION, Dumps
 from lifecycle.errors import InputError, NotFound, Refused, Unproven
 from lifecycle.ledger.claims import Claim
 from lifecycle.outcome import Failure
 from lifecycle.outside import objects
-from lifecycle.policy.model import Dumps
 from lifecycle.system import System
 
 RECENT_DAYS = 14
@@ -146,7 +146,7 @@ def _unfinished(keys: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _dumps(system: System) -> Dumps:
-    dumps = system.policy.backups.dumps
+    dumps = SECTION.of(system.policy).dumps
     if dumps is None:
         raise InputError(
             "the policy asks for no dumps",

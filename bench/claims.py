@@ -12,7 +12,7 @@ from bench.timing import pair
 from lifecycle.admin import install
 from lifecycle.ledger import claims, statements
 from lifecycle.outcome import Outcome, Verdict
-from lifecycle.policy.model import Policy
+from lifecycle.policy import whole
 from lifecycle.postgres import catalog, server
 
 BATCH = 200
@@ -29,7 +29,7 @@ def measure() -> Iterator[str]:
         server.temporary(server.find_binaries(), fast=False) as cluster,
         psycopg.connect(cluster.dsn(), autocommit=True) as conn,
     ):
-        policy = Policy(system="bench", database="postgres", tables={})
+        policy = whole.model()(system="bench", database="postgres", tables={})
         install.install(conn, policy, catalog.read(conn), None)
         for _ in range(24 * BATCH):
             at = _START + timedelta(minutes=next(minutes))

@@ -14,6 +14,7 @@ from gdpr import notes, statements
 from gdpr.notes import Entry, Note
 from gdpr.prove import Proof, sampled
 from gdpr.reach import Reach
+from gdpr.section import SECTION
 from lifecycle.errors import Conflict
 from lifecycle.ledger.claims import Claim
 from lifecycle.ledger.effect import effect
@@ -95,8 +96,9 @@ def complete(
 
     Raise Conflict when the request is no longer open: somebody changed it behind this run's back.
     """
-    assert policy.erasure is not None  # without it nobody could have asked
-    requests = policy.erasure.requests
+    erasure = SECTION.of(policy)
+    assert erasure is not None  # without it nobody could have asked
+    requests = erasure.requests
     values = requests.states.model_dump() | {
         "now": now,
         "tables": sorted(entry.tables),

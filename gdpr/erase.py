@@ -14,9 +14,11 @@ from psycopg import Connection, errors
 from psycopg.rows import TupleRow
 
 from audit import anonymise
+from audit.section import SECTION as AUDIT
 from gdpr import notes, statements
 from gdpr.notes import Note
 from gdpr.reach import Reach, searchable
+from gdpr.section import SECTION
 from gdpr.survey import Rows, about, as_person, count, object_keys, payers
 from lifecycle.errors import Conflict, Refused, Unproven
 from lifecycle.ledger.claims import Claim
@@ -119,7 +121,7 @@ def _let_go(work: Erasing) -> _Gone:
 
 
 def _requests(work: Erasing) -> tuple[str, ...]:
-    erasure = work.reach.policy.erasure
+    erasure = SECTION.of(work.reach.policy)
     assert erasure is not None  # without it there is no request to be here for
     states = erasure.requests.states.model_dump()
     rows = work.conn.execute(
@@ -212,8 +214,9 @@ def _write_down(change: Change, work: Erasing, gone: _Gone) -> None:
     ):
         for target, number in changed.items():
             say(event, target, {"rows": number})
-    if work.reach.policy.audit:
-        say("gdpr.anonymised", work.reach.policy.audit.table, gone.audited)
+    log = AUDIT.of(work.reach.policy)
+    if log:
+        say("gdpr.anonymised", log.table, gone.audited)
     change.record("effect", "gdpr.erased", "database", counts=rows.by_table(), reference=ref)
 
 

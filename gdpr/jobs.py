@@ -1,13 +1,14 @@
 """What the daemon schedules: every night, whoever's grace has ended is erased, and it is proven."""
 
 from gdpr import request
+from gdpr.section import SECTION
 from lifecycle.job import Job
 from lifecycle.policy.model import Policy
 
 
 def jobs(policy: Policy) -> tuple[Job, ...]:
     """Return this room's jobs; none where the policy has no `erasure:`."""
-    if policy.erasure is None:
+    if SECTION.of(policy) is None:
         return ()
     why = "a person who asked to be forgotten is gone when their grace has ended, and it is proven"
     return (Job("gdpr.erase", why, "15 4 * * *", request.carry_out),)

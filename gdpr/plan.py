@@ -7,6 +7,7 @@ erasure wrong is refused here, before the first write.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from audit.section import SECTION as AUDIT
 from gdpr.reach import Reach
 from gdpr.survey import Survey
 from lifecycle.errors import Refused
@@ -85,10 +86,11 @@ def _steps(reach: Reach, case: Case) -> Iterator[ErasureStep]:
     for verb, target, reason, rows in _in_tables(reach, found):
         if rows:
             yield ErasureStep(verb, target, reason, f"{rows} rows", ref)
-    if reach.policy.audit:
+    log = AUDIT.of(reach.policy)
+    if log:
         reason = "what names the person goes, the row stays"
         cost = f"{found.audit_rows} rows, and those the erasure itself writes"
-        yield ErasureStep("anonymise", reach.policy.audit.table, reason, cost, ref)
+        yield ErasureStep("anonymise", log.table, reason, cost, ref)
 
 
 def _in_tables(reach: Reach, found: Survey) -> Iterator[tuple[str, str, str, int]]:

@@ -14,6 +14,7 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from audit import anonymise
+from audit.section import SECTION as AUDIT
 from gdpr import statements
 from gdpr.notes import Note
 from gdpr.payer import payer
@@ -73,10 +74,9 @@ def _rows(proof: Proof, conn: Connection[TupleRow], reach: Reach, note: Note) ->
             if left:
                 proof.found(where, f"{left} rows of the person are there")
     left = anonymise.left(conn, reach.policy, reach.catalog, as_person(reach, note))
-    if left and reach.policy.audit:
-        proof.found(
-            reach.policy.audit.table, f"{left} rows of the audit log still carry the person"
-        )
+    log = AUDIT.of(reach.policy)
+    if left and log:
+        proof.found(log.table, f"{left} rows of the audit log still carry the person")
 
 
 def _values(proof: Proof, conn: Connection[TupleRow], reach: Reach, note: Note) -> None:

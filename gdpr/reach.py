@@ -9,6 +9,7 @@ touched, and refused if there is one such row.
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from audit.section import SECTION as AUDIT
 from lifecycle.errors import Refused
 from lifecycle.policy import graph, reality
 from lifecycle.policy.model import Policy, SharedBy, Subject, Through
@@ -100,11 +101,11 @@ def reach(policy: Policy, catalog: Catalog, kind: str) -> Reach:
     """
     reality.must_fit(policy, catalog)
     deleted = graph.order(policy, catalog, kind)
-    audit = policy.audit.table if policy.audit else None
+    log = AUDIT.of(policy)
     kept = tuple(
         name
         for name, table in policy.tables.items()
-        if table.keep and table.owner and kind in table.owner and name != audit
+        if table.keep and table.owner and kind in table.owner and not (log and name == log.table)
     )
     found = Reach(policy, catalog, kind, deleted, kept, (), ())
     hanging = tuple(

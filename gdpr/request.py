@@ -28,6 +28,7 @@ from gdpr.notes import Entry, Note
 from gdpr.plan import refuse
 from gdpr.prove import Proof, prove
 from gdpr.reach import Reach, reach
+from gdpr.section import SECTION, Erasure
 from gdpr.survey import survey
 from lifecycle.config.span import Span
 from lifecycle.errors import Fenced, InputError, Interrupted, LifecycleError, Unproven, Unreachable
@@ -35,7 +36,7 @@ from lifecycle.ledger.claims import Claim
 from lifecycle.ledger.effect import effect
 from lifecycle.outcome import Failure, Outcome, Verdict, worst
 from lifecycle.outside.keys import ReferenceKey, reference_key
-from lifecycle.policy.model import Erasure, Policy
+from lifecycle.policy.model import Policy
 from lifecycle.postgres import catalog, connect
 from lifecycle.system import System
 
@@ -121,11 +122,12 @@ def open_requests(
 
 def erasure_of(policy: Policy) -> Erasure:
     """Return the policy's section. Raise InputError without one."""
-    if policy.erasure is None:
+    erasure = SECTION.of(policy)
+    if erasure is None:
         raise InputError(
             "the policy has no `erasure:`", hint="Add the section, or leave gdpr alone."
         )
-    return policy.erasure
+    return erasure
 
 
 def _one(desk: Desk, request: Open) -> Done:

@@ -10,7 +10,7 @@ from psycopg import sql
 from audit.statements import holds
 from gdpr.reach import Mention, Reach
 from gdpr.rows import columns, mentioning, owned
-from lifecycle.policy.model import Requests
+from gdpr.section import Requests
 from lifecycle.postgres.catalog import Column, sql_name
 
 _COUNT = sql.SQL("select count(*) from {table} as t where {rows}")

@@ -3,11 +3,12 @@
 from lifecycle.job import Job
 from lifecycle.policy.model import Policy
 from retention import expire
+from retention.section import SECTION
 
 
 def jobs(policy: Policy) -> tuple[Job, ...]:
     """Return this room's jobs; none where the policy has no rule."""
-    if not policy.retention:
+    if not SECTION.of(policy):
         return ()
     why = "what is kept longer than promised is a broken promise, and more to lose"
     return (Job("retention.expire", why, "30 2 * * *", expire.carry_out),)

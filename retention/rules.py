@@ -4,11 +4,13 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
+from audit.section import SECTION as AUDIT
 from lifecycle.outcome import Failure
 from lifecycle.partitions import bounds
-from lifecycle.policy.model import Policy, RetentionRule
+from lifecycle.policy.model import Policy
 from lifecycle.postgres.catalog import Catalog, Table
 from retention import cutoff
+from retention.section import SECTION, RetentionRule, target
 
 CHANGES_OTHERS = {"c": "delete", "n": "clear", "d": "reset"}
 """What a foreign key does to the rows that point to a deleted one, by pg_constraint.confdeltype."""
@@ -39,7 +41,7 @@ def bind(policy: Policy, catalog: Catalog, now: datetime) -> tuple[list[Bound], 
     """Return the rules that can be carried out, in the policy's order, and why the others cannot."""
     fit: list[Bound] = []
     unfit: list[Failure] = []
-    for place, rule in enumerate(policy.retention):
+    for place, rule in enumerate(SECTION.of(policy)):
         try:
             fit.append(_bind(policy, catalog, place, now))
         except _Unfit as reason:
@@ -49,7 +51,7 @@ def bind(policy: Policy, catalog: Catalog, now: datetime) -> tuple[list[Bound], 
 
 
 def _bind(policy: Policy, catalog: Catalog, place: int, now: datetime) -> Bound:
-    rule = policy.retention[place]
+    rule = SECTION.of(policy)[place]
     table, column = _target(catalog, rule)
     _allow(policy, catalog, rule, table)
     by = rule.by or table.partition_key
@@ -66,7 +68,7 @@ def _bind(policy: Policy, catalog: Catalog, place: int, now: datetime) -> Bound:
 
 def _target(catalog: Catalog, rule: RetentionRule) -> tuple[Table, str | None]:
     """Return the table, and the column to clear."""
-    name, column = (rule.table, None) if rule.do == "delete" else rule.table.rpartition(".")[::2]
+    name, column = target(rule)
     table = catalog.tables.get(name)
     if table is None:
         raise _Unfit("the table does not exist")
@@ -83,7 +85,8 @@ def _allow(policy: Policy, catalog: Catalog, rule: RetentionRule, table: Table) 
     """Raise _Unfit when the rule would destroy what no rule may."""
     if rule.after.at_least() < policy.limits.floor.at_least():
         raise _Unfit(f"{rule.after} is shorter than the floor of {policy.limits.floor}")
-    if policy.audit is not None and policy.audit.table == table.name:
+    log = AUDIT.of(policy)
+    if log is not None and log.table == table.name:
         raise _Unfit("rows of the audit log never end")
     if rule.do == "clear":
         return

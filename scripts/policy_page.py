@@ -19,12 +19,12 @@ from ruamel.yaml import YAML
 
 from lifecycle.commands import policy as cli
 from lifecycle.config.span import Span
+from lifecycle.policy import whole
 from lifecycle.policy.draft_text import quote
-from lifecycle.policy.model import Policy
 from lifecycle.settings.model import Secret, Settings
 
 DOCS = Path(__file__).parents[1] / "docs"
-PAGES: Mapping[str, type[BaseModel]] = {"policy.md": Policy, "running.md": Settings}
+PAGES: Mapping[str, type[BaseModel]] = {"policy.md": whole.model(), "running.md": Settings}
 BEGIN, END = "<!-- keys: made by scripts/policy_page.py -->", "<!-- end of keys -->"
 WHOLE = re.compile(r"^```yaml\n(# (?:policy|lifecycle)\.yaml\n.*?)^```$", re.MULTILINE | re.DOTALL)
 WORDS: Mapping[Any, str] = {
@@ -34,8 +34,8 @@ WORDS: Mapping[Any, str] = {
     Span: "span of time",
     Secret: "secret",
 }
-NAMES = {"partitions": "TABLE", "subjects": "KIND", "tables": "TABLE", "systems": "NAME"}
-LISTS = ("retention",)
+NAMES = {"subjects": "KIND", "systems": "NAME", "owner": "KIND"}
+"""What the keys of a mapping are, where they are no tables."""
 
 Part = tuple[str, type[BaseModel]]
 
@@ -44,13 +44,18 @@ def parts(model: type[BaseModel], path: str = "") -> Iterator[Part]:
     """Yield (path as people write it, model) for the file itself and each mapping in it, top down."""
     yield path, model
     for name, field in keys(model):
-        here = f"{path}.{name}".lstrip(".")
-        here += "[]" if name in LISTS else ""
+        here = f"{path}.{name}".lstrip(".") + _inside(name, field.annotation)
         below = [kind for kind in _models(field.annotation) if kind is not Secret]
         for kind in below:
-            named = f"{here}.{NAMES[name]}" if name in NAMES else here
-            named += f".{NAMES['subjects']}" if name == "owner" else ""
-            yield from parts(kind, named)
+            yield from parts(kind, here)
+
+
+def _inside(name: str, kind: Any) -> str:
+    """Return how people write the way from a key to the mappings in it."""
+    kinds = {get_origin(branch) for branch in (kind, *get_args(kind))}
+    if tuple in kinds:
+        return "[]"
+    return f".{NAMES.get(name, 'TABLE')}" if dict in kinds else ""
 
 
 def keys(model: type[BaseModel]) -> list[tuple[str, FieldInfo]]:
@@ -112,7 +117,7 @@ def _below(value: Any, word: str) -> list[Any]:
     if not isinstance(value, dict):
         return []
     mapping = cast("dict[str, Any]", value)
-    if word in NAMES.values():
+    if word in (*NAMES.values(), "TABLE"):
         return list(mapping.values())
     return [mapping[word]] if word in mapping else []
 
@@ -158,7 +163,7 @@ def filled(page: str, model: type[BaseModel]) -> str:
 
 def made() -> dict[Path, str]:
     """Return every file that is made here, with its text."""
-    schema = json.dumps(Policy.model_json_schema(), indent=2, ensure_ascii=False) + "\n"
+    schema = json.dumps(whole.model().model_json_schema(), indent=2, ensure_ascii=False) + "\n"
     found = {cli.SCHEMA: schema}
     for name, model in PAGES.items():
         found[DOCS / name] = filled((DOCS / name).read_text(encoding="utf-8"), model)

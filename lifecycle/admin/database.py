@@ -13,7 +13,7 @@ from lifecycle import clock, rooms
 from lifecycle.admin import install, statements
 from lifecycle.admin.finding import Finding, bad, fine, refused, survive, unknown
 from lifecycle.errors import LifecycleError
-from lifecycle.policy import reality
+from lifecycle.policy import reality, whole
 from lifecycle.policy.model import Policy
 from lifecycle.postgres import catalog as catalogs
 from lifecycle.postgres import ddl
@@ -74,7 +74,11 @@ def _role(system: System, conn: Conn, catalog: Catalog) -> Iterator[Finding]:
 
 
 def _membership(system: System, conn: Conn, catalog: Catalog) -> Iterator[Finding]:
-    owners = {catalog.tables[t].owner for t in system.policy.partitions if t in catalog.tables}
+    owners = {
+        catalog.tables[t].owner
+        for t in whole.named(system.policy, "partitions") or ()
+        if t in catalog.tables
+    }
     label, asked = f"{system.name}: owners", {"owners": sorted(owners)}
     missing = [row[0] for row in conn.execute(statements.MEMBER, asked)]
     inherited = [row[0] for row in conn.execute(statements.INHERITED, asked)]
@@ -85,7 +89,11 @@ def _membership(system: System, conn: Conn, catalog: Catalog) -> Iterator[Findin
             "PostgreSQL lets only the owner attach a partition.",
             f"grant {_name(conn, owner)} to lifecycle;",
         )
-    homes = {(t.owner, t.schema) for n in system.policy.partitions if (t := catalog.tables.get(n))}
+    homes = {
+        (t.owner, t.schema)
+        for n in whole.named(system.policy, "partitions") or ()
+        if (t := catalog.tables.get(n))
+    }
     pairs = {"owners": [owner for owner, _ in homes], "schemas": [schema for _, schema in homes]}
     barred = conn.execute(statements.MAY_CREATE, pairs).fetchall()
     for owner, schema in barred:
@@ -241,7 +249,11 @@ def _overdue(system: System, _conn: Conn, _catalog: Catalog) -> Iterator[Finding
 
 def _defaults(system: System, conn: Conn, catalog: Catalog) -> Iterator[Finding]:
     label = f"{system.name}: default partitions"
-    named = [catalog.tables[t] for t in system.policy.partitions if t in catalog.tables]
+    named = [
+        catalog.tables[t]
+        for t in whole.named(system.policy, "partitions") or ()
+        if t in catalog.tables
+    ]
     found = [p.name for table in named for p in table.partitions if p.default]
     holding = [name for name in found if _holds_rows(conn, name)]
     for name in holding:

@@ -7,13 +7,15 @@ prefer to read the SQL first: `lifecycle init --print-sql`.
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 from psycopg import Connection, sql
 from psycopg.rows import TupleRow
 
 from lifecycle import rooms
 from lifecycle.errors import Refused
-from lifecycle.policy.model import Erasure, Policy, SharedBy
+from lifecycle.policy import whole
+from lifecycle.policy.model import Policy, SharedBy
 from lifecycle.postgres import ddl
 from lifecycle.postgres.catalog import Catalog, Table, sql_name
 
@@ -98,7 +100,7 @@ def grants(policy: Policy, catalog: Catalog, superusers: frozenset[str]) -> Iter
     """
     barred = [
         n
-        for n in policy.partitions
+        for n in whole.named(policy, "partitions") or ()
         if n in catalog.tables and catalog.tables[n].owner in superusers
     ]
     if barred:
@@ -150,19 +152,20 @@ def _owners(policy: Policy, catalog: Catalog) -> set[str]:
 
     They remember values of people whose rows are gone, and before PostgreSQL 17 only an owner can refresh them.
     """
-    names = {*policy.partitions, *deletable(policy)} & set(catalog.tables)
+    names = {*(whole.named(policy, "partitions") or ()), *deletable(policy)} & set(catalog.tables)
     return {catalog.tables[name].owner for name in names}
 
 
 def deletable(policy: Policy) -> frozenset[str]:
     """Return the tables whose rows the policy lets go."""
-    audit = {policy.audit.table} if policy.audit else set[str]()
+    log = whole.named(policy, "audit")
+    audit = {log.table} if log else set[str]()
     erased = {
         name
         for name, table in policy.tables.items()
-        if policy.erasure and table.owner is not None and not table.keep
+        if whole.named(policy, "erasure") and table.owner is not None and not table.keep
     }
-    expired = {rule.table for rule in policy.retention if rule.do == "delete"}
+    expired = {rule.table for rule in whole.named(policy, "retention") or () if rule.do == "delete"}
     return frozenset((erased | expired) - audit)
 
 
@@ -175,20 +178,21 @@ def updatable(policy: Policy, target: Table) -> frozenset[str]:
     name = target.name
     cleared = {
         r.table.removeprefix(f"{name}.")
-        for r in policy.retention
+        for r in whole.named(policy, "retention") or ()
         if r.do == "clear" and r.table.rpartition(".")[0] == name
     }
     clocks = {
         r.by or target.partition_key or ""
-        for r in policy.retention
+        for r in whole.named(policy, "retention") or ()
         if r.do == "delete" and r.table == name
     }
-    erased = set(_set_by_an_erasure(policy, policy.erasure, name)) if policy.erasure else set[str]()
+    erasure = whole.named(policy, "erasure")
+    erased = set(_set_by_an_erasure(policy, erasure, name)) if erasure else set[str]()
     return frozenset((cleared | clocks | erased) - {""})
 
 
-def _set_by_an_erasure(policy: Policy, erasure: Erasure, name: str) -> Iterator[str]:
-    table, audit, requests = policy.tables.get(name), policy.audit, erasure.requests
+def _set_by_an_erasure(policy: Policy, erasure: Any, name: str) -> Iterator[str]:
+    table, audit, requests = policy.tables.get(name), whole.named(policy, "audit"), erasure.requests
     if table is not None:
         yield from table.mentions
         yield from table.keep.clear if table.keep else ()

@@ -10,12 +10,14 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from lifecycle import clock, cron, rooms
 from lifecycle.admin import statements
 from lifecycle.admin.finding import Finding, absent, bad, fine, refused, survive, unknown
 from lifecycle.errors import LifecycleError
 from lifecycle.outside import keys, objects
+from lifecycle.policy import whole
 from lifecycle.postgres import catalog as catalogs
 from lifecycle.postgres.server import Binaries, find_binaries
 from lifecycle.settings.model import Stripe
@@ -38,7 +40,7 @@ def findings(system: System) -> Iterator[Finding]:
 
 def _reference_key(system: System) -> Iterator[Finding]:
     label = f"{system.name}: reference key"
-    if system.settings.reference_key is None and system.policy.erasure is None:
+    if system.settings.reference_key is None and whole.named(system.policy, "erasure") is None:
         yield absent(label, "none is set", "", "An erasure will need one.")
         return
     try:
@@ -52,9 +54,13 @@ def _reference_key(system: System) -> Iterator[Finding]:
 def used_buckets(system: System) -> list[str]:
     """Return the buckets that the policy speaks of, by its own names for them."""
     found = {table.bucket for table in system.policy.tables.values() if table.bucket}
-    if system.policy.backups.dumps is not None:
-        found.add(system.policy.backups.dumps.bucket)
+    if _dumps(system) is not None:
+        found.add(_dumps(system).bucket)
     return sorted(found)
+
+
+def _dumps(system: System) -> Any:
+    return getattr(whole.named(system.policy, "backups"), "dumps", None)
 
 
 def _buckets(system: System) -> Iterator[Finding]:
@@ -137,7 +143,7 @@ def _binaries(system: System) -> Binaries:
 
 def _programs(system: System) -> Iterator[Finding]:
     label = f"{system.name}: programs"
-    if system.policy.backups.dumps is None:
+    if _dumps(system) is None:
         yield fine(label, "the policy asks for no dumps")
         return
     why = (
@@ -180,7 +186,7 @@ def _extensions(label: str, binaries: Binaries, wanted: list[str]) -> Iterator[F
 
 def _scratch(system: System) -> Iterator[Finding]:
     label = f"{system.name}: scratch"
-    if system.policy.backups.dumps is None:
+    if _dumps(system) is None:
         yield fine(label, "nothing is dumped or restored here")
         return
     named = system.machine.scratch

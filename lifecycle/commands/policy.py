@@ -1,6 +1,7 @@
 """`lifecycle policy`: look at a policy file before anything is done in its name. Never changes a database."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -152,25 +153,27 @@ def _whose(table: "Table") -> str:
 
 
 def _ends(policy: "Policy", name: str) -> str:
-    from lifecycle.policy.model import SharedBy
-    from lifecycle.policy.names import target
+    from lifecycle.policy import whole
 
     said = [
-        f"{rule.do} {column or 'rows'} after {rule.after}"
-        for rule in policy.retention
-        for table, column in [target(rule)]
-        if table == name
+        sentence
+        for section, part in whole.present(policy)
+        for sentence in section.sentence(part, name)
     ]
-    declared = policy.tables[name]
-    if policy.audit and policy.audit.table == name:
-        said.append("anonymised at erasure, never deleted")
-    elif declared.keep:
-        said.append(f"kept at erasure, without {', '.join(declared.keep.clear)}")
-    elif any(isinstance(how, SharedBy) for how in (declared.owner or {}).values()):
-        said.append("erased with the last of its people")
-    elif declared.owner:
-        said.append("erased with its person")
-    if name in policy.partitions:
-        rule = policy.partitions[name]
-        said.append(f"{rule.ahead} {rule.every} partition{'s' if rule.ahead > 1 else ''} ahead")
-    return "; ".join(said)
+    return "; ".join([*_at_erasure(policy, name), *said])
+
+
+def _at_erasure(policy: "Policy", name: str) -> Iterator[str]:
+    """Say what becomes of a table's rows with their person, where no section says so."""
+    from lifecycle.policy import whole
+    from lifecycle.policy.model import SharedBy
+
+    table = policy.tables[name]
+    if whole.cleared(policy, name):
+        return
+    if table.keep:
+        yield f"kept at erasure, without {', '.join(table.keep.clear)}"
+    elif any(isinstance(how, SharedBy) for how in (table.owner or {}).values()):
+        yield "erased with the last of its people"
+    elif table.owner:
+        yield "erased with its person"

@@ -74,6 +74,18 @@ class Span:
             else timedelta(seconds=_SECONDS[self.unit] * self.count)
         )
 
+    def at_most(self) -> timedelta:
+        """Return the longest length this span can have (a month counts as 31 days, a year as 366)."""
+        days = {"month": 31, "year": 366}.get(self.unit)
+        return timedelta(days=days * self.count) if days else self.at_least()
+
+    def can_be_shorter_than(self, other: "Span") -> bool:
+        """Say whether this span can be shorter than `other`; months and years compare by the calendar."""
+        months = {"month": 1, "year": 12}
+        if self.unit in months and other.unit in months:
+            return self.count * months[self.unit] < other.count * months[other.unit]
+        return self.at_least() < other.at_most()
+
     def _shift(self, moment: datetime, count: int) -> datetime:
         if self.unit in ("second", "minute", "hour"):
             shifted = moment.astimezone(_UTC) + timedelta(seconds=_SECONDS[self.unit] * count)

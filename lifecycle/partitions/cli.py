@@ -18,6 +18,7 @@ app = typer.Typer(
 def status(system: SystemOption = None, as_json: JsonOption = False) -> None:
     """Show, per table, how many partitions exist, how many are wanted and are missing, and what is in the way."""
     from lifecycle.partitions import create
+    from lifecycle.partitions.section import SECTION
     from lifecycle.postgres import catalog
 
     chosen = open_system(system)
@@ -35,7 +36,7 @@ def status(system: SystemOption = None, as_json: JsonOption = False) -> None:
             missing.count(name),
             blocked.get(name, ""),
         )
-        for name, wanted in chosen.policy.partitions.items()
+        for name, wanted in SECTION.of(chosen.policy).items()
     ]
     columns = ("table", "every", "partitions", "ahead", "missing", "in the way")
     show.table("partitions", columns, rows, as_json)

@@ -2,12 +2,13 @@
 
 from lifecycle.job import Job
 from lifecycle.partitions import create
+from lifecycle.partitions.section import SECTION
 from lifecycle.policy.model import Policy
 
 
 def jobs(policy: Policy) -> tuple[Job, ...]:
     """Return this room's jobs; none where the policy names no partitions."""
-    if not policy.partitions:
+    if not SECTION.of(policy):
         return ()
     why = "a row whose partition does not exist is refused, and the application with it"
     return (Job("partitions.create", why, "0 1 * * *", create.carry_out),)

@@ -6,6 +6,7 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from lifecycle.partitions import statements
+from lifecycle.partitions.section import SECTION
 from lifecycle.policy.model import Policy
 from lifecycle.postgres.catalog import Catalog
 
@@ -19,10 +20,10 @@ class Difference:
 
 
 def strays(conn: Connection[TupleRow], policy: Policy, catalog: Catalog) -> frozenset[str]:
-    """Return the tables of `policy.partitions` whose default partition holds a row."""
+    """Return the tables under `partitions:` whose default partition holds a row."""
     return frozenset(
         name
-        for name in policy.partitions
+        for name in SECTION.of(policy)
         if name in catalog.tables
         for partition in catalog.tables[name].partitions
         if partition.default and _any_row(conn, partition.name)
@@ -33,7 +34,7 @@ def differences(
     conn: Connection[TupleRow], policy: Policy, catalog: Catalog
 ) -> dict[tuple[str, str], Difference]:
     """Return, by (schema, name), the partitions that are not like their parents."""
-    tables = [catalog.tables[name] for name in policy.partitions if name in catalog.tables]
+    tables = [catalog.tables[name] for name in SECTION.of(policy) if name in catalog.tables]
     values = {
         "schemas": [table.schema for table in tables],
         "tables": [table.relname for table in tables],

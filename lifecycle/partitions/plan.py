@@ -15,8 +15,9 @@ from lifecycle.outcome import Failure
 from lifecycle.partitions import bounds, grid
 from lifecycle.partitions.bounds import KeyType
 from lifecycle.partitions.grid import Slot
+from lifecycle.partitions.section import SECTION, Partitioning
 from lifecycle.plan import Plan, Step
-from lifecycle.policy.model import Partitioning, Policy
+from lifecycle.policy.model import Policy
 from lifecycle.postgres.catalog import Catalog, Table
 
 NAME_BYTES = 63
@@ -69,7 +70,7 @@ def decide(
     notes: list[str] = []
     wanted = 0
     taken = _names(catalog)
-    for name, partitioning in policy.partitions.items():
+    for name, partitioning in SECTION.of(policy).items():
         wanted += partitioning.ahead + 1
         table = catalog.tables.get(name)
         key = _key(table, partitioning)

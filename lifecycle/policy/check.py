@@ -1,6 +1,7 @@
-"""Asks whether a policy makes sense in itself, without a database: names that belong together, spans, schedules.
+"""Asks whether a policy makes sense in itself, without a database: names that belong together, schedules.
 
-Pure. `reality.py` asks whether it fits the live database; `load.py` puts the lines to what is found here.
+Pure. Each section has a sense of its own, which is asked here too.
+`reality.py` asks whether it fits the live database; `load.py` puts the lines to what is found here.
 """
 
 from collections.abc import Iterator
@@ -9,10 +10,10 @@ from typing import Any, cast
 
 from lifecycle import cron
 from lifecycle.config.mistake import Mistake, Where, did_you_mean
-from lifecycle.config.span import Span
 from lifecycle.errors import InputError
+from lifecycle.policy import whole
 from lifecycle.policy.model import Policy, SharedBy
-from lifecycle.policy.names import split_column, target
+from lifecycle.policy.names import split_column
 
 DECIDE = "DECIDE"
 """How a draft begins a text that a person must replace: a policy with one is refused."""
@@ -27,10 +28,8 @@ def check(policy: Policy) -> tuple[Mistake, ...]:
         *_declared(policy),
         *_subjects(policy),
         *_owners(policy),
-        *_retention(policy),
-        *_objects_left_behind(policy),
-        *_audit(policy),
-        *_erasure(policy),
+        *_floor(policy),
+        *(m for section, said in whole.present(policy) for m in section.sense(said, policy)),
     )
 
 
@@ -47,7 +46,7 @@ def _decisions(path: Where, value: Any) -> Iterator[Mistake]:
 
 
 def _names(policy: Policy) -> Iterator[Mistake]:
-    for path, name in _tables_named(policy):
+    for path, name in whole.tables_named(policy):
         if '"' in name:
             yield Mistake(path, "quotes in a name", "write names bare, in the case the table has")
         elif name.startswith("public.") and "." not in name.removeprefix("public."):
@@ -73,26 +72,8 @@ def _instead(hint: str) -> str:
     return hint[:1].lower() + hint[1:].removesuffix(".")
 
 
-def _tables_named(policy: Policy) -> Iterator[tuple[Where, str]]:
-    """Yield every place at which a table is named, with the name."""
-    for section in ("tables", "partitions"):
-        for name in getattr(policy, section):
-            yield (section, name), name
-    for index, rule in enumerate(policy.retention):
-        yield ("retention", index, "table"), target(rule)[0]
-    for kind, subject in policy.subjects.items():
-        yield ("subjects", kind, "table"), subject.table
-        if subject.payer:
-            yield ("subjects", kind, "payer", "column"), split_column(subject.payer.column)[0]
-    if policy.audit:
-        yield ("audit", "table"), policy.audit.table
-        yield from ((("audit", "keep", name), name) for name in policy.audit.keep)
-    if policy.erasure:
-        yield ("erasure", "requests", "table"), policy.erasure.requests.table
-
-
 def _declared(policy: Policy) -> Iterator[Mistake]:
-    for path, name in _tables_named(policy):
+    for path, name in whole.tables_named(policy):
         if not name:
             yield Mistake(path, "no table is named", "write `table.column`")
         elif name not in policy.tables:
@@ -143,120 +124,9 @@ def _owners(policy: Policy) -> Iterator[Mistake]:
                 )
 
 
-def _retention(policy: Policy) -> Iterator[Mistake]:
+def _floor(policy: Policy) -> Iterator[Mistake]:
     floor = policy.limits.floor
     if floor.at_least() < timedelta(days=1):
         yield Mistake(
             ("limits", "floor"), f"{floor} is shorter than a day", "write `1 day` or more"
         )
-    forever = _never_deleted(policy)
-    seen: dict[tuple[str, str | None], int] = {}
-    for index, rule in enumerate(policy.retention):
-        path: Where = ("retention", index)
-        if _shorter(rule.after, floor):
-            instead = f"write {floor} or more, or lower `limits.floor` on purpose"
-            yield Mistake((*path, "after"), f"{rule.after} is below the floor of {floor}", instead)
-        table, column = target(rule)
-        if rule.do == "clear" and not table:
-            yield Mistake(
-                (*path, "table"), "`do: clear` needs a column", f"write `{column}.column`"
-            )
-        parent, _, last = rule.table.rpartition(".")
-        if rule.do == "delete" and rule.table not in policy.tables and parent in policy.tables:
-            instead = f"write `do: clear` to empty {last!r}, or `table: {parent}` to delete rows"
-            yield Mistake((*path, "table"), "`do: delete` ends whole rows, not a column", instead)
-        if rule.do == "delete" and table in forever:
-            yield Mistake(
-                (*path, "table"),
-                f"rows of {table!r} are never deleted: {forever[table]}",
-                "take the rule out",
-            )
-        first = seen.setdefault((table, column), index)
-        if first != index:
-            what = f"a second rule for {rule.table!r} (the first is retention[{first}])"
-            yield Mistake((*path, "table"), what, "keep one of them")
-
-
-def _objects_left_behind(policy: Policy) -> Iterator[Mistake]:
-    """An S3 key is the only way to an object: whoever ends the key first keeps the object for ever."""
-    for index, rule in enumerate(policy.retention):
-        name, column = target(rule)
-        table = policy.tables.get(name)
-        if table and table.objects and (rule.do == "delete" or column in table.objects):
-            yield Mistake(
-                ("retention", index, "table"),
-                f"{', '.join(table.objects)} of {name} lead to objects, which this rule would leave behind",
-                "take the rule out: retention does not reach into buckets yet",
-            )
-
-
-def _never_deleted(policy: Policy) -> dict[str, str]:
-    """Return table -> why its rows stay."""
-    found: dict[str, str] = {}
-    if policy.audit:
-        found[policy.audit.table] = "it is the audit log"
-    if policy.erasure:
-        found[policy.erasure.requests.table] = "it proves that requests were honoured"
-    return found
-
-
-def _audit(policy: Policy) -> Iterator[Mistake]:
-    if policy.audit is None:
-        return
-    name = policy.audit.table
-    table = policy.tables.get(name)
-    if table and table.personal == "none":
-        instead = "say whose it is: `owner: {user: user_id}`; it is anonymised, not deleted"
-        yield Mistake(("tables", name), "the audit log holds personal data", instead)
-    columns = (policy.audit.subject, policy.audit.actor, policy.audit.record, policy.audit.named)
-    for column in policy.audit.values + policy.audit.of_actor:
-        if column in columns:
-            yield Mistake(("audit",), f"column {column!r} has two parts to play", "name it once")
-
-
-def _erasure(policy: Policy) -> Iterator[Mistake]:
-    if policy.erasure is None:
-        return
-    subject, requests = policy.erasure.subject, policy.erasure.requests
-    if subject not in policy.subjects:
-        instead = did_you_mean(subject, policy.subjects, "add it under `subjects`")
-        yield Mistake(("erasure", "subject"), f"no subject is called {subject!r}", instead)
-    table = policy.tables.get(requests.table)
-    if table and not table.keep:
-        yield Mistake(
-            ("tables", requests.table),
-            "requests would be erased with their person, and with them the proof",
-            f"add `keep: {{clear: [{requests.subject}], because: ...}}`",
-        )
-    elif (
-        table
-        and subject in policy.subjects
-        and (table.owner or {}).get(subject) != requests.subject
-    ):
-        yield Mistake(
-            ("tables", requests.table, "owner"),
-            f"a request is about whom {requests.subject!r} names",
-            f"write `owner: {{{subject}: {requests.subject}}}`",
-        )
-    if _longest(policy.erasure.deadline) < policy.erasure.grace.at_least():
-        what = f"a grace of {policy.erasure.grace} ends after the deadline of {policy.erasure.deadline}"
-        yield Mistake(
-            ("erasure", "grace"), what, "the deadline runs from the request: shorten the grace"
-        )
-    words = requests.states.model_dump().values()
-    if len(set(words)) < len(words):
-        where = ("erasure", "requests", "states")
-        yield Mistake(where, "two states are spelled alike", "give each state its own word")
-
-
-def _shorter(span: Span, floor: Span) -> bool:
-    """Say whether `span` can be shorter than `floor`; months and years compare by the calendar."""
-    months = {"month": 1, "year": 12}
-    if span.unit in months and floor.unit in months:
-        return span.count * months[span.unit] < floor.count * months[floor.unit]
-    return span.at_least() < _longest(floor)
-
-
-def _longest(span: Span) -> timedelta:
-    days = {"month": 31, "year": 366}.get(span.unit)
-    return timedelta(days=days * span.count) if days else span.at_least()

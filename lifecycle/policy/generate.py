@@ -7,14 +7,13 @@ DECIDE, which `check.py` refuses until a person has decided; nothing that destro
 
 import re
 from collections.abc import Iterator, Mapping
+from typing import Any
 
-from lifecycle.policy import draft_text, foreign_keys, guess, lookalikes
+from lifecycle.policy import draft_text, foreign_keys, guess, lookalikes, whole
 from lifecycle.policy.check import DECIDE
-from lifecycle.policy.model import Audit, Payer, Policy, SharedBy, Subject, Through
+from lifecycle.policy.model import Owner, Payer, Policy, SharedBy, Subject, Through
 from lifecycle.policy.model import Table as Declared
 from lifecycle.postgres.catalog import Catalog, ForeignKey, Table
-
-Owner = str | Through | SharedBy
 
 _TOOLS = re.compile(
     r"(^|\.)(alembic_version|schema_migrations|ar_internal_metadata|django_migrations|flyway_schema_history"
@@ -34,18 +33,18 @@ def draft(catalog: Catalog) -> str:
     people = guess.people(catalog)
     owners = _owners(catalog, people) if people else {}
     kind = guess.kind(people) if people else "user"
-    audit = guess.audit(catalog, owners)
+    guessed = {section.name: section.guess(catalog, owners) for section in whole.sections()}
+    sections = {name: said for name, said in guessed.items() if said is not None}
     tables = {
-        name: _declared(catalog, name, kind, owners, people, audit)
+        name: _declared(catalog, name, kind, owners, people, sections)
         for name in _in_order(catalog, owners)
     }
-    policy = Policy(
+    policy = whole.model()(
         system=_slug(catalog.database),
         database=catalog.database,
-        partitions=guess.partitions(catalog),
         subjects={kind: _subject(catalog, people, owners)} if people else {},
         tables=tables,
-        audit=audit,
+        **sections,
     )
     return draft_text.write(_with_mentions(policy, catalog), catalog)
 
@@ -162,20 +161,24 @@ def _declared(
     kind: str,
     owners: Mapping[str, Owner],
     people: Table | None,
-    audit: Audit | None,
+    sections: Mapping[str, Any],
 ) -> Declared:
     if name in owners:
         objects = tuple(c.name for c in catalog.tables[name].columns if _OBJECT.search(c.name))
         bucket = f"{DECIDE}: which bucket are these keys in?" if objects else None
-        log = guess.is_log(catalog.tables[name]) and (audit is None or audit.table != name)
-        why = f"{DECIDE}: its rows go with the person; an audit log is kept and anonymised by `audit:`"
-        because = why if log else None
+        because = _doubt(catalog.tables[name], sections)
         return Declared(owner={kind: owners[name]}, because=because, objects=objects, bucket=bucket)
     if _TOOLS.search(name):
         return Declared(
             personal="none", because="a tool's own table: it holds versions, not people"
         )
     return Declared(personal="none", because=_question(catalog.tables[name], people, kind))
+
+
+def _doubt(table: Table, sections: Mapping[str, Any]) -> str | None:
+    """Return what a section has to ask before the rows of this table go with their owner."""
+    asked = (s.doubt(sections.get(s.name, s.default), table) for s in whole.sections())
+    return next((doubt for doubt in asked if doubt), None)
 
 
 def _question(table: Table, people: Table | None, kind: str) -> str:

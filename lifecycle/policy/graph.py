@@ -7,17 +7,18 @@ order does not exist, it says which tables hold each other.
 """
 
 from lifecycle.errors import Refused
+from lifecycle.policy import whole
 from lifecycle.policy.model import Policy, SharedBy, Through
 from lifecycle.postgres.catalog import Catalog, ForeignKey
 
 
 def deleted(policy: Policy, subject: str) -> frozenset[str]:
-    """Return the tables from which an erasure deletes rows: owned, not kept, not the audit log."""
-    audit = policy.audit.table if policy.audit else None
+    """Return the tables from which an erasure deletes rows: owned, not kept, and no section holds their rows."""
+    stays = whole.never_ends(policy)
     return frozenset(
         name
         for name, table in policy.tables.items()
-        if table.owner and subject in table.owner and not table.keep and name != audit
+        if table.owner and subject in table.owner and not table.keep and name not in stays
     )
 
 
@@ -125,8 +126,7 @@ def survives(policy: Policy, key: ForeignKey) -> bool:
     if table is None:
         return False
     cleared = set(table.keep.clear) if table.keep else set[str]()
-    if policy.audit and policy.audit.table == key.table:
-        cleared |= {policy.audit.subject, policy.audit.actor}
+    cleared |= whole.cleared(policy, key.table)
     return mentioned(policy, key) or bool(cleared & set(key.columns))
 
 

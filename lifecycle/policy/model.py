@@ -1,4 +1,7 @@
-"""The shape of a policy file. Frozen and strict: an unknown key or a wrong type is a mistake.
+"""The ground's part of a policy file: who the people are, and whose data each table holds. Frozen and strict.
+
+What is promised about these tables is brought by the rooms, a section each: `section.py` says what a section is,
+`whole.py` puts them together. An unknown key or a wrong type is a mistake.
 
 Table names are written as in SQL without quotes: `users` for a table in schema `public`, else
 `schema.table`. Every table of the database is declared, if only as holding nobody's data.
@@ -21,38 +24,6 @@ class Part(BaseModel):
     model_config = ConfigDict(
         strict=True, frozen=True, extra="forbid", arbitrary_types_allowed=True
     )
-
-
-class Partitioning(Part):
-    """A range-partitioned table whose next partitions are made before rows need them."""
-
-    by: Column = Field(description="the partition key column", examples=["created_at"])
-    every: Literal["year", "quarter", "month", "week", "day", "hour"] = Field(
-        description="the length of one partition"
-    )
-    ahead: Annotated[int, Field(ge=1, le=400)] = Field(
-        description="how many partitions must exist beyond the current one"
-    )
-
-
-class RetentionRule(Part):
-    """Rows, or one column of them, that end some time after a moment named in the row itself."""
-
-    table: Text = Field(
-        description="a table, or `table.column` with `do: clear`",
-        examples=["wearable_daily.raw_data"],
-    )
-    after: Span = Field(
-        description="how long it is kept; whole days end at midnight in the policy's time zone"
-    )
-    by: Column | None = Field(
-        default=None,
-        description="the date or timestamp column that starts the clock; default: the partition key",
-    )
-    do: Literal["delete", "clear"] = Field(
-        description="`delete` the row, or `clear` the column to NULL"
-    )
-    because: Text = Field(description="the reason, as the compliance officer would say it")
 
 
 class Payer(Part):
@@ -94,6 +65,10 @@ class SharedBy(Part):
     )
 
 
+Owner = Column | Through | SharedBy
+"""How a row belongs to a person: by the column that names them, or by the row it leads to."""
+
+
 class Kept(Part):
     """The row survives an erasure; the columns named are set to NULL."""
 
@@ -108,7 +83,7 @@ class Kept(Part):
 class Table(Part):
     """Whose data a table holds, and what an erasure does with it."""
 
-    owner: dict[str, Column | Through | SharedBy] | None = Field(
+    owner: dict[str, Owner] | None = Field(
         default=None,
         description="subject kind -> the column that names the person, or how the row is reached",
     )
@@ -149,78 +124,6 @@ class Table(Part):
         return self
 
 
-class Audit(Part):
-    """The application's audit log. Its rows are never deleted; an erasure anonymises them."""
-
-    table: TableName = Field(description="the table of the log")
-    subject: Column = Field(description="the column with the person the row is about")
-    actor: Column = Field(description="the column with the person who acted")
-    record: Column = Field(description="the column with the changed row's id")
-    named: Column = Field(description="the column with the changed table's name")
-    values: tuple[Column, ...] = Field(description="JSON columns with the values before and after")
-    of_actor: tuple[Column, ...] = Field(
-        description="columns that describe the actor, such as the IP address"
-    )
-    keep: dict[TableName, tuple[Column, ...]] = Field(
-        description="table -> columns whose values survive an anonymisation; all others are removed"
-    )
-
-
-class RequestStates(Part):
-    """The words the application uses for the states of a request."""
-
-    pending: Text = Field(default="pending", description="asked, and not begun")
-    processing: Text = Field(default="processing", description="begun by Lifecycle: no way back")
-    completed: Text = Field(default="completed", description="erased and proven")
-    cancelled: Text = Field(default="canceled", description="the person changed their mind in time")
-
-
-class Requests(Part):
-    """The table in which people ask to be forgotten."""
-
-    table: TableName = Field(description="the table of requests")
-    key: Column = Field(description="the column that identifies a request")
-    subject: Column = Field(description="the column with the person who asked")
-    requested: Column = Field(
-        description="when the person asked; the legal deadline runs from here"
-    )
-    due: Column = Field(description="when the grace period ends")
-    status: Column = Field(description="the column with the request's state")
-    completed: Column = Field(description="the column that is set when the erasure is proven")
-    tables: Column | None = Field(
-        default=None, description="a text[] column for the list of tables erased"
-    )
-    states: RequestStates = Field(
-        default=RequestStates(), description="the application's words for the states"
-    )
-
-
-class Erasure(Part):
-    """How a person is forgotten."""
-
-    subject: Text = Field(description="the subject kind that requests are about")
-    requests: Requests = Field(description="where people ask")
-    grace: Span = Field(description="how long a person can change their mind")
-    deadline: Span = Field(
-        default=Span(1, "month"), description="GDPR Art. 12(3): one month from receipt"
-    )
-
-
-class Dumps(Part):
-    """A logical dump of the whole database with a manifest of exact counts."""
-
-    bucket: Text = Field(description="the bucket, by its name in the settings")
-    prefix: Text = Field(
-        default="daily/", description="what the keys of dumps begin with", examples=["daily/"]
-    )
-
-
-class Backups(Part):
-    """What is copied, and how it is proven."""
-
-    dumps: Dumps | None = Field(default=None, description="a daily dump, and its daily drill")
-
-
 class Limits(Part):
     """What one unattended run may destroy. A person can go beyond by applying a plan they have seen."""
 
@@ -234,7 +137,7 @@ class Limits(Part):
 
 
 class Policy(Part):
-    """All promises about one database."""
+    """All promises about one database. Ask a room's section for its part: `SECTION.of(policy)`."""
 
     system: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")] = Field(
         description="the system's name"
@@ -249,16 +152,7 @@ class Policy(Part):
         examples=[{"partitions.create": "0 1 * * *"}],
     )
     limits: Limits = Field(default=Limits(), description="what a run that nobody looked at may do")
-    partitions: dict[TableName, Partitioning] = Field(
-        default_factory=dict[str, Partitioning], description="table -> its partitions"
-    )
-    retention: tuple[RetentionRule, ...] = Field(
-        default=(), description="what ends, and when; without a rule nothing does"
-    )
     subjects: dict[str, Subject] = Field(
         default_factory=dict[str, Subject], description="kind of person -> where they are"
     )
     tables: dict[TableName, Table] = Field(description="table -> whose data it holds; every table")
-    audit: Audit | None = Field(default=None, description="the application's own audit log")
-    erasure: Erasure | None = Field(default=None, description="how people are forgotten")
-    backups: Backups = Field(default=Backups(), description="what is copied and proven")

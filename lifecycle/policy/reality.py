@@ -1,6 +1,7 @@
 """Holds a policy against the live database: every table declared, every column there and fit for its part.
 
-Pure: the catalog is handed in. `foreign_keys.py` judges the keys. A mistake means that nothing may be started;
+Pure: the catalog is handed in. `foreign_keys.py` judges the keys, and each section its own part.
+A mistake means that nothing may be started;
 a note is for a person to know.
 """
 
@@ -8,11 +9,11 @@ from dataclasses import dataclass
 
 from lifecycle.config.mistake import Mistake, Where, did_you_mean
 from lifecycle.errors import Refused
-from lifecycle.policy import foreign_keys, graph, lookalikes
-from lifecycle.policy.look import TIME, Look
+from lifecycle.policy import foreign_keys, graph, lookalikes, whole
+from lifecycle.policy.look import Look
 from lifecycle.policy.model import Policy, SharedBy, Through
-from lifecycle.policy.names import split_column, target
-from lifecycle.postgres.catalog import Catalog, Column, Table
+from lifecycle.policy.names import split_column
+from lifecycle.postgres.catalog import Catalog, Column
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +33,8 @@ def compare(policy: Policy, catalog: Catalog) -> Compared:
     _subjects(look)
     _owners(look)
     _columns_cleared(look)
-    _partitions(look)
-    _retention(look)
-    _audit(look)
-    _erasure(look)
+    for section, said in whole.present(policy):
+        section.truth(said, look)
     _lookalikes(look)
     mistakes, notes = foreign_keys.judge(policy, catalog)
     return Compared((*look.mistakes, *mistakes), (*look.notes, *notes))
@@ -178,100 +177,6 @@ def _columns_cleared(look: Look) -> None:
             look.clearable(("tables", name, "mentions", column), name, column)
         for column in table.keep.clear if table.keep else ():
             look.clearable(("tables", name, "keep", "clear"), name, column)
-
-
-def _partitions(look: Look) -> None:
-    declared = look.policy.partitions
-    for name, rule in declared.items():
-        table = look.catalog.tables.get(name)
-        path: Where = ("partitions", name)
-        if table is None or look.column((*path, "by"), name, rule.by) is None:
-            continue
-        if (table.strategy, table.partition_key) != ("range", rule.by):
-            actual = (
-                f"by {table.strategy} ({table.partition_key or 'several columns'})"
-                if table.strategy
-                else "not at all"
-            )
-            look.say(
-                (*path, "by"), f"{name} is partitioned {actual}", "take it out, or correct `by`"
-            )
-        else:
-            look.timed((*path, "by"), name, rule.by)
-            column = table.column(rule.by)
-            if rule.every == "hour" and column and column.type == "date":
-                look.say((*path, "every"), f"{name}.{rule.by} is a date", "write `day` or longer")
-    unkept = [
-        t.name for t in look.catalog.tables.values() if _by_time(t) and t.name not in declared
-    ]
-    if unkept:
-        look.notes.append(
-            f"nobody makes the next partitions of {', '.join(unkept)}: not under `partitions`"
-        )
-
-
-def _by_time(table: Table) -> bool:
-    column = table.column(table.partition_key) if table.partition_key else None
-    return table.strategy == "range" and column is not None and bool(TIME.match(column.type))
-
-
-def _retention(look: Look) -> None:
-    for index, rule in enumerate(look.policy.retention):
-        path: Where = ("retention", index)
-        name, cleared = target(rule)
-        table = look.catalog.tables.get(name)
-        if table is None:
-            continue
-        by = rule.by or table.partition_key
-        if by is None:
-            look.say(
-                path,
-                f"{name} is not partitioned by one column",
-                "add `by:`, a date or timestamp column",
-            )
-        else:
-            look.timed((*path, "by") if rule.by else path, name, by)
-        if cleared is not None:
-            look.clearable((*path, "table"), name, cleared)
-        column = table.column(by) if by else None
-        if column and not column.not_null:
-            look.notes.append(
-                f"rows of {name} without a {by} are kept for ever (retention[{index}])"
-            )
-
-
-def _audit(look: Look) -> None:
-    audit = look.policy.audit
-    if audit is None:
-        return
-    cleared = {"subject": audit.subject, "actor": audit.actor}
-    cleared |= {f"of_actor.{name}": name for name in audit.of_actor}
-    for part, name in cleared.items():
-        look.clearable(("audit", *part.split(".")), audit.table, name)
-    for part in ("record", "named"):
-        look.column(("audit", part), audit.table, getattr(audit, part))
-    for name in audit.values:
-        column = look.clearable(("audit", "values"), audit.table, name)
-        if column and column.type not in ("json", "jsonb"):
-            look.say(("audit", "values"), f"{name} is {column.type}", "name json or jsonb columns")
-    for table, columns in audit.keep.items():
-        for name in columns:
-            look.column(("audit", "keep", table), table, name)
-
-
-def _erasure(look: Look) -> None:
-    if look.policy.erasure is None:
-        return
-    requests = look.policy.erasure.requests
-    path: Where = ("erasure", "requests")
-    for part in ("key", "subject", "status"):
-        look.column((*path, part), requests.table, getattr(requests, part))
-    for part in ("requested", "due", "completed"):
-        look.timed((*path, part), requests.table, getattr(requests, part))
-    if requests.tables:
-        column = look.column((*path, "tables"), requests.table, requests.tables)
-        if column and column.type != "text[]":
-            look.say((*path, "tables"), f"{column.name} is {column.type}", "name a text[] column")
 
 
 def _lookalikes(look: Look) -> None:

@@ -17,6 +17,7 @@ from psycopg.rows import TupleRow
 
 from lifecycle import __version__, clock, cron, rooms, unexpected
 from lifecycle.ledger import alerts, standing
+from lifecycle.policy import whole
 from lifecycle.schedule.state import DaemonState
 from lifecycle.system import System
 from lifecycle.watch import statements
@@ -149,7 +150,7 @@ def _of_ledger(figures: Figures, system: System, conn: Connection[TupleRow]) -> 
 def _of_requests(
     figures: Figures, system: System, conn: Connection[TupleRow], now: datetime
 ) -> None:
-    erasure = system.policy.erasure
+    erasure = whole.named(system.policy, "erasure")
     if erasure is None:
         return
     states = erasure.requests.states

@@ -1,8 +1,9 @@
 """What health and metrics ask a managed database. They change nothing."""
 
+from typing import Any
+
 from psycopg import sql
 
-from lifecycle.policy.model import Requests
 from lifecycle.postgres.catalog import sql_name
 
 SCRAPE_LIMITS = """
@@ -11,7 +12,7 @@ SCRAPE_LIMITS = """
 READY = "select to_regclass('lifecycle.run') is not null"
 
 
-def requests_due(requests: Requests) -> sql.Composed:
+def requests_due(requests: Any) -> sql.Composed:
     """Count open requests: all that are due, and of these those past the legal deadline (asked before `%(cutoff)s`)."""
     return sql.SQL("""
         select count(*) filter (where {due} <= %(now)s),

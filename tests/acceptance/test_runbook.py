@@ -16,7 +16,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from lifecycle.admin import install
-from lifecycle.policy.model import Policy
+from lifecycle.policy import whole
 from lifecycle.postgres import catalog
 
 POLICY = "system: small\ndatabase: {database}\ntables: {{}}\n"
@@ -66,7 +66,7 @@ class Installation:
 @pytest.fixture
 def installation(database: str, tmp_path: Path) -> Installation:
     name = str(conninfo_to_dict(database)["dbname"])
-    policy = Policy.model_validate({"system": "small", "database": name, "tables": {}})
+    policy = whole.model().model_validate({"system": "small", "database": name, "tables": {}})
     with psycopg.connect(database, autocommit=True) as admin:
         install.install(admin, policy, catalog.read(admin), None)
         row = admin.execute(FAILED, ["fail"]).fetchone()

@@ -15,7 +15,7 @@ from lifecycle import clock
 from lifecycle.errors import AccessDenied, InputError, NotFound, Refused, Unproven, Unreachable
 from lifecycle.outside import objects
 from lifecycle.outside.objects import Objects
-from lifecycle.policy.model import Policy
+from lifecycle.policy import whole
 from lifecycle.sandbox import s3
 from lifecycle.settings.model import S3, Secret, Settings, SystemSettings
 from lifecycle.system import System
@@ -29,7 +29,7 @@ def system_at(url: str | None, monkeypatch: pytest.MonkeyPatch, **buckets: str) 
     key = Secret(env="TEST_S3_KEY")
     store = S3(endpoint=url, access_key=key, secret_key=key) if url else None
     own = SystemSettings(policy="p", dsn="dbname=none", buckets=buckets, s3=store)
-    policy = Policy(system="vitalis", database="none", tables={})
+    policy = whole.model()(system="vitalis", database="none", tables={})
     return System(policy, "0" * 64, own, Settings(systems={"vitalis": own}))
 
 

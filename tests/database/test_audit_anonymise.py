@@ -10,7 +10,7 @@ from psycopg import sql
 
 from audit import anonymise, statements
 from audit.anonymise import Person
-from lifecycle.policy.model import Policy
+from lifecycle.policy import whole
 from lifecycle.postgres import catalog, connect
 from lifecycle.postgres.catalog import Catalog
 from tests.unit.test_gdpr_search import FOUND, OTHERS
@@ -62,7 +62,7 @@ def read(conn: psycopg.Connection[Any]) -> list[Any]:
 
 
 def run(conn: psycopg.Connection[Any], person: Person) -> dict[str, int]:
-    policy, found = Policy.model_validate(POLICY), catalog.read(conn)
+    policy, found = whole.model().model_validate(POLICY), catalog.read(conn)
     with conn.transaction():
         counts = anonymise.anonymise(conn, policy, found, person)
     assert anonymise.left(conn, policy, found, person) == 0
@@ -177,7 +177,7 @@ def test_a_number_that_is_the_persons_key_is_a_record_of_theirs_in_their_own_tab
 
 
 def test_without_an_audit_section_there_is_nothing_to_do(conn: psycopg.Connection[Any]) -> None:
-    policy = Policy.model_validate(POLICY | {"audit": None})
+    policy = whole.model().model_validate(POLICY | {"audit": None})
     found: Catalog = catalog.read(conn)
     assert anonymise.anonymise(conn, policy, found, anna()) == {}
     assert anonymise.left(conn, policy, found, anna()) == 0

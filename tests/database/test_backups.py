@@ -26,7 +26,7 @@ from lifecycle.ledger import claims
 from lifecycle.ledger.claims import Claim
 from lifecycle.outcome import Outcome, Verdict
 from lifecycle.outside import objects
-from lifecycle.policy.model import Policy
+from lifecycle.policy import whole
 from lifecycle.postgres import catalog
 from lifecycle.postgres.server import Cluster, find_binaries
 from lifecycle.sandbox import s3
@@ -145,7 +145,7 @@ def world(
     database: str, bucket_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[World]:
     name = str(conninfo_to_dict(database)["dbname"])
-    policy = Policy.model_validate(
+    policy = whole.model().model_validate(
         {
             "system": "small",
             "database": name,
@@ -518,7 +518,7 @@ def test_a_server_newer_than_every_pg_dump_here_is_refused_with_the_versions(
 
 def test_a_policy_without_dumps_has_no_job_and_says_not_configured(world: World):
     policy = world.system.policy.model_copy(
-        update={"backups": Policy.model_fields["backups"].default}
+        update={"backups": whole.model().model_fields["backups"].default}
     )
     assert jobs.jobs(policy) == ()
     assert [job.name for job in jobs.jobs(world.system.policy)] == ["backups.dump", "backups.drill"]

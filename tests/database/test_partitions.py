@@ -22,7 +22,8 @@ from lifecycle.ledger import claims
 from lifecycle.ledger.claims import Claim
 from lifecycle.outcome import Outcome, Verdict
 from lifecycle.partitions import create
-from lifecycle.policy.model import Partitioning, Policy
+from lifecycle.partitions.section import Partitioning
+from lifecycle.policy import whole
 from lifecycle.postgres import catalog
 from lifecycle.settings.model import Settings, SystemSettings
 from lifecycle.system import System
@@ -72,7 +73,7 @@ class Shop:
     def __init__(self, conninfo: str, directory: Path) -> None:
         self.admin = conninfo
         self.directory = directory
-        self.policy = Policy.model_validate(
+        self.policy = whole.model().model_validate(
             {"system": "shop", "database": conninfo_to_dict(conninfo)["dbname"], "tables": {}}
         )
         self.slot = 0

@@ -8,13 +8,17 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 from ruamel.yaml import YAML
 
+from audit.section import SECTION as AUDIT
+from gdpr.section import SECTION as ERASURE
 from lifecycle.config.mistake import Lines
 from lifecycle.errors import InputError
+from lifecycle.partitions.section import SECTION as PARTITIONS
 from lifecycle.policy import generate, load, reality
 from lifecycle.policy.draft_text import quote
 from lifecycle.policy.model import Policy, SharedBy, Through
 from lifecycle.postgres import catalog, connect
 from lifecycle.systems import vitalis
+from retention.section import SECTION as RETENTION
 
 MIXED = Path(__file__).with_name("mixed.sql").read_bytes()
 
@@ -83,15 +87,17 @@ def test_what_leads_to_a_person_is_found_without_asking(conn: Connection[TupleRo
     assert policy.tables["book_reviews"].mentions == {"approved_by": "set null"}
     assert policy.tables["loans"].mentions == {"renewed_from": "set null"}
     assert policy.tables["billing.invoices"].objects == ("pdf_s3_key",)
-    assert {n: (p.by, p.every) for n, p in policy.partitions.items()} == {"visits": ("at", "month")}
+    assert {n: (p.by, p.every) for n, p in PARTITIONS.of(policy).items()} == {
+        "visits": ("at", "month")
+    }
     assert next(iter(policy.tables)) == "members"
 
 
 def test_nothing_that_destroys_is_drafted(conn: Connection[TupleRow], tmp_path: Path):
     conn.execute(MIXED)
     policy, _ = decided(conn, tmp_path)
-    assert policy.retention == ()
-    assert policy.erasure is None
+    assert RETENTION.of(policy) == ()
+    assert ERASURE.of(policy) is None
 
 
 def test_the_draft_for_vitalis_agrees_with_the_policy_written_by_hand(
@@ -117,9 +123,10 @@ def test_the_draft_for_vitalis_agrees_with_the_policy_written_by_hand(
         }
 
     assert owners(policy) == owners(by_hand)
-    assert policy.audit
-    assert by_hand.audit
-    assert policy.audit.model_copy(update={"keep": by_hand.audit.keep}) == by_hand.audit
+    drafted, wanted = AUDIT.of(policy), AUDIT.of(by_hand)
+    assert drafted
+    assert wanted
+    assert drafted.model_copy(update={"keep": wanted.keep}) == wanted
 
 
 def test_an_erasure_that_is_taken_over_from_the_draft_fits(
@@ -134,8 +141,9 @@ def test_an_erasure_that_is_taken_over_from_the_draft_fits(
         head + "erasure:" + erasure.replace("\n# ", "\n").replace("\n#", "\n")
     )
     policy, lines, _ = load.policy_with_lines(tmp_path / "draft.yaml")
-    assert policy.erasure
-    assert policy.erasure.requests.due == "grace_period_ends_at"
+    erasure = ERASURE.of(policy)
+    assert erasure
+    assert erasure.requests.due == "grace_period_ends_at"
     fits(conn, policy, lines)
 
 

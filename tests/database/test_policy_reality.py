@@ -11,8 +11,7 @@ from psycopg import Connection, sql
 from psycopg.rows import TupleRow
 
 from lifecycle.config.mistake import dotted
-from lifecycle.policy import graph, load, reality
-from lifecycle.policy.model import Policy
+from lifecycle.policy import graph, load, reality, whole
 from lifecycle.policy.reality import Compared
 from lifecycle.postgres import catalog, connect
 from lifecycle.systems import vitalis
@@ -69,7 +68,7 @@ def compare(conn: Connection[TupleRow], change: dict[str, Any]) -> Compared:
             del place[last]
         else:
             place[last] = value
-    return reality.compare(Policy.model_validate_json(json.dumps(data)), catalog.read(conn))
+    return reality.compare(whole.model().model_validate_json(json.dumps(data)), catalog.read(conn))
 
 
 def told(conn: Connection[TupleRow], change: dict[str, Any]) -> list[str]:
@@ -244,7 +243,7 @@ def test_one_persons_rows_go_in_the_order_that_is_found_and_nobody_elses(
         insert into visits values (1, '2026-01-03', 'north'), (2, '2026-02-03', 'south');
         insert into readings values (1, null, 1), (2, null, 1);
     """)
-    policy = Policy.model_validate_json(json.dumps(GOOD))
+    policy = whole.model().model_validate_json(json.dumps(GOOD))
     found = catalog.read(conn)
     person = {name: sql.SQL("member_id = 1") for name in TABLES}
     person |= {

@@ -19,12 +19,14 @@ from lifecycle.errors import Conflict, Fenced, Refused
 from lifecycle.ledger import claims
 from lifecycle.ledger.claims import Claim
 from lifecycle.outcome import Outcome, Verdict
-from lifecycle.policy.model import Limits, Policy, RetentionRule, Table
+from lifecycle.policy import whole
+from lifecycle.policy.model import Limits, Table
 from lifecycle.postgres import catalog
 from lifecycle.settings.model import Settings, SystemSettings
 from lifecycle.system import System
 from retention import expire, plan
 from retention.plan import Expire
+from retention.section import RetentionRule
 from retention.survey import survey
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -41,7 +43,9 @@ class House:
     def __init__(self, conninfo: str) -> None:
         self.admin = conninfo
         name = conninfo_to_dict(conninfo)["dbname"]
-        self.policy = Policy.model_validate({"system": "house", "database": name, "tables": {}})
+        self.policy = whole.model().model_validate(
+            {"system": "house", "database": name, "tables": {}}
+        )
         self.slot = 0
 
     def say(self, text: str) -> None:

@@ -14,8 +14,7 @@ from psycopg.conninfo import conninfo_to_dict
 from ruamel.yaml import YAML
 
 from lifecycle import rooms
-from lifecycle.policy import load, reality
-from lifecycle.policy.model import Policy
+from lifecycle.policy import load, reality, whole
 from lifecycle.postgres import catalog
 from lifecycle.settings import load as load_settings
 from lifecycle.settings.model import Settings
@@ -43,13 +42,13 @@ def blocks(page: str, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
 
 
-def whole(page: str) -> str:
+def whole_example(page: str) -> str:
     found = PAGES.WHOLE.findall(page)
     assert len(found) == 1
     return found[0]
 
 
-FRAGMENTS = [b for b in blocks(POLICY_PAGE, "yaml") if b != whole(POLICY_PAGE)]
+FRAGMENTS = [b for b in blocks(POLICY_PAGE, "yaml") if b != whole_example(POLICY_PAGE)]
 
 
 def parsed(text: str) -> Any:
@@ -64,7 +63,9 @@ def test_the_tables_of_keys_and_the_schema_are_the_models() -> None:
     assert ended.returncode == 0, "run `make docs`"
 
 
-@pytest.mark.parametrize(("page", "model"), [(POLICY_PAGE, Policy), (RUNNING_PAGE, Settings)])
+@pytest.mark.parametrize(
+    ("page", "model"), [(POLICY_PAGE, whole.model()), (RUNNING_PAGE, Settings)]
+)
 def test_every_key_says_what_it_is_and_stands_in_the_whole_example(page: str, model: Any) -> None:
     example = PAGES.examples(page)
     for path, part in PAGES.parts(model):
@@ -76,14 +77,14 @@ def test_every_key_says_what_it_is_and_stands_in_the_whole_example(page: str, mo
 
 def test_the_whole_policy_is_good(tmp_path: Path) -> None:
     file = tmp_path / "policy.yaml"
-    file.write_text(whole(POLICY_PAGE))
+    file.write_text(whole_example(POLICY_PAGE))
     policy, _ = load.policy(file)
     assert rooms.jobs(policy)
 
 
 def test_the_whole_policy_fits_the_tables_of_the_page(tmp_path: Path, database: str) -> None:
     file = tmp_path / "policy.yaml"
-    file.write_text(whole(POLICY_PAGE))
+    file.write_text(whole_example(POLICY_PAGE))
     policy = load.policy(file)[0].model_copy(
         update={"database": str(conninfo_to_dict(database)["dbname"])}
     )
@@ -98,8 +99,8 @@ def test_every_piece_of_a_policy_has_the_right_shape_and_is_part_of_the_whole(
     fragment: str,
 ) -> None:
     piece = parsed(fragment)
-    Policy.model_validate_json(json.dumps(BASE | piece))
-    example = parsed(whole(POLICY_PAGE))
+    whole.model().model_validate_json(json.dumps(BASE | piece))
+    example = parsed(whole_example(POLICY_PAGE))
     for section, content in piece.items():
         if isinstance(content, list):
             assert content == example[section]
@@ -111,14 +112,14 @@ def test_every_piece_of_a_policy_has_the_right_shape_and_is_part_of_the_whole(
 
 def test_the_whole_settings_are_good(tmp_path: Path) -> None:
     file = tmp_path / "lifecycle.yaml"
-    file.write_text(whole(RUNNING_PAGE))
+    file.write_text(whole_example(RUNNING_PAGE))
     assert load_settings.settings(file).systems
 
 
 def test_what_the_page_quotes_of_a_refusal_is_what_is_said(tmp_path: Path, database: str) -> None:
     (quoted,) = [b for b in blocks(POLICY_PAGE, "text") if b.startswith("error:")]
     file = tmp_path / "policy.yaml"
-    text = whole(POLICY_PAGE).replace(
+    text = whole_example(POLICY_PAGE).replace(
         "database: clinic", f"database: {conninfo_to_dict(database)['dbname']}"
     )
     text = re.sub(r"^ +diagnosis_codes:.*\n", "", text, flags=re.MULTILINE)

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from lifecycle.partitions import plan
 from lifecycle.partitions.plan import Decision
-from lifecycle.policy.model import Partitioning, Policy
+from lifecycle.partitions.section import Partitioning
+from lifecycle.policy import whole
 from lifecycle.postgres.catalog import Catalog, Column, Partition, Relation, Table
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -50,7 +51,7 @@ def decide(
     views: tuple[str, ...] = (),
 ) -> Decision:
     partitioning = Partitioning.model_validate({"by": "at", "every": every, "ahead": ahead})
-    policy = Policy.model_validate({"system": "s", "database": "d", "tables": {}})
+    policy = whole.model().model_validate({"system": "s", "database": "d", "tables": {}})
     policy = policy.model_copy(update={"partitions": {t.name: partitioning for t in tables}})
     catalog = Catalog("1", "d", 15, {}, {t.name: t for t in tables}, (), views)
     return plan.decide(policy, "digest", catalog, now)

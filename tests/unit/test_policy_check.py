@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lifecycle.config.mistake import dotted
-from lifecycle.policy import check
+from lifecycle.policy import check, whole
 from lifecycle.policy.model import Policy
 
 GOOD: dict[str, Any] = {
@@ -61,7 +61,7 @@ def changed(change: dict[str, Any]) -> Policy:
             place.append(value)
         else:
             place[last] = value
-    return Policy.model_validate_json(json.dumps(data))
+    return whole.model().model_validate_json(json.dumps(data))
 
 
 def told(change: dict[str, Any]) -> list[str]:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lifecycle.errors import Refused
-from lifecycle.policy import graph
+from lifecycle.policy import graph, whole
 from lifecycle.policy.model import Policy
 from lifecycle.postgres.catalog import Catalog, ForeignKey
 
@@ -17,12 +17,12 @@ OWNED = {"owner": {"user": "user_id"}}
 
 
 def policy(tables: dict[str, Any]) -> Policy:
-    whole = {
+    data = {
         "system": "x", "database": "x",
         "subjects": {"user": {"table": "users", "key": "user_id"}},
         "tables": {"users": OWNED} | tables,
     }  # fmt: skip
-    return Policy.model_validate_json(json.dumps(whole))
+    return whole.model().model_validate_json(json.dumps(data))
 
 
 def catalog(*keys: str) -> Catalog:

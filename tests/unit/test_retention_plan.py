@@ -1,5 +1,6 @@
 """The cap on an unattended run."""
 
+from lifecycle.policy import whole
 from lifecycle.policy.model import Policy
 from retention import plan
 from retention.plan import Expire
@@ -12,7 +13,7 @@ def step(rule: int, rows: int) -> Expire:
 
 
 def policy(cap: int) -> Policy:
-    return Policy.model_validate(
+    return whole.model().model_validate(
         {"system": "s", "database": "d", "tables": {}, "limits": {"rows_per_run": cap}}
     )
 

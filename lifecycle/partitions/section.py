@@ -1,0 +1,143 @@
+"""The policy's section `partitions:`, the tables whose next partitions are made before rows need them. Pure.
+
+A section is read from top to bottom: shape, sense, truth, sentence, draft, and at the end what it offers.
+This one has no sense of its own: only a database can say that it is wrong.
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from lifecycle.config.mistake import Where
+from lifecycle.policy.draft_text import quote
+from lifecycle.policy.look import TIME, Look
+from lifecycle.policy.model import Column, Owner, Part, Policy, TableName
+from lifecycle.policy.section import Section
+from lifecycle.postgres.catalog import Catalog, Partition, Table
+
+_LENGTHS = (
+    ("hour", timedelta(hours=1), timedelta(hours=1), 48),
+    ("day", timedelta(days=1), timedelta(days=1), 14),
+    ("week", timedelta(days=7), timedelta(days=7), 8),
+    ("month", timedelta(days=28), timedelta(days=31), 3),
+    ("quarter", timedelta(days=90), timedelta(days=92), 2),
+    ("year", timedelta(days=365), timedelta(days=366), 1),
+)
+"""Name, shortest, longest, and how many to keep ahead."""
+
+
+class Partitioning(Part):
+    """A range-partitioned table whose next partitions are made before rows need them."""
+
+    by: Column = Field(description="the partition key column", examples=["created_at"])
+    every: Literal["year", "quarter", "month", "week", "day", "hour"] = Field(
+        description="the length of one partition"
+    )
+    ahead: Annotated[int, Field(ge=1, le=400)] = Field(
+        description="how many partitions must exist beyond the current one"
+    )
+
+
+Partitions = dict[TableName, Partitioning]
+
+
+def _tables(partitions: Partitions) -> Iterator[tuple[Where, str]]:
+    for name in partitions:
+        yield ("partitions", name), name
+
+
+def _truth(partitions: Partitions, look: Look) -> None:
+    for name, rule in partitions.items():
+        table = look.catalog.tables.get(name)
+        path: Where = ("partitions", name)
+        if table is None or look.column((*path, "by"), name, rule.by) is None:
+            continue
+        if (table.strategy, table.partition_key) != ("range", rule.by):
+            actual = (
+                f"by {table.strategy} ({table.partition_key or 'several columns'})"
+                if table.strategy
+                else "not at all"
+            )
+            look.say(
+                (*path, "by"), f"{name} is partitioned {actual}", "take it out, or correct `by`"
+            )
+        else:
+            look.timed((*path, "by"), name, rule.by)
+            column = table.column(rule.by)
+            if rule.every == "hour" and column and column.type == "date":
+                look.say((*path, "every"), f"{name}.{rule.by} is a date", "write `day` or longer")
+    unkept = [
+        t.name for t in look.catalog.tables.values() if _by_time(t) and t.name not in partitions
+    ]
+    if unkept:
+        look.notes.append(
+            f"nobody makes the next partitions of {', '.join(unkept)}: not under `partitions`"
+        )
+
+
+def _by_time(table: Table) -> bool:
+    column = table.column(table.partition_key) if table.partition_key else None
+    return table.strategy == "range" and column is not None and bool(TIME.match(column.type))
+
+
+def _sentence(partitions: Partitions, name: str) -> Iterator[str]:
+    if name in partitions:
+        rule = partitions[name]
+        yield f"{rule.ahead} {rule.every} partition{'s' if rule.ahead > 1 else ''} ahead"
+
+
+def _guess(catalog: Catalog, _owners: Mapping[str, Owner]) -> Partitions:
+    """Return how tables are partitioned by time, where the partitions that exist say so."""
+    found: Partitions = {}
+    for name, table in catalog.tables.items():
+        if table.strategy != "range" or table.partition_key is None:
+            continue
+        every = next((e for p in reversed(table.partitions) if (e := _length(p))), None)
+        if every:
+            ahead = next(count for word, _, _, count in _LENGTHS if word == every)
+            rule = {"by": table.partition_key, "every": every, "ahead": ahead}
+            found[name] = Partitioning.model_validate(rule)
+    return found
+
+
+def _length(partition: Partition) -> str | None:
+    try:
+        lower, upper = (datetime.fromisoformat(b or "") for b in (partition.lower, partition.upper))
+    except ValueError:  # unbounded, or not a time
+        return None
+    long = upper.replace(tzinfo=UTC) - lower.replace(tzinfo=UTC)
+    return next((word for word, least, most, _ in _LENGTHS if least <= long <= most), None)
+
+
+def _draft(policy: Policy, catalog: Catalog) -> Iterator[str]:
+    partitions = SECTION.of(policy)
+    untold = [
+        (name, table.partition_key)
+        for name, table in catalog.tables.items()
+        if table.strategy == "range" and table.partition_key and name not in partitions
+    ]
+    if partitions:
+        yield "# Read off the partitions that exist; `ahead` is how many must exist beyond the current one."
+        yield "partitions:"
+    elif untold:
+        yield "# partitions:"
+    for name, rule in partitions.items():
+        yield f"  {quote(name)}: {{by: {quote(rule.by)}, every: {rule.every}, ahead: {rule.ahead}}}"
+    for name, key in untold:
+        rule = f"{{by: {quote(key)}, every: month, ahead: 3}}"
+        yield f"#  {quote(name)}: {rule}  # its partitions do not tell how long one is"
+
+
+SECTION = Section[Partitions, Partitions](
+    "partitions",
+    Partitions,
+    default={},
+    about="table -> its partitions",
+    tables=_tables,
+    truth=_truth,
+    sentence=_sentence,
+    guess=_guess,
+    draft=_draft,
+)
