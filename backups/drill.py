@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psycopg
 
-from backups import dump, manifest, measure, scratch, shelf, statements
+from backups import manifest, measure, scratch, shelf, statements
 from backups.manifest import Content, Manifest
 from backups.section import SECTION
 from lifecycle import clock
@@ -32,6 +32,7 @@ from lifecycle.ledger import evidence
 from lifecycle.ledger.claims import Claim
 from lifecycle.outcome import Failure, Outcome, Verdict
 from lifecycle.outside import commands
+from lifecycle.outside.digest import file_sha256
 from lifecycle.postgres import connect
 from lifecycle.postgres.server import Binaries, Cluster, find_binaries
 from lifecycle.system import System
@@ -226,7 +227,7 @@ def _pg_restore(binaries: Binaries, *arguments: str) -> None:
 
 def _same_bytes(dumped: Manifest, file: Path) -> None:
     found = file.stat().st_size
-    if found != dumped.size or dump.digest(file) != dumped.sha256:
+    if found != dumped.size or file_sha256(file) != dumped.sha256:
         raise Unproven(
             f"{dumped.key} is not the file its manifest speaks of ({found:,} bytes, {dumped.size:,} expected)",
             hint="It was altered or damaged in the bucket: take a new dump, and see who may write there.",

@@ -4,7 +4,6 @@ Interrupted at any instant it may run again: a dump is complete when its manifes
 writes to a place of its own, named by run and attempt, so what an earlier one left is never mistaken for it.
 """
 
-import hashlib
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from lifecycle.ledger import evidence
 from lifecycle.ledger.claims import Claim
 from lifecycle.outcome import Outcome, Verdict
 from lifecycle.outside import commands
+from lifecycle.outside.digest import file_sha256
 from lifecycle.postgres import connect
 from lifecycle.postgres.server import Binaries, find_binaries
 from lifecycle.system import System
@@ -131,12 +131,6 @@ def _snapshot(system: System) -> Generator[tuple[Connection[TupleRow], str]]:
             raise connect.explain(error) from None
 
 
-def digest(file: Path) -> str:
-    """Return the SHA-256 of a file in hex."""
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
-
-
 def _manifest(
     system: System, claim: Claim, taken: Taken, started: datetime, finished: datetime
 ) -> Manifest:
@@ -150,7 +144,7 @@ def _manifest(
         tool=taken.tool,
         key=shelf.folder(system, claim) + manifest.DATA,
         size=taken.file.stat().st_size,
-        sha256=digest(taken.file),
+        sha256=file_sha256(taken.file),
         source=taken.source,
         tables=taken.tables,
     )

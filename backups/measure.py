@@ -11,6 +11,7 @@ from psycopg.rows import TupleRow
 
 from backups import statements
 from backups.manifest import Content, Source
+from lifecycle.postgres.names import policy_name
 
 
 def pin(conn: Connection[TupleRow], limit: timedelta) -> None:
@@ -26,8 +27,7 @@ def tables(conn: Connection[TupleRow]) -> dict[str, Content]:
     for schema, relname, kind in conn.execute(statements.TABLES).fetchall():
         row = conn.execute(statements.content(schema, relname, kind)).fetchone()
         assert row is not None
-        name = relname if schema == "public" else f"{schema}.{relname}"
-        found[name] = Content(rows=row[0], digest=row[1])
+        found[policy_name(schema, relname)] = Content(rows=row[0], digest=row[1])
     return found
 
 

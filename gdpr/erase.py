@@ -24,6 +24,7 @@ from lifecycle.errors import Conflict, Refused, Unproven
 from lifecycle.ledger.claims import Claim
 from lifecycle.ledger.effect import Change, effect
 from lifecycle.postgres import connect
+from lifecycle.postgres.names import policy_name
 
 TRIES = 5
 _PASSING = (
@@ -163,7 +164,7 @@ def _nothing_else_changed(
 
 def _changed(conn: Connection[TupleRow]) -> dict[str, int]:
     found = conn.execute(statements.CHANGED).fetchall()
-    return {n if schema == "public" else f"{schema}.{n}": rows for schema, n, rows in found}
+    return {policy_name(schema, name): rows for schema, name, rows in found}
 
 
 def _witness(work: Erasing) -> str | None:

@@ -23,6 +23,7 @@ from gdpr.survey import as_person, count
 from lifecycle.errors import Unproven
 from lifecycle.outcome import Failure
 from lifecycle.outside import objects
+from lifecycle.postgres.names import policy_name
 from lifecycle.system import System
 
 _HINT = (
@@ -99,13 +100,13 @@ def _views(proof: Proof, conn: Connection[TupleRow], note: Note) -> None:
     needles = spellings(note)
     for schema, view, readable in conn.execute(statements.MATVIEWS).fetchall():
         if not readable:
-            proof.notes.append(f"materialized view {schema}.{view} could not be read")
+            proof.notes.append(f"materialized view {policy_name(schema, view)} could not be read")
             continue
         proof.looked("views", 1)
         rows = conn.execute(statements.whole_rows(schema, view), {"needles": needles}).fetchall()
         if any(stands_in(row[0], needle) for row in rows for needle in needles):
             proof.found(
-                f"{schema}.{view}", "an identifier stands in a materialized view: refresh it"
+                policy_name(schema, view), "an identifier stands in a materialized view: refresh it"
             )
 
 
@@ -114,7 +115,7 @@ def sampled(conn: Connection[TupleRow], note: Note) -> tuple[str, ...]:
     needles = spellings(note)
     rows = conn.execute(statements.STATISTICS, {"needles": needles}).fetchall()
     found = (
-        name if schema == "public" else f"{schema}.{name}"
+        policy_name(schema, name)
         for schema, name, text in rows
         if any(stands_in(text, needle) for needle in needles)
     )

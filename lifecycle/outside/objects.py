@@ -6,7 +6,6 @@ message: a key often holds a person's name. Never decides what is deleted.
 """
 
 import contextlib
-import hashlib
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +20,7 @@ from lifecycle.errors import (
     Unproven,
     Unreachable,
 )
+from lifecycle.outside.digest import file_sha256
 from lifecycle.system import System
 
 if TYPE_CHECKING:
@@ -235,12 +235,6 @@ def store(system: System) -> Objects:
         ),
     )
     return Objects(client, system.settings.buckets)
-
-
-def file_sha256(path: Path) -> str:
-    """Return the SHA-256 of a file, in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextlib.contextmanager

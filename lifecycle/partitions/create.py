@@ -26,6 +26,7 @@ from lifecycle.outcome import Failure, Outcome, Verdict
 from lifecycle.partitions import look, statements
 from lifecycle.partitions.plan import CreatePartition, Decision, decide
 from lifecycle.postgres import catalog, connect
+from lifecycle.postgres.names import policy_name
 from lifecycle.system import System
 
 LOCK_WAIT = "2s"
@@ -179,7 +180,7 @@ def _verify(
         if wrong:
             failures.append(
                 Failure(
-                    f"{schema}.{name}",
+                    policy_name(schema, name),
                     f"the partition is not like its parent: {', '.join(wrong)}",
                     "Compare row security, policies, grants and triggers of the two, and mend the partition.",
                 )

@@ -19,6 +19,7 @@ from lifecycle.partitions.section import SECTION, Partitioning
 from lifecycle.plan import Plan, Step
 from lifecycle.policy.model import Policy
 from lifecycle.postgres.catalog import Catalog, Table
+from lifecycle.postgres.names import policy_name
 
 NAME_BYTES = 63
 """PostgreSQL cuts longer names off without a word."""
@@ -112,17 +113,18 @@ def _decide_slot(
     if inside:
         return _in_the_way(name, f"{lower} to {upper}", partitioning.every, inside)
     child = child_name(table.relname, slot.label)
-    if _qualified(table.schema, child) in taken:
+    target = policy_name(table.schema, child)
+    if target in taken:
         return Failure(
             name,
-            f"{_qualified(table.schema, child)} exists and is no partition for {lower} to {upper}",
+            f"{target} exists and is no partition for {lower} to {upper}",
             "Lifecycle adopts and drops nothing it did not make: attach it, rename it or drop it by hand.",
         )
-    taken.add(_qualified(table.schema, child))
+    taken.add(target)
     default = any(partition.default for partition in table.partitions)
     return CreatePartition(
         verb="create partition",
-        target=_qualified(table.schema, child),
+        target=target,
         reason=f"a partition for every {partitioning.every}, {partitioning.ahead} ahead",
         cost="shares the parent with readers and writers; one short lock on tables it references"
         + ("; scans and locks the default partition" if default else ""),
@@ -245,7 +247,3 @@ def _names(catalog: Catalog) -> set[str]:
     """Return every name that a new table cannot have."""
     partitions = {part.name for table in catalog.tables.values() for part in table.partitions}
     return {*catalog.tables, *catalog.views, *partitions}
-
-
-def _qualified(schema: str, relname: str) -> str:
-    return relname if schema == "public" and "." not in relname else f"{schema}.{relname}"

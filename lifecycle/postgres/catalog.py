@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from typing import Any, LiteralString
 
 import psycopg
-from psycopg import Connection, sql
+from psycopg import Connection
 from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow
 
-from lifecycle.errors import Refused
 from lifecycle.postgres import connect, statements
+from lifecycle.postgres.names import policy_name, sql_name
 from lifecycle.postgres.shape import (
     Catalog,
     Column,
@@ -40,12 +40,6 @@ __all__ = [
 
 _STRATEGY = {"r": "range", "l": "list", "h": "hash"}
 _RANGE = re.compile(r"^FOR VALUES FROM \((.*)\) TO \((.*)\)$", re.DOTALL)
-
-
-def sql_name(name: str) -> sql.Identifier:
-    """Return a policy's table name as SQL: `users` is "public"."users", `a.b` is "a"."b"."""
-    schema, dot, relname = name.partition(".")
-    return sql.Identifier(schema, relname) if dot else sql.Identifier("public", name)
 
 
 def read(conn: Connection[TupleRow]) -> Catalog:
@@ -95,7 +89,9 @@ def _picture(conn: Connection[TupleRow]) -> Catalog:
     extensions = dict(ask(statements.EXTENSIONS))
     relations = {row[0]: row for row in ask(statements.RELATIONS)}
     parents = {oid: row[9] for oid, row in relations.items() if row[4]}
-    raw = _Raw(relations, parents, {oid: _name(row[1], row[2]) for oid, row in relations.items()})
+    raw = _Raw(
+        relations, parents, {oid: policy_name(row[1], row[2]) for oid, row in relations.items()}
+    )
     for child, parent in parents.items():
         raw.children[parent].append(child)
     tables = [oid for oid, row in relations.items() if row[3] in "rp" and not row[4]]
@@ -106,7 +102,7 @@ def _picture(conn: Connection[TupleRow]) -> Catalog:
     named = {oid for key in keys for oid in (key[2], key[4]) if oid in parents}
     _fill_columns(raw, ask(statements.COLUMNS, oids=[*tables, *named]))
     for oid, name, schema, function, enabled in ask(statements.TRIGGERS):
-        raw.triggers[oid].append(Trigger(name, _name(schema, function), enabled))
+        raw.triggers[oid].append(Trigger(name, policy_name(schema, function), enabled))
     for oid, name in ask(statements.POLICIES):
         raw.policies[oid].append(name)
     pictured = {raw.names[oid]: _table(raw, oid) for oid in tables}
@@ -199,12 +195,3 @@ def _foreign_keys(raw: _Raw, keys: list[TupleRow]) -> tuple[ForeignKey, ...]:
         if fact not in folded:
             folded[fact] = ForeignKey(name, *fact, validated)
     return tuple(folded[fact] for fact in sorted(folded))
-
-
-def _name(schema: str, relname: str) -> str:
-    if "." in schema:
-        raise Refused(
-            f"schema {schema!r} has a dot in its name, so `schema.table` could mean two things",
-            hint="Rename the schema: `alter schema ... rename to ...`.",
-        )
-    return relname if schema == "public" and "." not in relname else f"{schema}.{relname}"

@@ -18,7 +18,7 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from backups import drill, dump, jobs, manifest, scratch, shelf
+from backups import drill, dump, jobs, manifest, measure, scratch, shelf
 from backups.manifest import Manifest
 from lifecycle.admin import install
 from lifecycle.errors import Refused
@@ -26,6 +26,7 @@ from lifecycle.ledger import claims
 from lifecycle.ledger.claims import Claim
 from lifecycle.outcome import Outcome, Verdict
 from lifecycle.outside import objects
+from lifecycle.outside.digest import file_sha256
 from lifecycle.policy import whole
 from lifecycle.postgres import catalog
 from lifecycle.postgres.server import Cluster, find_binaries
@@ -398,7 +399,7 @@ def test_a_dump_that_was_bad_before_it_was_summed_fails_when_it_is_read(
         body[middle + 20] ^= 0xFF
     (tmp_path / "bad").write_bytes(body)
     world.write(taken.key, bytes(body))
-    world.rewrite(taken, sha256=dump.digest(tmp_path / "bad"), size=len(body))
+    world.rewrite(taken, sha256=file_sha256(tmp_path / "bad"), size=len(body))
     outcome = world.drill()
     assert outcome.verdict is Verdict.FAIL
     assert re.search(
@@ -573,3 +574,14 @@ def test_the_password_opens_the_door_and_is_on_no_command_line(  # noqa: PLR0915
     assert not any(password in line for line in seen)
     out, err = capfd.readouterr()
     assert password not in out + err + str(world.evidence())
+
+
+def test_two_tables_that_could_be_spelled_alike_are_both_measured(database: str) -> None:
+    with psycopg.connect(database, autocommit=True) as conn:
+        conn.execute(
+            'create table "a.b" as select 1 as x; create schema a; create table a.b as values (1), (2)'
+        )
+        with conn.transaction():
+            measure.pin(conn, dump.LIMIT)
+            found = measure.tables(conn)
+    assert {name: held.rows for name, held in found.items()} == {"a.b": 2, "public.a.b": 1}

@@ -6,6 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,11 @@ from typer.testing import CliRunner
 
 from gdpr import cli, preview
 from lifecycle import cli_options
+from lifecycle.admin import install
 from lifecycle.errors import Conflict, InputError, NotFound, Refused, Unreachable
 from lifecycle.outcome import Outcome, Verdict
+from lifecycle.policy.model import Table
+from lifecycle.postgres import catalog
 from lifecycle.sandbox import s3, stripe_double
 from tests.database import clinic as the_clinic
 from tests.database.clinic import ANNA, JOANNA, NOW, OTTO, Clinic
@@ -365,6 +369,29 @@ def test_a_table_the_policy_does_not_know_is_refused_before_a_claim(clinic: Clin
     with pytest.raises(Refused, match="newcomer"):
         clinic.erase()
     assert clinic.ask("select state from request where request_id = 1") == ["pending"]
+
+
+def test_rows_in_a_table_with_a_dot_in_its_name_go_and_its_statistics_forget(
+    clinic: Clinic,
+) -> None:
+    clinic.ask('create table "odd.name" (person_id uuid references person, mail text)')
+    clinic.ask(
+        """insert into "odd.name" select %(a)s, 'anna@example.org' from generate_series(1, 20)""",
+        a=ANNA,
+    )
+    clinic.ask('analyze "odd.name"')
+    table = {"public.odd.name": Table(owner={"person": "person_id"})}
+    policy = clinic.system.policy.model_copy(
+        update={"tables": {**clinic.system.policy.tables, **table}}
+    )
+    with psycopg.connect(clinic.admin, autocommit=True) as conn:
+        install.install(conn, policy, catalog.read(conn), None)
+    system = replace(clinic.system, policy=policy)
+    assert replace(clinic, system=system).erase().verdict is Verdict.PASS
+    assert clinic.ask("select tables from request where request_id = 1") == [
+        ["diary", "finding", "paper", "person", "public.odd.name", "scan", "visit"]
+    ]
+    assert clinic.traces() == []
 
 
 def test_more_rows_than_the_limit_need_a_person_who_has_seen_the_plan(clinic: Clinic) -> None:

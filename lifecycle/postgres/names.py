@@ -1,0 +1,24 @@
+"""One name of a table, as policies, plans, manifests and evidence spell it, and the way back to SQL. Pure."""
+
+from psycopg import sql
+
+from lifecycle.errors import Refused
+
+
+def policy_name(schema: str, relname: str) -> str:
+    """Return `users` for a table in schema public, else `schema.table`; `public.a.b` where `a.b` is the table's name.
+
+    No two tables have one name. Raise Refused when the schema's name has a dot: `a.b.c` could mean two things.
+    """
+    if "." in schema:
+        raise Refused(
+            f"schema {schema!r} has a dot in its name, so `schema.table` could mean two things",
+            hint="Rename the schema: `alter schema ... rename to ...`.",
+        )
+    return relname if schema == "public" and "." not in relname else f"{schema}.{relname}"
+
+
+def sql_name(name: str) -> sql.Identifier:
+    """Return such a name as SQL: `users` is "public"."users", `a.b` is "a"."b"."""
+    schema, dot, relname = name.partition(".")
+    return sql.Identifier(schema, relname) if dot else sql.Identifier("public", name)
