@@ -227,7 +227,7 @@ def test_a_partition_open_to_readers_past_its_parent_is_a_failure(shop: Shop) ->
     outcome = shop.run()
     assert outcome.verdict is Verdict.FAIL
     [failure] = outcome.failures
-    assert failure.target == "public.old"
+    assert failure.target == "old"
     assert "row security is off" in failure.what
     assert "it grants more than its parent" in failure.what
     assert "it grants columns that its parent does not" in failure.what
