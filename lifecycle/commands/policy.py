@@ -86,7 +86,9 @@ def show(file: File = None, system: SystemOption = None, as_json: JsonOption = F
 @app.command()
 def schema() -> None:
     """Print the JSON Schema of a policy file, for editors."""
-    shown.text(SCHEMA.read_text(encoding="utf-8").rstrip())
+    from lifecycle.policy import whole
+
+    shown.text(json.dumps(whole.model().model_json_schema(), indent=2, ensure_ascii=False))
 
 
 @app.command()

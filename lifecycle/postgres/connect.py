@@ -146,6 +146,12 @@ _REASONS: tuple[tuple[str, type[LifecycleError], str, str], ...] = (
         "Add a line to pg_hba.conf for this user, database and address.",
     ),
     (
+        "is not permitted to log in|permission denied for database",
+        AccessDenied,
+        "the user in the dsn may not enter this database",
+        "Give the role `login`, and `connect` on the database; or correct `user`.",
+    ),
+    (
         'role ".*" does not exist',
         AccessDenied,
         "the user in the dsn does not exist on the server",

@@ -1,10 +1,12 @@
 """`lifecycle policy` as people and programs use it: what is printed, what is written, which exit code."""
 
 import json
+import re
 from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from lifecycle import cli, cli_options
 from lifecycle.commands.policy import SCHEMA
@@ -140,3 +142,27 @@ def test_each_wrong_way_is_one_clear_error(
 def test_the_schema_is_printed_as_it_is_shipped(capsys: pytest.CaptureFixture[str]):
     assert run("schema") == 0
     assert capsys.readouterr().out == SCHEMA.read_text()
+
+
+def test_check_ends_with_the_codes_of_the_page(
+    dsn: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    run("generate", "--from-dsn", dsn, "-o", "policy.yaml")
+    file = tmp_path / "policy.yaml"
+    file.write_text(file.read_text().replace('"DECIDE: ', '"'))
+    Path("wrong.yaml").write_text("system: x\n")
+    with psycopg.connect(dsn, autocommit=True) as conn:
+        conn.execute(
+            "do $$ begin create role nobody_logs_in nologin; exception when duplicate_object then null; end $$"
+        )
+    found = {
+        run("check", "policy.yaml", "--dsn", dsn),
+        run("check", "wrong.yaml"),
+        run("check", "missing.yaml"),
+        run("check", "policy.yaml", "--dsn", make_conninfo(dsn, user="nobody_logs_in")),
+        run("check", "policy.yaml", "--dsn", make_conninfo(dsn, dbname="nowhere")),
+        run("check", "policy.yaml", "--dsn", "host=127.0.0.1 port=1 dbname=x user=x"),
+    }
+    page = (Path(__file__).parents[2] / "docs/policy.md").read_text(encoding="utf-8")
+    told = page.partition("## What `policy check` refuses")[2].partition("### ")[0]
+    assert found == {int(code) for code in re.findall(r"^\| (\d+) \|", told, re.MULTILINE)}
