@@ -1,8 +1,9 @@
 """Renders a runbook as Markdown: what is read on a screen is what `runbooks run` does. Pure."""
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping
 
+from runbooks.book import Book, Facts
 from runbooks.step import Step
 
 DOES = {
@@ -13,14 +14,15 @@ DOES = {
 }
 
 
-def markdown(title: str, name: str, run: str, steps: Sequence[Step]) -> str:
-    """Return the page, with commands to copy."""
+def markdown(book: Book[Facts], about: Mapping[str, str], facts: Facts) -> str:
+    """Return the page, with commands to copy and with these facts in it."""
+    typed = f"lifecycle runbooks run {book.name} {book.options(about)}".rstrip()
     head = (
-        f"# {title}\n\n"
-        f"Step by step, with the progress kept: `lifecycle runbooks run {name} --run {run}`. "
+        f"# {book.title}\n\nStep by step, with the progress kept: `{typed}`. "
         "After an interruption: `lifecycle runbooks resume`.\n"
     )
-    return head + "".join(_step(number, step) for number, step in enumerate(steps, start=1))
+    steps = enumerate(book.steps(facts), start=1)
+    return head + "".join(_step(number, step) for number, step in steps)
 
 
 def command(step: Step) -> str:

@@ -6,6 +6,7 @@ exit codes, digests of what was printed and the notes people typed; never what a
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -31,10 +32,14 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """One walk through a runbook. `state` is `open` until its last step is done; `facts` are the book's own."""
+    """One walk through a runbook. `state` is `open` until its last step is done; `facts` are the book's own.
+
+    `about` is what the book was told when it was begun.
+    """
 
     file: Path
     book: str
+    about: dict[str, str]
     facts: dict[str, Any]
     begun: str
     state: Literal["open", "done"] = "open"
@@ -54,10 +59,12 @@ class Progress:
         return save(replace(self, state="done"))
 
 
-def begin(system: System, book: str, facts: dict[str, Any], now: datetime) -> Progress:
+def begin(
+    system: System, book: str, about: Mapping[str, str], facts: dict[str, Any], now: datetime
+) -> Progress:
     """Begin a walk and write it down. Raise Refused when it cannot be written."""
-    name = f"{now:%Y%m%dT%H%M%S%fZ}-{book}-{facts['run']}.json"
-    return save(Progress(_folder(system) / name, book, facts, now.isoformat()))
+    file = _folder(system) / f"{now:%Y%m%dT%H%M%S%fZ}-{book}.json"
+    return save(Progress(file, book, dict(about), facts, now.isoformat()))
 
 
 def save(progress: Progress) -> Progress:
@@ -103,7 +110,13 @@ def _load(file: Path) -> Progress:
         content = json.loads(file.read_bytes())
         entries = tuple(Entry(**entry) for entry in content["entries"])
         return Progress(
-            file, content["book"], content["facts"], content["begun"], content["state"], entries
+            file,
+            content["book"],
+            content["about"],
+            content["facts"],
+            content["begun"],
+            content["state"],
+            entries,
         )
     except (OSError, ValueError, KeyError, TypeError):
         raise Refused(

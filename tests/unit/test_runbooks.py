@@ -1,8 +1,11 @@
 """Runbooks: every command in them exists, a page says what a walk does, and a walk stops and goes on where it must."""
 
 import json
+import os
 import re
 import shlex
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -15,9 +18,10 @@ from typer.main import get_command
 from lifecycle import cli
 from lifecycle.errors import Interrupted, NotFound, Unproven
 from lifecycle.outside.commands import Finished
-from runbooks import books, page, progress, run_failed, walk
+from runbooks import books, page, progress, walk
+from runbooks.books import run_failed
+from runbooks.books.run_failed import BOOK, Facts
 from runbooks.progress import Progress
-from runbooks.run_failed import Facts
 from runbooks.step import Step
 
 FACTS = Facts(
@@ -26,7 +30,7 @@ FACTS = Facts(
 
 
 def every_command() -> Iterator[str]:
-    text = page.markdown(run_failed.TITLE, run_failed.NAME, "7", run_failed.steps(FACTS))
+    text = page.markdown(BOOK, {"run": "7"}, FACTS)
     yield from re.findall(r"`(lifecycle [^`]+)`", text)
     yield from re.findall(r"^\$ (lifecycle .+)$", text, re.MULTILINE)
 
@@ -68,7 +72,7 @@ def test_the_drift_test_finds_the_commands():
 
 def test_a_page_has_every_step_with_its_reason_its_expectation_and_its_way_back():
     steps = run_failed.steps(FACTS)
-    text = page.markdown("T", run_failed.NAME, "7", steps)
+    text = page.markdown(BOOK, {"run": "7"}, FACTS)
     for number, step in enumerate(steps, start=1):
         assert f"\n## {number}. {step.title}\n" in text
         assert all(part and part in text for part in (step.why, step.expect, step.undo))
@@ -132,7 +136,11 @@ def step(name: str, *words: str, **changed: Any) -> Step:
 def begun(tmp_path: Path) -> Progress:
     return progress.save(
         Progress(
-            tmp_path / "walks" / "one.json", "run-failed", {"run": "7"}, "2026-11-21T03:00:00+00:00"
+            tmp_path / "walks" / "one.json",
+            "run-failed",
+            {"run": "7"},
+            {"run": "7"},
+            "2026-11-21T03:00:00+00:00",
         )
     )
 
@@ -236,3 +244,74 @@ def test_progress_keeps_a_digest_of_what_was_printed_and_not_the_text(begun: Pro
     assert len(entry["output_sha256"]) == 64
     assert "0.1.0" not in begun.file.read_text()
     assert begun.file.parent.stat().st_mode & 0o777 == 0o700
+
+
+# --- a second book is one file
+
+TOY = """
+from dataclasses import dataclass
+from runbooks.book import Book
+from runbooks.step import Step
+
+@dataclass(frozen=True)
+class Facts:
+    system: str
+    host: str
+    room: str
+
+def gather(system, about):
+    return Facts(system.name, about["host"], about["from-room"])
+
+def steps(facts):
+    return (
+        Step("call", f"Call {facts.room}", "w", "manual", expect="e", undo="u", unattended=False),
+        Step("look", f"Look at {facts.host}", "w", "check", expect="e", undo="u", words=("--version",)),
+    )
+
+BOOK = Book("fire", "Something burns", {"host": "What burns.", "from-room": "Where."},
+            Facts("SYSTEM", "HOST", "ROOM"), gather, steps)
+"""
+START = (
+    "from runbooks import books; books.__path__.append({!r}); from lifecycle import cli; cli.main()"
+)
+
+
+def test_a_second_book_is_one_file_and_every_command_knows_it(tmp_path: Path):
+    (tmp_path / "books").mkdir()
+    (tmp_path / "books" / "fire.py").write_text(TOY)
+    (tmp_path / "policy.yaml").write_text("system: small\ndatabase: small\ntables: {}\n")
+    settings = {"systems": {"small": {"policy": "policy.yaml", "dsn": "dbname=small"}}}
+    (tmp_path / "lifecycle.yaml").write_text(json.dumps(settings))
+
+    def lifecycle(*words: str, typed: str = "") -> tuple[int, str]:
+        ended = subprocess.run(
+            [sys.executable, "-c", START.format(str(tmp_path / "books")), "runbooks", *words],
+            cwd=tmp_path,
+            env={"PATH": os.environ["PATH"], "COLUMNS": "120"},
+            input=typed,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        return ended.returncode, ended.stdout + ended.stderr
+
+    assert (
+        "fire         --host HOST --from-room FROM-ROOM   Something burns" in lifecycle("list")[1]
+    )
+    assert "## 2. Look at HOST" in lifecycle("show", "fire")[1]
+    about = ("fire", "--host", "db 1", "--from-room", "cellar")
+    code, shown = lifecycle("show", *about)
+    assert (code, "Call cellar" in shown) == (0, True)
+    assert "`lifecycle runbooks run fire --host 'db 1' --from-room cellar`" in shown
+    assert "--from-room FROM-ROOM" in lifecycle("run", "--help")[1]
+    code, said = lifecycle("run", *about, "--auto")
+    assert (code, "Left to a person: call." in said) == (0, True), said
+    assert "host db 1, from-room cellar" in lifecycle("history")[1]
+    code, said = lifecycle("resume", typed="r\nthey come\n")
+    assert (code, "Look at db 1: done before" in said) == (0, True), said
+    assert lifecycle("resume")[0] == 6
+    assert lifecycle("run", "fire", "--host", "x")[0] == 2
+    code, said = lifecycle("run", *about, "--run", "7")
+    assert (code, "the runbook fire does not know --run" in said) == (2, True)
+    assert lifecycle("run", "run-failed", "--run", "seven")[0] == 2

@@ -6,14 +6,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from lifecycle import rooms
-from lifecycle.errors import NotFound, Refused
+from lifecycle.errors import InputError, NotFound, Refused
 from lifecycle.ledger import runs
 from lifecycle.outside.commands import Finished
 from lifecycle.system import System
+from runbooks.book import Book
 from runbooks.step import Step
-
-NAME = "run-failed"
-TITLE = "A run failed: what to do at 3 a.m."
 
 READS = "Nothing to undo: it only reads."
 
@@ -34,8 +32,13 @@ GENERAL = Facts("SYSTEM", "RUN", "JOB", "failed", "what the run said in the end"
 """Placeholders, for a page that is read before anything has failed."""
 
 
-def facts(system: System, run: int) -> Facts:
-    """Return what the ledger says of the run. Raise NotFound; Refused when it did not fail."""
+def gather(system: System, about: Mapping[str, str]) -> Facts:
+    """Return what the ledger says of the run. Raise NotFound, InputError; Refused when it did not fail."""
+    if not about["run"].isdecimal():
+        raise InputError(
+            f"--run is {about['run']!r}, which is no number", hint="See `lifecycle runs list`."
+        )
+    run = int(about["run"])
     with system.connect("runbooks", write=False) as conn:
         row = runs.shown(conn, system.name, run)
     state = str(row["verdict"] or row["state"])
@@ -171,3 +174,13 @@ def passed(finished: Finished) -> bool | None:
 
 def _words(facts: Facts, *words: str) -> tuple[str, ...]:
     return ("--system", facts.system, *words)
+
+
+BOOK = Book(
+    "run-failed",
+    "A run failed: what to do at 3 a.m.",
+    {"run": "The run it is about, from `lifecycle runs list`."},
+    GENERAL,
+    gather,
+    steps,
+)
