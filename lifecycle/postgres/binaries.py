@@ -247,7 +247,7 @@ def copy_for(account: Account, tree: Path, copy: Path) -> Path:
             copy.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=copy.parent) as scratch:
                 fresh = shutil.copytree(tree, Path(scratch) / "tree", symlinks=True)
-                _open(fresh)
+                open_to_all(fresh)
                 fresh.rename(copy)
         except OSError as error:
             if not copy.exists():  # else another process was faster, and its copy is the same
@@ -263,7 +263,7 @@ def copy_for(account: Account, tree: Path, copy: Path) -> Path:
     return copy
 
 
-def _open(tree: Path) -> None:
+def open_to_all(tree: Path) -> None:
     """Let every account read a tree of public programs, and run what its owner may run."""
     for path in (tree, *tree.rglob("*")):
         if not path.is_symlink():

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -15,11 +14,10 @@ from typing import Any
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from lifecycle.policy import load
+from lifecycle import settings_file
 from lifecycle.postgres.server import Cluster
-from lifecycle.settings import load as load_settings
-from lifecycle.settings.model import Settings
 from lifecycle.system import System
+from tests.waiting import PATIENCE, wait_until
 
 ROOT = Path(__file__).parents[2]
 LEDGER = ROOT / "lifecycle/ledger/sql/0001_ledger.sql"
@@ -88,9 +86,9 @@ class Stage:
 
     def system(self) -> System:
         """The system as this process sees it."""
-        machine: Settings = load_settings.settings(self.directory / "settings.yaml")
-        policy, digest = load.policy(self.directory / "policy.yaml")
-        return System(policy, digest, machine.systems["stage"], machine)
+        return settings_file.open(
+            settings_file.settings_from(self.directory / "settings.yaml"), "stage"
+        )
 
     def start(
         self,
@@ -121,7 +119,7 @@ class Stage:
         self.started.append(process)
         return process
 
-    def finish(self, process: "subprocess.Popen[bytes]", patience: float = 30) -> int:
+    def finish(self, process: "subprocess.Popen[bytes]", patience: float = PATIENCE) -> int:
         """Wait for a process to leave and return its exit code."""
         try:
             return process.wait(patience)
@@ -163,17 +161,9 @@ class Stage:
                 (f"testroom.{job}", since or datetime.now(UTC) - timedelta(hours=1), count),
             )
 
-    def until(self, what: Callable[[], Any], patience: float = 20) -> Any:
+    def until(self, what: Callable[[], Any], patience: float = PATIENCE) -> Any:
         """Wait until `what` is true and return it."""
-        end = time.monotonic() + patience
-        while time.monotonic() < end:
-            try:
-                if found := what():
-                    return found
-            except psycopg.OperationalError:
-                pass
-            time.sleep(0.05)
-        raise AssertionError(f"not so after {patience} s\n{self.logs()}")
+        return wait_until(what, self.logs, patience=patience, forgive=psycopg.OperationalError)
 
     def told(self, event: str) -> int | None:
         """Return the pid of the process that told this on the ledger last."""
@@ -204,13 +194,5 @@ class Stage:
 def _is_ours(pid: int) -> bool:
     try:
         return b"tests/acceptance/start.py" in Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return False
-
-
-def alive(pid: int) -> bool:
-    """Say whether that process still runs (a zombie does not)."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False

@@ -13,7 +13,7 @@ import struct
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -32,6 +32,7 @@ from lifecycle.postgres import server
 from lifecycle.postgres.server import Cluster
 from lifecycle.sandbox import s3
 from tests.acceptance.workspace import Workspace
+from tests.waiting import wait_until
 
 Ended = "subprocess.CompletedProcess[str]"
 PASSWORD = "correct-horse"
@@ -469,13 +470,6 @@ def test_a_reader_who_leaves_early_hears_no_complaint(at: Workspace) -> None:
     assert ended.stderr == ""
 
 
-def wait_until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
 def waiting(admin: str) -> bool:
     """Say whether a session of the product waits for a lock."""
     with psycopg.connect(admin, autocommit=True) as conn:
@@ -492,7 +486,7 @@ def test_ctrl_c_while_a_command_asks_the_database_ends_it_with_5(at: Workspace) 
         process = at.begin("runs", "list")
         wait_until(lambda: waiting(at.admin))
         process.send_signal(signal.SIGINT)
-        out, said = process.communicate(timeout=20)
+        out, said = process.communicate(timeout=60)
     assert (process.returncode, out) == (5, "")
     assert said.splitlines()[0] == "error: stopped; nothing is half-done"
     assert said.splitlines()[1].startswith("hint: ")
@@ -507,7 +501,7 @@ def test_ctrl_c_while_a_run_works_cancels_it_and_leaves_nothing_half_done(at: Wo
         blocking.execute("lock table ingestion_jobs in access exclusive mode")
         wait_until(lambda: waiting(at.admin))
         process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=20)
+        _, said = process.communicate(timeout=60)
     assert process.returncode == 5, said
     assert "error: " in said
     assert "Traceback" not in said
@@ -521,8 +515,10 @@ def test_ctrl_c_before_anything_has_begun_is_no_traceback_either(at: Workspace) 
         process = at.begin("check")
         time.sleep(pause)
         process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=20)
-        assert "Traceback" not in said or pause < 0.1, said  # Python itself may not be up yet
+        _, said = process.communicate(timeout=60)
+        assert (
+            "Traceback" not in said or "/lifecycle/" not in said
+        )  # Python itself may not be up yet
 
 
 # --- for machines

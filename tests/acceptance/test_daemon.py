@@ -72,7 +72,7 @@ def test_a_run_starts_when_its_slot_comes_and_not_at_the_next_tick(stage: Stage)
     daemon.send_signal(signal.SIGTERM)
     assert stage.finish(daemon) == 0
     late = stage.value("select max(queued_at - scheduled_for) from lifecycle.run")
-    assert late < timedelta(seconds=2)
+    assert late < timedelta(seconds=10)
 
 
 def test_on_an_autumn_night_the_repeated_slot_is_one_row(stage: Stage):
@@ -194,7 +194,7 @@ def test_a_second_sigterm_cancels_what_runs_and_it_can_be_resumed(stage: Stage):
     with pytest.raises(subprocess.TimeoutExpired):
         daemon.wait(0.5)
     daemon.send_signal(signal.SIGTERM)
-    assert stage.finish(daemon, 10) == 0
+    assert stage.finish(daemon, 40) == 0
     assert stage.rows("select state, error_code from lifecycle.run") == [("cancelled", 5)]
     run = str(stage.value("select id from lifecycle.run"))
     jobs = {"job": {"does": "write"}}
@@ -209,6 +209,6 @@ def test_drain_over_cancels_what_still_runs(stage: Stage):
     daemon = stage.start("daemon", jobs={"job": {"does": "sleep", "seconds": 60}})
     stage.until(lambda: stage.told("asleep"))
     daemon.send_signal(signal.SIGTERM)
-    assert stage.finish(daemon, 10) == 0
+    assert stage.finish(daemon, 40) == 0
     assert stage.runs() == [("job", "cancelled", None, 1)]
     assert stage.value("select kind from lifecycle.alert") == "cancelled"

@@ -16,7 +16,7 @@ def test_the_next_run_of_a_job_begins_when_the_one_before_it_ends_and_not_at_the
     stage.configure(tick="30 seconds", workers=3)
     stage.queue("nothing", count=4)
     daemon = stage.start("daemon", jobs={"nothing": {"does": "nothing"}})
-    stage.until(lambda: {row[1] for row in stage.runs()} == {"finished"}, 15)
+    stage.until(lambda: {row[1] for row in stage.runs()} == {"finished"})
     daemon.terminate()
     assert stage.finish(daemon) == 0
 

@@ -5,11 +5,12 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -42,11 +43,10 @@ class Newcomer:
 
     def until(self, word: str, process: "subprocess.Popen[bytes]") -> None:
         """Wait until the demo has said this."""
-        end = time.monotonic() + 60
-        while word not in self.said:
-            assert process.poll() is None, self.said
-            assert time.monotonic() < end, self.said
-            time.sleep(0.05)
+        wait_until(
+            lambda: word in self.said or process.poll() is not None, lambda: self.said, patience=180
+        )
+        assert word in self.said, self.said
 
     def left(self) -> list[str]:
         """Return the commands of all processes that belong to a demo of ours."""
@@ -79,7 +79,7 @@ def test_ctrl_c_ends_it_in_order_and_leaves_nothing_running(
     newcomer.until(moment, demo)
     assert any("postgres" in command for command in newcomer.left())
     os.killpg(demo.pid, signal.SIGINT)
-    assert demo.wait(timeout=60) == 5, newcomer.said
+    assert demo.wait(timeout=120) == 5, newcomer.said
     assert newcomer.left() == []
     last = newcomer.said.splitlines()[-2:]
     assert [line.partition(":")[0] for line in last] == ["error", "hint"]
@@ -101,7 +101,7 @@ def test_a_day_ends_well_and_another_goes_on_at_once(newcomer: Newcomer) -> None
     for words, erased in (((), "2 of 2"), (("--continue",), "0 of 0"), (("--continue",), "0 of 0")):
         if words:
             demo = newcomer.start(*words)
-        assert demo.wait(timeout=180) == 0, newcomer.said
+        assert demo.wait(timeout=240) == 0, newcomer.said
         verdicts = [line.split()[3] for line in newcomer.said.splitlines() if "00Z" in line]
         assert verdicts == ["pass"] * 6, newcomer.said
         assert f"{erased} due requests erased and proven" in newcomer.said

@@ -4,9 +4,9 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,6 +25,7 @@ from lifecycle.sandbox import installation, s3, stripe_double
 from lifecycle.sandbox.installation import BUCKETS, DAY, Place
 from lifecycle.systems.vitalis.canaries import canaries
 from lifecycle.systems.vitalis.sample import Cast
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -278,11 +279,18 @@ def _files(day: Day) -> str:
     )
 
 
+def _get(port: int, path: str) -> str:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}", timeout=30) as answer:
+        return answer.read().decode()
+
+
 def _http(day: Day) -> str:
     """Start the daemon for good, ask all it answers, and see it leave on SIGTERM."""
     text = day.place.settings.read_text(encoding="utf-8")
     listening = day.place.directory / "listening.yaml"
-    listening.write_text(text.replace("listen:", "listen: 127.0.0.1:18977"), encoding="utf-8")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    listening.write_text(text.replace("listen:", f"listen: 127.0.0.1:{port}"), encoding="utf-8")
     daemon = subprocess.Popen(
         [sys.executable, "-m", "lifecycle", "daemon"],
         env=os.environ | {"LIFECYCLE_SETTINGS": str(listening)},
@@ -290,11 +298,8 @@ def _http(day: Day) -> str:
         text=True,
     )
     try:
-        time.sleep(5)
-        said = ""
-        for path in ("healthz", "readyz", "metrics", "status"):
-            with urllib.request.urlopen(f"http://127.0.0.1:18977/{path}", timeout=10) as answer:
-                said += answer.read().decode()
+        wait_until(lambda: _get(port, "readyz"), forgive=OSError)
+        said = "".join(_get(port, path) for path in ("healthz", "readyz", "metrics", "status"))
     finally:
         daemon.send_signal(signal.SIGTERM)
         _, errors = daemon.communicate(timeout=60)

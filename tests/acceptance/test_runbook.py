@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from lifecycle.admin import install
 from lifecycle.policy import whole
 from lifecycle.postgres import catalog
+from tests.waiting import wait_until
 
 POLICY = "system: small\ndatabase: {database}\ntables: {{}}\n"
 FAILED = """
@@ -175,10 +175,9 @@ def test_a_walk_killed_while_it_waits_says_so_when_it_is_resumed(installation: I
     walk.stdin.write(LOOK + "r\nmended\nr\nr\n")
     walk.stdin.flush()
     try:
-        deadline = time.monotonic() + 60
-        while not (installation.walks() and installation.results()[-1:] == [("watch", "started")]):
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
+        wait_until(
+            lambda: installation.walks() and installation.results()[-1:] == [("watch", "started")]
+        )
     finally:
         walk.send_signal(signal.SIGKILL)
         walk.wait()

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import IO
@@ -15,6 +14,7 @@ import pytest
 
 from lifecycle.errors import CommandFailed, DeadlineExceeded, InputError, NotFound
 from lifecycle.outside import commands
+from tests.waiting import alive, wait_until
 
 SECRET = "s3cret-Wb7"
 MINUTE = timedelta(minutes=1)
@@ -30,22 +30,6 @@ def sh(
     return commands.attempt(
         ["/bin/sh", "-c", script], env=env or {}, limit=limit, stdout=stdout, user=user
     )
-
-
-def alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 5) -> bool:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if condition():
-            return True
-        time.sleep(0.02)
-    return condition()
 
 
 def test_returns_what_was_printed_and_the_exit_code():
@@ -94,11 +78,11 @@ def test_at_the_time_limit_the_whole_group_is_gone_even_where_it_ignores_the_req
     script = f"trap '' TERM; (trap '' TERM; echo $$; exec sleep 60) & echo $! > {tmp_path}/child; echo $$ > {tmp_path}/self; wait"
     began = time.monotonic()
     with pytest.raises(DeadlineExceeded, match="sh took longer than its time limit"):
-        sh(script, limit=timedelta(seconds=0.4))
-    assert time.monotonic() - began < 10
+        sh(script, limit=timedelta(seconds=3))
+    assert time.monotonic() - began < 40
     for name in ("self", "child"):
         pid = int((tmp_path / name).read_text())
-        assert wait_until(lambda pid=pid: not alive(pid)), name
+        wait_until(lambda pid=pid: not alive(pid), lambda name=name: name, patience=30)
 
 
 def test_a_child_that_outlives_the_program_is_neither_waited_for_nor_ended(tmp_path: Path):
@@ -106,7 +90,7 @@ def test_a_child_that_outlives_the_program_is_neither_waited_for_nor_ended(tmp_p
     assert sh(f"sleep 30 & echo $! > {tmp_path}/child").exit_code == 0
     child = int((tmp_path / "child").read_text())
     try:
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 25
         assert alive(child)
     finally:
         os.kill(child, signal.SIGKILL)
@@ -119,12 +103,12 @@ def test_a_program_ends_when_the_process_that_started_it_is_killed(tmp_path: Pat
         " env={}, limit=timedelta(minutes=2))"
     )
     parent = subprocess.Popen([sys.executable, "-c", code])
-    assert wait_until((tmp_path / "pid").exists, 20)
+    wait_until((tmp_path / "pid").exists)
     pid = int((tmp_path / "pid").read_text())
     time.sleep(0.2)
     parent.kill()
     parent.wait()
-    assert wait_until(lambda: not alive(pid))
+    wait_until(lambda: not alive(pid), patience=30)
 
 
 @pytest.mark.parametrize(

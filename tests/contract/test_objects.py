@@ -17,8 +17,8 @@ from lifecycle.outside import objects
 from lifecycle.outside.objects import Objects
 from lifecycle.policy import whole
 from lifecycle.sandbox import s3
-from lifecycle.settings.model import S3, Secret, Settings, SystemSettings
 from lifecycle.system import System
+from tests import build
 
 NOT_IN_A_MESSAGE = "jane.roe@example.org/scan.pdf"
 
@@ -26,17 +26,15 @@ NOT_IN_A_MESSAGE = "jane.roe@example.org/scan.pdf"
 def system_at(url: str | None, monkeypatch: pytest.MonkeyPatch, **buckets: str) -> System:
     """Return a system whose object store is at `url`."""
     monkeypatch.setenv("TEST_S3_KEY", s3.ACCESS_KEY)
-    key = Secret(env="TEST_S3_KEY")
-    store = S3(endpoint=url, access_key=key, secret_key=key) if url else None
-    own = SystemSettings(policy="p", dsn="dbname=none", buckets=buckets, s3=store)
+    key = {"env": "TEST_S3_KEY"}
+    store = {"endpoint": url, "access_key": key, "secret_key": key} if url else None
     policy = whole.model()(system="vitalis", database="none", tables={})
-    return System(policy, "0" * 64, own, Settings(systems={"vitalis": own}))
+    return build.system("dbname=none", policy, buckets=buckets, s3=store)
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with s3.start(tmp_path_factory.mktemp("s3")) as running:
-        yield running.url
+@pytest.fixture
+def server(outside: tuple[str, str]) -> str:
+    return outside[0]
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,9 +12,9 @@ from typing import TYPE_CHECKING
 import boto3
 import pytest
 
-from lifecycle import clock
 from lifecycle.errors import Unreachable
 from lifecycle.sandbox import child, s3
+from tests.waiting import alive, wait_until
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -49,22 +48,6 @@ def client(running: child.Running) -> "Iterator[S3Client]":
         yield client
 
 
-def is_gone(pid: int, within: float = 5) -> bool:
-    """Say whether the process ends within that many seconds; a zombie has ended."""
-    deadline = clock.monotonic() + within
-    while clock.monotonic() < deadline:
-        try:
-            state = (
-                Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
-            )
-        except FileNotFoundError:
-            return True
-        if state == "Z":
-            return True
-        time.sleep(0.02)
-    return False
-
-
 def test_versions_of_an_object_can_be_listed_and_purged(client: "S3Client"):
     client.create_bucket(Bucket="documents")
     client.put_bucket_versioning(Bucket="documents", VersioningConfiguration={"Status": "Enabled"})
@@ -86,8 +69,8 @@ def test_it_listens_on_loopback_only_and_says_nothing(running: child.Running):
 
 def test_it_is_gone_after_the_block(tmp_path: Path):
     with child.started("lifecycle.sandbox.stripe_double", tmp_path) as running:
-        assert not is_gone(running.pid, within=0.1)
-    assert is_gone(running.pid, within=0.1)
+        assert alive(running.pid)
+    assert not alive(running.pid)
 
 
 @pytest.mark.parametrize("name", ["s3", "stripe_double"])
@@ -100,13 +83,13 @@ def test_it_is_gone_after_its_parent_was_killed(tmp_path: Path, name: str):
         assert parent.stdout is not None
         pid = int(parent.stdout.readline())
         parent.kill()
-    assert is_gone(pid)
+    wait_until(lambda: not alive(pid))
 
 
 def test_it_ends_in_order_on_sigterm(tmp_path: Path):
     with child.started("lifecycle.sandbox.stripe_double", tmp_path) as running:
         os.kill(running.pid, signal.SIGTERM)
-        assert is_gone(running.pid)
+        wait_until(lambda: not alive(running.pid))
         assert running.log.read_text(encoding="utf-8") == ""
 
 

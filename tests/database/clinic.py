@@ -23,10 +23,9 @@ from lifecycle.outside.keys import reference_key
 from lifecycle.outside.objects import Objects
 from lifecycle.policy import load
 from lifecycle.postgres import catalog
-from lifecycle.sandbox import s3, stripe_double
-from lifecycle.settings.model import S3, Secret, Stripe
+from lifecycle.sandbox import stripe_double
 from lifecycle.system import System
-from tests.conftest import system_for
+from tests import build
 
 HERE = Path(__file__).parent
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -120,21 +119,25 @@ class Clinic:
             return json.load(answer)
 
 
+def make(conninfo: str) -> None:
+    """Make the clinic's tables, people and installation in an empty database: a template for `opened`."""
+    policy = load.policy(HERE / "clinic.yaml")[0]
+    with psycopg.connect(conninfo, autocommit=True) as conn:
+        conn.execute((HERE / "clinic.sql").read_bytes())
+        install.install(conn, policy, catalog.read(conn), None)
+
+
 @contextlib.contextmanager
 def opened(database: str, directory: Path, store_url: str, stripe_url: str) -> Generator[Clinic]:
-    """Build the clinic in an empty database, with buckets and customers of its own."""
+    """Open a copy of what `make` made, with buckets and customers of its own."""
     number = next(_numbers)
-    for name, text in (("s3.key", s3.ACCESS_KEY), ("stripe.key", stripe_double.KEY)):
-        (directory / name).write_text(text)
-        (directory / name).chmod(0o600)
-    key = Secret(file=str(directory / "s3.key"))
-    policy = load.policy(HERE / "clinic.yaml")[0]
-    system = system_for(
+    system = build.system(
         database,
-        policy,
-        directory,
-        s3=S3(endpoint=store_url, access_key=key, secret_key=key),
-        stripe=Stripe(key=Secret(file=str(directory / "stripe.key")), address=stripe_url),
+        load.policy(HERE / "clinic.yaml")[0],
+        {"base": directory},
+        **build.reference_key(directory),
+        **build.store_at(store_url, directory),
+        **build.payer_at(stripe_url, directory),
         buckets={"papers": f"papers-{number}", "erasure-ledger": f"ledger-{number}"},
     )
     client = stripe.StripeClient(stripe_double.KEY, base_addresses={"api": stripe_url})
@@ -150,15 +153,13 @@ def opened(database: str, directory: Path, store_url: str, stripe_url: str) -> G
         for object_key in ("scan-1", "scan-1", "scan-1.jpg", "scan-2", "scan-10", "family"):
             store.put_bytes("papers", object_key, b"content")
         store.client.delete_object(Bucket=f"papers-{number}", Key="scan-2")
-        with psycopg.connect(database, autocommit=True) as conn:
-            conn.execute((HERE / "clinic.sql").read_bytes())
-            for household, customer in enumerate(customers, start=1):
-                conn.execute(
-                    "update household set customer = %s where household_id = %s",
-                    (customer, household),
-                )
-            install.install(conn, system.policy, catalog.read(conn), None)
         clinic = Clinic(database, system, store, client, stripe_url, (customers[0], customers[1]))
+        for household, customer in enumerate(customers, start=1):
+            clinic.ask(
+                "update household set customer = %(c)s where household_id = %(h)s",
+                c=customer,
+                h=household,
+            )
         clinic.double("DELETE", "faults")
         clinic.double("DELETE", "requests")
         yield clinic

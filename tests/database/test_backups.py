@@ -5,7 +5,6 @@ import re
 import shutil
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -16,7 +15,7 @@ import boto3
 import psycopg
 import pytest
 from psycopg import sql
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.conninfo import conninfo_to_dict
 
 from backups import drill, dump, jobs, manifest, measure, scratch, shelf
 from backups.manifest import Manifest
@@ -31,8 +30,9 @@ from lifecycle.policy import whole
 from lifecycle.postgres import catalog
 from lifecycle.postgres.server import Cluster, find_binaries
 from lifecycle.sandbox import s3
-from lifecycle.settings.model import Settings, SystemSettings
 from lifecycle.system import System
+from tests import build
+from tests.waiting import alive, wait_until
 
 SLOT = datetime(2026, 11, 21, 2, 0, tzinfo=UTC)
 NOW = datetime(2026, 11, 21, 2, 0, 5, tzinfo=UTC)
@@ -54,7 +54,6 @@ SCHEMA = f"""
     alter table people enable row level security;
     alter table people force row level security;
     create policy mine on people using (false);
-    create extension pgcrypto;
     insert into people (email, born, height, seen, nap, photo, mood, facts)
         select 'p' || n || '@example.org', '1980-01-01'::date + n, 1.0 / (n + 1), '2026-01-01'::timestamptz + n * interval '1 minute',
                n * interval '1 hour', decode('deadbeef', 'hex'), 'low', jsonb_build_object('n', n) from generate_series(1, 300) n;
@@ -125,12 +124,6 @@ class World:
         return sorted(path.name for path in scratch.base(self.system.machine).iterdir())
 
 
-@pytest.fixture(scope="session")
-def bucket_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with s3.start(tmp_path_factory.mktemp("s3")) as running:
-        yield running.url
-
-
 def client_of(url: str) -> Any:
     return boto3.client(  # pyright: ignore[reportUnknownMemberType]
         "s3",
@@ -143,7 +136,7 @@ def client_of(url: str) -> Any:
 
 @pytest.fixture
 def world(
-    database: str, bucket_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    database: str, outside: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[World]:
     name = str(conninfo_to_dict(database)["dbname"])
     policy = whole.model().model_validate(
@@ -160,31 +153,34 @@ def world(
             "do $$ begin create role small_owner nologin; exception when duplicate_object then null; end $$"
         )
         admin.execute(SCHEMA)
+        build.extension(admin)
         admin.execute("alter table people owner to small_owner")
         install.install(admin, policy, catalog.read(admin), None)
     monkeypatch.setenv("SMALL_S3_ACCESS", s3.ACCESS_KEY)
     monkeypatch.setenv("SMALL_S3_SECRET", s3.SECRET_KEY)
     bucket = f"backups-{name}"
-    client = client_of(bucket_server)
+    client = client_of(outside[0])
     client.create_bucket(Bucket=bucket)
     # Below /tmp itself: as root, the server's account must be able to enter.
     base = Path("/tmp") / f"lc-test-{os.getpid()}-{name}"
     base.mkdir(mode=0o755)
-    settings = SystemSettings.model_validate(
-        {
-            "policy": "policy.yaml",
-            "dsn": make_conninfo(database, user="lifecycle"),
-            "buckets": {"backups": bucket},
-            "s3": {
-                "endpoint": bucket_server,
-                "access_key": {"env": "SMALL_S3_ACCESS"},
-                "secret_key": {"env": "SMALL_S3_SECRET"},
-            },
-        }
-    )
-    machine = Settings(systems={"small": settings}, base=tmp_path, scratch=str(base))
-    yield World(database, System(policy, "0" * 64, settings, machine), client, bucket)
+    store = {
+        "endpoint": outside[0],
+        "access_key": {"env": "SMALL_S3_ACCESS"},
+        "secret_key": {"env": "SMALL_S3_SECRET"},
+    }
+    machine = {"base": tmp_path, "scratch": str(base)}
+    system = build.system(database, policy, machine, buckets={"backups": bucket}, s3=store)
+    yield World(database, system, client, bucket)
     shutil.rmtree(base)
+
+
+def enters(dsn: str) -> bool:
+    try:
+        psycopg.connect(dsn).close()
+    except psycopg.OperationalError:
+        return False
+    return True
 
 
 def with_machine(world: World, **changed: object) -> System:
@@ -223,7 +219,8 @@ def test_a_dump_holds_every_table_with_its_exact_count_and_no_row_in_its_manifes
         "side.more_notes": 1,
     }
     assert "lifecycle.run" in taken.tables
-    assert taken.source.extensions.keys() == {"plpgsql", "pgcrypto"}
+    assert "plpgsql" in taken.source.extensions
+    assert len(taken.source.extensions) == 2
     assert {"small_owner", "lifecycle"} <= set(taken.source.roles)
     assert CANARY.encode() not in taken.to_json()
     head = world.client.head_object(Bucket=world.bucket, Key=taken.key)
@@ -315,20 +312,12 @@ def test_a_dump_killed_while_the_program_runs_is_taken_again_and_leaves_nothing(
 
 
 def kill_when(file: Path) -> None:
-    while not file.exists():
-        time.sleep(0.01)
+    wait_until(file.exists)
     die()
 
 
 def ends(pid: int) -> bool:
-    for _ in range(300):
-        try:
-            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
-                return True
-        except FileNotFoundError:
-            return True
-        time.sleep(0.02)
-    return False
+    return wait_until(lambda: not alive(pid))
 
 
 def test_a_dump_killed_between_data_and_manifest_does_not_count_and_is_named_by_its_attempt(
@@ -560,9 +549,7 @@ def test_the_password_opens_the_door_and_is_on_no_command_line(  # noqa: PLR0915
         watcher.start()
         try:
             guarded = replace(world, system=replace(world.system, settings=settings))
-            time.sleep(0.3)  # until the server has read its rules
-            with pytest.raises(psycopg.OperationalError):
-                psycopg.connect(settings.dsn)
+            wait_until(lambda: not enters(settings.dsn))  # the server has read its rules
             guarded.dump()
         finally:
             stop.set()

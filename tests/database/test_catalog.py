@@ -1,6 +1,5 @@
 """What the picture of a database promises, held against real ones: one made for it, and one with 1,000 tables."""
 
-import statistics
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -274,9 +273,8 @@ def test_a_thousand_tables_and_three_thousand_keys_are_read_in_a_moment(conn: Co
         found = catalog.read(conn)
         read.append(time.perf_counter() - began)
         assert (len(found.tables), len(found.foreign_keys)) == (1000, 2997)
-    # Aims: below 0.1 s and twice the bare queries. The bounds here leave room for a busy machine.
-    assert statistics.median(read) < 0.5
-    assert statistics.median(read) < 4 * statistics.median(bare)
+    # Aims, measured by `make bench`: below 0.1 s and twice the bare queries. The least of ten, for a busy machine.
+    assert min(read) < 4 * min(bare)
 
 
 def bare_queries(conn: Connection[TupleRow]) -> None:

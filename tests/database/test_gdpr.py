@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -13,6 +12,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 from typer.testing import CliRunner
 
 from gdpr import cli, preview
@@ -22,22 +22,27 @@ from lifecycle.errors import Conflict, InputError, NotFound, Refused, Unreachabl
 from lifecycle.outcome import Outcome, Verdict
 from lifecycle.policy.model import Table
 from lifecycle.postgres import catalog
-from lifecycle.sandbox import s3, stripe_double
+from lifecycle.postgres.server import Cluster
+from tests.conftest import a_database
 from tests.database import clinic as the_clinic
 from tests.database.clinic import ANNA, JOANNA, NOW, OTTO, Clinic
+from tests.waiting import wait_until
 
 
 @pytest.fixture(scope="module")
-def outside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
-    where = tmp_path_factory.mktemp("outside")
-    with s3.start(where) as store, stripe_double.start(where) as stripe:
-        yield store.url, stripe.url
+def template(cluster: Cluster) -> Iterator[str]:
+    for conninfo in a_database(cluster, "template0"):
+        the_clinic.make(conninfo)
+        yield str(conninfo_to_dict(conninfo)["dbname"])
 
 
 @pytest.fixture
-def clinic(database: str, tmp_path: Path, outside: tuple[str, str]) -> Iterator[Clinic]:
-    with the_clinic.opened(database, tmp_path, *outside) as opened:
-        yield opened
+def clinic(
+    cluster: Cluster, template: str, tmp_path: Path, outside: tuple[str, str]
+) -> Iterator[Clinic]:
+    for conninfo in a_database(cluster, template):
+        with the_clinic.opened(conninfo, tmp_path, *outside) as opened:
+            yield opened
 
 
 def anna_is_gone(clinic: Clinic) -> None:
@@ -216,7 +221,12 @@ def test_a_process_killed_at_any_step_leads_to_the_same_ending(
             clinic.erase()
         finally:
             os._exit(0)
-    wait_until(clinic, "select count(*) = 1 from pg_stat_activity where wait_event = 'PgSleep'")
+    wait_until(
+        lambda: (
+            clinic.ask("select count(*) = 1 from pg_stat_activity where wait_event = 'PgSleep'")
+            == [True]
+        )
+    )
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     clinic.ask(
@@ -225,13 +235,6 @@ def test_a_process_killed_at_any_step_leads_to_the_same_ending(
     clinic.ask("drop trigger cut on lifecycle.evidence")
     assert clinic.erase().verdict is Verdict.PASS
     anna_is_gone(clinic)
-
-
-def wait_until(clinic: Clinic, query: str, seconds: float = 20) -> None:
-    end = time.monotonic() + seconds
-    while clinic.ask(query) != [True]:
-        assert time.monotonic() < end, query
-        time.sleep(0.05)
 
 
 def test_a_second_run_does_nothing(clinic: Clinic) -> None:
@@ -258,7 +261,12 @@ def test_a_cancellation_that_comes_first_wins_and_the_run_says_nothing(clinic: C
         run = threading.Thread(target=lambda: results.append(clinic.erase()))
         run.start()
         wait_until(
-            clinic, "select count(*) = 1 from pg_stat_activity where wait_event_type = 'Lock'"
+            lambda: (
+                clinic.ask(
+                    "select count(*) = 1 from pg_stat_activity where wait_event_type = 'Lock'"
+                )
+                == [True]
+            )
         )
         app.commit()
         run.join(20)
@@ -397,10 +405,8 @@ def test_rows_in_a_table_with_a_dot_in_its_name_go_and_its_statistics_forget(
 def test_more_rows_than_the_limit_need_a_person_who_has_seen_the_plan(clinic: Clinic) -> None:
     limits = clinic.system.policy.limits.model_copy(update={"rows_per_run": 3})
     policy = clinic.system.policy.model_copy(update={"limits": limits})
-    system = the_clinic.System(policy, "0" * 64, clinic.system.settings, clinic.system.machine)
-    small = the_clinic.Clinic(
-        clinic.admin, system, clinic.store, clinic.stripe, clinic.stripe_url, clinic.customers
-    )
+    system = replace(clinic.system, policy=policy)
+    small = replace(clinic, system=system)
     refused(small, "12 rows would go, more than 3")
     seen = preview.plan(system, NOW, None)
     assert small.erase(seen=seen.references).verdict is Verdict.PASS
@@ -457,10 +463,7 @@ def test_a_store_that_is_away_leaves_everything_for_the_next_try(clinic: Clinic)
     assert clinic.system.settings.s3 is not None
     away = clinic.system.settings.s3.model_copy(update={"endpoint": "http://127.0.0.1:9"})
     settings = clinic.system.settings.model_copy(update={"s3": away})
-    system = the_clinic.System(clinic.system.policy, "0" * 64, settings, clinic.system.machine)
-    broken = the_clinic.Clinic(
-        clinic.admin, system, clinic.store, clinic.stripe, clinic.stripe_url, clinic.customers
-    )
+    broken = replace(clinic, system=replace(clinic.system, settings=settings))
     with pytest.raises(Unreachable):
         broken.erase()
     assert clinic.ask("select count(*) from person") == [3]
@@ -475,7 +478,12 @@ def test_a_busy_neighbour_is_waited_for(clinic: Clinic) -> None:
         run = threading.Thread(target=lambda: results.append(clinic.erase()))
         run.start()
         wait_until(
-            clinic, "select count(*) = 1 from pg_stat_activity where wait_event_type = 'Lock'"
+            lambda: (
+                clinic.ask(
+                    "select count(*) = 1 from pg_stat_activity where wait_event_type = 'Lock'"
+                )
+                == [True]
+            )
         )
         app.commit()
         run.join(30)
@@ -579,7 +587,7 @@ def test_verify_looks_again_and_remembers_nobody_afterwards(clinic: Clinic) -> N
 
 def test_without_a_reference_key_nobody_is_erased(clinic: Clinic) -> None:
     settings = clinic.system.settings.model_copy(update={"reference_key": None})
-    system = the_clinic.System(clinic.system.policy, "0" * 64, settings, clinic.system.machine)
+    system = replace(clinic.system, settings=settings)
     with pytest.raises(InputError, match="no reference key"):
         preview.plan(system, NOW, None)
 

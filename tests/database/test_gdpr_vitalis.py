@@ -22,12 +22,12 @@ from lifecycle.outside.objects import Objects
 from lifecycle.policy import load
 from lifecycle.postgres import catalog
 from lifecycle.postgres.server import Cluster
-from lifecycle.sandbox import s3, stripe_double
-from lifecycle.settings.model import S3, Secret, Stripe
+from lifecycle.sandbox import stripe_double
 from lifecycle.system import System
 from lifecycle.systems.vitalis import sample
 from lifecycle.systems.vitalis.sample import Cast
-from tests.conftest import NOW, VITALIS, system_for
+from tests import build
+from tests.conftest import NOW, VITALIS
 
 pytestmark = pytest.mark.slow
 
@@ -62,39 +62,37 @@ class Night:
 
 
 @pytest.fixture(scope="module")
-def night(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Night]:
+def night(
+    cluster: Cluster, outside: tuple[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Night]:
     where = tmp_path_factory.mktemp("night")
     conninfo = cluster.dsn("gdpr_vitalis")
     with contextlib.ExitStack() as stack:
-        store_at = stack.enter_context(s3.start(where))
-        stripe_at = stack.enter_context(stripe_double.start(where))
+        store_at, stripe_at = outside
         admin = stack.enter_context(psycopg.connect(cluster.dsn(), autocommit=True))
         admin.execute("create database gdpr_vitalis template template0")
         stack.callback(admin.execute, "drop database gdpr_vitalis with (force)")
-        for name, text in (("s3.key", s3.ACCESS_KEY), ("stripe.key", stripe_double.KEY)):
-            (where / name).write_text(text)
-            (where / name).chmod(0o600)
-        key = Secret(file=str(where / "s3.key"))
         policy = load.policy(VITALIS / "policy.yaml")[0]
-        system = system_for(
+        system = build.system(
             conninfo,
             policy,
-            where,
-            s3=S3(endpoint=store_at.url, access_key=key, secret_key=key),
-            stripe=Stripe(key=Secret(file=str(where / "stripe.key")), address=stripe_at.url),
-            buckets={"documents": "real-documents"},
+            {"base": where},
+            **build.reference_key(where),
+            **build.store_at(store_at, where),
+            **build.payer_at(stripe_at, where),
+            buckets={"documents": "night-documents"},
         )
         customers = Customers(
-            stripe.StripeClient(stripe_double.KEY, base_addresses={"api": stripe_at.url})
+            stripe.StripeClient(stripe_double.KEY, base_addresses={"api": stripe_at})
         )
         store = stack.enter_context(contextlib.closing(objects.store(system)))
-        store.client.create_bucket(Bucket="real-documents")
+        store.client.create_bucket(Bucket="night-documents")
         store.client.put_bucket_versioning(
-            Bucket="real-documents", VersioningConfiguration={"Status": "Enabled"}
+            Bucket="night-documents", VersioningConfiguration={"Status": "Enabled"}
         )
         conn = stack.enter_context(psycopg.connect(conninfo, autocommit=True))
         conn.execute((VITALIS / "schema.sql").read_bytes())
-        cast = sample.load(conn, store.client, "real-documents", customers, seed=1, now=NOW)
+        cast = sample.load(conn, store.client, "night-documents", customers, seed=1, now=NOW)
         install.install(conn, system.policy, catalog.read(conn), None)
         names, keys = named(conn, cast), object_keys(conn, cast)
         before = everything(conn)

@@ -97,7 +97,7 @@ def test_a_switch_that_does_not_answer_delays_neither_the_start_of_a_run_nor_its
 ):
     from lifecycle.outside import ping
 
-    monkeypatch.setattr(ping, "PATIENCE", 1.0)
+    monkeypatch.setattr(ping, "PATIENCE", 5.0)
     asked, began = clock.monotonic(), 0.0
 
     def work(_system: System, _claim: Claim, _now: datetime) -> Outcome:
@@ -106,9 +106,9 @@ def test_a_switch_that_does_not_answer_delays_neither_the_start_of_a_run_nor_its
         return PASS
 
     assert run.by_hand(pinging(stage, deaf_switch, monkeypatch), job(work), NOON) == PASS
-    assert began - asked < 2
-    assert clock.monotonic() - asked < 5
-    assert stage.value("select finished_at - started_at < interval '2 s' from lifecycle.run")
+    assert began - asked < 5
+    assert clock.monotonic() - asked < 20
+    assert stage.value("select finished_at - started_at < interval '5 s' from lifecycle.run")
 
 
 # --- signals
@@ -218,7 +218,7 @@ def test_a_run_beats_at_once(stage: Stage):
 
     def work(_system: System, claim: Claim, _now: datetime) -> Outcome:
         beats = f"select count(*) from lifecycle.heartbeat where run_id = {claim.id}"
-        assert stage.until(lambda: stage.value(beats), 0.9)
+        assert stage.until(lambda: stage.value(beats), 10)
         return PASS
 
     stage.configure(heartbeat="30 seconds")

@@ -3,15 +3,13 @@
 import os
 import signal
 import threading
-import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 from multiprocessing import get_context
 from typing import Any
 
 import psycopg
 import pytest
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.conninfo import conninfo_to_dict
 
 from lifecycle.admin import install
 from lifecycle.config.span import Span
@@ -22,12 +20,13 @@ from lifecycle.outcome import Outcome, Verdict
 from lifecycle.policy import whole
 from lifecycle.policy.model import Limits, Table
 from lifecycle.postgres import catalog
-from lifecycle.settings.model import Settings, SystemSettings
 from lifecycle.system import System
 from retention import expire, plan
 from retention.plan import Expire
 from retention.section import RetentionRule
 from retention.survey import survey
+from tests import build
+from tests.waiting import wait_until
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 # 90 days before midnight of NOW in UTC.
@@ -81,9 +80,7 @@ class House:
             install.install(conn, self.policy, catalog.read(conn), None)
 
     def system(self) -> System:
-        dsn = make_conninfo(self.admin, user="lifecycle")
-        own = SystemSettings.model_validate({"policy": "policy.yaml", "dsn": dsn})
-        return System(self.policy, "0" * 64, own, Settings(systems={"house": own}))
+        return build.system(self.admin, self.policy)
 
     def claim(self) -> Claim:
         self.slot += 1
@@ -393,11 +390,11 @@ def test_killed_in_the_middle_it_resumes_and_the_ledger_adds_up(house: House) ->
     claim = house.claim()
     child = get_context("fork").Process(target=_run_in_a_process, args=(house, claim))
     child.start()
-    _until(lambda: house.evidence() > 200)
+    wait_until(lambda: house.evidence() > 200)
     assert child.pid is not None
     os.kill(child.pid, signal.SIGKILL)
     child.join()
-    _until(
+    wait_until(
         lambda: (
             not house.ask(
                 "select from pg_stat_activity where application_name like 'lifecycle ret%'"
@@ -410,13 +407,6 @@ def test_killed_in_the_middle_it_resumes_and_the_ledger_adds_up(house: House) ->
     house.end(claim)
     assert house.run().counts["deleted"] == left
     assert house.evidence() == 20000
-
-
-def _until(true: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 10
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def test_a_process_whose_run_was_taken_over_deletes_nothing(house: House) -> None:

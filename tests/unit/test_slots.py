@@ -111,7 +111,7 @@ def test_after_a_long_absence_the_newest_thousand_have_rows_and_one_row_stands_f
 
 
 def test_even_a_year_of_seconds_is_judged_in_seconds():
-    began = time.monotonic()
+    began = time.process_time()
     found = decide(job("* * * * * *", lateness=1), "UTC", hours_ago(24 * 365), NOW, None)
-    assert time.monotonic() - began < 10
+    assert time.process_time() - began < 10
     assert (len(found), found[-1].state) == (slots.LISTED + 1, "queued")
