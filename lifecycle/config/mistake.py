@@ -48,7 +48,9 @@ class Lines:
 def dotted(path: Where) -> str:
     """Return a path as people read it: `retention[0].after`; the file itself is `file`."""
     text = "".join(
-        f"[{part}]" if isinstance(part, int) else f".{part}" for part in path if part != ""
+        f"[{part}]" if isinstance(part, int) else f".{part if part.isprintable() else repr(part)}"
+        for part in path
+        if part != ""
     )
     return text.removeprefix(".") or "file"
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from lifecycle.config.mistake import Mistake, Where, did_you_mean
 
-_TYPES = {
+WORDS = {
     "string_type": ("not text", "write text; put numbers and yes/no in quotes"),
     "int_type": ("not a whole number", "write digits without quotes"),
     "int_parsing": ("not a whole number", "write digits without quotes"),
@@ -28,8 +28,10 @@ _TYPES = {
     "string_pattern_mismatch": ("not a name of the right form", "it must match {pattern}"),
     "greater_than_equal": ("out of range", "write at least {ge}"),
     "less_than_equal": ("out of range", "write at most {le}"),
-    "too_short": ("an empty list", "name at least one or take the key out"),
+    "too_short": ("nothing in it", "name at least one or take the key out"),
 }
+"""What we say for each of pydantic's errors that a model of ours can make; a test holds the list complete."""
+_OTHER = ("not what can stand here", "see `lifecycle policy schema`")
 Error = dict[str, Any]
 
 
@@ -102,7 +104,7 @@ def _mistake(error: Error, model: type) -> Mistake:
     ):  # the model's own sentence; it says what to write after a semicolon or a colon
         what, _, instead = str(context["error"]).partition("; ")
         return Mistake(path, what, instead)
-    what, instead = _TYPES.get(kind, (error["msg"].lower(), "see `lifecycle policy schema`"))
+    what, instead = WORDS.get(kind, _OTHER)
     return Mistake(path, what, instead.format(**context))
 
 
@@ -118,7 +120,10 @@ def _describe(model: type, path: Where) -> str:
 
 
 def _fields(kind: Any) -> dict[str, Any]:
-    return dict(kind.model_fields) if isinstance(kind, type) and issubclass(kind, BaseModel) else {}
+    """Return the keys that a person can write."""
+    if not (isinstance(kind, type) and issubclass(kind, BaseModel)):
+        return {}
+    return {name: field for name, field in kind.model_fields.items() if not field.exclude}
 
 
 def _types_at(model: Any, path: Where) -> list[Any]:

@@ -15,6 +15,8 @@ from lifecycle.errors import InputError
 
 LIMIT = 4_000_000
 """Bytes. A policy of 10,000 tables has a tenth of it; more is another file."""
+DEEPEST = 20
+"""Levels of keys. A policy has seven."""
 
 
 def read_yaml(path: Path) -> tuple[Any, Lines]:
@@ -30,7 +32,7 @@ def read_yaml(path: Path) -> tuple[Any, Lines]:
         seen = _Seen()
         _walk(root, (), seen)
         lines = Lines(str(path), seen.numbers, tuple(seen.mistakes))
-        if seen.aliases:  # a few of them can stand for a terabyte
+        if seen.unreadable:
             raise InputError(
                 "\n".join(lines.tell(seen.mistakes)), hint=f"Correct {path}; nothing was started."
             )
@@ -44,7 +46,8 @@ def read_yaml(path: Path) -> tuple[Any, Lines]:
         ) from None
     except RecursionError:
         raise InputError(
-            f"{path}:1: nested too deep", hint="A policy has at most six levels."
+            f"{path}:1: nested too deep",
+            hint=f"No file of ours has {DEEPEST} levels; look at the brackets and the indentation.",
         ) from None
 
 
@@ -85,7 +88,8 @@ class _Seen:
     numbers: dict[Where, int] = field(default_factory=dict[Where, int])
     mistakes: list[Mistake] = field(default_factory=list[Mistake])
     nodes: set[int] = field(default_factory=set[int])
-    aliases: bool = False
+    unreadable: bool = False
+    """An alias (a few of them can stand for a terabyte), or a text that is none."""
 
 
 def _walk(node: Any, path: Where, seen: _Seen) -> None:
@@ -93,16 +97,25 @@ def _walk(node: Any, path: Where, seen: _Seen) -> None:
     if not path:
         seen.numbers[path] = node.start_mark.line + 1
     if id(node) in seen.nodes:
-        seen.aliases = True
+        seen.unreadable = True
         seen.mistakes.append(Mistake(path, "an alias (`*name`)", "write out what it stands for"))
         return
     seen.nodes.add(id(node))
+    if len(path) > DEEPEST:  # the reader of shapes gives up at 200 levels, in words of its own
+        raise RecursionError
+    if node.id == "scalar":
+        _must_be_text(node.value, path, seen)
+    else:
+        _walk_inside(node, path, seen)
+
+
+def _walk_inside(node: Any, path: Where, seen: _Seen) -> None:
     if node.id == "sequence":
         for index, item in enumerate(node.value):
             if id(item) not in seen.nodes:  # an alias has the line of what it stands for
                 seen.numbers[*path, index] = item.start_mark.line + 1
             _walk(item, (*path, index), seen)
-    elif node.id == "mapping":
+    else:
         for key, value in node.value:
             _walk(value, _key(key, path, seen), seen)
 
@@ -122,7 +135,15 @@ def _key(key: Any, path: Where, seen: _Seen) -> Where:
         quoted = f'put it in quotes: "{key.value}"'
         seen.mistakes.append(Mistake(here, "a key that is not text", quoted))
     seen.numbers[here] = line
+    _must_be_text(str(key.value), here, seen)
     return here
+
+
+def _must_be_text(text: str, path: Where, seen: _Seen) -> None:
+    """Note half a character: an escape can spell one, and no file can hold it."""
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        seen.unreadable = True
+        seen.mistakes.append(Mistake(path, "half a character", "write the whole character itself"))
 
 
 def _plain(node: Any) -> Any:
