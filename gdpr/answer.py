@@ -10,7 +10,7 @@ import psycopg
 from psycopg import Connection, IsolationLevel
 from psycopg.rows import TupleRow
 
-from gdpr import notes, statements
+from gdpr import notes, request_statements, statements
 from gdpr.notes import Entry, Note
 from gdpr.prove import Proof, sampled
 from gdpr.reach import Reach
@@ -106,7 +106,7 @@ def complete(
     }
     conn.isolation_level = IsolationLevel.READ_COMMITTED
     with effect(conn, claim) as change:
-        answered = conn.execute(statements.complete(requests), values).rowcount
+        answered = conn.execute(request_statements.complete(requests), values).rowcount
         if not answered:
             raise Conflict(
                 "the person is erased, and the request was changed by somebody else meanwhile",

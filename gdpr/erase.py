@@ -15,7 +15,7 @@ from psycopg.rows import TupleRow
 
 from audit import anonymise
 from audit.section import SECTION as AUDIT
-from gdpr import notes, statements
+from gdpr import notes, request_statements, statements
 from gdpr.notes import Note
 from gdpr.reach import Reach, searchable
 from gdpr.section import SECTION
@@ -126,7 +126,7 @@ def _requests(work: Erasing) -> tuple[str, ...]:
     assert erasure is not None  # without it there is no request to be here for
     states = erasure.requests.states.model_dump()
     rows = work.conn.execute(
-        statements.requests_of_person(erasure.requests), states | about(work.note.person)
+        request_statements.requests_of_person(erasure.requests), states | about(work.note.person)
     ).fetchall()
     return tuple(row[0] for row in rows)
 

@@ -21,7 +21,7 @@ import psycopg
 from psycopg import Connection, IsolationLevel
 from psycopg.rows import TupleRow
 
-from gdpr import answer, erase, notes, outside, statements
+from gdpr import answer, erase, notes, outside, request_statements
 from gdpr.deadline import Open, overdue, soon, still_in_grace
 from gdpr.erase import Erasing, MoreOutside
 from gdpr.notes import Entry, Note
@@ -105,7 +105,9 @@ def open_requests(
 ) -> tuple[Open, ...]:
     """Return all requests that are not answered, the longest due first."""
     requests = erasure_of(system.policy).requests
-    rows = conn.execute(statements.open_requests(requests), requests.states.model_dump()).fetchall()
+    rows = conn.execute(
+        request_statements.open_requests(requests), requests.states.model_dump()
+    ).fetchall()
     return tuple(
         Open(
             request=request,
@@ -159,7 +161,7 @@ def _claim(desk: Desk, conn: Connection[TupleRow], request: Open) -> bool:
     counts = {"requests": 1}
     # Read committed: it waits for a cancellation, and heeds it.
     with effect(conn, desk.claim) as change:
-        if not conn.execute(statements.claim_request(requests), values).rowcount:
+        if not conn.execute(request_statements.claim_request(requests), values).rowcount:
             return False
         change.record(
             "effect", "gdpr.claimed", requests.table, counts=counts, reference=request.reference

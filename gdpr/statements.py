@@ -1,4 +1,4 @@
-"""Every statement this room says to a managed database; the predicates come from `rows.py`.
+"""Every statement this room says about rows (about requests: `request_statements.py`); predicates are in `rows.py`.
 
 Names come from the policy and the catalog through identifiers; values only as parameters.
 """
@@ -10,7 +10,6 @@ from psycopg import sql
 from audit.statements import holds
 from gdpr.reach import Mention, Reach
 from gdpr.rows import columns, mentioning, owned
-from gdpr.section import Requests
 from lifecycle.postgres.catalog import Column, sql_name
 
 _COUNT = sql.SQL("select count(*) from {table} as t where {rows}")
@@ -234,55 +233,6 @@ def whole_rows(schema: str, view: str) -> sql.Composed:
                         where strpos(lower(to_jsonb(t)::text), lower(n)) > 0)""").format(
         sql.Identifier(schema, view)
     )
-
-
-def open_requests(requests: Requests) -> sql.Composed:
-    """Return the query of all requests that are not answered: key, person, status, asked, due."""
-    return sql.SQL("""
-        select t.{key}::text, t.{subject}::text, t.{status}::text,
-               t.{requested}::timestamptz, t.{due}::timestamptz
-          from {table} as t
-         where t.{status} in (%(pending)s, %(processing)s) order by t.{due}, t.{key}""").format(
-        **_request(requests)
-    )
-
-
-def claim_request(requests: Requests) -> sql.Composed:
-    """Return the compare-and-set that takes a request: a cancellation comes before it or not at all."""
-    return sql.SQL("""
-        update {table} as t set {status} = %(processing)s
-         where t.{key} = %(request)s and t.{status} = %(pending)s and t.{due} <= %(now)s
-        returning t.{subject}::text""").format(**_request(requests))
-
-
-def requests_of_person(requests: Requests) -> sql.Composed:
-    """Return the query of the person's requests that are not answered."""
-    return sql.SQL("""
-        select t.{key}::text from {table} as t
-         where t.{subject}::text = %(subject_text)s
-           and t.{status} in (%(pending)s, %(processing)s) order by 1""").format(
-        **_request(requests)
-    )
-
-
-def complete(requests: Requests) -> sql.Composed:
-    """Return the update that answers the requests %(requests)s."""
-    tables = sql.SQL(", {} = %(tables)s").format(sql.Identifier(requests.tables or ""))
-    return sql.SQL("""
-        update {table} as t set {status} = %(completed)s, {completed} = %(now)s{tables}
-         where t.{key}::text = any(%(requests)s)
-           and t.{status} in (%(pending)s, %(processing)s)""").format(
-        tables=tables if requests.tables else sql.SQL(""), **_request(requests)
-    )
-
-
-def _request(requests: Requests) -> dict[str, sql.Identifier]:
-    named = requests.model_dump(
-        include={"key", "subject", "requested", "due", "status", "completed"}
-    )
-    return {part: sql.Identifier(column) for part, column in named.items()} | {
-        "table": sql_name(requests.table)
-    }
 
 
 def _text(searched: Sequence[Column]) -> sql.Composed:

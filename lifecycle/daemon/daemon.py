@@ -1,9 +1,10 @@
-"""The daemon: rings, ticks, claims, drains. Stays alive while a database is away, and ends itself when it is stuck.
+"""The daemon: rings, ticks, claims, drains. Serves each system by itself, and ends itself when its own clock is stuck.
 
 SIGTERM, SIGINT     claim nothing more, wait for what runs, then ask it to stop (cancelled, can be resumed)
 the same again      ask at once
 kill -9             runs go on and end in their own processes; the next daemon finds everything on the ledger
-exit code 70        no tick for a minute: whoever started the daemon (systemd, Kubernetes) starts it again
+exit code 70        its alarm clock has not rung for a minute: whoever started the daemon (systemd, Kubernetes) starts
+                    it again. A database, a webhook or a name server that hangs is never a reason.
 """
 
 import contextlib
@@ -11,31 +12,37 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from datetime import timedelta
 from types import FrameType
 
 import psycopg
 import structlog
 
-from lifecycle import clock, cron, rooms, unexpected
+from lifecycle import clock, cron, rooms
+from lifecycle.daemon import idle
 from lifecycle.daemon.notify import notify
+from lifecycle.daemon.turns import Turns
 from lifecycle.daemon.wake import Alarm
 from lifecycle.errors import LifecycleError
 from lifecycle.ledger import claims, daemons
 from lifecycle.outside import ping
 from lifecycle.running import worker
+from lifecycle.running.claiming import Claiming
 from lifecycle.schedule.state import DaemonState
-from lifecycle.schedule.tick import tick
 from lifecycle.system import System
-from lifecycle.watch import alert, http
+from lifecycle.watch import dark, http
 
 log = structlog.get_logger("lifecycle.daemon")
 
 STUCK = 70
-"""Exit code of a daemon that no longer ticks (sysexits.h: internal software error)."""
+"""Exit code of a daemon whose own loop hangs (sysexits.h: internal software error)."""
 
 PAUSE = 0.2
 """Seconds between two looks at whether a signal came."""
+
+FAREWELL = timedelta(seconds=3)
+"""How long a daemon that leaves waits for its databases to hear that, and for alerts that are being sent."""
 
 
 class Daemon:
@@ -51,26 +58,33 @@ class Daemon:
         )
         self.settings = systems[0].machine
         self._asked = 0
-        self._turns = {system.name: (threading.Lock(), threading.Lock()) for system in systems}
+        self._turns = {system.name: Turns(self.state, system) for system in systems}
+        self._told = dark.Told()
 
     def run(self, *, until_idle: bool = False) -> int:
         """Work until a signal comes, or until nothing is left to do; return the exit code.
 
-        With `until_idle`: 1 when a run did not pass. Raise LifecycleError when a database is away then.
+        With `until_idle`: 1 when a run did not pass. Raise LifecycleError, after everything else is done, when a system
+        could not be served.
         """
         self._hear_signals()
         server = None if until_idle else self._serve()
         log.info("daemon started", systems=[system.name for system in self.state.systems])
-        workers = worker.start(self.state, self.settings.daemon.workers)
+        claiming = Claiming(self.state, self.settings.daemon.workers)
+        unserved: dict[str, LifecycleError] = {}
         try:
             if until_idle:
-                self._until_idle()
+                unserved = idle.serve_all(
+                    self.state, claiming, self._turns, lambda: self._asked > 0
+                )
             else:
                 self._for_ever()
         finally:
-            self._drain(workers)
+            self._drain(claiming)
             if server is not None:
                 server.shutdown()
+        if unserved:
+            raise idle.summary(unserved, len(self.state.systems))
         return 1 if until_idle and self.state.unpassed else 0
 
     def _serve(self) -> http.Server | None:
@@ -93,120 +107,91 @@ class Daemon:
         alarm = self._alarm()
         alarm.start()
         notify("READY=1")
-        began = clock.monotonic()
         while not self._asked:
             time.sleep(PAUSE)
-            self._supervise(alarm, began)
+            self._supervise(alarm)
         notify("STOPPING=1")
         alarm.stop()
 
     def _alarm(self) -> Alarm:
-        state, alarm = self.state, Alarm(4 * len(self.state.systems) + 1)
+        state, alarm = self.state, Alarm()
         every, now = self.settings.daemon.tick.at_least(), clock.now()
+        alarm.every("pulse", every, now, self._pulse)
         for system in state.systems:
-            alarm.every(f"tick {system.name}", every, now, self._ticking(system))
-            alarm.every(f"tell {system.name}", every, now, self._telling(system))
+            turns = self._turns[system.name]
+            alarm.every(f"tick {system.name}", every, now, turns.tick)
+            # A moment later: what a dark system is spared, one that was not looked at yet must not miss.
+            alarm.every(f"tell {system.name}", every, now + every / 4, turns.tell)
+            if system.name in self.settings.pings.systems:
+                alarm.every(f"ping {system.name}", every, now + every / 4, turns.ping)
             if state.schedules:
+                alarm.every(f"gather {system.name}", every, now + every / 4, turns.gather)
                 for job in state.jobs[system.name]:
                     name = f"slot {system.name} {job.name}"
-                    alarm.at_slots(name, job.cron, system.policy.timezone, self._ticking(system))
-        alarm.every("ping", every, now, lambda: _ping(state))
+                    alarm.at_slots(name, job.cron, system.policy.timezone, turns.tick)
+        alarm.every("ping", every, now + every / 4, self._ping)
+        alarm.every("dark", every, now + every, lambda: dark.raise_alarm(state, self._told))
         return alarm
 
-    def _ticking(self, system: System) -> Callable[[], None]:
-        waiting, working = self._turns[system.name]
+    def _pulse(self) -> None:
+        self.state.pulse = clock.monotonic()
 
-        def turn() -> None:
-            # Who finds another already waiting leaves it to them: their look will be later than this.
-            if waiting.acquire(blocking=False):
-                with working:
-                    waiting.release()
-                    self._tick(system)
+    def _ping(self) -> None:
+        """Say outside that this daemon lives, unless a system is dark that has no switch of its own to say so."""
+        own = self.settings.pings.systems
+        if all(name in own for name, _ in self.state.dark_systems(clock.now())):
+            ping.daemon(self.settings)
 
-        return turn
-
-    def _tick(self, system: System) -> None:
-        try:
-            tick(self.state, system)
-        except (psycopg.Error, LifecycleError) as error:
-            log.warning("no tick", system=system.name, error=unexpected.explain(error).what)
-        self.state.pulse[system.name] = clock.monotonic()
-        self.state.last_tick[system.name] = clock.now()
-
-    def _telling(self, system: System) -> Callable[[], None]:
-        return lambda: _tell(system)
-
-    def _supervise(self, alarm: Alarm, began: float) -> None:
-        """Ring for a tick that a step of the clock holds back; end a process that does not tick at all."""
-        now = clock.monotonic()
-        oldest = max(now - self.state.pulse.get(s.name, began) for s in self.state.systems)
-        if oldest > self.state.tick_limit.total_seconds():
-            log.error("no tick comes round; leaving, to be started again", seconds=round(oldest))
+    def _supervise(self, alarm: Alarm) -> None:
+        """Ring for what a step of the clock holds back; end a process whose alarm clock does not ring at all."""
+        age = clock.monotonic() - self.state.pulse
+        if age > self.state.tick_limit.total_seconds():
+            log.error("the alarm clock is stuck; leaving, to be started again", seconds=round(age))
             os._exit(STUCK)
-        if oldest > 2 * self.settings.daemon.tick.at_least().total_seconds():
-            for system in self.state.systems:
-                alarm.ring_now(f"tick {system.name}", clock.now())
+        if age > 2 * self.settings.daemon.tick.at_least().total_seconds():
+            # In a thread: it waits for the alarm clock, which may be what is stuck.
+            threading.Thread(target=alarm.ring_all_now, args=(clock.now(),), daemon=True).start()
         notify("WATCHDOG=1")
-
-    # --- until idle
-
-    def _until_idle(self) -> None:
-        """Do what is due now and what waits, then leave. Slots that fall due meanwhile are not ours."""
-        for system in self.state.systems:
-            tick(self.state, system)
-        self.state.schedules = False
-        while not self._asked and self._open():
-            time.sleep(PAUSE)
-        for system in self.state.systems:
-            _tell(system)
-
-    def _open(self) -> bool:
-        if self.state.children:
-            return True
-        try:
-            return any([tick(self.state, system).open for system in self.state.systems])  # noqa: C419 - each ticks
-        except (psycopg.Error, LifecycleError) as error:
-            log.warning("no tick", error=unexpected.explain(error).what)
-        return True
 
     # --- leaving
 
-    def _drain(self, workers: Sequence[threading.Thread]) -> None:
+    def _drain(self, claiming: Claiming) -> None:
         state, asked = self.state, self._asked
         state.stop.set()
-        state.work.set()
         log.info("daemon leaves", running=len(state.children))
         end = clock.monotonic() + self.settings.daemon.drain.at_least().total_seconds()
-        while _any_alive(workers) and clock.monotonic() < end and self._asked <= asked:
-            state.work.set()  # for those who wait
+        while _at_work(state, claiming) and clock.monotonic() < end and self._asked <= asked:
             time.sleep(PAUSE)
         state.hurry.set()
         end = clock.monotonic() + 2 * worker.GRACE.total_seconds()
-        while _any_alive(workers) and clock.monotonic() < end:
-            state.work.set()
+        while _at_work(state, claiming) and clock.monotonic() < end:
             time.sleep(PAUSE)
-        for system in state.systems:
-            with (
-                contextlib.suppress(psycopg.Error, LifecycleError),
-                contextlib.closing(system.connect("leave")) as conn,
-            ):
-                daemons.stopped(conn, state.id)
+        self._take_leave()
+
+    def _take_leave(self) -> None:
+        """Let every database know that this daemon is gone, and let alerts that are being sent be written down."""
+        end = clock.monotonic() + FAREWELL.total_seconds()
+        well = [s for s in self.state.systems if self.state.dark(s.name, clock.now()) is None]
+        threads = [
+            threading.Thread(target=_stopped, args=(s, self.state.id), daemon=True) for s in well
+        ]
+        for thread in threads:
+            thread.start()
+        for turns in self._turns.values():
+            turns.told(end - clock.monotonic())
+        for thread in threads:
+            thread.join(max(0, end - clock.monotonic()))
 
 
-def _any_alive(threads: Sequence[threading.Thread]) -> bool:
-    return any(thread.is_alive() for thread in threads)
+def _at_work(state: DaemonState, claiming: Claiming) -> bool:
+    for bell in state.work.values():
+        bell.set()  # for those who wait
+    return claiming.at_work()
 
 
-def _tell(system: System) -> None:
-    """Deliver the alerts that wait."""
-    try:
-        with contextlib.closing(system.connect("alerts")) as conn:
-            alert.deliver(conn, system.machine, system.name)
-    except (psycopg.Error, LifecycleError) as error:
-        log.warning("no alerts", system=system.name, error=unexpected.explain(error).what)
-
-
-def _ping(state: DaemonState) -> None:
-    """Say outside that this daemon lives, unless a database is away: then its silence is the only alert."""
-    if state.in_touch(clock.now()):
-        ping.daemon(state.systems[0].machine)
+def _stopped(system: System, daemon: str) -> None:
+    with (
+        contextlib.suppress(psycopg.Error, LifecycleError),
+        contextlib.closing(system.connect("leave", patience=FAREWELL)) as conn,
+    ):
+        daemons.stopped(conn, daemon)

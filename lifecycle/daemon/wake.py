@@ -4,11 +4,16 @@ It rings, and nothing more: what is due, the ledger says. A ring that is late, l
 tick looks at everything since the last one.
 """
 
+import sys
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
-from apscheduler.executors.pool import ThreadPoolExecutor  # pyright: ignore[reportMissingTypeStubs]
+from apscheduler.executors.base import (  # pyright: ignore[reportMissingTypeStubs]
+    BaseExecutor,
+    run_job,  # pyright: ignore[reportUnknownVariableType]
+)
 from apscheduler.schedulers.background import BackgroundScheduler  # pyright: ignore[reportMissingTypeStubs]
 from apscheduler.triggers.base import BaseTrigger  # pyright: ignore[reportMissingTypeStubs]
 
@@ -33,13 +38,33 @@ class CronTrigger(BaseTrigger):
         return cron.next_slot(self.expression, self.timezone, max(after, previous))
 
 
-class Alarm:
-    """Calls functions in threads of its own: every so often, and at slots."""
+class Threads(BaseExecutor):
+    """A thread for each call, which holds up neither another call nor the end of the process.
 
-    def __init__(self, threads: int) -> None:
+    APScheduler's own pool is waited for when the process ends, and a call that hangs takes one of its threads.
+    """
+
+    def _do_submit_job(self, job: Any, run_times: Any) -> None:
+        threading.Thread(target=self._call, args=(job, run_times), name=job.id, daemon=True).start()
+
+    def _call(self, job: Any, run_times: Any) -> None:
+        # As APScheduler's own executors do; it has no types, and no public names for this.
+        own, run = cast("Any", self), cast("Any", run_job)
+        try:
+            events = run(job, job._jobstore_alias, run_times, __name__)  # noqa: SLF001
+        except BaseException:  # noqa: BLE001
+            own._run_job_error(job.id, *sys.exc_info()[1:])  # noqa: SLF001
+        else:
+            own._run_job_success(job.id, events)  # noqa: SLF001
+
+
+class Alarm:
+    """Calls functions in threads of their own: every so often, and at slots."""
+
+    def __init__(self) -> None:
         self._scheduler: Any = BackgroundScheduler(
             timezone=UTC,
-            executors={"default": ThreadPoolExecutor(threads)},
+            executors={"default": Threads()},
             # The defaults drop a job that is one second late.
             job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
         )
@@ -55,9 +80,11 @@ class Alarm:
         """Call at each slot."""
         self._scheduler.add_job(call, CronTrigger(expression, timezone), id=name)
 
-    def ring_now(self, name: str, now: datetime) -> None:
-        """Call it now, whenever it would be due: a clock that was put back leaves alarms in the future."""
-        self._scheduler.modify_job(name, next_run_time=now)
+    def ring_all_now(self, now: datetime) -> None:
+        """Call everything now that comes every so often: a clock that was put back leaves alarms in the future."""
+        for job in self._scheduler.get_jobs():
+            if not isinstance(job.trigger, CronTrigger):
+                self._scheduler.modify_job(job.id, next_run_time=now)
 
     def start(self) -> None:
         """Begin to ring."""

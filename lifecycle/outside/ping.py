@@ -71,6 +71,12 @@ def daemon(settings: Settings) -> bool:
     return switch is not None and _ping(switch, "daemon", "success", None, "alive\n")
 
 
+def system(settings: Settings, name: str) -> bool:
+    """Tell the switch of system `name` that its database can be worked with; return whether it heard."""
+    switch = settings.pings.systems.get(name)
+    return switch is not None and _ping(switch, name, "success", None, "alive\n")
+
+
 def _ping(switch: Secret, name: str, signal: Signal, rid: uuid.UUID | None, body: str) -> bool:
     try:
         _post(_address(switch.read(f"pings: {name}"), signal, rid), body.encode())

@@ -1,4 +1,4 @@
-"""Claims runs and starts a process for each, watches its limit, and says when it died.
+"""Starts a process for a claimed run, watches its limit, and says when it died.
 
 The process (`child.py`) beats and ends its run itself; the worker only waits for it. Where the worker dies, the
 process goes on and nobody repeats its run. Never does a job's work itself.
@@ -9,20 +9,21 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 
 import psycopg
 import structlog
 
-from lifecycle import clock, unexpected
+from lifecycle import clock
 from lifecycle.errors import Fenced, LifecycleError
 from lifecycle.job import Job
 from lifecycle.ledger import claims
 from lifecycle.ledger.claims import Claim
 from lifecycle.outcome import Failure, Outcome, Verdict
+from lifecycle.outside import environment
+from lifecycle.postgres.patient import PATIENCE
 from lifecycle.running import stopping
 from lifecycle.schedule.state import DaemonState
 from lifecycle.settings.model import secrets_of
@@ -36,52 +37,21 @@ CHILD = (sys.executable, "-m", "lifecycle.running.child")
 GRACE = timedelta(seconds=30)
 """How long a process has between being asked to end and SIGKILL, and beyond its limit before it is asked."""
 
-HEARS = ("PATH", "HOME", "USER", "LANG", "TZ", "TMPDIR", "CREDENTIALS_DIRECTORY")
-HEARS_PREFIXES = ("LC_", "LIFECYCLE_", "PG", "AWS_", "SSL_", "PYTHON", "VIRTUAL_ENV")
-PROXIES = ("http_proxy", "https_proxy", "no_proxy")
+CHILDREN_HEAR = environment.SETTINGS | environment.LIBPQ
 
 
-def start(state: DaemonState, count: int) -> tuple[threading.Thread, ...]:
-    """Start `count` threads that claim and attend runs until `state.stop` is set."""
-    threads = tuple(
-        threading.Thread(target=_attend_runs, args=(state,), name=f"worker {number}", daemon=True)
-        for number in range(1, count + 1)
-    )
-    for thread in threads:
-        thread.start()
-    return threads
+def attend(
+    state: DaemonState, system: System, claim: Claim, job: Job, *, over: Callable[[], None]
+) -> None:
+    """Start a process for this claim, wait for its end, and settle the run if the process did not.
 
-
-def _attend_runs(state: DaemonState) -> None:
-    while not state.stop.is_set():
-        state.work.wait()
-        state.work.clear()
-        for system in state.systems:
-            if not state.stop.is_set():
-                _next(state, system)
-
-
-def _next(state: DaemonState, system: System) -> None:
-    """Claim the next run of this system, if there is one, and see it through."""
-    offered = {job.name: job for job in state.jobs[system.name]}
-    try:
-        with contextlib.closing(system.connect("claim")) as conn:
-            claim = claims.claim_next(conn, system.name, state.id, list(offered))
-        if claim is not None:
-            state.work.set()  # there may be more, for the other threads and for this one afterwards
-            attend(state, system, claim, offered[claim.job])
-            state.work.set()  # the job's next run waited for this one
-    except Exception as error:  # noqa: BLE001 - a worker that ended here would be a silence
-        log.warning("cannot work", system=system.name, error=unexpected.explain(error).what)
-
-
-def attend(state: DaemonState, system: System, claim: Claim, job: Job) -> None:
-    """Start a process for this claim, wait for its end, and settle the run if the process did not."""
+    `over` is called between the two: to settle, a database is needed, and no longer a place to work in.
+    """
     words = (system.name, str(claim.id), str(claim.attempt), claim.holder)
     child = subprocess.Popen(  # noqa: S603 - our own module, no shell
         [*CHILD, *words],
         stdin=subprocess.DEVNULL,
-        env=environment(system, os.environ),
+        env=hears(system, job, os.environ),
         start_new_session=True,
     )
     state.children[child.pid] = claim
@@ -92,6 +62,7 @@ def attend(state: DaemonState, system: System, claim: Claim, job: Job) -> None:
     status = child.wait()
     del state.children[child.pid]
     (state.unpassed.discard if status == 0 else state.unpassed.add)((system.name, claim.id))
+    over()
     stopped = status == -signal.SIGTERM and state.hurry.is_set()
     _settle(system, claim, job, status, overdue=overdue, stopped=stopped)
 
@@ -130,7 +101,7 @@ def _settle(
     `stopped`: we asked it to end before it could hear that, so the run had not begun.
     """
     try:
-        with contextlib.closing(system.connect(f"settle {claim.id}")) as conn:
+        with contextlib.closing(system.connect(f"settle {claim.id}", patience=PATIENCE)) as conn:
             if overdue:
                 error = stopping.too_long(job.name, job.limit)
                 failure = Failure(job.name, error.what, error.hint)
@@ -154,15 +125,14 @@ def _settle(
         log.warning("process died", run=claim.id, job=job.name, state=became, summary=summary)
 
 
-def environment(system: System, ours: Mapping[str, str]) -> dict[str, str]:
-    """Return what the process of a run gets of our environment: what it needs, and no more."""
-    named = (*secrets_of(system.machine, ""), *secrets_of(system.settings, ""))
-    secrets = {secret.env for _, secret in named}
-    return {
-        name: value
-        for name, value in ours.items()
-        if name in HEARS
-        or name in secrets
-        or name.startswith(HEARS_PREFIXES)
-        or name.lower() in PROXIES
-    }
+def hears(system: System, job: Job, ours: Mapping[str, str]) -> dict[str, str]:
+    """Return what the process of a run gets of our environment: what this system's jobs need, and no more."""
+    named = dict(secrets_of(system.settings, ""))
+    if switch := system.machine.pings.jobs.get(job.name):
+        named[job.name] = switch
+    names = CHILDREN_HEAR
+    if system.settings.password is None:
+        names |= environment.PASSWORD
+    if system.settings.s3 is not None:
+        names |= environment.AWS
+    return environment.inherited(ours, names, named.values())

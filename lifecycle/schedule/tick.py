@@ -10,9 +10,10 @@ import structlog
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from lifecycle import clock
+from lifecycle import clock, unexpected
 from lifecycle.ledger import alerts, daemons, runs
 from lifecycle.ledger.runs import Waiting
+from lifecycle.postgres.patient import PATIENCE
 from lifecycle.schedule import cover, reclaim
 from lifecycle.schedule.state import DaemonState
 from lifecycle.system import System
@@ -26,26 +27,47 @@ REFUSE = timedelta(seconds=60)
 REMINDER = timedelta(hours=1)
 
 
-def tick(state: DaemonState, system: System) -> Waiting:
-    """Bring the ledger up to date and return what waits. Wakes the workers when something does.
+def look(state: DaemonState, system: System, *, plan: bool) -> Waiting | None:
+    """Tick, and note whether the system can be worked with. None when it cannot, or was found dark just now.
 
-    Raise psycopg.Error or LifecycleError when the database cannot be worked with.
+    Whatever goes wrong stays with this system: its breaker remembers it, and nothing is raised.
+    """
+    breaker = state.breakers[system.name]
+    if not breaker.allows(clock.monotonic()):
+        return None
+    try:
+        waiting = tick(state, system, plan=plan)
+    except Exception as error:  # noqa: BLE001 - one system's trouble must not end another's turn
+        why = unexpected.explain(error)
+        breaker.open(why, clock.now(), clock.monotonic())
+        log.warning("no tick", system=system.name, error=why.what, hint=why.hint)
+        return None
+    if ended := breaker.close(clock.now(), clock.monotonic()):
+        gone = round((clock.now() - ended.since).total_seconds())
+        log.info("system is back", system=system.name, seconds=gone)
+    return waiting
+
+
+def tick(state: DaemonState, system: System, *, plan: bool) -> Waiting:
+    """Bring the ledger up to date and return what waits; wakes the workers when something does.
+
+    With `plan`, slots that have come become runs. It writes at every tick (`seen`), so that a database which can
+    only be read is found out. Raise psycopg.Error or LifecycleError when the database cannot be worked with.
     """
     jobs = state.jobs[system.name]
-    with contextlib.closing(system.connect("tick")) as conn:
+    with contextlib.closing(system.connect("tick", patience=PATIENCE)) as conn:
         daemons.keep_short(conn)
         now, skew = _compare(conn)
         state.skew[system.name] = skew.total_seconds()
         daemons.seen(conn, state.id, system.policy_digest)
-        if _right(conn, system, skew) and state.schedules:
+        if _right(conn, system, skew) and plan:
             cover.cover(conn, system, jobs, now)
             cover.report_removed(conn, system, jobs)
         reclaim.reclaim(conn, system, jobs)
         reclaim.expire(conn, system, jobs)
         waiting = runs.waiting(conn, system.name, [job.name for job in jobs])
-    state.reached[system.name] = now
     if waiting.ready:
-        state.work.set()
+        state.work[system.name].set()
     return waiting
 
 

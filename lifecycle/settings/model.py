@@ -165,6 +165,10 @@ class Pings(Part):
     daemon: Secret | None = Field(
         default=None, description="ping URL that every daemon and worker calls at each tick"
     )
+    systems: dict[str, Secret] = Field(
+        default_factory=dict[str, Secret],
+        description="system -> ping URL that is called at each tick which reached it and wrote there",
+    )
     jobs: dict[str, Secret] = Field(
         default_factory=dict[str, Secret], description="job -> ping URL (healthchecks protocol)"
     )

@@ -1,70 +1,154 @@
-"""Delivers alerts: by webhook, mail and program, whichever the settings name.
+"""Delivers alerts. Never decides what deserves one.
 
-An alert is a row, written with the state change it speaks of. Whoever delivers it takes a lease on the row
-first, so that several daemons do not send it twice; one that dies in between leaves it to the next. What goes out
-is the row and nothing else. Never decides what deserves an alert.
+An alert is a row, written with the state change it speaks of. Whoever delivers it takes a short lease on the row
+first, so that several daemons do not send it twice; one that dies in between leaves it to the next within a minute.
+The sending itself is done by a process that can be killed (`sender.py`).
 """
 
 import functools
 import json
-import smtplib
-import ssl
+import os
+import signal
+import subprocess
+import sys
 import tempfile
-from collections.abc import Callable, Iterator
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import timedelta
-from email.message import EmailMessage
+from typing import IO, Any
 
 import structlog
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from lifecycle import redact, unexpected
-from lifecycle.errors import InputError, LifecycleError
+from lifecycle import clock
 from lifecycle.ledger import alerts
 from lifecycle.ledger.alerts import Alert
-from lifecycle.outside import commands, web
-from lifecycle.settings.model import Alerts, Settings, Smtp
-
-LIMIT = timedelta(seconds=10)
-"""How long one channel may take over one alert."""
+from lifecycle.outside import environment
+from lifecycle.settings.model import Alerts, Settings, secrets_of
 
 BATCH = 10
-"""Alerts that one turn sends. Each is taken by itself, so that the lease covers three channels that hang."""
+"""Alerts that one process sends."""
+
+LIMIT = timedelta(seconds=45)
+"""How long it may take over them, less than their lease: three channels that hang take 30 seconds, as each is then
+left alone."""
+
+GRACE = timedelta(seconds=2)
+"""How long it may go on once this process has been asked to leave."""
 
 
-def document(alert: Alert) -> bytes:
-    """Return an alert as JSON: the row and nothing else."""
-    words = {
-        "system": alert.system,
-        "job": alert.job,
-        "run": alert.run,
-        "kind": alert.kind,
-        "message": redact.text(alert.message),
-        "created_at": alert.created_at.isoformat(),
-    }
-    return json.dumps(words, ensure_ascii=False).encode()
+def deliver(
+    conn: Connection[TupleRow],
+    settings: Settings,
+    system: str,
+    *,
+    stop: threading.Event | None = None,
+    unwritten: set[int] | None = None,
+) -> int:
+    """Send the open alerts of `system` until none is left that may be sent now; return how many were taken.
 
-
-def deliver(conn: Connection[TupleRow], settings: Settings, system: str) -> int:
-    """Send the open alerts of `system` by every channel; return how many were taken by at least one.
-
-    What no channel took is tried again after 1, 2, 4 ... 60 minutes. `conn` is in autocommit. Never raises for a
-    channel; psycopg's errors pass.
+    An alert is taken when one channel took it: a person has been told. What no channel took is tried again after
+    1, 2, 4 ... 60 minutes. `unwritten` keeps, from one call to the next, those that were sent while the database
+    could not hear of it. Leaves soon after `stop`. `conn` is in autocommit; psycopg's errors pass, no channel's.
     """
-    channels = tuple(_channels(settings.alerts))
-    if not channels:
+    if not configured(settings.alerts):
         warn_nobody_is_told(system)
         return 0
+    known = set[int]() if unwritten is None else unwritten
     delivered = 0
-    for _ in range(BATCH):
-        alert = alerts.take(conn, system)
-        if alert is None:
+    while not (stop and stop.is_set()):
+        taken = [a for _ in range(BATCH) if (a := alerts.take(conn, system)) is not None]
+        if not taken:
             break
-        # Every channel is tried. One that took it is enough: a person has been told, and is not told again.
-        taken = [_sent(name, send, alert) for name, send in channels]
-        (alerts.delivered if any(taken) else alerts.failed)(conn, alert.id)
-        delivered += any(taken)
+        tried = send(settings.alerts, [a for a in taken if a.id not in known], stop=stop)
+        known |= {number for number, heard in tried.items() if heard}
+        for alert in taken:  # one that was not tried comes back when its lease is over
+            if alert.id in known:
+                alerts.delivered(conn, alert.id)
+                known.discard(alert.id)
+                delivered += 1
+            elif alert.id in tried:
+                alerts.failed(conn, alert.id)
     return delivered
+
+
+def send(
+    channels: Alerts, messages: Sequence[Alert], *, stop: threading.Event | None = None
+) -> dict[int, bool]:
+    """Send each alert by every channel; return, of those that were tried, whether a channel took them.
+
+    Takes no longer than LIMIT, nor much longer than until `stop`. Never raises for a channel.
+    """
+    if not messages or not configured(channels):
+        return {}
+    told = [asdict(alert) | {"created_at": alert.created_at.isoformat()} for alert in messages]
+    asked = {"alerts": channels.model_dump_json(), "messages": told}
+    with tempfile.TemporaryFile() as document, tempfile.TemporaryFile() as said:
+        document.write(json.dumps(asked).encode())
+        document.seek(0)
+        _carry_out(channels, document, said, stop)
+        said.seek(0)
+        lines = [
+            json.loads(line) for line in said.read().splitlines(keepends=True) if line[-1:] == b"\n"
+        ]
+    by_id = {alert.id: alert for alert in messages}
+    for line in lines:
+        _log(by_id[line["id"]], line)
+    tried = {line["id"]: False for line in lines} | {x["id"]: True for x in lines if x["sent"]}
+    # The one that was under way when the sender was ended may have been heard, or not: it is tried again.
+    under_way = next((alert.id for alert in messages if alert.id not in tried), None)
+    return tried if under_way is None else tried | {under_way: False}
+
+
+def _carry_out(
+    channels: Alerts, document: IO[bytes], said: IO[bytes], stop: threading.Event | None
+) -> None:
+    named = (secret for _, secret in secrets_of(channels, "alerts"))
+    sender = subprocess.Popen(
+        [sys.executable, "-m", "lifecycle.watch.sender"],
+        stdin=document,
+        stdout=said,
+        env=environment.inherited(os.environ, frozenset(), named),
+        start_new_session=True,
+    )
+    end = clock.monotonic() + LIMIT.total_seconds()
+    while sender.poll() is None and clock.monotonic() < end:
+        if stop is not None and stop.is_set():
+            end = min(end, clock.monotonic() + GRACE.total_seconds())
+            stop = None
+        time.sleep(0.05)
+    if sender.poll() is None:
+        os.killpg(sender.pid, signal.SIGKILL)
+        sender.wait()
+
+
+def configured(channels: Alerts) -> bool:
+    """Say whether anybody is told."""
+    return any(getattr(channels, name) is not None for name in type(channels).model_fields)
+
+
+def _log(alert: Alert, line: dict[str, Any]) -> None:
+    logger = structlog.get_logger()
+    if line["sent"]:
+        logger.info(
+            "alert.sent",
+            channel=line["channel"],
+            alert=alert.id,
+            system=alert.system,
+            job=alert.job,
+            kind=alert.kind,
+        )
+        return
+    logger.warning(
+        "alert.not_sent",
+        channel=line["channel"],
+        alert=alert.id,
+        error=line["error"],
+        hint=line["hint"],
+    )
 
 
 @functools.cache
@@ -73,68 +157,3 @@ def warn_nobody_is_told(system: str) -> None:
     structlog.get_logger().warning(
         "alert.not_configured", system=system, hint="Set a channel under `alerts:` in the settings."
     )
-
-
-def _channels(alerts: Alerts) -> Iterator[tuple[str, Callable[[Alert], None]]]:
-    if alerts.webhook is not None:
-        yield "webhook", functools.partial(_webhook, alerts)
-    if alerts.smtp is not None:
-        yield "smtp", functools.partial(_mail, alerts.smtp)
-    if alerts.command is not None:
-        yield "command", functools.partial(_command, alerts.command)
-
-
-def _sent(channel: str, send: Callable[[Alert], None], alert: Alert) -> bool:
-    logger = structlog.get_logger()
-    try:
-        send(alert)
-    except Exception as error:  # noqa: BLE001 - a channel that fails in its own way must not stop the others
-        why = unexpected.explain(error)
-        logger.warning(
-            "alert.not_sent", channel=channel, alert=alert.id, error=why.what, hint=why.hint
-        )
-        return False
-    logger.info("alert.sent", channel=channel, alert=alert.id, system=alert.system, job=alert.job)
-    return True
-
-
-def _webhook(alerts: Alerts, alert: Alert) -> None:
-    assert alerts.webhook is not None
-    web.post(alerts.webhook.read("alerts: webhook"), document(alert), kind="application/json")
-
-
-def _command(argv: list[str], alert: Alert) -> None:
-    with tempfile.TemporaryFile() as told:
-        told.write(document(alert))
-        told.seek(0)
-        commands.run(argv, env={}, limit=LIMIT, stdin=told)
-
-
-def _mail(smtp: Smtp, alert: Alert) -> None:
-    if smtp.password is not None and not smtp.starttls:
-        raise InputError(
-            "alerts by mail would send a password unencrypted",
-            hint="Set `starttls: true`, or take `user` and `password` out.",
-        )
-    letter = EmailMessage()
-    letter["From"] = smtp.sender
-    letter["To"] = ", ".join(smtp.to)
-    letter["Subject"] = f"[lifecycle] {alert.system}: {alert.kind}" + (
-        f" {alert.job}" if alert.job else ""
-    )
-    letter.set_content(
-        f"{redact.text(alert.message)}\n\nsystem: {alert.system}\njob: {alert.job or '-'}\n"
-        f"run: {alert.run or '-'}\nkind: {alert.kind}\nat: {alert.created_at.isoformat()}\n"
-    )
-    try:
-        with smtplib.SMTP(smtp.host, smtp.port, timeout=LIMIT.total_seconds()) as server:
-            if smtp.starttls:
-                server.starttls(context=ssl.create_default_context())
-            if smtp.user is not None and smtp.password is not None:
-                server.login(smtp.user, smtp.password.read("alerts: smtp: password"))
-            server.send_message(letter)
-    except smtplib.SMTPException as error:  # its words quote addresses
-        raise LifecycleError(
-            f"{smtp.host} refused the mail ({type(error).__name__})",
-            hint="Check user, password, sender and recipients under `alerts: smtp:`.",
-        ) from None

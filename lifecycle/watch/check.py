@@ -3,7 +3,7 @@
 Pure but for `jobs`, which reads the ledger. Never trusts that a daemon runs: it looks at what succeeded.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum
@@ -95,5 +95,12 @@ def jobs(system: System, now: datetime) -> Iterator[Judged]:
     """Judge every job of `system` by its ledger. Raise as `System.connect`."""
     with system.connect("check", write=False, patience=PATIENCE) as conn:
         known = standing.read(conn, system.name)
-    for job in rooms.jobs(system.policy):
+    yield from judged(system, rooms.jobs(system.policy), known, now)
+
+
+def judged(
+    system: System, offered: Sequence[Job], known: Mapping[str, Standing], now: datetime
+) -> Iterator[Judged]:
+    """Judge these jobs by what is known of them."""
+    for job in offered:
         yield judge(system.name, system.policy.timezone, job, known.get(job.name), now)

@@ -1,33 +1,32 @@
 """Answers monitors over HTTP, on loopback unless the settings say otherwise.
 
-    /healthz   this daemon lives: its last tick is recent. Asks no database, so a database's trouble restarts nobody
-    /readyz    this daemon can work: every database answers, has the schema, and the daemon is not on its way out
+    /healthz   this daemon lives: its alarm clock rings. A database's trouble restarts nobody
+    /readyz    this daemon can work: every system is reached and written to, and the daemon is not on its way out
     /metrics   figures for Prometheus
     /status    a page for a person
 
-Reads only. Knows nothing of a person, and shows no connection string.
+Answers from what the daemon keeps in mind and asks no database, so it answers at once when none does. Reads only.
+Knows nothing of a person, and shows no connection string.
 """
 
 import json
 import threading
-from collections.abc import Callable
-from datetime import timedelta
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from html import escape
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socket import AF_INET6
 from typing import Any
 
-from lifecycle import clock, cron, rooms, show, unexpected
+from lifecycle import clock, cron, show, unexpected
 from lifecycle.errors import InputError
+from lifecycle.schedule.breaker import Dark
 from lifecycle.schedule.state import DaemonState
 from lifecycle.system import System
-from lifecycle.watch import check, metrics, statements
+from lifecycle.watch import check, metrics
 
 Answer = tuple[int, str, bytes]
 """Status code, content type, body."""
-
-ASKING = 4
-"""Answers that may ask a database at the same time; the next ones wait 10 seconds, then get 503."""
 
 
 class Server(ThreadingHTTPServer):
@@ -37,7 +36,6 @@ class Server(ThreadingHTTPServer):
 
     def __init__(self, address: tuple[str, int], state: DaemonState) -> None:
         self.state = state
-        self.asking = threading.BoundedSemaphore(ASKING)
         if ":" in address[0]:
             self.address_family = AF_INET6
         super().__init__(address, _Handler)
@@ -83,34 +81,24 @@ def serve(listen: str, state: DaemonState) -> Server:
 
 def healthy(state: DaemonState) -> Answer:
     """Say whether the daemon's own loop still turns. Asks the monotonic clock, which nobody can set."""
-    limit = state.tick_limit
-    young = clock.now() - state.started < limit
-    ages: dict[str, float | None] = {}
-    for system in state.systems:
-        pulse = state.pulse.get(system.name)
-        ages[system.name] = None if pulse is None else round(clock.monotonic() - pulse, 1)
-    alive = not state.schedules or all(
-        young if age is None else age < limit.total_seconds() for age in ages.values()
-    )
-    return _json(200 if alive else 503, alive=alive, seconds_since_tick=ages)
+    age = clock.monotonic() - state.pulse
+    alive = not state.schedules or age < state.tick_limit.total_seconds()
+    return _json(200 if alive else 503, alive=alive, seconds_since_pulse=round(age, 1))
 
 
 def ready(state: DaemonState) -> Answer:
-    """Say whether the daemon can take work, and if not, what is in the way."""
-    problems = {system.name: _problem(system) for system in state.systems}
-    fine = not state.draining and not any(problems.values())
-    return _json(200 if fine else 503, ready=fine, draining=state.draining, systems=problems)
+    """Say whether the daemon can take work; if not, which systems are dark, since when, why and what to do."""
+    dark = dict(state.dark_systems(clock.now()))
+    told = {system.name: _dark(dark.get(system.name)) for system in state.systems}
+    fine = not state.draining and not dark
+    return _json(200 if fine else 503, ready=fine, draining=state.draining, systems=told)
 
 
-def _problem(system: System) -> str | None:
-    try:
-        with system.connect("readyz", write=False) as conn:
-            conn.execute(statements.SCRAPE_LIMITS)
-            row = conn.execute(statements.READY).fetchone()
-            assert row is not None
-            return None if row[0] else "the schema lifecycle is missing: run `lifecycle init`"
-    except Exception as error:  # noqa: BLE001 - whatever is in the way is the answer
-        return unexpected.explain(error).what
+def _dark(dark: Dark | None) -> dict[str, str] | None:
+    if dark is None:
+        return None
+    since = dark.since.isoformat(timespec="seconds")
+    return {"dark_since": since, "why": dark.error.what, "hint": dark.error.hint}
 
 
 def figures(state: DaemonState) -> Answer:
@@ -119,8 +107,9 @@ def figures(state: DaemonState) -> Answer:
 
 
 def status(state: DaemonState) -> Answer:
-    """Return a page that says how every job stands."""
-    rows = [row for system in state.systems for row in _rows(system)]
+    """Return a page that says how every job stands, and which systems are dark."""
+    now = clock.now()
+    rows = [row for system in state.systems for row in _rows(state, system, now)]
     head = "".join(
         f"<th>{name}" for name in ("system", "job", "state", "why", "last success", "next slot")
     )
@@ -137,17 +126,19 @@ def status(state: DaemonState) -> Answer:
     return 200, "text/html; charset=utf-8", page.encode()
 
 
-def _rows(system: System) -> list[tuple[object, ...]]:
-    now, zone = clock.now(), system.policy.timezone
-    try:
-        judged = list(check.jobs(system, now))
-    except Exception as error:  # noqa: BLE001 - the page shows what is wrong with this system, and the others
-        return [(system.name, None, "UNKNOWN", unexpected.explain(error).what, None, None)]
-    crons = {job.name: job.cron for job in rooms.jobs(system.policy)}
-    return [
-        (j.system, j.job, j.state.name, j.why, _ago(j.age), cron.next_slot(crons[j.job], zone, now))
-        for j in judged
-    ]
+def _rows(state: DaemonState, system: System, now: datetime) -> Iterator[tuple[object, ...]]:
+    """Yield what is known of a system's jobs; when it is dark, or nothing was read of late, that comes first."""
+    kept, zone = state.snapshots.get(system.name), system.policy.timezone
+    if dark := state.dark(system.name, now):
+        why = f"{dark.error.what}, since {show.cell(dark.since)}. {dark.error.hint}"
+        yield (system.name, None, "DARK", why, None, None)
+    elif kept is None or now - kept.at > state.tick_limit:
+        since = f"since {show.cell(kept.at)}" if kept else "yet"
+        yield (system.name, None, "UNKNOWN", f"no figures were read {since}", None, None)
+    crons = {job.name: job.cron for job in state.jobs[system.name]}
+    for j in check.judged(system, state.jobs[system.name], kept.jobs, now) if kept else ():
+        coming = cron.next_slot(crons[j.job], zone, now)
+        yield (j.system, j.job, j.state.name, j.why, _ago(j.age), coming)
 
 
 def _ago(age: timedelta | None) -> str | None:
@@ -185,16 +176,10 @@ class _Handler(BaseHTTPRequestHandler):
         page = PAGES.get(path)
         if page is None:
             return _json(404, error="no such page", pages=list(PAGES))
-        if page is healthy:  # never waits behind a database
-            return page(self.server.state)
-        if not self.server.asking.acquire(timeout=10):
-            return _json(503, error="too many questions at once")
         try:
             return page(self.server.state)
         except Exception as error:  # noqa: BLE001 - a monitor gets an answer
             return _json(500, error=unexpected.explain(error).what)
-        finally:
-            self.server.asking.release()
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
         """Keep scrapes out of the log."""

@@ -1,83 +1,81 @@
-"""Figures for Prometheus, computed when they are asked for: from the ledger, the policy and the daemon's state.
+"""Figures for Prometheus, from what the daemon keeps in mind: nobody's scrape waits for a database.
 
 Names end in their unit. One generic alert rule serves all jobs: `time() - last_success > expected_interval`.
-Labels are systems, jobs and states, never anything of a person. A database that does not answer makes
-`lifecycle_up` 0 and hides nothing of the others.
+Labels are systems, jobs, rooms and states, never anything of a person. A system that is dark has `lifecycle_up` 0; its
+last figures stay, with their age. Those of rooms are declared by the rooms (`figure.py`).
 """
 
 from collections.abc import Iterator
 from datetime import datetime
 
-import structlog
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
-from psycopg import Connection
-from psycopg.rows import TupleRow
 
-from lifecycle import __version__, clock, cron, rooms, unexpected
-from lifecycle.ledger import alerts, standing
-from lifecycle.policy import whole
-from lifecycle.schedule.state import DaemonState
+from lifecycle import __version__, clock, cron, rooms
+from lifecycle.figure import Figure
+from lifecycle.schedule.state import DaemonState, Snapshot
 from lifecycle.system import System
-from lifecycle.watch import statements
 from lifecycle.watch.check import expected_interval
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
-_GAUGES = {
-    "up": "1 when the system's ledger could be read for these figures.",
-    "job_last_success_timestamp_seconds": "When the job last passed.",
-    "job_last_run_state": "1 for the state (or verdict) of the job's newest run.",
-    "job_duration_seconds": "How long the job's last finished run took.",
-    "job_next_run_timestamp_seconds": "The job's next slot.",
-    "job_expected_interval_seconds": "The longest pause between two slots of the job's schedule.",
-    "job_paused": "1 while the job's schedule is paused.",
-    "runs_queued": "Runs that wait.",
-    "runs_running": "Runs that are going on.",
-    "alerts_undelivered": "Alerts that no channel has taken yet.",
-    "erasure_requests_due": "Requests to be forgotten whose grace period is over and that are not completed.",
-    "erasure_requests_overdue": "Requests to be forgotten that are past the legal deadline.",
-    "scheduler_tick_timestamp_seconds": "When this daemon last looked what is due.",
-    "clock_skew_seconds": "This host's clock minus the database's.",
-    "build_info": "1, with the version.",
-}
-_COUNTERS = {
-    "job_missed": "Slots of the job that nobody ran.",
-    "job_lost": "Runs of the job whose process was lost.",
-}
-_LABELS = {
-    "job_last_run_state": ("system", "job", "state"),
-    "build_info": ("version",),
-}
+_JOB = ("job",)
+_GAUGES = (
+    Figure("up", "1 while the system's database is reached and written to at every tick."),
+    Figure("dark_since_timestamp_seconds", "Since when the system is dark, while it is."),
+    Figure("scheduler_tick_timestamp_seconds", "When a tick last reached the system and wrote."),
+    Figure("figures_timestamp_seconds", "When the system's figures were read."),
+    Figure("room_figures_read", "1 when the room's figures could be read.", ("room",)),
+    Figure("job_last_success_timestamp_seconds", "When the job last passed.", _JOB),
+    Figure("job_registered_timestamp_seconds", "Since when the job is known.", _JOB),
+    Figure(
+        "job_last_run_state",
+        "1 for the state (or verdict) of the job's newest run.",
+        ("job", "state"),
+    ),
+    Figure("job_duration_seconds", "How long the job's last finished run took.", _JOB),
+    Figure("job_next_run_timestamp_seconds", "The job's next slot.", _JOB),
+    Figure("job_expected_interval_seconds", "The longest pause between two slots.", _JOB),
+    Figure("job_paused", "1 while the job's schedule is paused.", _JOB),
+    Figure("runs_queued", "Runs that wait."),
+    Figure("runs_running", "Runs that are going on."),
+    Figure("alerts_undelivered", "Alerts that no channel has taken yet."),
+    Figure("clock_skew_seconds", "This host's clock minus the database's."),
+)
+_COUNTERS = (
+    Figure("job_missed", "Slots of the job that nobody ran.", _JOB),
+    Figure("job_lost", "Runs of the job whose process was lost.", _JOB),
+)
+_BUILD = Figure("build_info", "1, with the version.")
 
 
 class Figures:
     """The families of one scrape, filled by name."""
 
     def __init__(self) -> None:
-        self.families: dict[str, Metric] = {}
-        for name, help_text in _GAUGES.items():
-            self.families[name] = GaugeMetricFamily(
-                f"lifecycle_{name}", help_text, labels=_labels(name)
-            )
-        for name, help_text in _COUNTERS.items():
-            self.families[name] = CounterMetricFamily(
-                f"lifecycle_{name}", help_text, labels=_labels(name)
-            )
+        told = [f for _, room in rooms.load("figures") for f in room.FIGURES]
+        self.families: dict[str, GaugeMetricFamily | CounterMetricFamily] = {
+            **{f.name: _gauge(f, ("system", *f.labels)) for f in (*_GAUGES, *told)},
+            **{
+                f.name: CounterMetricFamily(
+                    f"lifecycle_{f.name}", f.help, labels=("system", *f.labels)
+                )
+                for f in _COUNTERS
+            },
+            _BUILD.name: _gauge(_BUILD, ("version",)),
+        }
 
     def add(self, name: str, labels: tuple[str, ...], value: float | datetime | None) -> None:
         """Add one value; an instant counts in seconds since 1970, and nothing is left out."""
         if value is None:
             return
         number = value.timestamp() if isinstance(value, datetime) else float(value)
-        family = self.families[name]
-        assert isinstance(family, GaugeMetricFamily | CounterMetricFamily)
-        family.add_metric(labels, number)
+        self.families[name].add_metric(labels, number)
 
 
-def _labels(name: str) -> tuple[str, ...]:
-    return _LABELS.get(name, ("system", "job") if name.startswith("job_") else ("system",))
+def _gauge(figure: Figure, labels: tuple[str, ...]) -> GaugeMetricFamily:
+    return GaugeMetricFamily(f"lifecycle_{figure.name}", figure.help, labels=labels)
 
 
 class _Scrape(Collector):
@@ -89,51 +87,43 @@ class _Scrape(Collector):
         figures.add("build_info", (__version__,), 1)
         now = clock.now()
         for system in self._state.systems:
-            name = (system.name,)
-            figures.add(
-                "scheduler_tick_timestamp_seconds", name, self._state.last_tick.get(system.name)
-            )
-            figures.add("clock_skew_seconds", name, self._state.skew.get(system.name))
-            figures.add("up", name, _of_system(figures, system, now))
+            _of_daemon(figures, self._state, system, now)
+            _of_schedules(figures, self._state, system, now)
+            if kept := self._state.snapshots.get(system.name):
+                _of_ledger(figures, system.name, kept)
+                _of_rooms(figures, system.name, kept)
         yield from figures.families.values()
 
 
 def render(state: DaemonState) -> bytes:
-    """Return all figures in Prometheus' text format. Each statement has a limit of 5 seconds."""
+    """Return all figures in Prometheus' text format. Asks no database."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Scrape(state))
     return generate_latest(registry)
 
 
-def _of_system(figures: Figures, system: System, now: datetime) -> int:
-    """Add one system's figures; return 1, or 0 when its database could not be asked."""
-    try:
-        _of_schedules(figures, system, now)
-        with system.connect("metrics", write=False) as conn:
-            conn.execute(statements.SCRAPE_LIMITS)
-            _of_ledger(figures, system, conn)
-            _of_requests(figures, system, conn, now)
-    except Exception as error:  # noqa: BLE001 - one system's trouble must not hide the others' figures
-        why = unexpected.explain(error)
-        structlog.get_logger().warning("metrics.not_read", system=system.name, error=why.what)
-        return 0
-    return 1
+def _of_daemon(figures: Figures, state: DaemonState, system: System, now: datetime) -> None:
+    name, dark = (system.name,), state.dark(system.name, now)
+    figures.add("up", name, int(dark is None))
+    figures.add("dark_since_timestamp_seconds", name, dark.since if dark else None)
+    figures.add("scheduler_tick_timestamp_seconds", name, state.breakers[system.name].reached)
+    figures.add("clock_skew_seconds", name, state.skew.get(system.name))
 
 
-def _of_schedules(figures: Figures, system: System, now: datetime) -> None:
+def _of_schedules(figures: Figures, state: DaemonState, system: System, now: datetime) -> None:
     zone = system.policy.timezone
-    for job in rooms.jobs(system.policy):
+    for job in state.jobs[system.name]:
         labels = (system.name, job.name)
         figures.add("job_next_run_timestamp_seconds", labels, cron.next_slot(job.cron, zone, now))
         pause = expected_interval(job.cron, zone, now)
         figures.add("job_expected_interval_seconds", labels, pause.total_seconds())
 
 
-def _of_ledger(figures: Figures, system: System, conn: Connection[TupleRow]) -> None:
-    known = standing.read(conn, system.name)
-    for job, found in known.items():
-        labels = (system.name, job)
+def _of_ledger(figures: Figures, system: str, kept: Snapshot) -> None:
+    for job, found in kept.jobs.items():
+        labels = (system, job)
         figures.add("job_last_success_timestamp_seconds", labels, found.succeeded)
+        figures.add("job_registered_timestamp_seconds", labels, found.since)
         figures.add("job_duration_seconds", labels, found.seconds)
         figures.add("job_paused", labels, int(found.paused))
         figures.add("job_missed", labels, found.missed)
@@ -141,25 +131,15 @@ def _of_ledger(figures: Figures, system: System, conn: Connection[TupleRow]) -> 
         state = found.verdict or found.state
         if state:
             figures.add("job_last_run_state", (*labels, state), 1)
-    name = (system.name,)
-    figures.add("runs_queued", name, sum(found.queued for found in known.values()))
-    figures.add("runs_running", name, sum(found.running for found in known.values()))
-    figures.add("alerts_undelivered", name, alerts.standing(conn, system.name).count)
+    name = (system,)
+    figures.add("figures_timestamp_seconds", name, kept.at)
+    figures.add("runs_queued", name, sum(found.queued for found in kept.jobs.values()))
+    figures.add("runs_running", name, sum(found.running for found in kept.jobs.values()))
+    figures.add("alerts_undelivered", name, kept.undelivered)
 
 
-def _of_requests(
-    figures: Figures, system: System, conn: Connection[TupleRow], now: datetime
-) -> None:
-    erasure = whole.named(system.policy, "erasure")
-    if erasure is None:
-        return
-    states = erasure.requests.states
-    values = {
-        "now": now,
-        "cutoff": erasure.deadline.before(now),
-        "open": [states.pending, states.processing],
-    }
-    row = conn.execute(statements.requests_due(erasure.requests), values).fetchone()
-    assert row is not None
-    figures.add("erasure_requests_due", (system.name,), row[0])
-    figures.add("erasure_requests_overdue", (system.name,), row[1])
+def _of_rooms(figures: Figures, system: str, kept: Snapshot) -> None:
+    for room, _ in rooms.load("figures"):
+        figures.add("room_figures_read", (system, room), int(room not in kept.unread))
+    for value in kept.values:
+        figures.add(value.name, (system, *value.labels), value.value)

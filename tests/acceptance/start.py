@@ -10,8 +10,7 @@ from lifecycle import rooms
 rooms.ROOMS = ("tests.acceptance.testroom",)
 
 from lifecycle import cli, clock  # noqa: E402
-from lifecycle.daemon import daemon  # noqa: E402
-from lifecycle.ledger import runs  # noqa: E402
+from lifecycle.daemon import wake  # noqa: E402
 from lifecycle.running import child, run, worker  # noqa: E402
 from lifecycle.schedule import reclaim, state  # noqa: E402
 
@@ -20,21 +19,21 @@ run.BACK_OFF = (timedelta(seconds=0), timedelta(seconds=0))
 worker.CHILD = (sys.executable, __file__, "child")
 worker.GRACE = timedelta(seconds=1)
 reclaim.GRACE = timedelta(seconds=4)
+worker.CHILDREN_HEAR |= {"LIFECYCLE_TESTROOM", "LIFECYCLE_TEST_AHEAD"}
 
 if ahead := float(os.environ.get("LIFECYCLE_TEST_AHEAD", "0")):
     right = clock.now
     clock.now = lambda: right() + timedelta(seconds=ahead)
 
 
-def silence(_state: object, _system: object) -> runs.Waiting:
-    """Stand for a database that never answers."""
+def silence(*_: object) -> None:
+    """Stand for an alarm clock that hangs."""
     time.sleep(3600)
-    return runs.Waiting(0, 0)
 
 
 if os.environ.get("LIFECYCLE_TEST_STUCK"):
     state.TICK_LIMIT = timedelta(seconds=2)
-    daemon.tick = silence
+    setattr(wake.Threads, "_do_submit_job", silence)  # noqa: B010
 
 if __name__ == "__main__":
     words = sys.argv[1:]

@@ -1,10 +1,11 @@
 """http.py, metrics.py: what a monitor is answered, over real HTTP from a real ledger."""
 
 import http.client
+import json
 import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime
 from typing import Any
 
 import psycopg
@@ -16,8 +17,10 @@ from lifecycle.errors import InputError
 from lifecycle.ledger import claims
 from lifecycle.outcome import Outcome, Verdict
 from lifecycle.postgres import connect
+from lifecycle.schedule import tick
 from lifecycle.schedule.state import DaemonState
 from lifecycle.watch import http as pages
+from lifecycle.watch.gather import gather
 
 Get = Callable[[str], tuple[int, str]]
 
@@ -50,11 +53,20 @@ def get(server: pages.Server) -> Get:
     return ask
 
 
+def look(state: DaemonState) -> None:
+    """Tick and gather once, as the daemon does."""
+    for system in state.systems:
+        tick.look(state, system, plan=False)
+        if state.dark(system.name, clock.now()) is None:
+            gather(state, system)
+
+
 def away(state: DaemonState) -> None:
-    """Let the state's system lead to an address where nobody listens."""
+    """Let the state's system lead to an address where nobody listens, and be looked at."""
     system = state.systems[0]
     own = system.settings.model_copy(update={"dsn": "host=127.0.0.1 port=1 dbname=x user=y"})
     state.systems = (type(system)(system.policy, system.policy_digest, own, system.machine),)
+    look(state)
 
 
 def values(text: str) -> dict[tuple[str, ...], float]:
@@ -66,37 +78,44 @@ def values(text: str) -> dict[tuple[str, ...], float]:
     }
 
 
-def test_a_daemon_that_ticks_is_healthy_and_one_that_does_not_is_not(
+def test_a_daemon_whose_clock_rings_is_healthy_and_one_whose_does_not_is_not(
     get: Get, state: DaemonState
 ) -> None:
-    assert get("/healthz")[0] == 200  # it has only just started
-    state.started -= timedelta(hours=1)
-    assert get("/healthz")[0] == 503
-    state.pulse["vitalis"] = clock.monotonic() - 10
     assert get("/healthz")[0] == 200
-    state.pulse["vitalis"] = clock.monotonic() - 3600
+    state.pulse = clock.monotonic() - 3600
     assert get("/healthz")[0] == 503
 
 
 def test_health_does_not_depend_on_a_database(get: Get, state: DaemonState) -> None:
     away(state)
-    state.pulse["vitalis"] = clock.monotonic()
     assert get("/healthz")[0] == 200
 
 
-def test_ready_means_the_database_answers_and_has_the_schema(get: Get, vitalis: Any) -> None:
-    assert get("/readyz")[0] == 200
+def test_ready_means_that_a_tick_reached_the_database_and_wrote(
+    get: Get, state: DaemonState, vitalis: Any
+) -> None:
+    code, body = get("/readyz")
+    assert code == 503
+    assert "not been looked at" in body
+    look(state)
+    assert get("/readyz") == (200, body_of(ready=True, draining=False, systems={"vitalis": None}))
     with psycopg.connect(vitalis.admin, autocommit=True) as conn:
         conn.execute("alter schema lifecycle rename to elsewhere")
+    look(state)
     code, body = get("/readyz")
     assert code == 503
     assert "lifecycle init" in body
+    assert datetime.fromisoformat(json.loads(body)["systems"]["vitalis"]["dark_since"])
+
+
+def body_of(**words: object) -> str:
+    return json.dumps(words) + "\n"
 
 
 def test_a_daemon_on_its_way_out_is_not_ready_and_still_healthy(
     get: Get, state: DaemonState
 ) -> None:
-    state.pulse["vitalis"] = clock.monotonic()
+    look(state)
     state.stop.set()
     assert get("/readyz")[0] == 503
     assert get("/healthz")[0] == 200
@@ -112,8 +131,6 @@ def test_a_database_that_is_away_is_named_without_its_address(get: Get, state: D
 
 def test_the_figures_tell_what_is_on_the_ledger(get: Get, state: DaemonState, vitalis: Any) -> None:
     now = clock.now()
-    state.last_tick["vitalis"] = now
-    state.skew["vitalis"] = 0.25
     passed = vitalis.claim("partitions.create")
     failed = vitalis.claim("retention.expire")
     with vitalis.system.connect("test") as conn:
@@ -125,9 +142,13 @@ def test_the_figures_tell_what_is_on_the_ledger(get: Get, state: DaemonState, vi
                         values ('vitalis', 'gdpr.erase', now() - interval '2 days', 'missed', '{"slots": 7}'),
                                ('vitalis', 'gdpr.erase', now() - interval '1 day', 'missed', '{}'),
                                ('vitalis', 'gdpr.erase', now(), 'lost', '{}')""")
+    look(state)
+    state.skew["vitalis"] = 0.25
     code, text = get("/metrics")
     found = values(text)
     assert code == 200
+    ticked = found["lifecycle_scheduler_tick_timestamp_seconds",]
+    assert now.timestamp() <= ticked <= clock.now().timestamp()
     success = found.pop(("lifecycle_job_last_success_timestamp_seconds", "partitions.create"))
     assert abs(success - clock.now().timestamp()) < 60
     assert ("lifecycle_job_last_success_timestamp_seconds", "retention.expire") not in found
@@ -144,7 +165,7 @@ def test_the_figures_tell_what_is_on_the_ledger(get: Get, state: DaemonState, vi
         ("lifecycle_runs_queued",): 1,
         ("lifecycle_alerts_undelivered",): 1,
         ("lifecycle_job_expected_interval_seconds", "partitions.create"): 86400,
-        ("lifecycle_scheduler_tick_timestamp_seconds",): pytest.approx(now.timestamp()),
+        ("lifecycle_room_figures_read", "gdpr"): 1,
         ("lifecycle_clock_skew_seconds",): 0.25,
     }
     assert {key: found[key] for key in expected} == expected
@@ -163,16 +184,52 @@ def test_figures_of_a_daemon_whose_database_is_away_are_still_figures(
     assert ("lifecycle_job_expected_interval_seconds", "partitions.create") in found
 
 
-def test_a_ledger_that_is_locked_costs_a_scrape_a_second_and_no_more(
-    get: Get, vitalis: Any
+def test_a_ledger_that_is_locked_keeps_no_scrape_waiting_and_its_last_figures_stay(
+    get: Get, state: DaemonState, vitalis: Any
 ) -> None:
+    look(state)
+    read = values(get("/metrics")[1])["lifecycle_figures_timestamp_seconds",]
     with psycopg.connect(vitalis.admin) as blocking:
         blocking.execute("lock table lifecycle.run in access exclusive mode")
-        begun = clock.monotonic()
-        code, text = get("/metrics")
-        assert clock.monotonic() - begun < 15
-    assert code == 200
-    assert values(text)["lifecycle_up",] == 0
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            gather(state, state.systems[0])
+        found = values(get("/metrics")[1])
+    assert found["lifecycle_figures_timestamp_seconds",] == read
+    assert found["lifecycle_up",] == 1
+
+
+def test_a_room_whose_figures_cannot_be_read_hides_nothing_of_the_others(
+    get: Get, state: DaemonState, vitalis: Any
+) -> None:
+    with psycopg.connect(vitalis.admin, autocommit=True) as conn:
+        conn.execute("revoke select on deletion_requests from lifecycle")
+    look(state)
+    found = values(get("/metrics")[1])
+    assert found["lifecycle_room_figures_read", "gdpr"] == 0
+    assert ("lifecycle_erasure_requests_due",) not in found
+    assert found["lifecycle_alerts_undelivered",] == 0
+
+
+def test_a_request_is_due_by_the_policys_grace_and_not_by_its_own_word_alone(
+    get: Get, state: DaemonState, vitalis: Any
+) -> None:
+    """And one whose dates cannot be read is counted as such, and hides nobody."""
+    look(state)
+    before = values(get("/metrics")[1])
+    with psycopg.connect(vitalis.admin, autocommit=True) as conn:
+        conn.execute(
+            "alter table deletion_requests alter column grace_period_ends_at drop expression"
+        )
+        conn.execute("""update deletion_requests set status = 'pending', requested_at = now(),
+                        grace_period_ends_at = now() - interval '1 day'""")
+    look(state)
+    early = values(get("/metrics")[1])
+    assert before["lifecycle_erasure_requests_due",] >= 1
+    assert early["lifecycle_erasure_requests_due",] == 0
+    with psycopg.connect(vitalis.admin, autocommit=True) as conn:
+        conn.execute("update deletion_requests set grace_period_ends_at = 'infinity'")
+    look(state)
+    assert values(get("/metrics")[1])["lifecycle_erasure_requests_undated",] >= 1
 
 
 def test_the_page_for_people_shows_every_job_and_no_foreign_markup(
@@ -183,6 +240,7 @@ def test_the_page_for_people_shows_every_job_and_no_foreign_markup(
                         ('vitalis', 'gdpr.erase', '15 4 * * *', now(), now(), '<script>alert(1)</script>')""")
         conn.execute("""insert into lifecycle.run (system, job, scheduled_for)
                         values ('vitalis', 'gdpr.erase', now())""")
+    look(state)
     code, body = get("/status")
     assert code == 200
     for job in state.jobs["vitalis"]:

@@ -158,7 +158,7 @@ def test_a_process_stopped_by_a_leaving_daemon_before_it_heard_signals_is_cancel
         claim = claims.claim_new(conn, "stage", "a", NOON, "me", asked_by="schedule")
     state = DaemonState("me", (system,), {"stage": ()}, NOON)
     state.hurry.set()
-    worker.attend(state, system, claim, replace(job(passes), retry_safe=False))
+    worker.attend(state, system, claim, replace(job(passes), retry_safe=False), over=lambda: None)
     assert ended(stage) == [("cancelled", None, Interrupted.exit_code)]
     assert stage.value("select string_agg(kind, ' ') from lifecycle.alert") == "cancelled"
 

@@ -1,0 +1,82 @@
+"""`--until-idle`: what is due now and what waits, of every system, and then the end.
+
+Each system is served in a thread of its own. One that is away stops none of the others, and is told at the end.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+
+from lifecycle import clock
+from lifecycle.daemon.turns import Turns
+from lifecycle.errors import LifecycleError
+from lifecycle.running.claiming import Claiming
+from lifecycle.schedule.state import DaemonState
+from lifecycle.schedule.tick import look
+from lifecycle.system import System
+
+PAUSE = 0.2
+"""Seconds between two looks at what is left to do."""
+
+
+def serve_all(
+    state: DaemonState,
+    claiming: Claiming,
+    turns: Mapping[str, Turns],
+    asked: Callable[[], bool],
+) -> dict[str, LifecycleError]:
+    """Serve every system until nothing is left to do, or until `asked` to leave; return who could not be served.
+
+    A system that is away at the first look is given up at once, one that goes away later when it stays so as long as
+    a daemon may be stuck.
+    """
+    unserved: dict[str, LifecycleError] = {}
+
+    def serve(system: System) -> None:
+        error = _until_idle(state, claiming, system, asked)
+        if error is None:
+            turns[system.name].tell()
+        else:
+            unserved[system.name] = error
+
+    threads = [threading.Thread(target=serve, args=(s,), daemon=True) for s in state.systems]
+    for thread in threads:
+        thread.start()
+    while not asked() and any(thread.is_alive() for thread in threads):
+        time.sleep(PAUSE)
+    return {s.name: unserved[s.name] for s in state.systems if s.name in unserved}
+
+
+def _until_idle(
+    state: DaemonState, claiming: Claiming, system: System, asked: Callable[[], bool]
+) -> LifecycleError | None:
+    """Return None when nothing is left to do, else why it could not be done. Slots that come meanwhile are not ours."""
+    waiting = look(state, system, plan=state.schedules)
+    if waiting is None:
+        return _why(state, system)
+    while not asked():
+        now = clock.now()
+        dark = state.dark(system.name, now)
+        if dark is not None and now - dark.since > state.tick_limit:
+            return dark.error
+        if not claiming.attends(system.name):
+            waiting = look(state, system, plan=False)
+            if waiting is not None and waiting.open == 0:
+                return None
+        time.sleep(PAUSE)
+    return None
+
+
+def _why(state: DaemonState, system: System) -> LifecycleError | None:
+    dark = state.dark(system.name, clock.now())
+    return dark.error if dark else None
+
+
+def summary(unserved: Mapping[str, LifecycleError], of: int) -> LifecycleError:
+    """Return one error for all systems that could not be served: the first one's, with what is in the way of each."""
+    first = next(iter(unserved.values()))
+    if of == 1:
+        return first
+    each = "; ".join(f"{name}: {error.what}" for name, error in unserved.items())
+    what = f"{len(unserved)} of {of} systems could not be served, the others were: {each}"
+    return type(first)(what, hint=first.hint)
