@@ -29,21 +29,27 @@ _STANDING = """
           from lifecycle.run
          where system = %(system)s and state = 'finished' and started_at is not null
          order by job, finished_at desc)
-    select job, n.state, n.verdict, c.since, c.succeeded, t.seconds, coalesce(c.queued, 0)::bigint,
-           coalesce(c.running, 0)::bigint, coalesce(c.lost, 0)::bigint, coalesce(c.missed, 0)::bigint,
+    select job, n.state, n.verdict, coalesce(c.since, s.covered_until), c.succeeded, t.seconds,
+           coalesce(c.queued, 0)::bigint, coalesce(c.running, 0)::bigint,
+           coalesce(c.lost, 0)::bigint, coalesce(c.missed, 0)::bigint,
            s.paused_at is not null, s.pause_reason
       from known
       left join counted c using (job)
       left join newest n using (job)
       left join timed t using (job)
-      left join (select job, paused_at, pause_reason from lifecycle.schedule where system = %(system)s) s using (job)
+      left join (select job, covered_until, paused_at, pause_reason
+                   from lifecycle.schedule where system = %(system)s) s using (job)
      order by job
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """One job on the ledger. `seconds` is how long its last finished run took, `since` its first run's queuing."""
+    """One job on the ledger. `seconds` is how long its last finished run took.
+
+    `since` is when its first run was queued; before that, up to when its slots were looked at: where no daemon does
+    so any more, that instant grows old.
+    """
 
     job: str
     state: str | None

@@ -147,6 +147,8 @@ def test_the_rules_for_prometheus_can_be_read_and_name_labels_that_exist() -> No
         "LifecycleJobOverdue",
         "LifecycleRunNotPassed",
         "LifecycleDown",
+        "LifecycleFiguresStale",
+        "LifecycleErasureOverdue",
     ]
     labels = {"system", "version", "job", "state", "room"}
     for rule in group["rules"]:
