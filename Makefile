@@ -7,7 +7,7 @@ PG ?= 15 16 17 18
 # The long files come first, so that the two workers end together.
 TEST := $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test test-fast test-matrix check bench lock docs clean
+.PHONY: demo test test-fast test-matrix check bench wheel lock docs clean
 .DELETE_ON_ERROR:
 
 demo: .venv/ready  ## one day of Lifecycle over Vitalis (CONTINUE=1: go on with the last demo's data; KEEP=1: leave it running until Ctrl-C)
@@ -36,6 +36,13 @@ bench: .venv/ready  ## the figures of the README, each a ratio taken in one run
 docs: .venv/ready  ## write docs/commands.md, the tables of keys and the policy's JSON Schema again
 	$(BIN)/python -m scripts.commands_page
 	$(BIN)/python -m scripts.policy_page
+
+wheel: .venv/ready  ## build the wheel, install it into a clean environment, and ask it its version
+	rm -rf dist build/wheel
+	$(BIN)/python -m hatchling build -t wheel
+	$(PYTHON) -m venv build/wheel
+	build/wheel/bin/pip install --quiet --disable-pip-version-check dist/*.whl
+	cd build && wheel/bin/lifecycle --version
 
 lock: .venv/ready  ## resolve pyproject.toml into requirements.lock again
 	$(BIN)/pip install --quiet uv
