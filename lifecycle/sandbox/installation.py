@@ -5,6 +5,7 @@ that was away for a day finds all of them due, in an order that reads well.
 """
 
 import secrets
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 import psycopg
 from psycopg.conninfo import make_conninfo
 from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from lifecycle.postgres.server import Cluster
 from lifecycle.sandbox import s3, stripe_double
@@ -55,6 +57,16 @@ class Place:
     def settings(self) -> Path:
         """The settings file."""
         return self.directory / "lifecycle.yaml"
+
+    @property
+    def policy(self) -> Path:
+        """The policy file, which a person may edit."""
+        return self.directory / "policy.yaml"
+
+    @property
+    def listen(self) -> str:
+        """The address where the daemon answers monitors."""
+        return str(YAML().load(self.settings)["daemon"]["listen"])  # pyright: ignore[reportUnknownMemberType]
 
     def secret(self, name: str, value: str) -> dict[str, str]:
         """Write a secret that only its owner can read; return how the settings name it."""
@@ -111,12 +123,26 @@ def make_buckets(objects: "S3Client") -> None:
         objects.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
 
 
-def write_policy(place: Place, now: datetime) -> None:
-    """Write the policy of Vitalis, on a schedule of one job an hour that ends an hour before `now`."""
-    yaml = YAML()
-    policy = yaml.load((SYSTEM / "policy.yaml").read_text(encoding="utf-8"))  # pyright: ignore[reportUnknownMemberType]
-    policy["schedule"] = schedule(now)
-    yaml.dump(policy, place.directory / "policy.yaml")  # pyright: ignore[reportUnknownMemberType]
+def write_policy(place: Place, now: datetime) -> bool:
+    """Write the policy of Vitalis, on a schedule of one job an hour that ends an hour before `now`.
+
+    One that a person has edited since is kept: of it only the schedule is moved, and that only where it is still
+    ours. Return whether it is ours.
+    """
+    yaml, ours = YAML(), place.directory / "policy.ours"
+    mine = not place.policy.exists() or place.policy.read_bytes() == ours.read_bytes()
+    source = SYSTEM / "policy.yaml" if mine else place.policy
+    try:
+        policy = yaml.load(source)  # pyright: ignore[reportUnknownMemberType]
+        if mine or policy["schedule"] == yaml.load(ours)["schedule"]:  # pyright: ignore[reportUnknownMemberType]
+            policy["schedule"] = schedule(now)
+            yaml.dump(policy, place.policy)  # pyright: ignore[reportUnknownMemberType]
+            plain = yaml.load(SYSTEM / "policy.yaml")  # pyright: ignore[reportUnknownMemberType]
+            plain["schedule"] = schedule(now)
+            yaml.dump(plain, ours)  # pyright: ignore[reportUnknownMemberType]
+    except (YAMLError, KeyError, TypeError):
+        return mine  # `policy check` will say it better
+    return mine
 
 
 def write_settings(place: Place, cluster: Cluster, store: str, stripe: str) -> None:
@@ -137,9 +163,14 @@ def write_settings(place: Place, cluster: Cluster, store: str, stripe: str) -> N
         "stripe": {"key": place.secret("stripe.key", stripe_double.KEY), "address": stripe},
     }
     # One run at a time, so that the day reads from top to bottom.
-    daemon = {"workers": 1, "tick": "1 second", "listen": None}
+    daemon = {"workers": 1, "tick": "1 second", "listen": _free_address()}
     settings = {"systems": {"vitalis": system}, "reports": "reports", "daemon": daemon}
     YAML().dump(settings, place.settings)  # pyright: ignore[reportUnknownMemberType]
+
+
+def _free_address() -> str:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return f"127.0.0.1:{taken.getsockname()[1]}"
 
 
 def schedule(now: datetime) -> dict[str, str]:

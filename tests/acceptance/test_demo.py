@@ -1,10 +1,12 @@
 """`lifecycle demo` as a newcomer has it: to its end, gone on with, and stopped by Ctrl-C."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
 import tempfile
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +15,7 @@ import pytest
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.slow
+MINE = "# mine\n"
 
 
 class Newcomer:
@@ -98,11 +101,33 @@ def test_a_day_ends_well_and_another_goes_on_at_once(newcomer: Newcomer) -> None
         check=False,
     )
     assert (second.returncode, "another demo is running" in second.stderr) == (7, True)
+    policy = newcomer.home / f"lifecycle-demo-{os.getuid()}" / "policy.yaml"
     for words, erased in (((), "2 of 2"), (("--continue",), "0 of 0"), (("--continue",), "0 of 0")):
         if words:
+            # What a person wrote into it is theirs: only the schedule moves on to this day.
+            policy.write_text(MINE + policy.read_text().removeprefix(MINE))
             demo = newcomer.start(*words)
         assert demo.wait(timeout=240) == 0, newcomer.said
         verdicts = [line.split()[3] for line in newcomer.said.splitlines() if "00Z" in line]
         assert verdicts == ["pass"] * 6, newcomer.said
         assert f"{erased} due requests erased and proven" in newcomer.said
         assert newcomer.left() == []
+        assert ("your policy is kept and used" in newcomer.said) == bool(words)
+        assert policy.read_text().startswith(MINE) == bool(words)
+
+
+def test_a_demo_that_is_kept_has_a_daemon_that_serves_its_pages_until_ctrl_c(
+    newcomer: Newcomer,
+) -> None:
+    demo = newcomer.start("--keep")
+    newcomer.until("In another terminal", demo)
+    [address] = re.findall(r"http://\S+/status", newcomer.said)
+
+    def page() -> str:
+        with urllib.request.urlopen(address, timeout=30) as answer:
+            return answer.read().decode()
+
+    assert "gdpr.erase" in wait_until(page, lambda: newcomer.said, forgive=OSError)
+    os.killpg(demo.pid, signal.SIGINT)
+    assert demo.wait(timeout=120) == 0, newcomer.said
+    assert newcomer.left() == []
