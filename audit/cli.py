@@ -1,13 +1,13 @@
 """What a person can ask of the audit log: `lifecycle audit report | status`."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from lifecycle import __version__, clock, show
-from lifecycle.cli_options import JsonOption, SystemOption, open_system
+from lifecycle.cli_options import JsonOption, SystemOption, instant, open_system
 
 app = typer.Typer(help="The application's audit log, and the reports.", no_args_is_help=True)
 
@@ -15,11 +15,16 @@ app = typer.Typer(help="The application's audit log, and the reports.", no_args_
 @app.command()
 def report(
     since: Annotated[
-        datetime | None,
-        typer.Option("--from", help="Begin of the period, UTC; default: a day before its end."),
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="T",
+            help="Begin of the period, UTC, like 2026-11-01 or 2026-11-01T02:00Z; default: a day before its end.",
+        ),
     ] = None,
     to: Annotated[
-        datetime | None, typer.Option("--to", help="End of the period, UTC; default: now.")
+        str | None,
+        typer.Option("--to", metavar="T", help="End of the period, UTC; default: now."),
     ] = None,
     output: Annotated[
         Path | None,
@@ -34,8 +39,8 @@ def report(
     from lifecycle.errors import InputError
 
     at_hand = open_system(system)
-    end = to.replace(tzinfo=UTC) if to else clock.now().replace(microsecond=0)
-    begin = since.replace(tzinfo=UTC) if since else end - timedelta(days=1)
+    end = instant(to, UTC) if to else clock.now().replace(microsecond=0)
+    begin = instant(since, UTC) if since else end - timedelta(days=1)
     if begin >= end:
         raise InputError(
             "the period ends before it begins", hint="Give `--from` an earlier time than `--to`."

@@ -16,7 +16,7 @@ import psycopg
 from backups import manifest, measure, scratch, shelf, statements
 from backups.manifest import Content, Manifest
 from backups.section import SECTION
-from lifecycle import clock
+from lifecycle import clock, progress
 from lifecycle.errors import (
     AccessDenied,
     CommandFailed,
@@ -57,6 +57,7 @@ class Timings:
     def phase(self, name: str) -> Generator[None]:
         """Time the block as `<name>_ms`, also when it fails."""
         began = clock.monotonic()
+        progress.phase(f"backups.drill: {name}")
         try:
             yield
         finally:
@@ -186,6 +187,7 @@ def _restore(
 @contextmanager
 def _server(directory: Path, binaries: Binaries, timings: Timings) -> Generator[Cluster]:
     began = clock.monotonic()
+    progress.phase("backups.drill: start a scratch server")
     server = scratch.cluster(directory, binaries)
     try:
         cluster = server.__enter__()

@@ -17,7 +17,7 @@ from psycopg.rows import TupleRow
 from backups import manifest, measure, scratch, shelf, statements
 from backups.manifest import Content, Manifest, Source
 from backups.section import SECTION
-from lifecycle import clock
+from lifecycle import clock, progress
 from lifecycle.errors import NotFound, Refused
 from lifecycle.ledger import evidence
 from lifecycle.ledger.claims import Claim
@@ -66,6 +66,7 @@ def carry_out(system: System, claim: Claim, now: datetime) -> Outcome:
             evidence.record(
                 conn, claim, "intent", "backups.dumped", written.key, digest=written.sha256
             )
+        progress.phase("backups.dump: store")
         shelf.put(system, written, taken.file)
     _record(system, claim, written)
     return _outcome(written, "stored")
@@ -94,7 +95,9 @@ def take(system: System, binaries: Binaries, directory: Path) -> Taken:
         source = measure.source(conn)
         # A dump is compressed and has no indexes: the database's own size is far on the safe side.
         scratch.must_fit(directory, source.database_bytes)
+        progress.phase("backups.dump: count")
         tables = measure.tables(conn)
+        progress.phase("backups.dump: dump")
         with commands.libpq(system.conninfo(), directory) as (dsn, secret):
             commands.run(
                 (

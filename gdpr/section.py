@@ -5,13 +5,14 @@ from collections.abc import Iterator, Mapping
 
 from pydantic import Field
 
-from lifecycle.config.mistake import Mistake, Where, did_you_mean
+from lifecycle.config.mistake import Mistake, Where
 from lifecycle.config.span import Span
 from lifecycle.policy.draft_text import quote
 from lifecycle.policy.look import Look
 from lifecycle.policy.model import Column, Part, Policy, TableName, Text
 from lifecycle.policy.section import Section
 from lifecycle.postgres.catalog import Catalog, Table
+from lifecycle.words import did_you_mean
 
 
 class RequestStates(Part):

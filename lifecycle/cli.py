@@ -10,7 +10,6 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any, cast
@@ -23,10 +22,11 @@ from typer._click.exceptions import (  # typer keeps its parser here  # pyright:
 from typer.core import TyperGroup
 from typer.main import get_command, get_group
 
-from lifecycle import __version__, unexpected
+from lifecycle import __version__, progress, unexpected
 from lifecycle.cli_options import JsonOption, SystemOption, choose_settings, chosen
 from lifecycle.errors import InputError, Interrupted, LifecycleError
 from lifecycle.rooms import ROOMS
+from lifecycle.words import choices
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +74,8 @@ class Commands(TyperGroup):
             return args[0], load(args[0]), args[1:]
         names = self.list_commands(ctx)
         if args[0] not in names and not ctx.resilient_parsing:
-            close = get_close_matches(args[0], names)
             raise InputError(
-                f"no such command {args[0]!r}",
-                hint=(f"Did you mean `{close[0]}`? " if close else "") + "See `lifecycle --help`.",
+                f"no such command {args[0]!r}", hint=choices(args[0], names, "Commands are")
             )
         return super().resolve_command(ctx, args)
 
@@ -170,7 +168,8 @@ def demo(
     """Show a day's work on a sample system: a private PostgreSQL, S3 and Stripe, and the real daemon."""
     from lifecycle import demo as day
 
-    day.main(go_on=go_on, stay=keep, seed=seed)
+    with progress.paused():  # it says itself what it does
+        day.main(go_on=go_on, stay=keep, seed=seed)
 
 
 @app.command()
@@ -232,7 +231,8 @@ def carry_out(words: list[str]) -> int:
     """Carry out a command line and return its exit code. Raise nothing."""
     chosen.as_json = "--json" in words  # known before a mistake in the words themselves is reported
     try:
-        ended = cast("Any", app)(args=words, prog_name="lifecycle", standalone_mode=False)
+        with progress.shown():
+            ended = cast("Any", app)(args=words, prog_name="lifecycle", standalone_mode=False)
         sys.stdout.flush()
         return ended if isinstance(ended, int) else 0
     except UsageError as error:
@@ -264,9 +264,9 @@ def _usage(error: UsageError) -> int:
     if isinstance(error, NoArgsIsHelpError):  # a group without a command: the help is the answer
         sys.stderr.write(f"{error.format_message()}\n")
         return error.exit_code
-    path = error.ctx.command_path if error.ctx else "lifecycle"
-    what = error.format_message().rstrip(".")
-    return _report(InputError(what[:1].lower() + what[1:], hint=f"See `{path} --help`."))
+    from lifecycle import mistyped
+
+    return _report(mistyped.explain(error))
 
 
 def _report(error: LifecycleError, cause: BaseException | None = None) -> int:

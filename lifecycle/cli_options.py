@@ -6,10 +6,13 @@ gets its system. Imports nothing slow, so that each room's commands appear in `-
 
 import os
 from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from lifecycle.errors import InputError
 
 if TYPE_CHECKING:
     from lifecycle.settings.model import Settings
@@ -59,6 +62,19 @@ SystemOption = Annotated[
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print one JSON document.", callback=_json)
 ]
+
+
+def instant(text: str, zone: tzinfo | None = None) -> datetime:
+    """Return the moment that `text` names, in UTC. One without a zone is of `zone`. Raise InputError."""
+    try:
+        found = datetime.fromisoformat(text)
+        found = found if found.tzinfo else found.replace(tzinfo=zone)
+        if found.tzinfo is not None:
+            return found.astimezone(UTC)
+        what = f"{text!r} has no zone"
+    except (ValueError, OverflowError):
+        what = f"{text!r} is not an instant"
+    raise InputError(what, hint="Write it with its zone, like 2026-11-21T02:00:00Z.")
 
 
 def open_settings() -> "Settings":

@@ -8,12 +8,12 @@ import logging
 import sys
 import traceback
 from collections.abc import MutableMapping
-from typing import Any, cast
+from typing import Any, TextIO, cast
 
 import structlog
 from structlog.stdlib import LoggerFactory, ProcessorFormatter
 
-from lifecycle import clock
+from lifecycle import clock, progress
 from lifecycle.errors import LifecycleError
 from lifecycle.redact import redactor
 
@@ -32,6 +32,15 @@ QUIET = (
 Event = MutableMapping[str, Any]
 
 
+class _Handler(logging.StreamHandler[TextIO]):
+    """Writes each line where the line of `progress.py` stood."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one line."""
+        progress.hide()
+        super().emit(record)
+
+
 def configure() -> None:
     """Send every log line of this process through the pipeline. Safe to repeat."""
     shared = [structlog.contextvars.merge_contextvars, structlog.stdlib.add_log_level, _timestamp]
@@ -46,7 +55,7 @@ def configure() -> None:
         if sys.stderr.isatty()
         else structlog.processors.JSONRenderer(ensure_ascii=False)
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _Handler(sys.stderr)
     handler.setFormatter(
         ProcessorFormatter(
             foreign_pre_chain=[*shared, structlog.stdlib.add_logger_name],

@@ -19,6 +19,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from lifecycle.errors import NotFound
+from lifecycle.words import choices
 
 if (
     TYPE_CHECKING
@@ -46,7 +47,7 @@ def jobs(policy: "Policy") -> "tuple[Job, ...]":
     if unknown:
         raise NotFound(
             f"the policy schedules {', '.join(unknown)}, which no room offers",
-            hint=f"Jobs of this policy are: {', '.join(sorted(offered))}.",
+            hint=choices(unknown[0], sorted(offered), "Jobs of this policy are"),
         )
     return tuple(job.at(policy.schedule.get(name, job.cron)) for name, job in offered.items())
 
@@ -56,6 +57,6 @@ def job(policy: "Policy", name: str) -> "Job":
     offered = {job.name: job for job in jobs(policy)}
     if name not in offered:
         raise NotFound(
-            f"no job is called {name!r}", hint=f"Jobs are: {', '.join(sorted(offered))}."
+            f"no job is called {name!r}", hint=choices(name, sorted(offered), "Jobs are")
         )
     return offered[name]

@@ -15,6 +15,7 @@ from lifecycle.policy import load
 from lifecycle.settings import load as load_settings
 from lifecycle.settings.model import Secret, Settings, SystemSettings
 from lifecycle.system import System
+from lifecycle.words import choices
 
 PLACES = (Path("lifecycle.yaml"), Path("/etc/lifecycle/lifecycle.yaml"))
 """Where settings are looked for when no file is named."""
@@ -58,7 +59,8 @@ def _chosen(settings: Settings, name: str | None) -> str:
     chosen = name or next(iter(settings.systems))
     if chosen not in settings.systems:
         raise NotFound(
-            f"no system is called {chosen!r}", hint=f"Systems in the settings are: {names}."
+            f"no system is called {chosen!r}",
+            hint=choices(chosen, sorted(settings.systems), "Systems in the settings are"),
         )
     return chosen
 

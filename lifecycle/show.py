@@ -5,14 +5,17 @@ an outcome's verdict stands for.
 """
 
 import json
+import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import Enum
+from types import NoneType
 
 import typer
 
+from lifecycle import progress, words
 from lifecycle.errors import LifecycleError, Unproven
 from lifecycle.outcome import Outcome, Verdict
 from lifecycle.plan import Plan, Step
@@ -22,6 +25,9 @@ EXIT_CODES = {
     Verdict.UNVERIFIED: Unproven.exit_code,
 }
 """What a command ends with when the run it showed did not pass."""
+
+TYPED_AGAIN = ("id", "run")
+"""Columns whose numbers are typed into the next command, so they stand as they are: 1234, not 1,234."""
 
 
 def plan(plan: Plan[Step], as_json: bool) -> None:
@@ -80,72 +86,104 @@ def table(
         text(f"{title}: none.")
 
 
-def done(words: str, as_json: bool) -> None:
+def done(sentence: str, as_json: bool) -> None:
     """Print that a small thing was done, in one sentence."""
     if as_json:
-        document("done", {"done": words})
+        document("done", {"done": sentence})
     else:
-        text(words)
+        text(sentence)
 
 
 def document(kind: str, content: Mapping[str, object]) -> None:
     """Print one JSON document of schema `lifecycle.<kind>.v1`."""
     whole = {"schema": f"lifecycle.{kind}.v1"} | dict(content)
-    sys.stdout.write(json.dumps(whole, default=_plain, ensure_ascii=False, indent=2) + "\n")
+    _write(json.dumps(whole, default=_plain, ensure_ascii=False, indent=2) + "\n")
 
 
 def text(line: str) -> None:
     """Print a line for a person."""
-    sys.stdout.write(_harmless(line) + "\n")
+    _write(_harmless(line) + "\n")
 
 
 def cell(value: object) -> str:
-    """Return a value as people read it: times in UTC to the second, numbers grouped, nothing as `-`."""
+    """Return a value as people read it: times and spans in one format, numbers grouped, nothing as `-`."""
     match value:
         case None | "":
-            words = "-"
+            said = "-"
         case bool():
-            words = "yes" if value else "no"
+            said = "yes" if value else "no"
         case int():
-            words = f"{value:,}"
+            said = f"{value:,}"
         case float():
-            words = f"{value:,.1f}"
+            said = f"{value:,.1f}"
         case datetime():
-            words = value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+            said = words.moment(value)
         case timedelta():
-            words = str(timedelta(seconds=round(value.total_seconds())))
+            said = words.span(value)
         case Enum():
-            words = str(value.value)
+            said = str(value.value)
         case _:
-            words = str(value)
-    return _harmless(words)
+            said = str(value)
+    return _harmless(said)
 
 
 def _print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print for the reader there is: a line per row into a pipe, for grep and cut; else what fits the terminal."""
+    cells = [
+        [
+            str(value) if column in TYPED_AGAIN else cell(value)
+            for column, value in zip(columns, row, strict=True)
+        ]
+        for row in rows
+    ]
+    if sys.stdout.isatty():
+        drawn = _drawn(columns, rows, cells)
+    else:
+        lines = [columns, *([" ".join(text.split()) for text in row] for row in cells)]
+        drawn = "\n".join("\t".join(line) for line in lines)
+    _write(f"{_harmless(title)}\n{drawn}\n")
+
+
+def _drawn(
+    columns: Sequence[str], rows: Sequence[Sequence[object]], cells: Sequence[Sequence[str]]
+) -> str:
     from rich import box
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    drawn = Table(
-        title=Text(title), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, title_style=""
+    from lifecycle import layout
+
+    width = shutil.get_terminal_size().columns
+    fitting = layout.widths(columns, cells, width)
+    if fitting is None:
+        return layout.stacked(columns, cells, width)
+    table = Table(
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+        padding=(0, layout.GAP - 1, 0, 0),
+        header_style="",
     )
-    for index, column in enumerate(columns):
-        numbers = all(isinstance(row[index], int | float | None) for row in rows)
-        drawn.add_column(Text(column), justify="right" if numbers else "left", overflow="fold")
-    for row in rows:
-        drawn.add_row(*(Text(cell(value)) for value in row))
-    # Into a pipe nothing is wrapped: a line stays a line for grep.
-    console = Console(width=None if sys.stdout.isatty() else 10_000, highlight=False)
+    for index, (column, wide) in enumerate(zip(columns, fitting, strict=True)):
+        numbers = all(type(row[index]) in (int, float, NoneType) for row in rows)
+        table.add_column(Text(column), justify="right" if numbers else "left", width=wide)
+    for row in cells:
+        table.add_row(*(Text(text) for text in row))
+    console = Console(width=width, highlight=False)
     with console.capture() as captured:
-        console.print(drawn)
-    lines = (line.rstrip() for line in captured.get().splitlines())
-    sys.stdout.write("\n".join(line for line in lines if line) + "\n")
+        console.print(table)
+    return "\n".join(line.rstrip() for line in captured.get().splitlines())
 
 
-def _harmless(words: str) -> str:
+def _write(said: str) -> None:
+    progress.hide()
+    sys.stdout.write(said)
+
+
+def _harmless(said: str) -> str:
     """Take out what a terminal would obey: a table may be called anything."""
-    return "".join(c if c.isprintable() or c == "\n" else "?" for c in words)
+    return "".join(c if c.isprintable() or c == "\n" else "?" for c in said)
 
 
 def _plain(value: object) -> object:

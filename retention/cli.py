@@ -27,7 +27,7 @@ def status(system: SystemOption = None, as_json: JsonOption = False) -> None:
             counted.bound.rule.table,
             counted.bound.rule.do,
             str(counted.bound.rule.after),
-            counted.bound.before.isoformat(),
+            counted.bound.before,
             counted.rows,
             counted.undated,
             "",

@@ -12,13 +12,14 @@ from ipaddress import ip_address
 
 import typer
 
-from lifecycle import settings_file, show
+from lifecycle import progress, settings_file, show
 from lifecycle.admin import database, outside
 from lifecycle.admin.finding import Finding, absent, bad, fine, refused, survive, unknown
 from lifecycle.cli_options import open_settings
 from lifecycle.errors import FindingsPresent, InputError, LifecycleError, NotFound
 from lifecycle.outcome import Verdict
 from lifecycle.settings.model import Settings, secrets_of
+from lifecycle.words import choices
 
 COLUMNS = ("check", "verdict", "what")
 
@@ -30,7 +31,7 @@ def show_findings(name: str | None, as_json: bool) -> None:
         if name not in settings.systems:
             raise NotFound(
                 f"no system is called {name!r}",
-                hint=f"Systems in the settings are: {', '.join(sorted(settings.systems))}.",
+                hint=choices(name, sorted(settings.systems), "Systems in the settings are"),
             )
         settings = settings.model_copy(update={"systems": {name: settings.systems[name]}})
     found = findings(settings)
@@ -145,6 +146,7 @@ def _address(settings: Settings) -> Iterator[Finding]:
 
 
 def _system(settings: Settings, name: str) -> Iterator[Finding]:
+    progress.phase(f"looking at {name}")
     try:
         system = settings_file.open(settings, name)
     except LifecycleError as error:

@@ -26,7 +26,11 @@ def carry_out(name: str | None, dsn: str | None, *, print_sql: bool, as_json: bo
     ) as conn:
         live = catalog.read(conn)
         if print_sql:
-            show.text(install.render(conn, system.policy, live).rstrip())
+            rendered = install.render(conn, system.policy, live).rstrip()
+            if as_json:
+                show.document("init-sql", {"database": system.policy.database, "sql": rendered})
+            else:
+                show.text(rendered)
             return
         secret = system.settings.password
         password = secret.read(f"{system.name}: password") if secret else None

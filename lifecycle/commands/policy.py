@@ -10,9 +10,10 @@ import typer
 from lifecycle import show as shown
 from lifecycle.cli_options import JsonOption, SystemOption
 from lifecycle.errors import Conflict, InputError
+from lifecycle.words import counted
 
 if TYPE_CHECKING:
-    from lifecycle.policy.model import Policy, Table
+    from lifecycle.policy.model import Policy, SharedBy, Table, Through
     from lifecycle.postgres.catalog import Catalog
 
 app = typer.Typer(help="Check, show and draft policy files.", no_args_is_help=True)
@@ -63,7 +64,9 @@ def check(
     compared_with = (
         f", {there} in database {catalog.database}" if catalog else "; not compared with a database"
     )
-    shown.text(f"{path}: no mistakes; {len(policy.tables)} tables declared{compared_with}")
+    shown.text(
+        f"{path}: no mistakes; {counted(len(policy.tables), 'table')} declared{compared_with}"
+    )
     for note in notes:
         shown.text(f"note: {note}")
 
@@ -100,6 +103,7 @@ def generate(
         Path | None,
         typer.Option("-o", "--output", help="Write to this new file; else to standard output."),
     ] = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Draft a policy from a live database. What a person must decide is marked DECIDE."""
     from lifecycle.policy import generate as drafted
@@ -109,6 +113,9 @@ def generate(
             f"{output} is there already", hint="Name a new file; a policy is never overwritten."
         )
     text = drafted.draft(_look(_conninfo(from_dsn, None)))
+    if output is None and as_json:
+        shown.document("policy-draft", {"draft": text})
+        return
     if output is None:
         shown.text(text.rstrip())
         return
@@ -119,8 +126,9 @@ def generate(
         raise InputError(
             f"{output} cannot be written ({error.strerror})", hint="Name another place."
         ) from None
-    shown.text(
-        f"{output} is written. Decide what is marked DECIDE, then run `lifecycle policy check {output} --dsn ...`."
+    shown.done(
+        f"{output} is written. Decide what is marked DECIDE, then run `lifecycle policy check {output} --dsn ...`.",
+        as_json,
     )
 
 
@@ -149,9 +157,16 @@ def _whose(table: "Table") -> str:
     if table.owner is None:
         return f"nobody's: {table.because}"
     return ", ".join(
-        f"{kind}: {how if isinstance(how, str) else json.dumps(how.model_dump())}"
-        for kind, how in table.owner.items()
+        f"{kind}: {how if isinstance(how, str) else _by(how)}" for kind, how in table.owner.items()
     )
+
+
+def _by(how: "Through | SharedBy") -> str:
+    from lifecycle.policy.model import SharedBy
+
+    if isinstance(how, SharedBy):
+        return f"shared by {how.shared_by}"
+    return f"through {', '.join(how.through)}"
 
 
 def _ends(policy: "Policy", name: str) -> str:

@@ -2,15 +2,21 @@
 
 import contextlib
 from collections.abc import Generator, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated
 
 import typer
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from lifecycle import clock, rooms, show
-from lifecycle.cli_options import JsonOption, SystemOption, open_system, open_systems
+from lifecycle import clock, progress, rooms, show, words
+from lifecycle.cli_options import (
+    JsonOption,
+    SystemOption,
+    instant,
+    open_system,
+    open_systems,
+)
 from lifecycle.errors import InputError
 from lifecycle.ledger import runs, schedules
 from lifecycle.system import System
@@ -51,7 +57,8 @@ def _work(*, schedules_too: bool, until_idle: bool) -> None:
 
     systems = open_systems()
     log.configure()
-    raise typer.Exit(Daemon(systems, schedules=schedules_too).run(until_idle=until_idle))
+    with progress.paused():  # its log says what it does
+        raise typer.Exit(Daemon(systems, schedules=schedules_too).run(until_idle=until_idle))
 
 
 def run(
@@ -75,24 +82,12 @@ def run(
     if scheduled_for is None:
         ending = running.Ending(running.by_hand(here, found, clock.now()))
     else:
-        ending = running.slot(here, found, _instant(scheduled_for))
+        ending = running.slot(here, found, instant(scheduled_for))
     if ending.error is not None:
         raise ending.error
     with contextlib.suppress(typer.Exit):  # a run has exit codes of its own: fail is 1
         show.outcome(ending.outcome, as_json)
     raise typer.Exit(ending.exit_code)
-
-
-def _instant(text: str) -> datetime:
-    try:
-        instant = datetime.fromisoformat(text)
-    except ValueError:
-        instant = None
-    if instant is None or instant.tzinfo is None:
-        raise InputError(
-            f"{text!r} is not an instant", hint="Write it with its zone, like 2026-11-21T02:00:00Z."
-        )
-    return instant.astimezone(UTC)
 
 
 @schedule_app.command("list")
@@ -111,14 +106,14 @@ def list_schedules(as_json: JsonOption = False, system: SystemOption = None) -> 
         coming = cron.next_slot(job.cron, zone, now)
         rows.append((job.name, job.cron, paused or _local(coming, zone), *_last(row), job.why))
     rows += [(name, row[1], "not offered any more", *_last(row), "") for name, row in known.items()]
-    columns = ("job", "cron", f"next ({zone})", "last slot (UTC)", "last state", "why")
+    columns = ("job", "cron", f"next ({zone})", "last slot", "last state", "why")
     show.table(f"schedule of {here.name}", columns, rows, as_json)
 
 
-def _last(row: TupleRow | None) -> tuple[str, str]:
+def _last(row: TupleRow | None) -> tuple[datetime | None, str]:
     if row is None or row[7] is None:
-        return ("", "")
-    return (f"{row[7]:%Y-%m-%d %H:%M}", row[6] or row[5])
+        return (None, "")
+    return (row[7], row[6] or row[5])
 
 
 @schedule_app.command()
@@ -134,15 +129,14 @@ def preview(
     slot = cron.next_slot(found.cron, zone, clock.now())
     while slot is not None and len(rows) < count:
         mark = "clocks change" if cron.changes_clock(slot, zone) else ""
-        rows.append((_local(slot, zone), f"{slot:%Y-%m-%d %H:%M:%S}", mark))
+        day = slot.astimezone(cron.zone(zone))
+        rows.append((f"{day:%A}", _local(slot, zone), slot, mark))
         slot = cron.next_slot(found.cron, zone, slot)
-    show.table(f"{job}: {found.cron}", (f"local ({zone})", "UTC", "note"), rows, as_json)
+    show.table(f"{job}: {found.cron}", ("day", f"local ({zone})", "UTC", "note"), rows, as_json)
 
 
 def _local(slot: datetime | None, zone: str) -> str:
-    from lifecycle import cron
-
-    return f"{slot.astimezone(cron.zone(zone)):%a %Y-%m-%d %H:%M:%S %z}" if slot else "never"
+    return words.moment(slot, zone) if slot else "never"
 
 
 @schedule_app.command()
@@ -171,6 +165,8 @@ def resume_schedule(job: JobName, as_json: JsonOption = False, system: SystemOpt
     here = open_system(system)
     found = [offered for offered in rooms.jobs(here.policy) if offered.name == job]
     with _ledger(here) as conn:
+        if job not in {row[0] for row in schedules.listed(conn, here.name)}:
+            rooms.job(here.policy, job)  # mistyped: say what was meant
         cover.cover(conn, here, found, clock.now())  # what fell due while it was paused is missed
         schedules.resume(conn, here.name, job, clock.now())
     show.done(f"{job} runs again at its slots.", as_json)
@@ -189,12 +185,16 @@ def list_runs(
 ) -> None:
     """Show the newest runs."""
     if state is not None and state not in runs.STATES:
-        raise InputError(f"no run is ever {state!r}", hint=f"States are: {', '.join(runs.STATES)}.")
+        raise InputError(
+            f"no run is ever {state!r}", hint=words.choices(state, runs.STATES, "States are")
+        )
     here = open_system(system)
     with _ledger(here) as conn:
         found = runs.listed(conn, here.name, job=job, state=state, count=count)
-    columns = ("id", "job", "scheduled_for", "state", "verdict", "attempt", "asked_by", "summary")
-    rows = [tuple(run[column] for column in columns) for run in found]
+    if not found and job is not None:
+        rooms.job(here.policy, job)  # mistyped: say what was meant
+    columns = ("id", "job", "scheduled for", "state", "verdict", "attempt", "asked by", "summary")
+    rows = [tuple(run[column.replace(" ", "_")] for column in columns) for run in found]
     show.table(f"runs of {here.name}", columns, rows, as_json)
 
 
@@ -210,7 +210,11 @@ def show_run(run: RunId, as_json: JsonOption = False, system: SystemOption = Non
         return
     lists = ("counts", "failures", "evidence")
     plain = [(name, value) for name, value in facts if name not in lists]
-    show.table(f"run {run}", ("fact", "value"), [*plain, *found["counts"].items()], as_json)
+    rows = [
+        (name.replace("_", " "), str(value) if name == "id" else value)
+        for name, value in [*plain, *found["counts"].items()]
+    ]
+    show.table(f"run {run}", ("fact", "value"), rows, as_json)
     for failure in found["failures"]:
         show.text(f"failed: {failure['target']}: {failure['what']}\n  hint: {failure['hint']}")
     columns = ("at", "attempt", "kind", "event", "target", "reference")
@@ -219,7 +223,7 @@ def show_run(run: RunId, as_json: JsonOption = False, system: SystemOption = Non
 
 
 def _counted(counts: Mapping[str, object]) -> str:
-    return ", ".join(f"{number} {unit}" for unit, number in counts.items())
+    return ", ".join(f"{unit}: {show.cell(number)}" for unit, number in counts.items())
 
 
 @runs_app.command("cancel")

@@ -5,7 +5,6 @@ Pure. `check.py` and `reality.py` find mistakes by the path of keys that leads t
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 Where = tuple[str | int, ...]
 
@@ -53,11 +52,3 @@ def dotted(path: Where) -> str:
         if part != ""
     )
     return text.removeprefix(".") or "file"
-
-
-def did_you_mean(word: str, known: Iterable[str], otherwise: str) -> str:
-    """Return `did you mean x?` where a known word is close to `word`, else `otherwise`."""
-    candidates = list(known)
-    lower = {candidate.lower(): candidate for candidate in candidates}
-    close = get_close_matches(word.lower(), lower, n=1)
-    return f"did you mean {lower[close[0]]!r}?" if close else otherwise

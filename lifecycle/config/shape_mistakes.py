@@ -10,7 +10,8 @@ from typing import Annotated, Any, Union, cast, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-from lifecycle.config.mistake import Mistake, Where, did_you_mean
+from lifecycle.config.mistake import Mistake, Where
+from lifecycle.words import did_you_mean
 
 WORDS = {
     "string_type": ("not text", "write text; put numbers and yes/no in quotes"),

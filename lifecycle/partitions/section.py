@@ -16,6 +16,7 @@ from lifecycle.policy.look import TIME, Look
 from lifecycle.policy.model import Column, Owner, Part, Policy, TableName
 from lifecycle.policy.section import Section
 from lifecycle.postgres.catalog import Catalog, Partition, Table
+from lifecycle.words import counted
 
 _LENGTHS = (
     ("hour", timedelta(hours=1), timedelta(hours=1), 48),
@@ -85,7 +86,7 @@ def _by_time(table: Table) -> bool:
 def _sentence(partitions: Partitions, name: str) -> Iterator[str]:
     if name in partitions:
         rule = partitions[name]
-        yield f"{rule.ahead} {rule.every} partition{'s' if rule.ahead > 1 else ''} ahead"
+        yield f"{counted(rule.ahead, f'{rule.every} partition')} ahead"
 
 
 def _guess(catalog: Catalog, _owners: Mapping[str, Owner]) -> Partitions:

@@ -9,11 +9,12 @@ from datetime import timedelta
 from typing import Any, cast
 
 from lifecycle import cron
-from lifecycle.config.mistake import Mistake, Where, did_you_mean
+from lifecycle.config.mistake import Mistake, Where
 from lifecycle.errors import InputError
 from lifecycle.policy import whole
 from lifecycle.policy.model import Policy, SharedBy
 from lifecycle.policy.names import split_column
+from lifecycle.words import did_you_mean
 
 DECIDE = "DECIDE"
 """How a draft begins a text that a person must replace: a policy with one is refused."""

@@ -19,6 +19,7 @@ from lifecycle.config.mistake import Mistake
 from lifecycle.policy import graph
 from lifecycle.policy.model import Policy, SharedBy, Table
 from lifecycle.postgres.catalog import Catalog, ForeignKey
+from lifecycle.words import counted
 
 
 def judge(policy: Policy, catalog: Catalog) -> tuple[list[Mistake], list[str]]:
@@ -126,4 +127,4 @@ def _spelled(key: ForeignKey) -> str:
 
 def _counted(keys: list[str], what: str) -> str:
     shown = ", ".join(keys[:5]) + (", ..." if len(keys) > 5 else "")
-    return f"{len(keys)} foreign key{'s' if len(keys) > 1 else ''} {what}: {shown}"
+    return f"{counted(len(keys), 'foreign key')} {what}: {shown}"

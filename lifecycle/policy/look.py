@@ -3,9 +3,10 @@
 import re
 from dataclasses import dataclass
 
-from lifecycle.config.mistake import Mistake, Where, did_you_mean
+from lifecycle.config.mistake import Mistake, Where
 from lifecycle.policy.model import Policy
 from lifecycle.postgres.catalog import Catalog, Column
+from lifecycle.words import did_you_mean
 
 TIME = re.compile(r"^(date|timestamp(\(\d\))? with(out)? time zone)$")
 """Types from which a span of time can be counted."""

@@ -7,13 +7,14 @@ a note is for a person to know.
 
 from dataclasses import dataclass
 
-from lifecycle.config.mistake import Mistake, Where, did_you_mean
+from lifecycle.config.mistake import Mistake, Where
 from lifecycle.errors import Refused
 from lifecycle.policy import foreign_keys, graph, lookalikes, whole
 from lifecycle.policy.look import Look
 from lifecycle.policy.model import Policy, SharedBy, Through
 from lifecycle.policy.names import split_column
 from lifecycle.postgres.catalog import Catalog, Column
+from lifecycle.words import did_you_mean
 
 
 @dataclass(frozen=True, slots=True)

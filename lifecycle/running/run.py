@@ -16,7 +16,7 @@ import structlog
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from lifecycle import clock, cron, unexpected
+from lifecycle import clock, cron, progress, unexpected
 from lifecycle.errors import (
     Conflict,
     Fenced,
@@ -122,6 +122,7 @@ def carry_out(system: System, claim: Claim, job: Job) -> Ending:
 def _carry_out(system: System, claim: Claim, job: Job, *, retry: bool) -> Ending:
     told = log.bind(system=system.name, job=claim.job, run=claim.id, attempt=claim.attempt)
     told.info("run started")
+    progress.phase(claim.job)
     switch = ping.Beside(system.machine, claim.job, claim.id)
     with Stopping(job.name, job.limit) as stopping:
         with Heartbeat(system, claim) as heartbeat:

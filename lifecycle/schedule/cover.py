@@ -14,6 +14,7 @@ from lifecycle.job import Job
 from lifecycle.ledger import alerts, schedules
 from lifecycle.schedule import slots
 from lifecycle.system import System
+from lifecycle.words import counted
 
 log = structlog.get_logger("lifecycle.schedule")
 
@@ -74,7 +75,7 @@ def _report_missed(
     count = sum(slot.stands_for for slot in missed)
     first, last = min(slot.at for slot in missed), max(slot.at for slot in missed)
     message = (
-        f"{job.name}: {count} slot{'s' if count > 1 else ''} not run, "
+        f"{job.name}: {counted(count, 'slot')} not run, "
         f"from {first:%Y-%m-%d %H:%M:%S} to {last:%Y-%m-%d %H:%M:%S} UTC"
     )
     alerts.write(conn, system.name, "missed", message, job=job.name)

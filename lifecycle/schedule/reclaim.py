@@ -10,6 +10,7 @@ from psycopg.rows import TupleRow
 from lifecycle.job import Job
 from lifecycle.ledger import alerts, runs
 from lifecycle.system import System
+from lifecycle.words import counted
 
 log = structlog.get_logger("lifecycle.schedule")
 
@@ -50,5 +51,5 @@ def expire(conn: Connection[TupleRow], system: System, jobs: Sequence[Job]) -> N
     with conn.transaction():
         expired = runs.expire(conn, system.name, {job.name: job.max_lateness for job in jobs})
         for job, count in expired.items():
-            message = f"{job}: {count} waiting run{'s' if count > 1 else ''} given up as too late"
+            message = f"{job}: {counted(count, 'waiting run')} given up as too late"
             alerts.write(conn, system.name, "missed", message, job=job)

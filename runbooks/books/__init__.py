@@ -5,6 +5,7 @@ from importlib import import_module
 from typing import Any
 
 from lifecycle.errors import NotFound
+from lifecycle.words import choices
 from runbooks.book import Book
 
 
@@ -20,5 +21,5 @@ def book(name: str) -> Book[Any]:
     """Return the runbook called `name`. Raise NotFound with the names that exist."""
     books = every()
     if name not in books:
-        raise NotFound(f"no runbook is called {name!r}", hint=f"Runbooks are: {', '.join(books)}.")
+        raise NotFound(f"no runbook is called {name!r}", hint=choices(name, books, "Runbooks are"))
     return books[name]

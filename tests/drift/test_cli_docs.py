@@ -59,3 +59,21 @@ def test_no_command_takes_a_secret_on_the_command_line(words: str, command: Any)
     for parameter in command.params:
         for spelled in parameter.opts:
             assert not any(word in spelled for word in ("password", "token", "secret", "api-key"))
+
+
+WITHOUT_JSON = {
+    "lifecycle demo": "shows a day to a person",
+    "lifecycle daemon": "answers nobody; its log is JSON",
+    "lifecycle worker": "answers nobody; its log is JSON",
+    "lifecycle policy schema": "prints a JSON document anyhow",
+}
+
+
+@pytest.mark.parametrize(("words", "command"), COMMANDS, ids=[words for words, _ in COMMANDS])
+def test_every_command_answers_machines_too_or_says_why_not(words: str, command: Any) -> None:
+    takes_json = any("--json" in parameter.opts for parameter in command.params)
+    assert takes_json is (words not in WITHOUT_JSON)
+
+
+def test_no_exception_is_left_for_a_command_that_is_gone() -> None:
+    assert WITHOUT_JSON.keys() <= {words for words, _ in COMMANDS}

@@ -296,9 +296,7 @@ def test_a_second_book_is_one_file_and_every_command_knows_it(tmp_path: Path):
         )
         return ended.returncode, ended.stdout + ended.stderr
 
-    assert (
-        "fire         --host HOST --from-room FROM-ROOM   Something burns" in lifecycle("list")[1]
-    )
+    assert "fire\t--host HOST --from-room FROM-ROOM\tSomething burns" in lifecycle("list")[1]
     assert "## 2. Look at HOST" in lifecycle("show", "fire")[1]
     about = ("fire", "--host", "db 1", "--from-room", "cellar")
     code, shown = lifecycle("show", *about)

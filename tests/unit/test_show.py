@@ -109,7 +109,7 @@ def test_an_empty_table_says_none(capsys: pytest.CaptureFixture[str]) -> None:
         (1234567, "1,234,567"),
         (2.25, "2.2"),
         (NOON, "2026-03-01 12:00:00Z"),
-        (timedelta(hours=1, milliseconds=10), "1:00:00"),
+        (timedelta(hours=1, milliseconds=10), "1 h"),
         (Verdict.UNVERIFIED, "could not verify"),
     ],
 )
