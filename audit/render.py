@@ -21,6 +21,7 @@ LEVELS = ("bad", "warn", "open", "good", "quiet")
 """How a run is shown, the gravest first."""
 
 FILES = ("report.json", "report.html")
+MANIFEST = "manifest.json"
 
 
 def page(document: dict[str, Any]) -> str:
@@ -63,7 +64,7 @@ def write(directory: Path, document: dict[str, Any]) -> str:
             for name, body in content.items():
                 (half / name).write_bytes(body)
             sums = {name: report.digest(body) for name, body in content.items()}
-            (half / "manifest.json").write_bytes(
+            (half / MANIFEST).write_bytes(
                 report.canonical({"format": "lifecycle.report-files.v1", "sha256": sums})
             )
             half.chmod(0o750)
@@ -86,7 +87,7 @@ def standing(directory: Path) -> dict[str, Any] | None:
     if not directory.exists():
         return None
     try:
-        sums = json.loads((directory / "manifest.json").read_bytes())["sha256"]
+        sums = json.loads((directory / MANIFEST).read_bytes())["sha256"]
         content = {name: (directory / name).read_bytes() for name in FILES}
         if all(report.digest(body) == sums[name] for name, body in content.items()):
             return json.loads(content["report.json"])

@@ -6,7 +6,8 @@ from typing import Any
 from psycopg import sql
 
 from audit.section import Audit
-from lifecycle.postgres.catalog import Column, Table, sql_name
+from lifecycle.postgres.catalog import Column, Table
+from lifecycle.postgres.names import sql_name
 
 # A value survives when the policy's list for its table names it and no identifier stands in it. So does what an
 # audit trigger writes in place of values while this product removes them: by which run, and which columns.

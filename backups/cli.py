@@ -32,8 +32,10 @@ def list_dumps(system: SystemOption = None, as_json: JsonOption = False) -> None
 def verify(system: SystemOption = None, as_json: JsonOption = False) -> None:
     """Fetch the newest dump, compare its checksum and read it to the end, without restoring it."""
     from backups import drill
+    from lifecycle.coverage import conclude
 
-    show.outcome(drill.judge(open_system(system), clock.now(), restore=False)[0], as_json)
+    judged, _ = drill.judge(open_system(system), clock.now(), restore=False)
+    show.outcome(conclude(judged), as_json)
 
 
 @app.command()

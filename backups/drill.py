@@ -13,10 +13,11 @@ from pathlib import Path
 
 import psycopg
 
-from backups import manifest, measure, scratch, shelf, statements
+from backups import covering, manifest, measure, scratch, shelf, statements
 from backups.manifest import Content, Manifest
 from backups.section import SECTION
 from lifecycle import clock, progress
+from lifecycle.coverage import NOTHING_ASKED, Judgement, Reason
 from lifecycle.errors import (
     AccessDenied,
     CommandFailed,
@@ -29,12 +30,12 @@ from lifecycle.errors import (
     Unreachable,
 )
 from lifecycle.ledger import evidence
-from lifecycle.ledger.claims import Claim
-from lifecycle.outcome import Failure, Outcome, Verdict
+from lifecycle.outcome import Failure
 from lifecycle.outside import commands
 from lifecycle.outside.digest import file_sha256
 from lifecycle.postgres import connect
 from lifecycle.postgres.server import Binaries, Cluster, find_binaries
+from lifecycle.promise import Task
 from lifecycle.system import System
 
 LIMIT = timedelta(hours=8)
@@ -64,44 +65,48 @@ class Timings:
             self.counts[f"{name}_ms"] = round((clock.monotonic() - began) * 1000)
 
 
-def carry_out(system: System, claim: Claim, now: datetime) -> Outcome:
-    """Drill the newest dump and return one of four verdicts. Raise only what concerns the ledger itself."""
-    outcome, drilled = judge(system, now, restore=True)
+def carry_out(task: Task) -> Judgement:
+    """Drill the newest dump. Raise only what concerns the ledger itself."""
+    judged, drilled = judge(task.system, task.now, restore=True)
     if drilled is not None:
-        counts = dict(outcome.counts) | {"findings": len(outcome.failures)}
-        with system.connect("backups.drill") as conn:
+        counts = dict(judged.counts) | {"findings": len(judged.coverage.found)}
+        counts["not_looked_at"] = judged.coverage.counts()["not_looked_at"]
+        with task.system.connect("backups.drill") as conn:
             evidence.record(
                 conn,
-                claim,
+                task.claim,
                 "finding",
                 "backups.drilled",
                 drilled.key,
                 counts=counts,
                 digest=drilled.sha256,
             )
-    return outcome
+    return judged
 
 
-def judge(system: System, now: datetime, *, restore: bool) -> tuple[Outcome, Manifest | None]:
+def judge(system: System, now: datetime, *, restore: bool) -> tuple[Judgement, Manifest | None]:
     """Return what is known of the newest dump, and its manifest; without `restore` it is only read.
 
-    Never raises for what a drill is there to find out: that is what the verdict says.
+    Never raises for what a drill is there to find out.
     """
     if SECTION.of(system.policy).dumps is None:
-        return Outcome(Verdict.NOT_CONFIGURED, "the policy asks for no dumps"), None
+        return Judgement(NOTHING_ASKED, "the policy asks for no dumps"), None
     timings = Timings()
     newest: Manifest | None = None
+    failures: tuple[Failure, ...] = ()
+    reason: Reason | None = None
     try:
         with timings.phase("select"):
             newest, failures = select(system, now)
         failures += prove(system, newest, timings, restore=restore)
     except (Unproven, CommandFailed) as error:
-        return _ended(Verdict.FAIL, newest, timings, (_failure(newest, error),)), newest
+        failures += (_failure(newest, error),)
     except UNVERIFIABLE as error:
-        return _ended(Verdict.UNVERIFIED, newest, timings, (_failure(newest, error),)), newest
-    timings.counts["age_minutes"] = round((now - newest.finished_at) / timedelta(minutes=1))
-    verdict = Verdict.FAIL if failures else Verdict.PASS
-    return _ended(verdict, newest, timings, failures), newest
+        reason = Reason(error.what, error.hint)
+    if newest is not None:
+        timings.counts["age_minutes"] = round((now - newest.finished_at) / timedelta(minutes=1))
+    coverage = covering.cover(newest, failures, reason, restored="compare_ms" in timings.counts)
+    return Judgement(coverage, _summary(newest, failures, reason, timings), timings.counts), newest
 
 
 def select(system: System, now: datetime) -> tuple[Manifest, tuple[Failure, ...]]:
@@ -245,20 +250,19 @@ def _failure(newest: Manifest | None, error: LifecycleError) -> Failure:
     return Failure(newest.key if newest else "the bucket of dumps", error.what, error.hint)
 
 
-def _ended(
-    verdict: Verdict, newest: Manifest | None, timings: Timings, failures: tuple[Failure, ...]
-) -> Outcome:
-    counts = timings.counts
+def _summary(
+    newest: Manifest | None, failures: tuple[Failure, ...], reason: Reason | None, timings: Timings
+) -> str:
     if failures:
         first, *others = failures
         more = f" (and {len(others)} more)" if others else ""
-        return Outcome(verdict, f"{first.target}: {first.what}{more}", counts, failures)
-    assert newest is not None
-    if "rows" in counts:
-        summary = (
-            f"{newest.key} was restored: all {len(newest.tables)} tables with {newest.rows:,} rows "
+        return f"{first.target}: {first.what}{more}"
+    key = newest.key if newest else "the newest dump"
+    if reason is not None or newest is None:
+        return f"{key}: {reason.why if reason else 'not found'}"
+    if "rows" in timings.counts:
+        return (
+            f"{key} was restored: all {len(newest.tables)} tables with {newest.rows:,} rows "
             "equal the snapshot they were dumped from"
         )
-    else:
-        summary = f"{newest.key} is complete and readable; it was not restored"
-    return Outcome(verdict, summary, counts)
+    return f"{key} is complete and readable; it was not restored"

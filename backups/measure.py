@@ -31,6 +31,12 @@ def tables(conn: Connection[TupleRow]) -> dict[str, Content]:
     return found
 
 
+def names(conn: Connection[TupleRow]) -> tuple[str, ...]:
+    """Return the tables whose rows a dump carries, by their names as policies spell them."""
+    rows = conn.execute(statements.TABLES).fetchall()
+    return tuple(policy_name(schema, relname) for schema, relname, _ in rows)
+
+
 def source(conn: Connection[TupleRow]) -> Source:
     """Return which database this is and what a server needs in order to take its dump."""
     row = conn.execute(statements.SOURCE).fetchone()

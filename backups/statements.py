@@ -23,6 +23,8 @@ SOURCE = """
       from pg_database d where d.datname = current_database()
 """
 
+LARGE_OBJECTS = "select count(*) from pg_largeobject_metadata"
+
 EXTENSIONS = "select extname, extversion from pg_extension order by extname"
 AVAILABLE_EXTENSIONS = "select name from pg_available_extensions"
 

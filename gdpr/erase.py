@@ -16,10 +16,11 @@ from psycopg.rows import TupleRow
 from audit import anonymise
 from audit.section import SECTION as AUDIT
 from gdpr import notes, request_statements, statements
+from gdpr import statements_of_search as search
 from gdpr.notes import Note
+from gdpr.person import Rows, about, as_person, count, object_keys, payers
 from gdpr.reach import Reach, searchable
 from gdpr.section import SECTION
-from gdpr.survey import Rows, about, as_person, count, object_keys, payers
 from lifecycle.errors import Conflict, Refused, Unproven
 from lifecycle.ledger.claims import Claim
 from lifecycle.ledger.effect import Change, effect
@@ -102,8 +103,7 @@ def _let_go(work: Erasing) -> _Gone:
     changed_before = _changed(conn)
     for mention in reach.mentions:
         gone = conn.execute(statements.clear_mention(reach, mention), person).rowcount
-        where = f"{mention.table}.{mention.column}"
-        _must_be(where, gone, expected.mentions[where])
+        _must_be(mention.name, gone, expected.mentions[mention.name])
     witness = _witness(work)
     before = _digests(work, witness)
     counted = conn.execute(statements.let_go(reach), person).fetchone() or ()
@@ -191,7 +191,7 @@ def _no_residue(work: Erasing) -> None:
         columns = searchable(table)
         if not columns:
             continue
-        row = work.conn.execute(statements.holding(table.name, columns), pattern).fetchone()
+        row = work.conn.execute(search.holding(table.name, columns), pattern).fetchone()
         if row and row[0]:
             left.append(f"{table.name} ({row[0]} rows)")
     if left:

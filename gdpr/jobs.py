@@ -1,6 +1,6 @@
 """What the daemon schedules: every night, whoever's grace has ended is erased, and it is proven."""
 
-from gdpr import request
+from gdpr.promise import PROMISE
 from gdpr.section import SECTION
 from lifecycle.job import Job
 from lifecycle.policy.model import Policy
@@ -11,4 +11,4 @@ def jobs(policy: Policy) -> tuple[Job, ...]:
     if SECTION.of(policy) is None:
         return ()
     why = "a person who asked to be forgotten is gone when their grace has ended, and it is proven"
-    return (Job("gdpr.erase", why, "15 4 * * *", request.carry_out),)
+    return (Job(PROMISE.job, why, "15 4 * * *", PROMISE),)

@@ -1,96 +1,125 @@
-"""Decides: what an erasure would do, in words and counts, and whether it may be done at all. Pure.
+"""Decides: what the erasures of the night would do, in words and counts, and which may not be done at all. Pure.
 
-A plan names tables, buckets and counts, never a person, a key or a file. Everything that would make the
-erasure wrong is refused here, before the first write.
+A plan names tables, buckets and counts, never a person, a key or a file. Everything that would make an erasure wrong
+is refused here, before its request is claimed: it stays pending, and nothing of it is touched.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
 
 from audit.section import SECTION as AUDIT
+from gdpr.person import Survey
 from gdpr.reach import Reach
-from gdpr.survey import Survey
+from gdpr.survey import Case, Seen
 from lifecycle.errors import Refused
-from lifecycle.plan import Plan, Step
+from lifecycle.outcome import Failure
+from lifecycle.plan import Decision, Step
+from lifecycle.policy.model import Policy
+
+_HINT = "Nothing was touched. Correct the data or the policy; `lifecycle gdpr plan` shows the same."
 
 
 @dataclass(frozen=True, slots=True)
 class ErasureStep(Step):
-    """One thing that happens for one request. `request` is its reference."""
+    """One thing that happens for one request, whose steps are a group. `request` is its reference."""
 
     request: str
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
-    """One request with what was found about its person. `versions`: bucket -> versions, when they were counted."""
+def decide(policy: Policy, seen: Seen, now: datetime) -> Decision[ErasureStep]:  # noqa: ARG001 - asked alike
+    """Return what would be done for everybody of the night, children before parents, and what is refused."""
+    steps: list[ErasureStep] = []
+    refusals: list[Failure] = [*seen.odd, *seen.unread]
+    notes: list[str] = []
+    for case in seen.cases:
+        reasons = [] if case.found is None else list(_reasons(seen.reach, case.found, None))
+        if reasons:
+            refusals.append(Failure(case.name, "; ".join(reasons), _HINT))
+            continue
+        steps += _steps(seen.reach, case)
+        notes += _notes(case)
+    facts = {"schema": seen.reach.catalog.digest[:16], "requests": str(len(seen.cases))}
+    return Decision(tuple(steps), tuple(refusals), tuple(notes), facts)
 
-    reference: str
-    survey: Survey
-    versions: Mapping[str, int]
 
+def refuse(reach: Reach, found: Survey, cap: int) -> None:
+    """Raise Refused, with every reason, when this erasure would do harm, stay incomplete, or end more than `cap` rows.
 
-def refuse(reach: Reach, survey: Survey, cap: int | None) -> None:
-    """Raise Refused, with every reason, when this erasure would do harm or stay incomplete.
-
-    `cap` is the most rows that may go without a person having looked; None when one has.
+    Asked once more immediately before the first write: the world may have changed since the plan.
     """
-    reasons = list(_reasons(reach, survey, cap))
-    if reasons:
-        raise Refused(
-            "; ".join(reasons),
-            hint="Nothing was touched. Correct the data or the policy; `lifecycle gdpr plan` shows the same.",
-        )
+    if reasons := list(_reasons(reach, found, cap)):
+        raise Refused("; ".join(reasons), hint=_HINT)
 
 
-def _reasons(reach: Reach, survey: Survey, cap: int | None) -> Iterator[str]:
-    for where, rows in survey.rows.hanging.items():
+def _reasons(reach: Reach, found: Survey, cap: int | None) -> Iterator[str]:
+    for where, rows in found.rows.hanging.items():
         if rows:
             yield f"{rows} rows of others hang on rows that would go: {where}"
     guarded = [t for t in (*reach.deleted, *reach.kept) if reach.table(t).rls]
-    if guarded and not survey.sees_all:
+    if guarded and not found.sees_all:
         yield f"row-level security hides rows of {len(guarded)} tables from this role: it lacks BYPASSRLS"
-    going = sum(survey.rows.deleted.values())
+    going = sum(found.rows.deleted.values())
     if cap is not None and going > cap:
-        yield f"{going} rows would go, more than {cap} without a person having seen the plan"
-
-
-def plan(
-    reach: Reach, system: str, policy_digest: str, cases: tuple[Case, ...]
-) -> Plan[ErasureStep]:
-    """Return what would be done for these requests, children before parents."""
-    return Plan(
-        room="gdpr",
-        system=system,
-        database=reach.catalog.database,
-        policy_digest=policy_digest,
-        steps=tuple(
-            replace(step, reason=f"request {step.request[:8]}: {step.reason}")
-            for case in cases
-            for step in _steps(reach, case)
-        ),
-        notes=tuple(note for case in cases for note in _notes(case)),
-        facts={"schema": reach.catalog.digest[:16], "requests": str(len(cases))},
-    )
+        yield f"{going} rows would go, more than the {cap} that were looked at or allowed"
 
 
 def _steps(reach: Reach, case: Case) -> Iterator[ErasureStep]:
-    found, ref = case.survey, case.reference
+    for verb, target, reason, cost, rows in _parts(reach, case):
+        yield ErasureStep(
+            verb,
+            target,
+            f"request {case.request.reference[:8]}: {reason}",
+            cost,
+            case.request.reference,
+            rows=rows,
+            binds=case.binds.get(target, ""),
+            group=case.name,
+        )
+
+
+def _parts(reach: Reach, case: Case) -> Iterator[tuple[str, str, str, str, int]]:
+    """Yield (verb, target, reason, cost, rows that end)."""
+    found = case.found
+    if case.state == "erased":
+        yield (
+            "prove",
+            "everywhere",
+            "erased, and not proven yet",
+            "a search of the whole database",
+            0,
+        )
+        return
+    if found is None:
+        what = (
+            "proven before, and asked again" if case.state == "proven" else "nobody knows who it is"
+        )
+        yield "answer", "the request", what, "1 request", 0
+        return
     for bucket, keys in found.note.objects.items():
-        counted = f", {case.versions[bucket]} versions" if bucket in case.versions else ""
-        reason = "all versions of the person's objects"
-        yield ErasureStep("delete objects", bucket, reason, f"{len(keys)} keys{counted}", ref)
+        cost = f"{len(keys)} keys, {case.versions.get(bucket, 0)} versions"
+        yield "delete objects", bucket, "all versions of the person's objects", cost, 0
     if found.note.payers:
-        reason = "nobody else shares the payer"
-        yield ErasureStep("delete customer", "stripe", reason, f"{len(found.note.payers)}", ref)
+        yield (
+            "delete customer",
+            "stripe",
+            "nobody else shares the payer",
+            f"{len(found.note.payers)}",
+            0,
+        )
     for verb, target, reason, rows in _in_tables(reach, found):
         if rows:
-            yield ErasureStep(verb, target, reason, f"{rows} rows", ref)
+            yield verb, target, reason, f"{rows} rows", rows if verb == "delete" else 0
     log = AUDIT.of(reach.policy)
     if log:
-        reason = "what names the person goes, the row stays"
         cost = f"{found.audit_rows} rows, and those the erasure itself writes"
-        yield ErasureStep("anonymise", log.table, reason, cost, ref)
+        yield (
+            "anonymise",
+            log.table,
+            "what names the person goes, the row stays",
+            cost,
+            0,
+        )
 
 
 def _in_tables(reach: Reach, found: Survey) -> Iterator[tuple[str, str, str, int]]:
@@ -106,10 +135,12 @@ def _in_tables(reach: Reach, found: Survey) -> Iterator[tuple[str, str, str, int
 
 
 def _notes(case: Case) -> Iterator[str]:
-    found = case.survey
+    found, reference = case.found, case.request.reference
+    if found is None:
+        return
     if found.payers_kept:
-        yield f"{case.reference}: the Stripe customer stays, others share it"
+        yield f"{reference}: the Stripe customer stays, others share it"
     if found.objects_kept:
-        yield f"{case.reference}: {found.objects_kept} objects stay, rows of others name them too"
+        yield f"{reference}: {found.objects_kept} objects stay, rows of others name them too"
     if found.ambiguous:
-        yield f"{case.reference}: {found.ambiguous} identifiers are another person's too and prove nothing"
+        yield f"{reference}: {found.ambiguous} identifiers are another person's too and prove nothing"

@@ -15,11 +15,13 @@ from psycopg.rows import TupleRow
 
 from audit import anonymise
 from audit.section import SECTION as AUDIT
-from gdpr import statements
+from gdpr import places
+from gdpr import statements_of_search as search
 from gdpr.notes import Note
 from gdpr.payer import payer
+from gdpr.person import as_person, count
 from gdpr.reach import Reach, searchable
-from gdpr.survey import as_person, count
+from lifecycle.coverage import Coverage, Place, Reason
 from lifecycle.errors import Unproven
 from lifecycle.outcome import Failure
 from lifecycle.outside import objects
@@ -31,14 +33,26 @@ _HINT = (
     "then `lifecycle run gdpr.erase` proves it."
 )
 
+_NAMELESS = Reason(
+    "an object is found by the row that names its key, and by nothing else",
+    "Where an application leaves older files under a person's prefix, list that prefix by hand.",
+)
+
 
 @dataclass(slots=True)
 class Proof:
-    """What was looked at and what was found. It holds when there are no failures."""
+    """What was looked at and what was found. Nothing was found when there are no failures."""
 
     failures: list[Failure] = field(default_factory=list[Failure])
     notes: list[str] = field(default_factory=list[str])
     counts: dict[str, int] = field(default_factory=dict[str, int])
+    places: dict[Place, Reason | None] = field(default_factory=dict[Place, "Reason | None"])
+
+    def coverage(self) -> Coverage:
+        """Return the places, and which of them nobody looked at."""
+        unseen = {place: reason for place, reason in self.places.items() if reason is not None}
+        promised = frozenset(self.places)
+        return Coverage(promised, promised - frozenset(unseen), (), unseen)
 
     def looked(self, what: str, number: int) -> None:
         """Count what was looked at."""
@@ -58,6 +72,7 @@ def prove(system: System, reach: Reach, note: Note, standing: frozenset[str]) ->
     with system.connect("gdpr prove", write=False) as conn:
         conn.read_only = True
         with conn.transaction():
+            proof.places |= dict(places.unreached(conn, reach.catalog)) | places.BEYOND
             _rows(proof, conn, reach, note)
             _values(proof, conn, reach, note)
             _views(proof, conn, note)
@@ -87,7 +102,7 @@ def _values(proof: Proof, conn: Connection[TupleRow], reach: Reach, note: Note) 
         proof.looked("columns", len(columns))
         if not columns:
             continue
-        query = statements.candidates(table.name, columns, len(needles))
+        query = search.candidates(table.name, columns, len(needles))
         row = conn.execute(query, {f"needle_{i}": n for i, n in enumerate(needles)}).fetchone()
         rows, texts = row or (0, ())
         proof.looked("rows", rows)
@@ -98,22 +113,25 @@ def _values(proof: Proof, conn: Connection[TupleRow], reach: Reach, note: Note) 
 
 def _views(proof: Proof, conn: Connection[TupleRow], note: Note) -> None:
     needles = spellings(note)
-    for schema, view, readable in conn.execute(statements.MATVIEWS).fetchall():
+    for schema, view, readable in conn.execute(search.MATVIEWS).fetchall():
         if not readable:
-            proof.notes.append(f"materialized view {policy_name(schema, view)} could not be read")
+            why = Reason(
+                "this role may not read it", f"grant select on {schema}.{view} to lifecycle;"
+            )
+            proof.places[Place("relation", policy_name(schema, view))] = why
             continue
         proof.looked("views", 1)
-        rows = conn.execute(statements.whole_rows(schema, view), {"needles": needles}).fetchall()
+        rows = conn.execute(search.whole_rows(schema, view), {"needles": needles}).fetchall()
         if any(stands_in(row[0], needle) for row in rows for needle in needles):
             proof.found(
-                policy_name(schema, view), "an identifier stands in a materialized view: refresh it"
+                f"{schema}.{view}", "an identifier stands in a materialized view: refresh it"
             )
 
 
 def sampled(conn: Connection[TupleRow], note: Note) -> tuple[str, ...]:
     """Return the tables of which the planner keeps samples that quote the person."""
     needles = spellings(note)
-    rows = conn.execute(statements.STATISTICS, {"needles": needles}).fetchall()
+    rows = conn.execute(search.STATISTICS, {"needles": needles}).fetchall()
     found = (
         policy_name(schema, name)
         for schema, name, text in rows
@@ -128,7 +146,8 @@ def _statistics(
     proof.looked("statistics", 1)
     for table in sampled(conn, note):
         if table in standing:
-            proof.notes.append(f"the planner's statistics of {table} await rows and an ANALYZE")
+            why = Reason("the planner's samples of it quote the person still", f"analyze {table};")
+            proof.places[Place("statistics", table)] = why
         else:
             proof.found(table, "an identifier stands in the planner's statistics")
 
@@ -139,6 +158,8 @@ def _objects(proof: Proof, system: System, note: Note) -> None:
     store = objects.store(system)
     try:
         for bucket, keys in note.objects.items():
+            proof.places[Place("bucket", bucket)] = None
+            proof.places[Place("bucket", f"{bucket}, objects that no row names")] = _NAMELESS
             proof.looked("objects", len(keys))
             left = sum(len(store.versions(bucket, key)) for key in keys)
             if left:
@@ -151,6 +172,7 @@ def _payers(proof: Proof, system: System, note: Note) -> None:
     if not note.payers:
         return
     account = payer(system)
+    proof.places[Place("processor", "stripe")] = None
     for customer in note.payers:
         proof.looked("customers", 1)
         try:

@@ -29,6 +29,11 @@ class Mention:
     column: str
     keys: tuple[ForeignKey, ...]
 
+    @property
+    def name(self) -> str:
+        """Return `table.column`."""
+        return f"{self.table}.{self.column}"
+
 
 @dataclass(frozen=True, slots=True)
 class Reach:

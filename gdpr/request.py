@@ -1,9 +1,9 @@
-"""One day of requests, each from claim to proof. This is the file to read first.
+"""The requests of one night, each from claim to proof. This is the file to read first.
 
-    open request, due           claim: `pending` -> `processing`, by compare-and-set; a cancellation wins or loses
-    survey, plan.refuse         what is there; whatever would make the erasure wrong is refused before a write
-    notes.put                   who and what, sealed: from here on a killed run can be taken up by another
+    person.survey, plan.refuse  what is there; whatever would make the erasure wrong is refused before a write
     erase.rehearse              the database part, rolled back: nothing outside goes before it is known to work
+    claim                       `pending` -> `processing`, by compare-and-set; a cancellation wins or loses
+    notes.put                   who and what, sealed: from here on a killed run can be taken up by another
     outside.delete_*            objects in all versions, the payer; announced, done, counted
     erase.erase                 the rows, in one transaction with its evidence
     prove.prove                 other eyes; the request is answered only if they find nothing
@@ -12,7 +12,7 @@ Each step asks the world what is left to do, so a request in `processing` simply
 One failing request neither stops nor hides the others. Requests appear by keyed reference only.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -21,23 +21,24 @@ import psycopg
 from psycopg import Connection, IsolationLevel
 from psycopg.rows import TupleRow
 
-from gdpr import answer, erase, notes, outside, request_statements
-from gdpr.deadline import Open, overdue, soon, still_in_grace
+from gdpr import answer, erase, notes, outside, person, request_statements
+from gdpr.deadline import Open
 from gdpr.erase import Erasing, MoreOutside
 from gdpr.notes import Entry, Note
-from gdpr.plan import refuse
+from gdpr.plan import ErasureStep, refuse
 from gdpr.prove import Proof, prove
-from gdpr.reach import Reach, reach
-from gdpr.section import SECTION, Erasure
-from gdpr.survey import survey
-from lifecycle.config.span import Span
-from lifecycle.errors import Fenced, InputError, Interrupted, LifecycleError, Unproven, Unreachable
+from gdpr.reach import Reach
+from gdpr.survey import Case, Seen
+from gdpr.waiting import erasure_of, waiting
+from lifecycle.coverage import Coverage
+from lifecycle.errors import Fenced, Interrupted, LifecycleError, Unproven, Unreachable
 from lifecycle.ledger.claims import Claim
 from lifecycle.ledger.effect import effect
-from lifecycle.outcome import Failure, Outcome, Verdict, worst
+from lifecycle.outcome import Failure
 from lifecycle.outside.keys import ReferenceKey, reference_key
-from lifecycle.policy.model import Policy
-from lifecycle.postgres import catalog, connect
+from lifecycle.plan import Decision
+from lifecycle.postgres import connect
+from lifecycle.promise import Task
 from lifecycle.system import System
 
 ROUNDS = 3
@@ -46,108 +47,82 @@ ROUNDS = 3
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What is the same for all requests of one run."""
+    """What is the same for all requests of one run. `caps`: by request, the most rows that may go."""
 
     system: System
     claim: Claim
     reach: Reach
     key: ReferenceKey
     now: datetime
-    cap: int | None
+    caps: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """How one request ended: proven, withdrawn by its person, or with what a person should know."""
+    """How one request ended: answered, withdrawn by its person, or with what a person should know.
 
-    proven: bool
+    `coverage` is what the proof looked at. `nobody`: who it is about is known to nobody.
+    """
+
+    answered: bool = False
     failures: tuple[Failure, ...] = ()
     notes: tuple[str, ...] = ()
     rows: int = 0
-    unverified: bool = False
     withdrawn: bool = False
+    nobody: bool = False
+    coverage: Coverage | None = None
 
 
-def carry_out(
-    system: System, claim: Claim, now: datetime, *, seen: frozenset[str] | None = None
-) -> Outcome:
-    """Erase everybody whose grace has ended, prove it, and say who should have been answered by now.
+def carry_out(task: Task, seen: Seen, decision: Decision[ErasureStep]) -> dict[str, Done]:
+    """Take the requests of the plan from claim to proof; return by reference how each ended.
 
-    `seen` are the references of a plan that a person has looked at: only those, without the cap on rows.
-    Raise Refused when the policy does not fit the database, Unreachable when nothing but that went wrong.
+    Raise Fenced when another process holds the run, Unreachable when nothing but that went wrong.
     """
-    erasure, key = erasure_of(system.policy), reference_key(system.settings.reference_key)
-    with closing(system.connect("gdpr.erase")) as conn:
-        found = reach(system.policy, catalog.read(conn), erasure.subject)
-        waiting = open_requests(conn, system, key)
-    cap = None if seen is not None else system.policy.limits.rows_per_run
-    desk = Desk(system, claim, found, key, now, cap)
-    ready = [r for r in waiting if r.ready(now) and (seen is None or r.reference in seen)]
+    planned: dict[str, int] = {}
+    for step in decision.steps:
+        planned[step.request] = planned.get(step.request, 0) + step.rows
+    caps = (
+        planned
+        if task.seen_by_person
+        else dict.fromkeys(planned, task.system.policy.limits.rows_per_run)
+    )
+    key = reference_key(task.system.settings.reference_key)
+    desk = Desk(task.system, task.claim, seen.reach, key, task.now, caps)
     done: dict[str, Done] = {}
-    errors: list[LifecycleError] = []
-    for request in ready:
+    errors: list[LifecycleError] = list(seen.errors)
+    for case in (case for case in seen.cases if case.request.reference in planned):
         try:
-            done[request.reference] = _one(desk, request)
+            done[case.request.reference] = _one(desk, case)
         except (Fenced, Interrupted):
             raise
         except (LifecycleError, psycopg.Error) as error:
             said = connect.explain(error) if isinstance(error, psycopg.Error) else error
             errors.append(said)
-            failure = Failure(f"request {request.reference}", said.what, said.hint)
-            done[request.reference] = Done(False, (failure,))
-    if errors and len(errors) == len(ready) and all(isinstance(e, Unreachable) for e in errors):
+            failure = Failure(case.name, said.what, said.hint)
+            done[case.request.reference] = Done(failures=(failure,))
+    everyone = len(done) + len(seen.unread)
+    if errors and len(errors) == everyone and all(isinstance(e, Unreachable) for e in errors):
         raise errors[0]
-    return _outcome(desk, erasure, waiting, done)
+    return done
 
 
-def open_requests(
-    conn: Connection[TupleRow], system: System, key: ReferenceKey
-) -> tuple[Open, ...]:
-    """Return all requests that are not answered, the longest due first."""
-    requests = erasure_of(system.policy).requests
-    rows = conn.execute(
-        request_statements.open_requests(requests), requests.states.model_dump()
-    ).fetchall()
-    return tuple(
-        Open(
-            request=request,
-            reference=key.reference("request", request),
-            person=person,
-            processing=status == requests.states.processing,
-            requested=requested,
-            due=due,
-            grace=erasure_of(system.policy).grace,
-        )
-        for request, person, status, requested, due in rows
-    )
-
-
-def erasure_of(policy: Policy) -> Erasure:
-    """Return the policy's section. Raise InputError without one."""
-    erasure = SECTION.of(policy)
-    if erasure is None:
-        raise InputError(
-            "the policy has no `erasure:`", hint="Add the section, or leave gdpr alone."
-        )
-    return erasure
-
-
-def _one(desk: Desk, request: Open) -> Done:
+def _one(desk: Desk, case: Case) -> Done:
     """Carry one request as far as it goes. Raise LifecycleError when it stays open."""
+    request = case.request
     with closing(desk.system.connect("gdpr.erase")) as conn:
         # Asked again, as an erasure answers all open requests of the same person.
-        waiting = open_requests(conn, desk.system, desk.key)
-        if request.reference not in {one.reference for one in waiting}:
-            return Done(proven=False, withdrawn=True)
+        still = {r.reference: r for r in waiting(conn, desk.system, desk.key).requests}
+        if request.reference not in still:
+            return Done(withdrawn=True)
+        request = still[request.reference]
         entry = notes.find(conn, desk.key, request.reference)
-        if not request.processing and not _claim(desk, conn, request):
-            return Done(proven=False, withdrawn=True)
-        conn.isolation_level = IsolationLevel.REPEATABLE_READ
         if entry is None or entry.state == "sealed":
-            entry = _erase(desk, conn, request, entry)
-            if entry is None:
-                return _nobody(request)
-        elif entry.note is not None:
+            ended = _erase(desk, conn, request, entry)
+            return ended if isinstance(ended, Done) else _prove(desk, conn, ended)
+        if not request.processing and not _claim(desk, conn, request):
+            return Done(withdrawn=True)
+        if entry.note is not None:
+            conn.isolation_level = IsolationLevel.REPEATABLE_READ
             work = Erasing(conn, desk.claim, desk.reach, request.reference, entry.note)
             _outside(desk, work)
             erase.erase(work)  # nothing is left but what somebody wrote between erasure and proof
@@ -157,9 +132,15 @@ def _one(desk: Desk, request: Open) -> Done:
 def _claim(desk: Desk, conn: Connection[TupleRow], request: Open) -> bool:
     """Take the request; return False when somebody cancelled it or took it first."""
     requests = erasure_of(desk.system.policy).requests
-    values = requests.states.model_dump() | {"request": request.request, "now": desk.now}
+    values = requests.states.model_dump() | {
+        "request": request.request,
+        "requested": request.requested,
+        "due": request.due,
+    }
     counts = {"requests": 1}
-    # Read committed: it waits for a cancellation, and heeds it.
+    conn.isolation_level = (
+        IsolationLevel.READ_COMMITTED
+    )  # it waits for a cancellation, and heeds it
     with effect(conn, desk.claim) as change:
         if not conn.execute(request_statements.claim_request(requests), values).rowcount:
             return False
@@ -170,34 +151,40 @@ def _claim(desk: Desk, conn: Connection[TupleRow], request: Open) -> bool:
 
 
 def _erase(
-    desk: Desk,
-    conn: Connection[TupleRow],
-    request: Open,
-    entry: Entry | None,
-) -> Entry | None:
-    """Seal, rehearse, delete outside, erase. Return None when nobody knows whom the request is about."""
+    desk: Desk, conn: Connection[TupleRow], request: Open, entry: Entry | None
+) -> Entry | Done:
+    """Rehearse, claim, seal, delete outside, erase. Return how it ended where it ends before that.
+
+    Claimed only when the rehearsal has shown that it works: a request that is refused stays pending.
+    """
     earlier = entry.note if entry else None
     who = earlier.person if earlier else request.person
-    if who is None:
-        return None
+    claimed = request.processing
     for _ in range(ROUNDS):
-        found = survey(conn, desk.reach, who, earlier)
+        found = person.survey(conn, desk.reach, who, earlier) if who is not None else None
         if found is not None:
-            refuse(desk.reach, found, desk.cap)
+            refuse(desk.reach, found, desk.caps[request.reference])
         note = found.note if found else earlier
         if note is None:
-            return None
+            return Done(nobody=True)
         work = Erasing(conn, desk.claim, desk.reach, request.reference, note)
-        _seal(desk, work, request)
         outside.must_be_reachable(desk.system, work)
+        conn.isolation_level = IsolationLevel.REPEATABLE_READ
         try:
             erase.rehearse(work)
+            if not claimed and not _claim(desk, conn, request):
+                return Done(withdrawn=True)
+            claimed = True
+            _seal(desk, work, request)
+            conn.isolation_level = IsolationLevel.REPEATABLE_READ
             _outside(desk, work)
             erase.erase(work)
         except MoreOutside:
             earlier = note
             continue
-        return notes.find(conn, desk.key, request.reference)
+        erased = notes.find(conn, desk.key, request.reference)
+        assert erased is not None  # it was sealed above
+        return erased
     raise Unproven(
         f"objects or customers were added {ROUNDS} times while they were being deleted",
         hint="Something still works for this person: stop it, then run again.",
@@ -229,7 +216,7 @@ def _prove(desk: Desk, conn: Connection[TupleRow], entry: Entry) -> Done:
     note: Note | None = entry.note
     if note is None:  # proven before, and somebody has opened the request again since
         answer.complete(conn, desk.claim, desk.system.policy, entry, Proof(), desk.now)
-        return Done(proven=True)
+        return Done(answered=True)
     standing = answer.refresh_statistics(conn, desk.reach, note)
     proof = prove(desk.system, desk.reach, note, standing)
     if proof.failures:
@@ -237,56 +224,15 @@ def _prove(desk: Desk, conn: Connection[TupleRow], entry: Entry) -> Done:
         failures = tuple(
             replace(f, target=f"request {entry.reference}: {f.target}") for f in proof.failures
         )
-        return Done(False, failures, tuple(proof.notes))
+        return Done(failures=failures, notes=tuple(proof.notes), coverage=proof.coverage())
     written = answer.write_ledger(desk.system, entry)
     answer.complete(conn, desk.claim, desk.system.policy, entry, proof, desk.now)
     said = (
         () if written else ("no erasure ledger outside the database: no bucket `erasure-ledger`",)
     )
-    return Done(True, (), (*proof.notes, *said), sum(entry.tables.values()))
-
-
-def _nobody(request: Open) -> Done:
-    failure = Failure(
-        f"request {request.reference}",
-        "the person is gone already and no note says who it was, so nothing can be searched for",
-        "Their row was deleted by hand. Check by hand what the plan would have erased, then answer the request.",
+    return Done(
+        answered=True,
+        notes=(*proof.notes, *said),
+        rows=sum(entry.tables.values()),
+        coverage=proof.coverage(),
     )
-    return Done(False, (failure,), unverified=True)
-
-
-def _outcome(
-    desk: Desk, erasure: Erasure, waiting: tuple[Open, ...], done: Mapping[str, Done]
-) -> Outcome:
-    answered = {ref for ref, one in done.items() if one.proven or one.withdrawn}
-    left = tuple(request for request in waiting if request.reference not in answered)
-    late = overdue(left, erasure.deadline, desk.now)
-    failures = [failure for one in done.values() for failure in one.failures]
-    if late:
-        hint = "GDPR Art. 12(3). See `lifecycle gdpr status`, and tell the people concerned."
-        what = f"{len(late)} requests are past the legal deadline of {erasure.deadline}"
-        failures.append(Failure(erasure.requests.table, what, hint))
-    counts = {
-        "due": sum(not one.withdrawn for one in done.values()),
-        "proven": sum(one.proven for one in done.values()),
-        "rows": sum(one.rows for one in done.values()),
-        "waiting": len(left),
-        "overdue": len(late),
-    }
-    said = [f"{counts['proven']} of {counts['due']} due requests erased and proven"]
-    said += _clock_words(left, erasure.deadline, desk.now)
-    said += dict.fromkeys(note for one in done.values() for note in one.notes)
-    parts = [
-        Verdict.UNVERIFIED if one.unverified else Verdict.FAIL
-        for one in done.values()
-        if one.failures
-    ]
-    verdict = worst([*parts, Verdict.FAIL if late else Verdict.PASS])
-    return Outcome(verdict, "; ".join(said), counts, tuple(failures))
-
-
-def _clock_words(left: tuple[Open, ...], deadline: Span, now: datetime) -> Iterator[str]:
-    if near := soon(left, deadline, now):
-        yield f"{len(near)} near the legal deadline"
-    if unanswerable := still_in_grace(left, deadline, now):
-        yield f"{len(unanswerable)} past the deadline and still in grace: shorten the grace"

@@ -3,14 +3,15 @@
 from psycopg import sql
 
 from gdpr.section import Requests
-from lifecycle.postgres.catalog import sql_name
+from lifecycle.postgres.names import sql_name
 
 
 def open_requests(requests: Requests) -> sql.Composed:
     """Return the query of all requests that are not answered: key, person, status, asked, due."""
     return sql.SQL("""
         select t.{key}::text, t.{subject}::text, t.{status}::text,
-               t.{requested}::timestamptz, t.{due}::timestamptz
+               case when isfinite(t.{requested}) then t.{requested}::timestamptz end,
+               case when isfinite(t.{due}) then t.{due}::timestamptz end
           from {table} as t
          where t.{status} in (%(pending)s, %(processing)s) order by t.{due}, t.{key}""").format(
         **_request(requests)
@@ -29,10 +30,14 @@ def open_dates(requests: Requests) -> sql.Composed:
 
 
 def claim_request(requests: Requests) -> sql.Composed:
-    """Return the compare-and-set that takes a request: a cancellation comes before it or not at all."""
+    """Return the compare-and-set that takes a request: a cancellation comes before it or not at all.
+
+    Its dates must be those by which it was judged due: whoever is given more time keeps it.
+    """
     return sql.SQL("""
         update {table} as t set {status} = %(processing)s
-         where t.{key} = %(request)s and t.{status} = %(pending)s and t.{due} <= %(now)s
+         where t.{key} = %(request)s and t.{status} = %(pending)s
+           and t.{requested}::timestamptz = %(requested)s and t.{due}::timestamptz = %(due)s
         returning t.{subject}::text""").format(**_request(requests))
 
 

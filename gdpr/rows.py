@@ -10,7 +10,8 @@ from psycopg import sql
 
 from gdpr.reach import Mention, Reach, released
 from lifecycle.policy.model import SharedBy, Through
-from lifecycle.postgres.catalog import ForeignKey, sql_name
+from lifecycle.postgres.catalog import ForeignKey
+from lifecycle.postgres.names import sql_name
 
 _IN = sql.SQL("(({columns}) in (select {theirs} from {table} as {r} where {rows}))")
 _SHARES = sql.SQL(

@@ -1,23 +1,29 @@
-"""Every statement this room says about rows (about requests: `request_statements.py`); predicates are in `rows.py`.
+"""Every statement this room says to a managed database; the predicates come from `rows.py`.
 
 Names come from the policy and the catalog through identifiers; values only as parameters.
 """
 
-from collections.abc import Sequence
-
 from psycopg import sql
 
-from audit.statements import holds
 from gdpr.reach import Mention, Reach
 from gdpr.rows import columns, mentioning, owned
-from lifecycle.postgres.catalog import Column, sql_name
+from lifecycle.postgres.catalog import Table
+from lifecycle.postgres.names import sql_name
 
 _COUNT = sql.SQL("select count(*) from {table} as t where {rows}")
+_COUNT_WITH_KEYS = sql.SQL("""
+    select count(*), coalesce(sum(hashtextextended({key}::text, 0)), 0)::text from {table} as t where {rows}
+""")
 
 
-def count(table: str, rows: sql.Composable) -> sql.Composed:
-    """Return the count of the rows of `table` for which a predicate holds."""
-    return _COUNT.format(table=sql_name(table), rows=rows)
+def count(table: Table, rows: sql.Composable) -> sql.Composed:
+    """Return the query of (rows for which a predicate holds, a digest of their keys whatever their order)."""
+    key = columns("t", table.primary_key)
+    return _COUNT_WITH_KEYS.format(
+        key=sql.SQL("row({})").format(key) if table.primary_key else sql.SQL("t"),
+        table=sql_name(table.name),
+        rows=rows,
+    )
 
 
 def lock_person(reach: Reach) -> sql.Composed:
@@ -186,60 +192,3 @@ def digest(reach: Reach, table: str) -> sql.Composed:
                   from {table} as t where {rows}) as each""").format(
         table=sql_name(table), rows=owned(reach, table, shared_too=True)
     )
-
-
-def holding(table: str, searched: Sequence[Column]) -> sql.Composed:
-    """Return the count of rows in which %(pattern)s is found."""
-    return _COUNT.format(table=sql_name(table), rows=holds(_text(searched)))
-
-
-def candidates(table: str, searched: Sequence[Column], needles: int) -> sql.Composed:
-    """Return the query of (rows, texts of those that contain %(needle_0)s ..., as parts of words too)."""
-    contains = [
-        sql.SQL("strpos(low, lower({})) > 0").format(sql.Placeholder(f"needle_{number}"))
-        for number in range(needles)
-    ]
-    return sql.SQL("""
-        select count(*), coalesce(array_agg(whole) filter (where {contains}), '{{}}')
-          from (select whole, lower(whole) as low
-                  from (select {text} as whole from {table} as t offset 0) as every
-                offset 0) as lowered""").format(
-        contains=sql.SQL(" or ").join([*contains, sql.SQL("false")]),
-        text=_text(searched),
-        table=sql_name(table),
-    )
-
-
-MATVIEWS = """
-    select schemaname, matviewname, has_table_privilege(format('%I.%I', schemaname, matviewname), 'select')
-      from pg_matviews where schemaname <> 'lifecycle' and ispopulated
-"""
-STATISTICS = """
-    select schemaname, tablename,
-           concat_ws(E'\\n', most_common_vals::text, histogram_bounds::text, most_common_elems::text)
-      from pg_stats
-     where schemaname not in ('pg_catalog', 'information_schema', 'lifecycle')
-       and exists (select from unnest(%(needles)s::text[]) as n
-                    where strpos(lower(concat_ws(E'\\n', most_common_vals::text, histogram_bounds::text,
-                                                 most_common_elems::text)), lower(n)) > 0)
-"""
-
-
-def whole_rows(schema: str, view: str) -> sql.Composed:
-    """Return the query of the rows of a materialized view that contain any of %(needles)s."""
-    return sql.SQL("""
-        select to_jsonb(t)::text from {} as t
-         where exists (select from unnest(%(needles)s::text[]) as n
-                        where strpos(lower(to_jsonb(t)::text), lower(n)) > 0)""").format(
-        sql.Identifier(schema, view)
-    )
-
-
-def _text(searched: Sequence[Column]) -> sql.Composed:
-    """Return all these columns as one text; through jsonb, which spells escapes in one way."""
-    as_text = sql.SQL("coalesce(t.{}{}::text, '')")
-    through = {"json": sql.SQL("::jsonb")}
-    texts = [
-        as_text.format(sql.Identifier(c.name), through.get(c.type, sql.SQL(""))) for c in searched
-    ]
-    return sql.SQL("({})").format(sql.SQL(" || E'\\n' || ").join(texts))

@@ -1,149 +1,128 @@
-"""Counts what one person's erasure would touch, and reads the values that must be found nowhere afterwards.
+"""Reads what is there about everybody whose request is due, in counts. Changes nothing, decides nothing.
 
-Reads only. Never decides: `plan.py` judges what is found here.
+`person.py` reads about one of them. What cannot be read about one hides no other.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import datetime
 
+import psycopg
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from audit import anonymise
-from audit.anonymise import Person
-from gdpr import statements
-from gdpr.notes import Note
-from gdpr.reach import Reach
-from gdpr.rows import hanging, mentioning, owned
+from gdpr import notes, person
+from gdpr.deadline import Open
+from gdpr.person import Survey
+from gdpr.reach import Reach, reach
+from gdpr.waiting import erasure_of, waiting
+from lifecycle.errors import LifecycleError, NotFound
+from lifecycle.outcome import Failure
+from lifecycle.outside import objects
+from lifecycle.outside.keys import ReferenceKey, reference_key
+from lifecycle.postgres import catalog, connect
+from lifecycle.system import System
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
-    """How many rows go, are cleared, mention (by `table.column`), and hang (by `table (foreign key)`)."""
+class Case:
+    """One due request with what was found about its person, None when nobody knows who that is.
 
-    deleted: Mapping[str, int]
-    kept: Mapping[str, int]
-    mentions: Mapping[str, int]
-    hanging: Mapping[str, int]
+    `state` is that of its erasure: new, sealed, erased, proven. `versions`: bucket -> versions of their objects.
+    `binds`: table, bucket or processor -> a keyed digest of exactly what would be touched there.
+    """
 
-    def erased(self) -> dict[str, int]:
-        """Return table -> the person's own rows that go, where there are any."""
-        return {table: rows for table, rows in self.deleted.items() if rows}
+    request: Open
+    state: str
+    found: Survey | None
+    versions: Mapping[str, int] = field(default_factory=dict[str, int])
+    binds: Mapping[str, str] = field(default_factory=dict[str, str])
 
-    def by_table(self) -> dict[str, int]:
-        """Return table -> rows deleted or changed, for every table in which there are any."""
-        found: dict[str, int] = {}
-        of_mentions = ((name.rpartition(".")[0], rows) for name, rows in self.mentions.items())
-        for table, rows in (*self.deleted.items(), *self.kept.items(), *of_mentions):
-            found[table] = found.get(table, 0) + rows
-        return {table: rows for table, rows in found.items() if rows}
+    @property
+    def name(self) -> str:
+        """Return what the request is called in plans, failures and evidence."""
+        return f"request {self.request.reference}"
 
 
 @dataclass(frozen=True, slots=True)
-class Survey:
-    """What was found about one person; `note` holds the values and is never printed.
+class Seen:
+    """Everybody of the night. `waiting` are all open requests, `unread` what could not be surveyed, by name."""
 
-    `payers_kept`: customers that others share. `objects_kept`: objects that another person's row names as well.
-    `ambiguous`: identifiers another person goes by too, so they are not searched for.
+    reach: Reach
+    waiting: tuple[Open, ...]
+    cases: tuple[Case, ...]
+    odd: tuple[Failure, ...]
+    unread: tuple[Failure, ...]
+    errors: tuple[LifecycleError, ...]
+
+
+def survey(system: System, now: datetime, only: str | None) -> Seen:
+    """Look at all that are due, or at the one request called `only`, by reference or by the application's own id.
+
+    Raise Refused when the policy does not fit the database, NotFound when no request called `only` is due.
     """
-
-    note: Note
-    rows: Rows
-    audit_rows: int
-    payers_kept: int
-    objects_kept: int
-    ambiguous: int
-    sees_all: bool
-
-
-def survey(
-    conn: Connection[TupleRow], reach: Reach, person: str, earlier: Note | None = None
-) -> Survey | None:
-    """Return what there is of a person, or None when their own row does not exist.
-
-    What an `earlier` attempt had noted stays noted: the application may have removed it meanwhile, and half
-    of it may still be there.
-    """
-    values = about(person)
-    row = conn.execute(statements.identifiers(reach), values).fetchone()
-    if row is None:
-        return None
-    named = [value for value in row[1:] if value]
-    shared = _column(conn, statements.shared_identifiers(reach), values | {"values": named})
-    going, staying = payers(conn, reach, person)
-    objects, objects_kept = object_keys(conn, reach, person, earlier.objects if earlier else {})
-    named += earlier.identifiers if earlier else ()
-    going += tuple(c for c in (earlier.payers if earlier else ()) if c not in staying)
-    identifiers = tuple(value for value in dict.fromkeys(named) if value not in shared)
-    note = Note(person, identifiers, tuple(dict.fromkeys(going)), objects)
-    return Survey(
-        note,
-        count(conn, reach, person),
-        anonymise.left(conn, reach.policy, reach.catalog, as_person(reach, note)),
-        len(staying),
-        objects_kept,
-        len(shared),
-        bool(_column(conn, statements.SEES_ALL, values)[0]),
+    erasure, key = erasure_of(system.policy), reference_key(system.settings.reference_key)
+    with closing(system.connect("gdpr survey", write=False)) as conn:
+        found = reach(system.policy, catalog.read(conn), erasure.subject)
+        open_requests = waiting(conn, system, key)
+        due = [
+            r
+            for r in open_requests.requests
+            if r.ready(now) and only in (None, r.reference, r.request)
+        ]
+        if only is not None and not due:
+            raise NotFound(
+                "no request of that name is due",
+                hint="See `lifecycle gdpr status` for the references of open requests and their days.",
+            )
+        cases: list[Case] = []
+        unread: list[Failure] = []
+        errors: list[LifecycleError] = []
+        for request in due:
+            try:
+                cases.append(_case(system, conn, found, key, request))
+            except (LifecycleError, psycopg.Error) as error:
+                said = connect.explain(error) if isinstance(error, psycopg.Error) else error
+                if conn.broken:
+                    raise said from None
+                errors.append(said)
+                unread.append(Failure(f"request {request.reference}", said.what, said.hint))
+    return Seen(
+        found, open_requests.requests, tuple(cases), open_requests.odd, tuple(unread), tuple(errors)
     )
 
 
-def about(person: str) -> dict[str, Any]:
-    """Return the parameters that name the person in this room's statements."""
-    return {"subject": person, "subject_text": person}
+def _case(
+    system: System, conn: Connection[TupleRow], found: Reach, key: ReferenceKey, request: Open
+) -> Case:
+    entry = notes.find(conn, key, request.reference)
+    state = entry.state if entry else "new"
+    earlier = entry.note if entry else None
+    who = earlier.person if earlier else request.person
+    if who is None or state in ("erased", "proven"):
+        return Case(request, state, None)
+    surveyed = person.survey(conn, found, who, earlier)
+    if surveyed is None:
+        return Case(request, state, None)
+    return Case(request, state, surveyed, _versions(system, surveyed), _binds(surveyed, key))
 
 
-def as_person(reach: Reach, note: Note) -> Person:
-    """Return the person as the audit room knows them."""
-    return Person(reach.kind, note.person, note.needles()[1:])
+def _binds(surveyed: Survey, key: ReferenceKey) -> dict[str, str]:
+    touched = dict(surveyed.rows.keys)
+    touched |= {bucket: "\0".join(keys) for bucket, keys in surveyed.note.objects.items()}
+    touched["stripe"] = "\0".join(surveyed.note.payers)
+    return {where: key.reference("plan", what)[:16] for where, what in touched.items()}
 
 
-def count(conn: Connection[TupleRow], reach: Reach, person: str) -> Rows:
-    """Return how many rows each part of the erasure touches now."""
-
-    def ask(table: str, rows: Any) -> int:
-        return _column(conn, statements.count(table, rows), about(person))[0]
-
-    return Rows(
-        {table: ask(table, owned(reach, table)) for table in reach.deleted},
-        {table: ask(table, owned(reach, table)) for table in reach.kept},
-        {f"{m.table}.{m.column}": ask(m.table, mentioning(reach, m)) for m in reach.mentions},
-        {f"{k.table} ({k.name})": ask(k.table, hanging(reach, k)) for k in reach.hanging},
-    )
-
-
-def object_keys(
-    conn: Connection[TupleRow],
-    reach: Reach,
-    person: str,
-    earlier: Mapping[str, tuple[str, ...]],
-) -> tuple[dict[str, tuple[str, ...]], int]:
-    """Return (bucket -> keys of the person's objects, how many stay because another's row names them too)."""
-    holders = [(n, t.bucket) for n, t in reach.policy.tables.items() if t.objects and t.bucket]
-    found: dict[str, set[str]] = {bucket: set(keys) for bucket, keys in earlier.items()}
-    for table, bucket in holders:
-        keys = _column(conn, statements.object_keys(reach, table), about(person))
-        found.setdefault(bucket, set()).update(keys)
-    kept = 0
-    for table, bucket in holders:
-        values = about(person) | {"keys": sorted(found[bucket])}
-        others = set(_column(conn, statements.others_object_keys(reach, table), values))
-        kept += len(others & found[bucket])
-        found[bucket] -= others
-    return {bucket: tuple(sorted(keys)) for bucket, keys in found.items() if keys}, kept
-
-
-def payers(
-    conn: Connection[TupleRow], reach: Reach, person: str
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return (customers that go with the person, customers that others share)."""
-    if reach.subject.payer is None:
-        return (), ()
-    query = statements.payers(reach, reach.subject.payer.column)
-    rows = conn.execute(query, about(person)).fetchall()
-    going = tuple(customer for customer, goes in rows if goes)
-    return going, tuple(customer for customer, goes in rows if not goes)
-
-
-def _column(conn: Connection[TupleRow], statement: Any, values: dict[str, Any]) -> list[Any]:
-    return [row[0] for row in conn.execute(statement, values).fetchall()]
+def _versions(system: System, surveyed: Survey) -> dict[str, int]:
+    if not surveyed.note.objects:
+        return {}
+    store = objects.store(system)
+    try:
+        return {
+            bucket: sum(len(store.versions(bucket, key)) for key in keys)
+            for bucket, keys in surveyed.note.objects.items()
+        }
+    finally:
+        store.close()

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -22,10 +23,10 @@ from typer._click.exceptions import (  # typer keeps its parser here  # pyright:
 from typer.core import TyperGroup
 from typer.main import get_command, get_group
 
-from lifecycle import __version__, progress, unexpected
+from lifecycle import __version__, progress, rooms, unexpected
 from lifecycle.cli_options import JsonOption, SystemOption, choose_settings, chosen
+from lifecycle.commands import promises
 from lifecycle.errors import InputError, Interrupted, LifecycleError
-from lifecycle.rooms import ROOMS
 from lifecycle.words import choices
 
 
@@ -44,9 +45,8 @@ def _charter(room: str) -> str:
 
 
 _SCHEDULE = "lifecycle.commands.schedule"
-ELSEWHERE: dict[str, Elsewhere] = {
+_GROUND: dict[str, Elsewhere] = {
     "policy": Elsewhere("lifecycle.commands.policy", "app", "Check, show and draft policy files."),
-    **{room.rpartition(".")[2]: Elsewhere(f"{room}.cli", "app", _charter(room)) for room in ROOMS},
     "daemon": Elsewhere(_SCHEDULE, "daemon", "Run every job at its time, until told to stop."),
     "worker": Elsewhere(_SCHEDULE, "worker", "Take waiting runs from the ledger, and plan none."),
     "run": Elsewhere(_SCHEDULE, "run", "Run one job now, or a slot of it that nobody ran."),
@@ -55,22 +55,33 @@ ELSEWHERE: dict[str, Elsewhere] = {
 }
 
 
+def elsewhere() -> dict[str, Elsewhere]:
+    """Return every command that lives in another module, the rooms' groups by their short names."""
+    of_rooms = {
+        room.rpartition(".")[2]: Elsewhere(f"{room}.cli", "app", _charter(room))
+        for room in rooms.ROOMS
+        if promises.keeps_one(room) or find_spec(f"{room}.cli") is not None
+    }
+    policy, *others = _GROUND.items()
+    return dict([policy]) | of_rooms | dict(others)
+
+
 class Commands(TyperGroup):
     """The top of the command tree. Lists every command, and loads one when its name is used."""
 
     def list_commands(self, ctx: Any) -> list[str]:
         """Return the names in the order of `--help`."""
-        return [*super().list_commands(ctx), *ELSEWHERE]
+        return [*super().list_commands(ctx), *elsewhere()]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Return a command; of one that lives elsewhere only its name and help line."""
-        if cmd_name in ELSEWHERE:
-            return TyperGroup(name=cmd_name, help=ELSEWHERE[cmd_name].help)
+        if (found := elsewhere().get(cmd_name)) is not None:
+            return TyperGroup(name=cmd_name, help=found.help)
         return super().get_command(ctx, cmd_name)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Return the command that the words name, loaded."""
-        if args[0] in ELSEWHERE:
+        if args[0] in elsewhere():
             return args[0], load(args[0]), args[1:]
         names = self.list_commands(ctx)
         if args[0] not in names and not ctx.resilient_parsing:
@@ -89,8 +100,8 @@ class Commands(TyperGroup):
 
 def load(name: str) -> Any:
     """Import the group or command `name` and return it."""
-    where = ELSEWHERE[name]
-    found = getattr(import_module(where.module), where.attribute)
+    where = elsewhere()[name]
+    found = _found(name, where)
     if isinstance(found, typer.Typer):
         group = get_group(found)
         group.name = name
@@ -98,6 +109,20 @@ def load(name: str) -> Any:
     single = typer.Typer(add_completion=False)
     single.command(name)(cast("Callable[..., Any]", found))
     return _plain(get_command(single))
+
+
+def _found(name: str, where: Elsewhere) -> Any:
+    """Return the group or function itself; a room that keeps a promise has `status`, `plan` and `apply` in it."""
+    room = next((room for room in rooms.ROOMS if room.rpartition(".")[2] == name), None)
+    if room is None:
+        return getattr(import_module(where.module), where.attribute)
+    if find_spec(where.module) is None:
+        group = typer.Typer(help=where.help, no_args_is_help=True)
+    else:
+        group = getattr(import_module(where.module), where.attribute)
+    if promises.keeps_one(room):
+        promises.add(group, room)
+    return group
 
 
 def _plain(command: Any) -> Any:

@@ -2,12 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from typing import Literal
+from datetime import timedelta
+from typing import Any, Literal
 
-from lifecycle.ledger.claims import Claim
-from lifecycle.outcome import Outcome
-from lifecycle.system import System
+from lifecycle.coverage import Judgement
+from lifecycle.promise import Promise, Task
 
 CatchUp = Literal["last", "all", "none"]
 
@@ -19,12 +18,13 @@ class Job:
     `catch_up` says what happens to slots nobody ran: `last` runs the newest and marks the others missed,
     `all` runs each, `none` marks all of them missed. A slot later than `max_lateness` is never run.
     `retry_safe` jobs are run again when their worker is lost; the others end in state `lost` with an alert.
+    `work` is a promise to keep, or for what plans nothing (a dump, a report) one function.
     """
 
     name: str
     why: str
     cron: str
-    carry_out: Callable[[System, Claim, datetime], Outcome]
+    work: Promise[Any, Any, Any] | Callable[[Task], Judgement]
     limit: timedelta = timedelta(hours=1)
     catch_up: CatchUp = "last"
     max_lateness: timedelta = timedelta(days=2)

@@ -1,4 +1,7 @@
-"""What a job found in the end: one of four verdicts, with counts and failures."""
+"""How a run ended: one of four verdicts, with counts, failures and what it did not look at.
+
+Only `coverage.conclude` makes a verdict of what a room found; the ground itself makes one where a run ended early.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -25,21 +28,13 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The end of a run. `summary` is one line for a person; `counts` are what the run changed or saw."""
+    """The end of a run. `summary` is one line for a person; `counts` are what the run changed or saw.
+
+    `coverage` is what the ledger keeps of it (`coverage.Coverage.document`), empty where a run ended before it judged.
+    """
 
     verdict: Verdict
     summary: str
     counts: Mapping[str, int] = field(default_factory=dict[str, int])
     failures: tuple[Failure, ...] = ()
-
-
-def worst(verdicts: list[Verdict]) -> Verdict:
-    """Return the verdict that a set of parts adds up to.
-
-    One fail fails the whole; then one unverified part leaves the whole unverified. A part that is not
-    configured says nothing about the others, so the whole is `not configured` only when all parts are.
-    """
-    for verdict in (Verdict.FAIL, Verdict.UNVERIFIED, Verdict.PASS):
-        if verdict in verdicts:
-            return verdict
-    return Verdict.NOT_CONFIGURED
+    coverage: Mapping[str, object] = field(default_factory=dict[str, object])

@@ -12,6 +12,7 @@ from dataclasses import asdict
 from datetime import date, datetime, timedelta
 from enum import Enum
 from types import NoneType
+from typing import cast
 
 import typer
 
@@ -30,28 +31,39 @@ TYPED_AGAIN = ("id", "run")
 """Columns whose numbers are typed into the next command, so they stand as they are: 1234, not 1,234."""
 
 
-def plan(plan: Plan[Step], as_json: bool) -> None:
-    """Print what would be done, each step with its reason and cost, and the hash to apply it by."""
+def plan(plan: Plan[Step], as_json: bool, *, remembered: bool) -> None:
+    """Print what would be done, each step with its reason and cost, and the hash to apply it by.
+
+    One that could not be `remembered` cannot be applied, and says so.
+    """
+    decided = plan.decision
     if as_json:
-        steps = [asdict(step) for step in plan.steps]
-        document("plan", asdict(plan) | {"hash": plan.hash, "steps": steps})
+        found = plan.document()
+        document("plan", found | found["decision"] | {"hash": plan.hash, "remembered": remembered})
         return
     rows = [
         (number, step.verb, step.target, step.reason, step.cost)
-        for number, step in enumerate(plan.steps, start=1)
+        for number, step in enumerate(decided.steps, start=1)
     ]
+    narrowed = f" ({plan.only} only)" if plan.only else ""
+    title = f"{plan.room} plan for {plan.system}{narrowed}"
     if rows:
-        _print_table(
-            f"{plan.room} plan for {plan.system}", ("#", "do", "to", "because", "cost"), rows
-        )
+        _print_table(title, ("#", "do", "to", "because", "cost"), rows)
     else:
-        text(f"{plan.room} plan for {plan.system}: nothing to do.")
-    for note in plan.notes:
+        text(f"{title}: nothing to do.")
+    for refusal in decided.refusals:
+        text(f"refused: {refusal.target}: {refusal.what}")
+        text(f"  hint: {refusal.hint}")
+    for note in decided.notes:
         text(f"note: {note}")
-    for name, fact in plan.facts.items():
+    for name, fact in decided.facts.items():
         text(f"{name}: {fact}")
-    if rows:
+    if rows and remembered:
         text(f"\nTo carry out exactly this: lifecycle {plan.room} apply {plan.hash}")
+    elif rows:
+        text(
+            "\nThe ledger cannot be written here, so this plan cannot be applied: it was not remembered."
+        )
 
 
 def outcome(outcome: Outcome, as_json: bool) -> None:
@@ -65,6 +77,9 @@ def outcome(outcome: Outcome, as_json: bool) -> None:
         for failure in outcome.failures:
             text(f"  failed: {failure.target}: {failure.what}")
             text(f"    hint: {failure.hint}")
+        for unseen in cast("list[dict[str, str]]", outcome.coverage.get("unseen", [])):
+            text(f"  not looked at: {unseen['place']}: {unseen['why']}")
+            text(f"    hint: {unseen['hint']}")
     if outcome.verdict in EXIT_CODES:
         raise typer.Exit(EXIT_CODES[outcome.verdict])
 

@@ -1,11 +1,12 @@
-"""Carries a plan out in batches, one short transaction each, and counts again afterwards.
+"""Carries a plan out in batches, one short transaction each. `judge.py` counts again afterwards.
 
 A batch deletes or clears, and says so on the ledger, in the same transaction: a run may be killed at any instant,
 and what the ledger adds up to is what is gone. Rows that somebody has locked are passed over and tried again.
 """
 
 import time
-from datetime import datetime
+from contextlib import closing
+from dataclasses import dataclass
 
 import psycopg
 from psycopg import Connection
@@ -14,13 +15,14 @@ from psycopg.rows import TupleRow
 
 from lifecycle.ledger.claims import Claim
 from lifecycle.ledger.effect import effect
-from lifecycle.outcome import Failure, Outcome, Verdict
+from lifecycle.outcome import Failure
+from lifecycle.plan import Decision
 from lifecycle.postgres import connect
-from lifecycle.system import System
-from retention import plan, statements
+from lifecycle.promise import Task
+from retention import statements
 from retention.plan import Expire
 from retention.rules import Bound
-from retention.survey import Counted, Survey, count, survey
+from retention.survey import Seen
 
 BATCH = 5_000
 """Rows per transaction: some 50 ms, so that nobody waits long for a lock."""
@@ -32,55 +34,28 @@ PAUSE = 0.5
 """Seconds between two passes."""
 
 
-def carry_out(system: System, claim: Claim, now: datetime, *, wanted: str | None = None) -> Outcome:
-    """End what is overdue, rule by rule, then judge by what is still there.
+@dataclass(slots=True)
+class Ended:
+    """What a run ended, in rows and values, and the rules that stopped before their end."""
 
-    `wanted` is the hash of the plan a person has seen; without one the cap holds. Raise Conflict when the plan
-    is another now, Fenced when another process holds the run, Unreachable when the server goes away.
+    counts: dict[str, int]
+    failures: list[Failure]
+
+
+def carry_out(task: Task, seen: Seen, decision: Decision[Expire]) -> Ended:
+    """End what is overdue, rule by rule. One that stops, stops no other.
+
+    Raise Fenced when another process holds the run, Unreachable when the server goes away.
     """
-    with system.connect("retention.expire") as conn:
-        surveyed = survey(conn, system.policy, now)
-        planned = plan.make(system.policy, system.policy_digest, surveyed)
-        failures = list(surveyed.failures)
-        if wanted is None:
-            steps, refused = plan.within(system.policy, planned.steps)
-            failures += refused
-        else:
-            planned.must_be(wanted)
-            steps = list(planned.steps)
-        counts = {"deleted": 0, "cleared": 0, "overdue": 0, "without a date": 0}
-        by_place = {step.rule: step for step in steps}
-        for counted in surveyed.counted:
-            step = by_place.get(counted.bound.place)
-            after, failure = _rule(conn, claim, counted, step, counts)
-            counts["overdue"] += after.rows
-            counts["without a date"] += after.undated
-            failures += [failure] if failure else []
-    return _outcome(surveyed, counts, failures)
-
-
-def _rule(
-    conn: Connection[TupleRow],
-    claim: Claim,
-    counted: Counted,
-    step: Expire | None,
-    counts: dict[str, int],
-) -> tuple[Counted, Failure | None]:
-    """Carry one rule out and count again. Return what is there now, and what went wrong."""
-    if step is None:  # nothing overdue, or refused
-        return counted, None
-    failure = _expire(conn, claim, counted.bound, step, counts)
-    try:
-        after = count(conn, counted.bound)
-    except psycopg.Error as error:
-        return counted, _refusal(conn, step, error)
-    if failure is not None:
-        return after, failure
-    if after.rows:
-        what = f"{after.rows} rows are still overdue"
-        hint = "Somebody holds locks on them, or they came while the run was on; the next run tries again."
-        return after, Failure(step.target, what, hint)
-    return after, None
+    ended = Ended({"deleted": 0, "cleared": 0}, [])
+    if not decision.steps:
+        return ended
+    bounds = {counted.bound.place: counted.bound for counted in seen.counted}
+    with closing(task.system.connect("retention.expire")) as conn:
+        for step in decision.steps:
+            failure = _expire(conn, task.claim, bounds[step.rule], step, ended.counts)
+            ended.failures += [failure] if failure else []
+    return ended
 
 
 def _expire(
@@ -133,14 +108,3 @@ def _refusal(conn: Connection[TupleRow], step: Expire, error: psycopg.Error) -> 
         )
     said = connect.explain(error)
     return Failure(step.target, f"stopped: {said.what}", said.hint)
-
-
-def _outcome(surveyed: Survey, counts: dict[str, int], failures: list[Failure]) -> Outcome:
-    verdict = Verdict.FAIL if failures else Verdict.PASS
-    summary = (
-        f"{counts['deleted']} rows deleted, {counts['cleared']} values cleared by "
-        f"{len(surveyed.counted)} rules; {counts['overdue']} still overdue"
-    )
-    if counts["without a date"]:
-        summary += f"; {counts['without a date']} rows have no date yet and stay"
-    return Outcome(verdict, summary, counts, tuple(failures))

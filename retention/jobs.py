@@ -2,7 +2,7 @@
 
 from lifecycle.job import Job
 from lifecycle.policy.model import Policy
-from retention import expire
+from retention.promise import PROMISE
 from retention.section import SECTION
 
 
@@ -11,4 +11,4 @@ def jobs(policy: Policy) -> tuple[Job, ...]:
     if not SECTION.of(policy):
         return ()
     why = "what is kept longer than promised is a broken promise, and more to lose"
-    return (Job("retention.expire", why, "30 2 * * *", expire.carry_out),)
+    return (Job(PROMISE.job, why, "30 2 * * *", PROMISE),)

@@ -1,11 +1,12 @@
-"""Decides what would go. Pure: the counts and the policy in, a frozen plan out."""
+"""Decides what would go. Pure: the counts and the policy in, a decision out."""
 
+import hashlib
 from dataclasses import dataclass
+from datetime import datetime
 
-from lifecycle.outcome import Failure
-from lifecycle.plan import Plan, Step
+from lifecycle.plan import Decision, Step
 from lifecycle.policy.model import Policy
-from retention.survey import Counted, Survey
+from retention.survey import Counted, Seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,50 +17,24 @@ class Expire(Step):
     """
 
     rule: int
-    rows: int
     before: str
     leaves: tuple[tuple[str, int], ...]
 
 
-def make(policy: Policy, policy_digest: str, surveyed: Survey) -> Plan[Expire]:
-    """Return one step for each rule with overdue rows, in the policy's order."""
-    steps = [_step(counted) for counted in surveyed.counted if counted.rows]
+def decide(policy: Policy, seen: Seen, now: datetime) -> Decision[Expire]:  # noqa: ARG001 - every room is asked alike
+    """Return one step for each rule with overdue rows, in the policy's order. Rules that cannot be kept are refused."""
+    steps = [_step(counted) for counted in seen.counted if counted.rows]
     notes = [
         f"{counted.bound.rule.table}: {counted.undated} rows without a date in {counted.bound.by} stay"
-        for counted in surveyed.counted
+        for counted in seen.counted
         if counted.undated
     ]
-    notes += [f"{failure.target}: {failure.what}" for failure in surveyed.failures]
-    return Plan(
-        "retention", policy.system, surveyed.database, policy_digest, tuple(steps), tuple(notes)
-    )
-
-
-def within(policy: Policy, steps: tuple[Expire, ...]) -> tuple[list[Expire], list[Failure]]:
-    """Return what an unattended run may carry out, and the rules that would pass the cap.
-
-    The cap counts over the whole run, in the policy's order. A rule that would pass it is refused whole:
-    half of a surprise is still one.
-    """
-    allowed: list[Expire] = []
-    refused: list[Failure] = []
-    left = policy.limits.rows_per_run
-    for step in steps:
-        if step.rows <= left:
-            allowed.append(step)
-            left -= step.rows
-        else:
-            what = f"{step.rows} rows are overdue, and an unattended run may end {left} more"
-            hint = (
-                "Look at `lifecycle retention plan`; if it is right, `lifecycle retention apply PLAN` "
-                "carries it out. The cap is `limits.rows_per_run` in the policy."
-            )
-            refused.append(Failure(step.target, what, hint))
-    return allowed, refused
+    return Decision(tuple(steps), seen.failures, tuple(notes))
 
 
 def _step(counted: Counted) -> Expire:
     bound = counted.bound
+    keys = "".join(f"{leaf.leaf} {leaf.rows} {leaf.keys}\n" for leaf in counted.overdue)
     return Expire(
         verb=f"{bound.rule.do} rows" if bound.column is None else f"clear {bound.column}",
         target=bound.rule.table,
@@ -67,6 +42,7 @@ def _step(counted: Counted) -> Expire:
         cost=f"{counted.rows} rows in {len(counted.overdue)} tables or partitions",
         rule=bound.place,
         rows=counted.rows,
+        binds=hashlib.sha256(keys.encode()).hexdigest()[:16],
         before=bound.before.isoformat(),
-        leaves=counted.overdue,
+        leaves=tuple((leaf.leaf, leaf.rows) for leaf in counted.overdue),
     )

@@ -21,7 +21,8 @@ class Bound:
     """A rule with what carrying it out needs. `leaves` are the relations that can hold overdue rows.
 
     `place` is the rule's place in the policy, from 0. `before` is the cutoff as the column `by` compares with it;
-    `column` is None where whole rows go.
+    `column` is None where whole rows go. `key` are the columns that tell one row from another, none where the table
+    has no primary key: then its whole text does.
     """
 
     place: int
@@ -31,6 +32,7 @@ class Bound:
     by: str
     before: datetime | date
     leaves: tuple[str, ...]
+    key: tuple[str, ...]
 
 
 class _Unfit(Exception):
@@ -63,7 +65,8 @@ def _bind(policy: Policy, catalog: Catalog, place: int, now: datetime) -> Bound:
         )
     moment = cutoff.cutoff(rule.after, ZoneInfo(policy.timezone), now)
     before = cutoff.value(moment, key)
-    return Bound(place, rule, table.name, column, by, before, _leaves(table, by, before))
+    leaves = _leaves(table, by, before)
+    return Bound(place, rule, table.name, column, by, before, leaves, table.primary_key)
 
 
 def _target(catalog: Catalog, rule: RetentionRule) -> tuple[Table, str | None]:

@@ -6,7 +6,27 @@ deletes the rows at the same address in every other partition as well.
 
 from psycopg import sql
 
-from lifecycle.postgres.catalog import sql_name
+from lifecycle.postgres.names import sql_name
+
+# Views made of views count, too. Of a cleared column only what reads that column, where PostgreSQL remembers it.
+MATERIALISED_FROM = """
+    with recursive made (oid) as (
+        select r.ev_class
+          from pg_depend d join pg_rewrite r on r.oid = d.objid
+         where d.classid = 'pg_rewrite'::regclass and d.refclassid = 'pg_class'::regclass
+           and d.refobjid = to_regclass(%(relation)s) and r.ev_class <> d.refobjid
+           and (%(column)s::text is null or d.refobjsubid = 0 or exists (
+                select from pg_attribute a where a.attrelid = d.refobjid and a.attnum = d.refobjsubid
+                                             and a.attname = %(column)s))
+         union
+        select r.ev_class
+          from made join pg_depend d on d.refobjid = made.oid and d.refclassid = 'pg_class'::regclass
+          join pg_rewrite r on r.oid = d.objid and d.classid = 'pg_rewrite'::regclass
+         where r.ev_class <> made.oid)
+    select n.nspname, c.relname
+      from made join pg_class c on c.oid = made.oid join pg_namespace n on n.oid = c.relnamespace
+     where c.relkind = 'm' order by 1, 2
+"""
 
 HAS_CHILDREN = """
     select exists (select from pg_inherits i join pg_class c on c.oid = i.inhparent
@@ -21,11 +41,14 @@ def overdue(by: str, column: str | None) -> sql.Composed:
     )
 
 
-def count_overdue(leaf: str, by: str, column: str | None) -> sql.Composed:
-    """Count the overdue rows of one leaf."""
-    return sql.SQL("select count(*) from only {leaf} where {overdue}").format(
-        leaf=sql_name(leaf), overdue=overdue(by, column)
-    )
+def count_overdue(leaf: str, by: str, column: str | None, key: tuple[str, ...]) -> sql.Composed:
+    """Count the overdue rows of one leaf, with a digest of their keys that does not depend on their order."""
+    columns = [sql.Identifier("t", name) for name in key]
+    one = sql.SQL("row({})").format(sql.SQL(", ").join(columns)) if key else sql.SQL("t")
+    return sql.SQL("""
+        select count(*), coalesce(sum(hashtextextended({one}::text, 0)), 0)::text
+          from only {leaf} as t where {overdue}
+    """).format(leaf=sql_name(leaf), overdue=overdue(by, column), one=one)
 
 
 def count_undated(leaf: str, by: str, column: str | None) -> sql.Composed:

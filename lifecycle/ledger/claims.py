@@ -170,6 +170,7 @@ def finish(
         "summary": redact.text(outcome.summary),
         "counts": Json(dict(outcome.counts)),
         "failures": Json(failures),
+        "coverage": Json(dict(outcome.coverage)) if outcome.coverage else None,
     }
     with conn.transaction():
         _fenced(conn.execute(statements.FINISH, values).fetchone(), claim)

@@ -64,7 +64,8 @@ HOLD = """
 FINISH = """
     update lifecycle.run
        set state = 'finished', verdict = %(verdict)s, error_code = %(error_code)s, summary = %(summary)s,
-           counts = %(counts)s, failures = %(failures)s, finished_at = clock_timestamp(), holder = null
+           counts = %(counts)s, failures = %(failures)s, coverage = %(coverage)s, finished_at = clock_timestamp(),
+           holder = null
      where id = %(id)s and holder = %(holder)s and attempt = %(attempt)s and state = 'running'
  returning id
 """
@@ -227,7 +228,7 @@ LIST_RUNS = """
 SHOW_RUN = """
     select id, job, scheduled_for, state, verdict, attempt, asked_by, holder, queued_at, not_before, started_at,
            (select at from lifecycle.heartbeat where run_id = run.id) as heartbeat_at, deadline_at, finished_at,
-           error_code, summary, counts, failures
+           error_code, summary, counts, failures, coverage
       from lifecycle.run where system = %(system)s and id = %(id)s
 """
 
@@ -247,7 +248,7 @@ RESUME_RUN = """
     update lifecycle.run
        set state = 'queued', asked_by = 'person', verdict = null, error_code = null, finished_at = null,
            started_at = null, deadline_at = null, not_before = clock_timestamp(),
-           summary = 'a person queued it again', counts = '{}', failures = '[]'
+           summary = 'a person queued it again', counts = '{}', failures = '[]', coverage = null
      where system = %(system)s and id = %(id)s
        and (state in ('lost', 'missed', 'cancelled') or (state = 'finished' and verdict <> 'pass'))
  returning id

@@ -7,7 +7,8 @@ makes a whole partition or nothing, so a run may be killed at any instant and st
 
 import random
 import time
-from datetime import datetime
+from contextlib import closing
+from dataclasses import dataclass
 
 import psycopg
 from psycopg import Connection
@@ -22,12 +23,13 @@ from psycopg.rows import TupleRow
 
 from lifecycle.ledger.claims import Claim
 from lifecycle.ledger.effect import effect
-from lifecycle.outcome import Failure, Outcome, Verdict
-from lifecycle.partitions import look, statements
-from lifecycle.partitions.plan import CreatePartition, Decision, decide
-from lifecycle.postgres import catalog, connect
-from lifecycle.postgres.names import policy_name
-from lifecycle.system import System
+from lifecycle.outcome import Failure
+from lifecycle.partitions import statements
+from lifecycle.partitions.plan import CreatePartition
+from lifecycle.partitions.survey import Seen
+from lifecycle.plan import Decision
+from lifecycle.postgres import connect
+from lifecycle.promise import Task
 
 LOCK_WAIT = "2s"
 """How long one try waits for a lock: as long as a reader behind it may have to wait."""
@@ -37,34 +39,21 @@ PAUSE = 0.2
 """Seconds before the second try; doubled each time, with up to as much again at random."""
 
 
-def carry_out(system: System, claim: Claim, now: datetime, *, wanted: str | None = None) -> Outcome:
-    """Make every missing partition, then judge by the catalog.
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What became of the steps: the partitions made, and what could not be."""
 
-    `wanted` is the hash of the plan a person has seen. Raise Conflict when it is not what would be done now,
-    Fenced when another process holds the run, Unreachable when the server goes away.
-    """
-    with system.connect("partitions.create") as conn:
-        decision = plan(conn, system, now)
-        if wanted is not None:
-            decision.plan.must_be(wanted)
-        made, failures = _make_all(conn, claim, decision.plan.steps)
-        failures += _verify(conn, system, now, made, {failure.target for failure in failures})
-    verdict = Verdict.FAIL if failures else Verdict.PASS
-    there = decision.wanted - len(decision.plan.steps) - len(decision.blocked)
-    summary = f"{len(made)} partitions made, {there} of {decision.wanted} were there"
-    summary += f"; {len(failures)} failures" if failures else ""
-    counts = {"wanted": decision.wanted, "made": len(made), "notes": len(decision.plan.notes)}
-    return Outcome(verdict, summary, counts, tuple(failures))
+    steps: tuple[CreatePartition, ...]
+    failures: tuple[Failure, ...]
 
 
-def plan(conn: Connection[TupleRow], system: System, now: datetime) -> Decision:
-    """Read the catalog and decide. Raise what `connect.explain` makes of an error."""
-    seen = catalog.read(conn)
-    try:
-        strays = look.strays(conn, system.policy, seen)
-    except psycopg.Error as error:
-        raise connect.explain(error) from None
-    return decide(system.policy, system.policy_digest, seen, now, strays)
+def carry_out(task: Task, seen: Seen, decision: Decision[CreatePartition]) -> Made:  # noqa: ARG001 - asked alike
+    """Make what is missing. Raise Fenced when another process holds the run, Unreachable when the server goes away."""
+    if not decision.steps:
+        return Made((), ())
+    with closing(task.system.connect("partitions.create")) as conn:
+        made, failures = _make_all(conn, task.claim, decision.steps)
+    return Made(tuple(made), tuple(failures))
 
 
 def _make_all(
@@ -152,37 +141,3 @@ def _refusal(step: CreatePartition, error: psycopg.Error) -> Failure:
         )
     said = connect.explain(error)
     return Failure(step.parent, f"{step.target} was not made: {said.what}", said.hint)
-
-
-def _verify(
-    conn: Connection[TupleRow],
-    system: System,
-    now: datetime,
-    made: list[CreatePartition],
-    known: set[str],
-) -> list[Failure]:
-    """Read everything again and return what does not keep the promise, tables in `known` left out."""
-    try:
-        seen = catalog.read(conn)
-        after = decide(system.policy, system.policy_digest, seen, now)
-        different = look.differences(conn, system.policy, seen)
-    except psycopg.Error as error:
-        raise connect.explain(error) from None
-    failures = list(after.blocked)
-    missing = {step.parent for step in after.plan.steps} - known
-    failures += [
-        Failure(parent, "a partition is still missing", "Run `lifecycle partitions plan`.")
-        for parent in sorted(missing)
-    ]
-    ours = {(step.schema, step.relname) for step in made}
-    for (schema, name), difference in sorted(different.items()):
-        wrong = difference.open + (difference.lacking if (schema, name) in ours else ())
-        if wrong:
-            failures.append(
-                Failure(
-                    policy_name(schema, name),
-                    f"the partition is not like its parent: {', '.join(wrong)}",
-                    "Compare row security, policies, grants and triggers of the two, and mend the partition.",
-                )
-            )
-    return failures

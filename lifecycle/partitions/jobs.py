@@ -1,7 +1,7 @@
 """What the daemon schedules: the partitions of the coming periods, made every night."""
 
 from lifecycle.job import Job
-from lifecycle.partitions import create
+from lifecycle.partitions.promise import PROMISE
 from lifecycle.partitions.section import SECTION
 from lifecycle.policy.model import Policy
 
@@ -11,4 +11,4 @@ def jobs(policy: Policy) -> tuple[Job, ...]:
     if not SECTION.of(policy):
         return ()
     why = "a row whose partition does not exist is refused, and the application with it"
-    return (Job("partitions.create", why, "0 1 * * *", create.carry_out),)
+    return (Job(PROMISE.job, why, "0 1 * * *", PROMISE),)

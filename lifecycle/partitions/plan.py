@@ -16,7 +16,8 @@ from lifecycle.partitions import bounds, grid
 from lifecycle.partitions.bounds import KeyType
 from lifecycle.partitions.grid import Slot
 from lifecycle.partitions.section import SECTION, Partitioning
-from lifecycle.plan import Plan, Step
+from lifecycle.partitions.survey import Seen
+from lifecycle.plan import Decision, Step
 from lifecycle.policy.model import Policy
 from lifecycle.postgres.catalog import Catalog, Table
 from lifecycle.postgres.names import policy_name
@@ -39,15 +40,6 @@ class CreatePartition(Step):
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
-    """What would be done, and what stands in the way of the rest. `wanted` counts the periods asked for."""
-
-    plan: Plan[CreatePartition]
-    blocked: tuple[Failure, ...]
-    wanted: int
-
-
-@dataclass(frozen=True, slots=True)
 class _Attached:
     name: str
     lower: datetime
@@ -55,32 +47,35 @@ class _Attached:
     pending_detach: bool
 
 
-def decide(
-    policy: Policy,
-    policy_digest: str,
-    catalog: Catalog,
-    now: datetime,
-    strays: frozenset[str] = frozenset(),
-) -> Decision:
-    """Return the partitions to make so that the current period and `ahead` more exist for every table.
+def promised(policy: Policy, only: str | None) -> dict[str, Partitioning]:
+    """Return the tables to look after."""
+    return {n: p for n, p in SECTION.of(policy).items() if only in (None, n)}
 
-    `strays` names the tables whose default partition holds rows (see look.py); it only adds notes.
-    """
+
+def periods(policy: Policy, table: Table | None, now: datetime, name: str) -> tuple[Slot, ...]:
+    """Return the periods of a table that must have a partition now; none where the table is not as the policy says."""
+    partitioning = SECTION.of(policy)[name]
+    key = _key(table, partitioning)
+    if key is None:
+        return ()
+    zone = ZoneInfo(policy.timezone)
+    return grid.slots(partitioning.every, key, zone, now, partitioning.ahead)
+
+
+def decide(policy: Policy, seen: Seen, now: datetime) -> Decision[CreatePartition]:
+    """Return the partitions to make so that the current period and `ahead` more exist for every table."""
+    catalog = seen.catalog
     steps: list[CreatePartition] = []
     blocked: list[Failure] = []
     notes: list[str] = []
-    wanted = 0
     taken = _names(catalog)
-    for name, partitioning in SECTION.of(policy).items():
-        wanted += partitioning.ahead + 1
+    for name, partitioning in promised(policy, seen.only).items():
         table = catalog.tables.get(name)
         key = _key(table, partitioning)
         if table is None or key is None:
             blocked.append(_unfit(name, table, partitioning))
             continue
-        slots = grid.slots(
-            partitioning.every, key, ZoneInfo(policy.timezone), now, partitioning.ahead
-        )
+        slots = periods(policy, table, now, name)
         attached, unread = _attached(table)
         blocked += unread
         if not unread:
@@ -88,12 +83,8 @@ def decide(
                 found = _decide_slot(name, table, key, partitioning, slot, attached, taken)
                 steps += [found] if isinstance(found, CreatePartition) else []
                 blocked += [found] if isinstance(found, Failure) else []
-        notes += _notes(name, table, slots, attached, name in strays)
-    notes += [f"{failure.target}: {failure.what}" for failure in blocked]
-    plan = Plan(
-        "partitions", policy.system, catalog.database, policy_digest, tuple(steps), tuple(notes)
-    )
-    return Decision(plan, tuple(blocked), wanted)
+        notes += _notes(name, table, slots, attached, name in seen.strays)
+    return Decision(tuple(steps), tuple(blocked), tuple(notes))
 
 
 def _decide_slot(
@@ -113,18 +104,17 @@ def _decide_slot(
     if inside:
         return _in_the_way(name, f"{lower} to {upper}", partitioning.every, inside)
     child = child_name(table.relname, slot.label)
-    target = policy_name(table.schema, child)
-    if target in taken:
+    if policy_name(table.schema, child) in taken:
         return Failure(
             name,
-            f"{target} exists and is no partition for {lower} to {upper}",
+            f"{policy_name(table.schema, child)} exists and is no partition for {lower} to {upper}",
             "Lifecycle adopts and drops nothing it did not make: attach it, rename it or drop it by hand.",
         )
-    taken.add(target)
+    taken.add(policy_name(table.schema, child))
     default = any(partition.default for partition in table.partitions)
     return CreatePartition(
         verb="create partition",
-        target=target,
+        target=policy_name(table.schema, child),
         reason=f"a partition for every {partitioning.every}, {partitioning.ahead} ahead",
         cost="shares the parent with readers and writers; one short lock on tables it references"
         + ("; scans and locks the default partition" if default else ""),

@@ -1,9 +1,13 @@
 """Every statement this room says to a managed database. Names enter as identifiers or as settings, never as text."""
 
+from typing import TYPE_CHECKING
+
 from psycopg import sql
 
-from lifecycle.partitions.plan import CreatePartition
-from lifecycle.postgres.catalog import sql_name
+from lifecycle.postgres.names import sql_name
+
+if TYPE_CHECKING:  # a plan is made of what these statements read
+    from lifecycle.partitions.plan import CreatePartition
 
 # Row security is an error in our sessions, never a filter. Here alone it may filter: ATTACH checks the foreign
 # keys of an empty table, and a referenced table whose row security is forced would refuse that.
@@ -31,7 +35,7 @@ def set_role(owner: str) -> sql.Composed:
     return sql.SQL("set local role {owner}").format(owner=sql.Identifier(owner))
 
 
-def create(step: CreatePartition) -> sql.Composed:
+def create(step: "CreatePartition") -> sql.Composed:
     """Make the table, not yet a partition.
 
     Identity is left out: from 17 on a partition takes its parent's, and ATTACH refuses a table with one of its own.
@@ -42,7 +46,7 @@ def create(step: CreatePartition) -> sql.Composed:
     )
 
 
-def attach(step: CreatePartition) -> sql.Composed:
+def attach(step: "CreatePartition") -> sql.Composed:
     """Make it a partition: shares the parent with readers and writers, unlike PARTITION OF."""
     return sql.SQL(
         "alter table {parent} attach partition {child} for values from ({lower}) to ({upper})"

@@ -167,7 +167,17 @@ def _partition(raw: _Raw, leaf: int, top: int, strategy: str) -> Partition:
     lower, upper = _bounds(bound) if strategy == "r" else (None, None)
     relation = Relation(owner, rls, len(raw.policies.get(leaf, ())))
     pending: bool = raw.relations[leaf][10] or raw.relations[top][10]
-    return Partition(raw.names[leaf], lower, upper, bound == "DEFAULT", pending, relation, bound)
+    return Partition(
+        raw.names[leaf],
+        lower,
+        upper,
+        bound == "DEFAULT",
+        pending,
+        relation,
+        bound,
+        raw.relations[leaf][3],
+        raw.names[raw.parents[leaf]],
+    )
 
 
 def _bounds(bound: str) -> tuple[str | None, str | None]:

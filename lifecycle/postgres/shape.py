@@ -47,7 +47,9 @@ class Partition:
     """A leaf that holds rows. Bounds are along the key of the outermost table, also below sub-partitions.
 
     `lower` and `upper` are texts without quotes, in UTC (`2024-01-01`, `2024-01-01 00:00:00+00`); None is
-    unbounded, or a list or hash partition. `bound` is the whole clause as PostgreSQL prints it.
+    unbounded, or a list or hash partition. `bound` is the whole clause as PostgreSQL prints it. `kind` as in
+    pg_class: r, f (a foreign table), or p, which is no leaf at all: partitioned again, and without one yet. `parent`
+    is the table it hangs on directly.
     """
 
     name: str
@@ -57,6 +59,8 @@ class Partition:
     pending_detach: bool
     relation: Relation
     bound: str
+    kind: str
+    parent: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ RELATIONS: LiteralString = """
       join pg_roles r on r.oid = c.relowner
       left join pg_inherits i on i.inhrelid = c.oid and i.inhseqno = 1
       left join pg_partitioned_table p on p.partrelid = c.oid
-     where c.relkind in ('r', 'p', 'v', 'm')
+     where (c.relkind in ('r', 'p', 'v', 'm') or c.relkind = 'f' and c.relispartition)
        and n.nspname not in ('pg_catalog', 'information_schema', 'lifecycle')
        and n.nspname !~ '^(pg_toast|pg_temp|_timescaledb_|timescaledb_)'
      order by n.nspname, c.relname

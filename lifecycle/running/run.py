@@ -7,8 +7,7 @@ may be written late. Never decides what a job does. Runs in the main thread only
 
 import contextlib
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import psycopg
@@ -30,6 +29,8 @@ from lifecycle.ledger import claims
 from lifecycle.ledger.claims import ATTEMPTS, Claim
 from lifecycle.outcome import Failure, Outcome, Verdict
 from lifecycle.outside import ping
+from lifecycle.running import apply
+from lifecycle.running.apply import Shown
 from lifecycle.running.heartbeat import Heartbeat
 from lifecycle.running.stopping import Stop, Stopping
 from lifecycle.schedule import reclaim
@@ -42,8 +43,6 @@ EARLY = timedelta(seconds=60)
 
 BACK_OFF = (timedelta(minutes=1), timedelta(minutes=5))
 """How long a run waits after its first and second attempt found a server unreachable."""
-
-Work = Callable[[System, Claim, datetime], Outcome]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +60,11 @@ class Ending:
         return {Verdict.FAIL: 1, Verdict.UNVERIFIED: 9}.get(self.outcome.verdict, 0)
 
 
-def by_hand(system: System, job: Job, now: datetime, carry_out: Work | None = None) -> Outcome:
+def by_hand(system: System, job: Job, now: datetime, shown: Shown | None = None) -> Outcome:
     """Run `job` once for a person, now, on the ledger like every other run; return its outcome.
 
-    `carry_out` replaces the job's own work, for a plan that the person has seen. Raise Conflict when a run of this
-    job is going on, and whatever error ended the run early. A run by hand is never tried again by itself.
+    `shown` is the plan that the person has seen. Raise Conflict when a run of this job is going on or that plan is
+    not what would be done now, and whatever error ended the run early. A run by hand is never tried again by itself.
     """
     with contextlib.closing(system.connect(f"run {job.name}")) as conn:
         # Where no daemon runs, a run whose process was killed would stand in the way for ever.
@@ -73,9 +72,7 @@ def by_hand(system: System, job: Job, now: datetime, carry_out: Work | None = No
         claim = claims.claim_new(
             conn, system.name, job.name, now, claims.new_holder(), asked_by="person"
         )
-    ending = _carry_out(
-        system, claim, replace(job, carry_out=carry_out or job.carry_out), retry=False
-    )
+    ending = _carry_out(system, claim, job, retry=False, shown=shown)
     if ending.error is not None:
         raise ending.error
     return ending.outcome
@@ -119,14 +116,16 @@ def carry_out(system: System, claim: Claim, job: Job) -> Ending:
     return _carry_out(system, claim, job, retry=True)
 
 
-def _carry_out(system: System, claim: Claim, job: Job, *, retry: bool) -> Ending:
+def _carry_out(
+    system: System, claim: Claim, job: Job, *, retry: bool, shown: Shown | None = None
+) -> Ending:
     told = log.bind(system=system.name, job=claim.job, run=claim.id, attempt=claim.attempt)
     told.info("run started")
     progress.phase(claim.job)
     switch = ping.Beside(system.machine, claim.job, claim.id)
     with Stopping(job.name, job.limit) as stopping:
         with Heartbeat(system, claim) as heartbeat:
-            ending = _until_stopped(system, claim, job, stopping)
+            ending = _until_stopped(system, claim, job, stopping, shown)
             heartbeat.rest()  # a beat after the end would find the claim gone
             ending = _write(system, claim, ending, heartbeat, retry=retry)
         switch.end("success" if ending.exit_code == 0 else "fail")
@@ -139,23 +138,25 @@ def _carry_out(system: System, claim: Claim, job: Job, *, retry: bool) -> Ending
     return ending
 
 
-def _until_stopped(system: System, claim: Claim, job: Job, stopping: Stopping) -> Ending:
+def _until_stopped(
+    system: System, claim: Claim, job: Job, stopping: Stopping, shown: Shown | None
+) -> Ending:
     """Let the job work until it is done, or its limit or a signal stops it."""
     try:
         stopping.open()
-        ending = _work(system, claim, job)
+        ending = _work(system, claim, job, shown)
         stopping.close()
     except Stop as stop:  # it comes once, be it while another ending is put into words
         return _failed(claim, stop.error)
     return ending
 
 
-def _work(system: System, claim: Claim, job: Job) -> Ending:
+def _work(system: System, claim: Claim, job: Job, shown: Shown | None) -> Ending:
     """Do the job's work within its limit and turn whatever comes of it into an ending."""
     try:
         with contextlib.closing(system.connect(f"run {claim.job} {claim.id}")) as conn:
             claims.start(conn, claim, job.limit)
-        return Ending(job.carry_out(system, claim, clock.now()))
+        return Ending(apply.carry_out(system, claim, job, clock.now(), shown))
     except (LifecycleError, psycopg.Error) as error:
         return _failed(claim, unexpected.explain(error))
     except (Exception, SystemExit) as error:  # a bug ends its run, and the ledger says so

@@ -20,7 +20,7 @@ from lifecycle.system import System
 from tests.waiting import PATIENCE, wait_until
 
 ROOT = Path(__file__).parents[2]
-LEDGER = ROOT / "lifecycle/ledger/sql/0001_ledger.sql"
+LEDGER = sorted((ROOT / "lifecycle/ledger/sql").glob("*.sql"))
 ROLE = """
     do $$ begin
         if not exists (select from pg_roles where rolname = 'lifecycle') then
@@ -59,7 +59,8 @@ class Stage:
         with self.admin() as conn:
             conn.execute(ROLE)
             conn.execute("create schema lifecycle")
-            conn.execute(LEDGER.read_bytes())
+            for file in LEDGER:
+                conn.execute(file.read_bytes())
             conn.execute(EFFECT)
         self.configure()
 

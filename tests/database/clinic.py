@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 import stripe
 
-from gdpr import request
+from gdpr.promise import PROMISE
 from lifecycle.admin import install
 from lifecycle.ledger import claims
 from lifecycle.ledger.claims import Claim
@@ -21,11 +21,13 @@ from lifecycle.outcome import Outcome
 from lifecycle.outside import objects
 from lifecycle.outside.keys import reference_key
 from lifecycle.outside.objects import Objects
+from lifecycle.plan import Plan
 from lifecycle.policy import load
 from lifecycle.postgres import catalog
 from lifecycle.sandbox import stripe_double
 from lifecycle.system import System
 from tests import build
+from tests.keep import keep
 
 HERE = Path(__file__).parent
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -61,9 +63,9 @@ class Clinic:
                 conn, "clinic", "gdpr.erase", at, claims.new_holder(), asked_by="person"
             )
 
-    def erase(self, now: datetime = NOW, **more: Any) -> Outcome:
+    def erase(self, now: datetime = NOW, shown: Plan[Any] | None = None) -> Outcome:
         """Do what the night's job does."""
-        return request.carry_out(self.system, self.claim(), now, **more)
+        return keep(PROMISE, self.system, self.claim(), now, shown)
 
     def reference(self, number: int) -> str:
         """Return the reference of a request."""

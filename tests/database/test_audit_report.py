@@ -14,6 +14,7 @@ from lifecycle.ledger.claims import Claim
 from lifecycle.outcome import Failure, Outcome, Verdict
 from lifecycle.system import System
 from tests.conftest import Vitalis
+from tests.keep import work
 
 # The ledger stamps evidence with the server's clock: the tests of periods lean on the real time.
 
@@ -42,7 +43,7 @@ def ran(vitalis: Vitalis, job: str, outcome: Outcome, at: datetime) -> Claim:
 
 def write(vitalis: Vitalis, slot: datetime, now: datetime) -> tuple[Claim, Outcome]:
     claim = vitalis.claim("audit.report", slot)
-    outcome = jobs.write_report(vitalis.system, claim, now)
+    outcome = work(jobs.write_report, vitalis.system, claim, now)
     with vitalis.system.connect("test") as conn:
         claims.finish(conn, claim, outcome)
     return claim, outcome
@@ -128,10 +129,10 @@ def test_a_run_that_has_not_ended_is_in_every_report_until_it_has(vitalis: Vital
 def test_the_same_slot_run_again_keeps_the_report_that_was_written(vitalis: Vitalis):
     now = clock_of(vitalis)
     claim = vitalis.claim("audit.report", now)
-    jobs.write_report(vitalis.system, claim, after(vitalis))
+    work(jobs.write_report, vitalis.system, claim, after(vitalis))
     directory, _ = written(vitalis.system, claim)
     before = (directory / "report.json").read_bytes()
-    jobs.write_report(vitalis.system, claim, now + timedelta(hours=5))
+    work(jobs.write_report, vitalis.system, claim, now + timedelta(hours=5))
     assert (directory / "report.json").read_bytes() == before
     with psycopg.connect(vitalis.admin) as conn:
         rows = conn.execute(

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -17,13 +17,13 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from lifecycle import clock
+from lifecycle.coverage import Coverage, Judgement, Place, conclude
 from lifecycle.daemon import notify
 from lifecycle.errors import Interrupted
 from lifecycle.job import Job
 from lifecycle.ledger import claims
-from lifecycle.ledger.claims import Claim
-from lifecycle.outcome import Outcome, Verdict
 from lifecycle.postgres.server import Cluster
+from lifecycle.promise import Task
 from lifecycle.running import run, worker
 from lifecycle.schedule.state import DaemonState
 from lifecycle.settings.model import Pings, Secret
@@ -31,7 +31,9 @@ from lifecycle.system import System
 from tests.acceptance.stage import ROOT, Stage
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
-PASS = Outcome(Verdict.PASS, "done")
+HERE = frozenset({Place("test", "here")})
+DONE = Judgement(Coverage(HERE, HERE), "done")
+PASS = conclude(DONE)
 PERSON = "carol@example.org"
 
 
@@ -40,12 +42,12 @@ def stage(cluster: Cluster, database: str, tmp_path: Path) -> Iterator[Stage]:
     yield Stage(cluster, str(conninfo_to_dict(database)["dbname"]), tmp_path)
 
 
-def job(carry_out: run.Work) -> Job:
-    return Job("partitions.create", "a test", "0 0 1 1 *", carry_out)
+def job(work: Callable[[Task], Judgement]) -> Job:
+    return Job("partitions.create", "a test", "0 0 1 1 *", work)
 
 
-def passes(_system: System, _claim: Claim, _now: datetime) -> Outcome:
-    return PASS
+def passes(_task: Task) -> Judgement:
+    return DONE
 
 
 def ended(stage: Stage) -> list[tuple[object, ...]]:
@@ -100,10 +102,10 @@ def test_a_switch_that_does_not_answer_delays_neither_the_start_of_a_run_nor_its
     monkeypatch.setattr(ping, "PATIENCE", 5.0)
     asked, began = clock.monotonic(), 0.0
 
-    def work(_system: System, _claim: Claim, _now: datetime) -> Outcome:
+    def work(_task: Task) -> Judgement:
         nonlocal began
         began = clock.monotonic()
-        return PASS
+        return DONE
 
     assert run.by_hand(pinging(stage, deaf_switch, monkeypatch), job(work), NOON) == PASS
     assert began - asked < 5
@@ -120,9 +122,9 @@ def test_a_signal_in_the_instant_after_the_work_still_ends_the_run_on_the_ledger
             sys.setprofile(None)
             signal.raise_signal(signal.SIGTERM)
 
-    def work(_system: System, _claim: Claim, _now: datetime) -> Outcome:
+    def work(_task: Task) -> Judgement:
         sys.setprofile(profile)
-        return PASS
+        return DONE
 
     with contextlib.suppress(Interrupted):
         run.by_hand(stage.system(), job(work), NOON)
@@ -201,9 +203,9 @@ def test_a_person_is_not_held_up_by_a_run_whose_process_was_killed(stage: Stage)
 
 
 def test_no_path_or_word_of_an_error_carries_a_person_onto_the_ledger(stage: Stage):
-    def work(_system: System, _claim: Claim, _now: datetime) -> Outcome:
+    def work(_task: Task) -> Judgement:
         Path(f"/nowhere/{PERSON}.pdf").read_bytes()
-        return PASS
+        return DONE
 
     with pytest.raises(Exception, match="no such file"):
         run.by_hand(stage.system(), job(work), NOON)
@@ -216,10 +218,10 @@ def test_no_path_or_word_of_an_error_carries_a_person_onto_the_ledger(stage: Sta
 def test_a_run_beats_at_once(stage: Stage):
     """The first sign of life is not left to the first interval: what came before it has already taken time."""
 
-    def work(_system: System, claim: Claim, _now: datetime) -> Outcome:
-        beats = f"select count(*) from lifecycle.heartbeat where run_id = {claim.id}"
+    def work(task: Task) -> Judgement:
+        beats = f"select count(*) from lifecycle.heartbeat where run_id = {task.claim.id}"
         assert stage.until(lambda: stage.value(beats), 10)
-        return PASS
+        return DONE
 
     stage.configure(heartbeat="30 seconds")
     assert run.by_hand(stage.system(), job(work), NOON) == PASS

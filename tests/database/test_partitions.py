@@ -21,12 +21,16 @@ from lifecycle.errors import Conflict, Fenced
 from lifecycle.ledger import claims
 from lifecycle.ledger.claims import Claim
 from lifecycle.outcome import Outcome, Verdict
-from lifecycle.partitions import create
+from lifecycle.partitions import create, survey
+from lifecycle.partitions.plan import CreatePartition
+from lifecycle.partitions.promise import PROMISE
 from lifecycle.partitions.section import Partitioning
+from lifecycle.plan import Decision
 from lifecycle.policy import whole
 from lifecycle.postgres import catalog
 from lifecycle.system import System
 from tests import build
+from tests.keep import keep, plan
 from tests.waiting import wait_until
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -111,7 +115,7 @@ class Shop:
 
     def run(self, now: datetime = NOW) -> Outcome:
         claim = self.claim()
-        outcome = create.carry_out(self.system(), claim, now)
+        outcome = keep(PROMISE, self.system(), claim, now)
         with self.system().connect("test") as conn:
             claims.finish(conn, claim, outcome)
         return outcome
@@ -263,8 +267,7 @@ def test_a_gap_inside_the_window_is_filled_and_a_far_stray_satisfies_nothing(sho
         "create table far partition of log for values from ('2099-01-01') to ('2100-01-01')"
     )
     system = shop.promise(log=("at", "month", 3))
-    with system.connect("test") as conn:
-        notes = create.plan(conn, system, NOW).plan.notes
+    notes = plan(PROMISE, system, NOW).decision.notes
     assert any("far lies beyond" in note for note in notes)
     assert shop.run().verdict is Verdict.PASS
     assert set(shop.partitions("log")) == {
@@ -394,13 +397,11 @@ def test_bounds_are_the_same_whatever_zone_the_session_comes_in_with(shop: Shop)
         log(shop, name, "timestamptz")
     shop.promise("Europe/Berlin", a=("at", "day", 2), b=("at", "month", 3), c=("at", "hour", 3))
     for zone in ("America/New_York", "UTC", "Asia/Kolkata"):
-        with shop.system(options=f"-c timezone={zone}").connect("test") as conn:
-            plan = create.plan(conn, shop.system(), NOW).plan
-        assert plan.steps[0].lower == "2026-11-20 23:00:00+00"
+        [first, *_] = decided(shop.system(options=f"-c timezone={zone}")).steps
+        assert first.lower == "2026-11-20 23:00:00+00"
     assert shop.run().verdict is Verdict.PASS
     for zone in ("America/New_York", "Asia/Kolkata"):
-        with shop.system(options=f"-c timezone={zone}").connect("test") as conn:
-            assert create.plan(conn, shop.system(), NOW).plan.steps == ()
+        assert decided(shop.system(options=f"-c timezone={zone}")).steps == ()
     assert shop.partitions("b")["b_2027_01"] == ("2026-12-31 23:00:00+00", "2027-01-31 23:00:00+00")
 
 
@@ -496,7 +497,7 @@ def test_interrupted_after_any_step_a_second_run_comes_to_the_same_end(shop: Sho
         system = shop.promise(**{name: ("at", "month", 2)})
         claim = shop.claim()
         with system.connect("test") as conn:
-            for step in create.plan(conn, system, NOW).plan.steps[:interrupted]:
+            for step in decided(system).steps[:interrupted]:
                 create.make(conn, claim, step)
             claims.finish(conn, claim, Outcome(Verdict.PASS, ""))
         assert shop.run().verdict is Verdict.PASS
@@ -507,8 +508,13 @@ def test_interrupted_after_any_step_a_second_run_comes_to_the_same_end(shop: Sho
                                    for n in range(interrupted + 1) for m in (11, 12, 13)]  # fmt: skip
 
 
+def decided(system: System, now: datetime = NOW) -> Decision[CreatePartition]:
+    """Return what would be done, over a connection of its own."""
+    return PROMISE.decide(system.policy, PROMISE.survey(system, now, None), now)
+
+
 def _run_in_a_process(shop: Shop, claim: Claim) -> None:
-    create.carry_out(shop.system(), claim, NOW)
+    keep(PROMISE, shop.system(), claim, NOW)
 
 
 def test_a_process_killed_inside_a_transaction_leaves_nothing_half_made(shop: Shop) -> None:
@@ -549,18 +555,17 @@ def test_a_process_whose_run_was_taken_over_makes_nothing(shop: Shop) -> None:
     claim = shop.claim()
     shop.say("update lifecycle.run set attempt = attempt + 1")
     with pytest.raises(Fenced):
-        create.carry_out(shop.system(), claim, NOW)
+        keep(PROMISE, shop.system(), claim, NOW)
     assert shop.partitions("log") == {}
 
 
 def test_a_plan_seen_yesterday_is_refused_when_the_world_has_changed(shop: Shop) -> None:
     log(shop, "log")
     system = shop.promise(log=("at", "month", 1))
-    with system.connect("test") as conn:
-        seen = create.plan(conn, system, NOW).plan.hash
+    seen = plan(PROMISE, system, NOW)
     shop.say("create table log_x partition of log for values from ('2026-12-01') to ('2027-01-01')")
-    with pytest.raises(Conflict):
-        create.carry_out(system, shop.claim(), NOW, wanted=seen)
+    with pytest.raises(Conflict, match="log_2026_12 is no longer to be done"):
+        keep(PROMISE, system, shop.claim(), NOW, seen)
     assert set(shop.partitions("log")) == {"log_x"}
 
 
@@ -576,8 +581,7 @@ def test_a_pending_detach_is_noted_and_blocks_nothing_else(shop: Shop) -> None:
         with pytest.raises(psycopg.errors.LockNotAvailable):
             conn.execute("alter table log detach partition old concurrently")
     outcome = shop.run()
-    with shop.system().connect("test") as conn:
-        notes = create.plan(conn, shop.system(), NOW).plan.notes
+    notes = plan(PROMISE, shop.system(), NOW).decision.notes
     assert any("detach of old was interrupted" in note for note in notes)
     [failure] = outcome.failures
     assert "2026-11-01 to 2026-12-01 is still held by old" in failure.what
@@ -600,13 +604,12 @@ def test_a_night_with_nothing_to_do_costs_about_one_look_at_the_catalog(shop: Sh
     system = shop.promise(**tables)
     with system.connect("test") as conn:
         assert shop.run(datetime(2026, 1, 1, tzinfo=UTC)).counts["made"] == 1200
+        first, policy = datetime(2026, 1, 1, tzinfo=UTC), system.policy
         looks: list[float] = []
         plans: list[float] = []
         for _ in range(9):  # in turns, and the least of each: what a busy machine adds is not ours
             looks.append(_seconds(lambda: catalog.read(conn)))
-            plans.append(
-                _seconds(lambda: create.plan(conn, system, datetime(2026, 1, 1, tzinfo=UTC)))
-            )
+            plans.append(_seconds(lambda: PROMISE.decide(policy, survey.read(conn, policy), first)))
     assert min(plans) < 3 * min(looks)
 
 

@@ -3,8 +3,9 @@
 import psycopg
 
 from lifecycle.outcome import Verdict
-from lifecycle.partitions import create
+from lifecycle.partitions.promise import PROMISE
 from tests.conftest import NOW, Vitalis
+from tests.keep import keep
 
 CHILDREN = [
     "audit_log_2027_q1",
@@ -18,7 +19,7 @@ CHILDREN = [
 def test_next_year_and_two_quarters_are_made_as_shut_and_as_watched_as_their_parents(
     vitalis: Vitalis,
 ) -> None:
-    outcome = create.carry_out(vitalis.system, vitalis.claim("partitions.create"), NOW)
+    outcome = keep(PROMISE, vitalis.system, vitalis.claim("partitions.create"), NOW)
     assert (outcome.verdict, outcome.failures) == (Verdict.PASS, ())
     assert outcome.counts["made"] == 5
     with psycopg.connect(vitalis.admin, autocommit=True) as conn:
@@ -42,7 +43,7 @@ def test_next_year_and_two_quarters_are_made_as_shut_and_as_watched_as_their_par
 def test_the_application_reads_nobody_in_a_new_partition_and_its_own_rows_through_the_parent(
     vitalis: Vitalis,
 ) -> None:
-    create.carry_out(vitalis.system, vitalis.claim("partitions.create"), NOW)
+    keep(PROMISE, vitalis.system, vitalis.claim("partitions.create"), NOW)
     with psycopg.connect(vitalis.admin, autocommit=True) as conn:
         [user] = conn.execute("select user_id from users order by user_id limit 1").fetchone() or []
         conn.execute(
@@ -61,7 +62,7 @@ def test_the_application_reads_nobody_in_a_new_partition_and_its_own_rows_throug
 
 
 def test_the_service_keeps_its_rights_on_what_it_made(vitalis: Vitalis) -> None:
-    create.carry_out(vitalis.system, vitalis.claim("partitions.create"), NOW)
+    keep(PROMISE, vitalis.system, vitalis.claim("partitions.create"), NOW)
     with psycopg.connect(vitalis.admin, autocommit=True) as conn:
         assert conn.execute(
             "select has_column_privilege('lifecycle', 'audit_log_2027_q1', 'user_id', 'update'),"
@@ -73,6 +74,6 @@ def test_the_service_keeps_its_rights_on_what_it_made(vitalis: Vitalis) -> None:
 
 def test_a_second_night_makes_nothing(vitalis: Vitalis) -> None:
     claim = vitalis.claim("partitions.create")
-    create.carry_out(vitalis.system, claim, NOW)
-    again = create.carry_out(vitalis.system, claim, NOW)
+    keep(PROMISE, vitalis.system, claim, NOW)
+    again = keep(PROMISE, vitalis.system, claim, NOW)
     assert (again.verdict, again.counts["made"]) == (Verdict.PASS, 0)

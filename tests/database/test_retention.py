@@ -5,7 +5,7 @@ import signal
 import threading
 from datetime import UTC, datetime
 from multiprocessing import get_context
-from typing import Any
+from typing import Any, cast
 
 import psycopg
 import pytest
@@ -17,15 +17,17 @@ from lifecycle.errors import Conflict, Fenced, Refused
 from lifecycle.ledger import claims
 from lifecycle.ledger.claims import Claim
 from lifecycle.outcome import Outcome, Verdict
+from lifecycle.plan import Plan
 from lifecycle.policy import whole
 from lifecycle.policy.model import Limits, Table
 from lifecycle.postgres import catalog
 from lifecycle.system import System
-from retention import expire, plan
-from retention.plan import Expire
+from retention import expire
+from retention.promise import PROMISE
 from retention.section import RetentionRule
-from retention.survey import survey
+from retention.survey import read
 from tests import build
+from tests.keep import keep, plan
 from tests.waiting import wait_until
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -34,6 +36,11 @@ CUTOFF = "2026-08-23"
 
 Rule = tuple[str, str, str | None, str]
 LOG = ("log", "90 days", "at", "delete")
+
+
+def unseen(outcome: Outcome) -> list[dict[str, str]]:
+    """Return the places that were not looked at."""
+    return cast("list[dict[str, str]]", outcome.coverage["unseen"])
 
 
 class House:
@@ -93,16 +100,15 @@ class House:
         with self.system().connect("test") as conn:
             claims.finish(conn, claim, Outcome(Verdict.PASS, ""))
 
-    def run(self, now: datetime = NOW, wanted: str | None = None) -> Outcome:
+    def run(self, now: datetime = NOW, shown: Plan[Any] | None = None) -> Outcome:
         claim = self.claim()
         try:
-            return expire.carry_out(self.system(), claim, now, wanted=wanted)
+            return keep(PROMISE, self.system(), claim, now, shown)
         finally:
             self.end(claim)
 
-    def plan(self, now: datetime = NOW) -> plan.Plan[Expire]:
-        with self.system().connect("test", write=False) as conn:
-            return plan.make(self.policy, "0" * 64, survey(conn, self.policy, now))
+    def plan(self, now: datetime = NOW) -> Plan[Any]:
+        return plan(PROMISE, self.system(), now)
 
     def evidence(self, target: str = "log") -> int:
         return self.number(
@@ -195,9 +201,9 @@ def test_only_partitions_that_can_hold_overdue_rows_are_looked_at(house: House) 
     house.say(PARTED + "create table log_rest partition of log default;")
     house.promise(("log", "90 days", "at", "delete"))
     with house.system().connect("test") as conn:
-        [counted] = survey(conn, house.policy, NOW).counted
+        [counted] = read(conn, house.policy, NOW).counted
     assert set(counted.bound.leaves) == {"log_old", "log_now", "log_rest"}
-    assert [leaf for leaf, _ in counted.overdue] == ["log_now", "log_old"]
+    assert [one.leaf for one in counted.overdue] == ["log_now", "log_old"]
 
 
 def test_the_audit_trigger_is_told_which_run_it_was(house: House) -> None:
@@ -209,7 +215,7 @@ def test_the_audit_trigger_is_told_which_run_it_was(house: House) -> None:
     )
     house.promise(LOG)
     claim = house.claim()
-    expire.carry_out(house.system(), claim, NOW)
+    keep(PROMISE, house.system(), claim, NOW)
     assert house.ask("select run, count(*) from seen group by 1") == [(str(claim.id), 1000)]
 
 
@@ -224,7 +230,7 @@ def test_above_the_cap_a_rule_is_refused_whole_and_a_person_may_apply_it(house: 
     assert "lifecycle retention plan" in failure.hint
     assert (house.number("select count(*) from log"), house.number("select count(*) from few")) == (2000, 0)  # fmt: skip
     assert outcome.counts["overdue"] == 1000
-    assert house.run(wanted=house.plan().hash).verdict is Verdict.PASS
+    assert house.run(shown=house.plan()).verdict is Verdict.PASS
     assert house.number("select count(*) from log") == 1000
 
 
@@ -233,10 +239,10 @@ def test_a_plan_stays_the_same_all_day_and_is_refused_when_the_rows_changed(hous
     house.promise(LOG)
     morning = house.plan(NOW.replace(hour=0))
     assert morning.hash == house.plan(NOW.replace(hour=23, minute=59)).hash
-    assert morning.steps[0].rows == 1000
+    assert morning.decision.steps[0].rows == 1000
     house.say("delete from log where id = 0")
     with pytest.raises(Conflict):
-        house.run(wanted=morning.hash)
+        house.run(shown=morning)
     assert house.number("select count(*) from log") == 1999
 
 
@@ -306,7 +312,31 @@ def test_a_missing_right_fails_its_rule_alone(house: House) -> None:
     [failure] = outcome.failures
     assert (failure.target, outcome.counts["deleted"]) == ("few", 1000)
     house.say("revoke all on few from lifecycle")
-    assert "cannot be counted" in house.run().failures[0].what
+    blind = house.run()
+    assert (blind.verdict, blind.failures) == (Verdict.UNVERIFIED, ())
+    assert [place["place"] for place in unseen(blind)] == ["leaf few"]
+
+
+def test_a_partition_that_cannot_be_read_stops_no_other_and_is_named(house: House) -> None:
+    house.say(PARTED)
+    house.promise(LOG)
+    house.say("revoke all on log_old from lifecycle")
+    outcome = house.run()
+    assert outcome.verdict is Verdict.UNVERIFIED
+    assert [place["place"] for place in unseen(outcome)] == ["leaf log_old (log)"]
+    assert "lacks a right" in unseen(outcome)[0]["why"]
+
+
+def test_a_materialised_view_of_what_expires_is_a_copy_that_is_named(house: House) -> None:
+    house.say(PLAIN + ROWS + "create materialized view recent as select id, at from log;")
+    house.say(
+        "create view above as select * from recent; create materialized view top as select id from above"
+    )
+    house.promise(LOG)
+    outcome = house.run()
+    assert (outcome.verdict, outcome.counts["deleted"]) == (Verdict.UNVERIFIED, 1000)
+    places = {place["place"] for place in unseen(outcome)}
+    assert places == {"copy materialised view recent", "copy materialised view top"}
 
 
 def test_locked_rows_are_left_and_reported_and_go_with_the_next_run(house: House) -> None:
@@ -380,7 +410,7 @@ def test_no_more_goes_than_the_plan_showed(house: House) -> None:
 
 def _run_in_a_process(house: House, claim: Claim) -> None:
     expire.BATCH = 50
-    expire.carry_out(house.system(), claim, NOW)
+    keep(PROMISE, house.system(), claim, NOW)
 
 
 def test_killed_in_the_middle_it_resumes_and_the_ledger_adds_up(house: House) -> None:
@@ -415,7 +445,7 @@ def test_a_process_whose_run_was_taken_over_deletes_nothing(house: House) -> Non
     claim = house.claim()
     house.say("update lifecycle.run set attempt = attempt + 1")
     with pytest.raises(Fenced):
-        expire.carry_out(house.system(), claim, NOW)
+        keep(PROMISE, house.system(), claim, NOW)
     assert house.number("select count(*) from log") == 2000
     house.say("update lifecycle.run set attempt = attempt - 1")
 

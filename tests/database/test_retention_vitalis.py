@@ -5,8 +5,12 @@ from typing import Any
 import psycopg
 
 from lifecycle.outcome import Verdict
-from retention import expire
+from retention.promise import PROMISE
 from tests.conftest import NOW, Vitalis
+from tests.keep import keep
+
+TABLES_ONLY = Verdict.UNVERIFIED
+"""Ended in the tables themselves: the audit log's earlier images of them are not reached yet, and named."""
 
 WEARABLES = {
     "wearable_daily": "date",
@@ -38,8 +42,8 @@ def test_raw_answers_and_finished_jobs_end_on_their_day_and_everything_else_stay
     requests = ask(vitalis, "select * from deletion_requests order by request_id")
     assert sum(raw.values()) > 0
     assert jobs > 0
-    outcome = expire.carry_out(vitalis.system, vitalis.claim("retention.expire"), NOW)
-    assert (outcome.verdict, outcome.failures) == (Verdict.PASS, ())
+    outcome = keep(PROMISE, vitalis.system, vitalis.claim("retention.expire"), NOW)
+    assert (outcome.verdict, outcome.failures) == (TABLES_ONLY, ())
     assert (outcome.counts["cleared"], outcome.counts["deleted"]) == (sum(raw.values()), jobs)
     for name in WEARABLES:
         assert ask(vitalis, f"select count(raw_data) from {name}") == young[name]
@@ -49,7 +53,7 @@ def test_raw_answers_and_finished_jobs_end_on_their_day_and_everything_else_stay
 
 def test_the_audit_log_says_that_values_went_and_not_which(vitalis: Vitalis) -> None:
     claim = vitalis.claim("retention.expire")
-    outcome = expire.carry_out(vitalis.system, claim, NOW)
+    outcome = keep(PROMISE, vitalis.system, claim, NOW)
     logged = ask(
         vitalis,
         "select count(*), count(old_values), bool_and(new_values = jsonb_build_object("
@@ -62,9 +66,13 @@ def test_the_audit_log_says_that_values_went_and_not_which(vitalis: Vitalis) -> 
 
 def test_the_ledger_adds_up_and_a_second_night_ends_nothing(vitalis: Vitalis) -> None:
     claim = vitalis.claim("retention.expire")
-    first = expire.carry_out(vitalis.system, claim, NOW)
-    again = expire.carry_out(vitalis.system, claim, NOW)
-    assert (again.verdict, again.counts["cleared"], again.counts["deleted"]) == (Verdict.PASS, 0, 0)
+    first = keep(PROMISE, vitalis.system, claim, NOW)
+    again = keep(PROMISE, vitalis.system, claim, NOW)
+    assert (again.verdict, again.counts["cleared"], again.counts["deleted"]) == (
+        TABLES_ONLY,
+        0,
+        0,
+    )
     assert ask(
         vitalis,
         "select event, sum((counts ->> 'rows')::int) from lifecycle.evidence group by 1 order by 1",

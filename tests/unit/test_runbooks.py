@@ -51,7 +51,7 @@ def test_every_command_in_a_runbook_exists_with_its_options(line: str):
             options.add(word)
             if not taken.is_flag:
                 next(words)
-        elif word in cli.ELSEWHERE and command.name == "lifecycle":
+        elif word in cli.elsewhere() and command.name == "lifecycle":
             command = cli.load(word)
         elif hasattr(command, "commands"):
             assert word in command.commands, f"{line}: no command {word}"

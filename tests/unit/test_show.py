@@ -9,7 +9,7 @@ import typer
 
 from lifecycle import show
 from lifecycle.outcome import Failure, Outcome, Verdict
-from lifecycle.plan import Plan, Step
+from lifecycle.plan import Decision, Plan, Step
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 PLAN = Plan(
@@ -17,26 +17,39 @@ PLAN = Plan(
     system="vitalis",
     database="vitalis",
     policy_digest="abc",
-    steps=(Step("create partition", "audit_log_2026_q2", "quarter, 2 ahead", "a short lock"),),
-    notes=("wearable_daily is complete",),
+    decision=Decision(
+        (Step("create partition", "audit_log_2026_q2", "quarter, 2 ahead", "a short lock"),),
+        refusals=(Failure("users", "it is not partitioned", "Correct the policy."),),
+        notes=("wearable_daily is complete",),
+    ),
 )
 
 
 def test_a_plan_for_people_names_each_step_its_reason_its_cost_and_how_to_apply_it(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    show.plan(PLAN, as_json=False)
+    show.plan(PLAN, as_json=False, remembered=True)
     out = capsys.readouterr().out
     for words in ("create partition", "audit_log_2026_q2", "quarter, 2 ahead", "a short lock"):
         assert words in out
     assert f"lifecycle partitions apply {PLAN.hash}" in out
     assert "note: wearable_daily is complete" in out
+    assert "refused: users: it is not partitioned\n  hint: Correct the policy." in out
+
+
+def test_a_plan_that_could_not_be_remembered_says_so_and_offers_no_hash(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    show.plan(PLAN, as_json=False, remembered=False)
+    out = capsys.readouterr().out
+    assert "was not remembered" in out
+    assert "apply " not in out
 
 
 def test_a_plan_for_machines_is_one_document_with_its_hash(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    show.plan(PLAN, as_json=True)
+    show.plan(PLAN, as_json=True, remembered=True)
     document = json.loads(capsys.readouterr().out)
     assert document["schema"] == "lifecycle.plan.v1"
     assert document["hash"] == PLAN.hash
@@ -46,7 +59,9 @@ def test_a_plan_for_machines_is_one_document_with_its_hash(
 def test_a_plan_without_steps_says_so_and_offers_nothing_to_apply(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    show.plan(Plan("gdpr", "vitalis", "vitalis", "abc", ()), as_json=False)
+    show.plan(
+        Plan("gdpr", "vitalis", "vitalis", "abc", Decision(())), as_json=False, remembered=True
+    )
     out = capsys.readouterr().out
     assert "nothing to do" in out
     assert "apply" not in out

@@ -5,20 +5,23 @@ import os
 import sys
 import time
 from contextlib import closing
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 
 import psycopg
 
+from lifecycle.coverage import Coverage, Judgement, Place
 from lifecycle.errors import LifecycleError, Unreachable
 from lifecycle.job import Job
 from lifecycle.ledger import claims, evidence
 from lifecycle.ledger.claims import Claim
-from lifecycle.outcome import Failure, Outcome, Verdict
+from lifecycle.outcome import Failure
 from lifecycle.policy.model import Policy
+from lifecycle.promise import Task
 from lifecycle.system import System
 
-DONE = Outcome(Verdict.PASS, "done", {"rows": 1})
+HERE = frozenset({Place("test", "room")})
+DONE = Judgement(Coverage(HERE, HERE), "done", {"rows": 1})
 WRITE = """
     insert into public.effect (job, slot, attempt, step)
     values (%(job)s, %(slot)s, %(attempt)s, %(step)s)
@@ -58,95 +61,97 @@ def _job(name: str, rules: dict[str, object]) -> Job:
     return Job(f"testroom.{name}", "a test", cron, behaviour, **spans, **rules)  # pyright: ignore[reportArgumentType]
 
 
-def nothing(system: System, claim: Claim, now: datetime) -> Outcome:
+def nothing(task: Task) -> Judgement:
     return DONE
 
 
-def write(system: System, claim: Claim, now: datetime, seconds: float) -> Outcome:
+def write(task: Task, seconds: float) -> Judgement:
     """Wait, then write one effect with its evidence."""
     time.sleep(seconds)
-    _effect(system, claim, 0)
+    _effect(task.system, task.claim, 0)
     return DONE
 
 
-def steps(system: System, claim: Claim, now: datetime, seconds: float) -> Outcome:
+def steps(task: Task, seconds: float) -> Judgement:
     """Write an effect every 50 ms for that long."""
     for step in range(int(seconds / 0.05)):
-        _effect(system, claim, step)
+        _effect(task.system, task.claim, step)
         time.sleep(0.05)
     return DONE
 
 
-def hold(system: System, claim: Claim, now: datetime, seconds: float, again: float) -> Outcome:
-    """Hold the claim in an open transaction for that long (`again` after the first attempt) before it writes."""
-    with closing(system.connect("hold")) as conn, conn.transaction():
-        claims.hold(conn, claim)
-        _tell(system, claim, "holding")
-        time.sleep(seconds if claim.attempt == 1 else again)
-        conn.execute(WRITE, _values(claim, 0))
+def hold(task: Task, seconds: float, again: float) -> Judgement:
+    """Hold the task.claim in an open transaction for that long (`again` after the first attempt) before it writes."""
+    with closing(task.system.connect("hold")) as conn, conn.transaction():
+        claims.hold(conn, task.claim)
+        _tell(task.system, task.claim, "holding")
+        time.sleep(seconds if task.claim.attempt == 1 else again)
+        conn.execute(WRITE, _values(task.claim, 0))
     return DONE
 
 
-def sleep(system: System, claim: Claim, now: datetime, seconds: float, again: float) -> Outcome:
-    _tell(system, claim, "asleep")
-    time.sleep(seconds if claim.attempt == 1 else again)
+def sleep(task: Task, seconds: float, again: float) -> Judgement:
+    _tell(task.system, task.claim, "asleep")
+    time.sleep(seconds if task.claim.attempt == 1 else again)
     return DONE
 
 
-def deaf(system: System, claim: Claim, now: datetime, seconds: float) -> Outcome:
+def deaf(task: Task, seconds: float) -> Judgement:
     """Hear no signal, and leave a grandchild behind that does not either."""
     import signal
     import subprocess
 
     subprocess.Popen(
-        [sys.executable, "-c", f"import time; time.sleep({seconds})  # grandchild of {claim.id}"]
+        [
+            sys.executable,
+            "-c",
+            f"import time; time.sleep({seconds})  # grandchild of {task.claim.id}",
+        ]
     )
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM):
         signal.signal(number, signal.SIG_IGN)
-    _tell(system, claim, "deaf")
+    _tell(task.system, task.claim, "deaf")
     time.sleep(seconds)
     return DONE
 
 
-def statement(system: System, claim: Claim, now: datetime, seconds: float) -> Outcome:
+def statement(task: Task, seconds: float) -> Judgement:
     """Wait in the database, in autocommit."""
-    with closing(system.connect("statement")) as conn:
+    with closing(task.system.connect("statement")) as conn:
         conn.execute("select pg_sleep(%(seconds)s)", {"seconds": seconds})
-        conn.execute(WRITE, _values(claim, 0))
+        conn.execute(WRITE, _values(task.claim, 0))
     return DONE
 
 
-def collect(system: System, claim: Claim, now: datetime, seconds: float) -> Outcome:
+def collect(task: Task, seconds: float) -> Judgement:
     """Go from table to table and collect what fails, as jobs do."""
     failures: list[Failure] = []
     for step in range(int(seconds)):
         try:
             time.sleep(1)
-            _effect(system, claim, step)
+            _effect(task.system, task.claim, step)
         except (LifecycleError, psycopg.Error) as error:
             failures.append(Failure(f"table {step}", type(error).__name__, "None."))
-    return Outcome(
-        Verdict.FAIL if failures else Verdict.PASS, "collected", failures=tuple(failures)
-    )
+    return Judgement(Coverage(HERE, HERE, tuple(failures)), "collected")
 
 
-def broken(system: System, claim: Claim, now: datetime) -> Outcome:
+def broken(task: Task) -> Judgement:
     name = "carol@example.org"
     raise ValueError(f"cannot work on {name}")
 
 
-def leaves(system: System, claim: Claim, now: datetime) -> Outcome:
+def leaves(task: Task) -> Judgement:
     sys.exit(0)
 
 
-def unreachable(system: System, claim: Claim, now: datetime) -> Outcome:
-    if claim.attempt > 1:
+def unreachable(task: Task) -> Judgement:
+    if task.claim.attempt > 1:
         return DONE
     raise Unreachable("the store did not answer", hint="Try again.")
 
 
-def unverified(system: System, claim: Claim, now: datetime) -> Outcome:
-    return Outcome(Verdict.UNVERIFIED, "nobody looked")
+def unverified(task: Task) -> Judgement:
+    return Judgement(Coverage(HERE, frozenset()), "nobody looked")
 
 
 def _effect(system: System, claim: Claim, step: int) -> None:

@@ -1,0 +1,158 @@
+"""Counts what one person's erasure would touch, and reads the values that must be found nowhere afterwards.
+
+Reads only. Never decides: `plan.py` judges what is found here, for everybody of the night whom `survey.py` looks at.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from psycopg import Connection
+from psycopg.rows import TupleRow
+
+from audit import anonymise
+from audit.anonymise import Person
+from gdpr import statements
+from gdpr.notes import Note
+from gdpr.reach import Reach
+from gdpr.rows import hanging, mentioning, owned
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """How many rows go, are cleared, mention (by `table.column`), and hang (by `table (foreign key)`).
+
+    `keys`: a digest of the keys of each of these, as as many rows are not the same rows.
+    """
+
+    deleted: Mapping[str, int]
+    kept: Mapping[str, int]
+    mentions: Mapping[str, int]
+    hanging: Mapping[str, int]
+    keys: Mapping[str, str]
+
+    def erased(self) -> dict[str, int]:
+        """Return table -> the person's own rows that go, where there are any."""
+        return {table: rows for table, rows in self.deleted.items() if rows}
+
+    def by_table(self) -> dict[str, int]:
+        """Return table -> rows deleted or changed, for every table in which there are any."""
+        found: dict[str, int] = {}
+        of_mentions = ((name.rpartition(".")[0], rows) for name, rows in self.mentions.items())
+        for table, rows in (*self.deleted.items(), *self.kept.items(), *of_mentions):
+            found[table] = found.get(table, 0) + rows
+        return {table: rows for table, rows in found.items() if rows}
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What was found about one person; `note` holds the values and is never printed.
+
+    `payers_kept`: customers that others share. `objects_kept`: objects that another person's row names as well.
+    `ambiguous`: identifiers another person goes by too, so they are not searched for.
+    """
+
+    note: Note
+    rows: Rows
+    audit_rows: int
+    payers_kept: int
+    objects_kept: int
+    ambiguous: int
+    sees_all: bool
+
+
+def survey(
+    conn: Connection[TupleRow], reach: Reach, person: str, earlier: Note | None = None
+) -> Survey | None:
+    """Return what there is of a person, or None when their own row does not exist.
+
+    What an `earlier` attempt had noted stays noted: the application may have removed it meanwhile, and half
+    of it may still be there.
+    """
+    values = about(person)
+    row = conn.execute(statements.identifiers(reach), values).fetchone()
+    if row is None:
+        return None
+    named = [value for value in row[1:] if value]
+    shared = _column(conn, statements.shared_identifiers(reach), values | {"values": named})
+    going, staying = payers(conn, reach, person)
+    objects, objects_kept = object_keys(conn, reach, person, earlier.objects if earlier else {})
+    named += earlier.identifiers if earlier else ()
+    going += tuple(c for c in (earlier.payers if earlier else ()) if c not in staying)
+    identifiers = tuple(value for value in dict.fromkeys(named) if value not in shared)
+    note = Note(person, identifiers, tuple(dict.fromkeys(going)), objects)
+    return Survey(
+        note,
+        count(conn, reach, person),
+        anonymise.left(conn, reach.policy, reach.catalog, as_person(reach, note)),
+        len(staying),
+        objects_kept,
+        len(shared),
+        bool(_column(conn, statements.SEES_ALL, values)[0]),
+    )
+
+
+def about(person: str) -> dict[str, Any]:
+    """Return the parameters that name the person in this room's statements."""
+    return {"subject": person, "subject_text": person}
+
+
+def as_person(reach: Reach, note: Note) -> Person:
+    """Return the person as the audit room knows them."""
+    return Person(reach.kind, note.person, note.needles()[1:])
+
+
+def count(conn: Connection[TupleRow], reach: Reach, person: str) -> Rows:
+    """Return how many rows each part of the erasure touches now."""
+    keys: dict[str, str] = {}
+
+    def ask(where: str, table: str, rows: Any) -> int:
+        query = statements.count(reach.table(table), rows)
+        number, digest = conn.execute(query, about(person)).fetchone() or (0, "0")
+        keys[where] = f"{number} {digest}"
+        return number
+
+    deleted, kept, mentions, hanging_rows = (
+        {table: ask(table, table, owned(reach, table)) for table in reach.deleted},
+        {table: ask(table, table, owned(reach, table)) for table in reach.kept},
+        {m.name: ask(m.name, m.table, mentioning(reach, m)) for m in reach.mentions},
+        {(w := f"{k.table} ({k.name})"): ask(w, k.table, hanging(reach, k)) for k in reach.hanging},
+    )
+    return Rows(deleted, kept, mentions, hanging_rows, keys)
+
+
+def object_keys(
+    conn: Connection[TupleRow],
+    reach: Reach,
+    person: str,
+    earlier: Mapping[str, tuple[str, ...]],
+) -> tuple[dict[str, tuple[str, ...]], int]:
+    """Return (bucket -> keys of the person's objects, how many stay because another's row names them too)."""
+    holders = [(n, t.bucket) for n, t in reach.policy.tables.items() if t.objects and t.bucket]
+    found: dict[str, set[str]] = {bucket: set(keys) for bucket, keys in earlier.items()}
+    for table, bucket in holders:
+        keys = _column(conn, statements.object_keys(reach, table), about(person))
+        found.setdefault(bucket, set()).update(keys)
+    kept = 0
+    for table, bucket in holders:
+        values = about(person) | {"keys": sorted(found[bucket])}
+        others = set(_column(conn, statements.others_object_keys(reach, table), values))
+        kept += len(others & found[bucket])
+        found[bucket] -= others
+    return {bucket: tuple(sorted(keys)) for bucket, keys in found.items() if keys}, kept
+
+
+def payers(
+    conn: Connection[TupleRow], reach: Reach, person: str
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return (customers that go with the person, customers that others share)."""
+    if reach.subject.payer is None:
+        return (), ()
+    query = statements.payers(reach, reach.subject.payer.column)
+    rows = conn.execute(query, about(person)).fetchall()
+    going = tuple(customer for customer, goes in rows if goes)
+    return going, tuple(customer for customer, goes in rows if not goes)
+
+
+def _column(conn: Connection[TupleRow], statement: Any, values: dict[str, Any]) -> list[Any]:
+    return [row[0] for row in conn.execute(statement, values).fetchall()]

@@ -1,0 +1,17 @@
+"""The promise of this room: who asked to be forgotten is gone when their grace has ended, and is searched for."""
+
+from gdpr import judge, plan, request, survey
+from gdpr.plan import ErasureStep
+from gdpr.request import Done
+from gdpr.survey import Seen
+from lifecycle.promise import Promise
+
+PROMISE: Promise[Seen, ErasureStep, dict[str, Done]] = Promise(
+    job="gdpr.erase",
+    only="a request",
+    survey=survey.survey,
+    decide=plan.decide,
+    carry_out=request.carry_out,
+    judge=judge.judge,
+    status=judge.status,
+)

@@ -1,0 +1,94 @@
+"""What this room asks a managed database in order to find a person: which places there are, and what stands in them."""
+
+from collections.abc import Sequence
+
+from psycopg import sql
+
+from audit.statements import holds
+from lifecycle.postgres.catalog import Column
+from lifecycle.postgres.names import sql_name
+
+_COUNT = sql.SQL("select count(*) from {table} as t where {rows}")
+
+
+def holding(table: str, searched: Sequence[Column]) -> sql.Composed:
+    """Return the count of rows in which %(pattern)s is found."""
+    return _COUNT.format(table=sql_name(table), rows=holds(_text(searched)))
+
+
+def candidates(table: str, searched: Sequence[Column], needles: int) -> sql.Composed:
+    """Return the query of (rows, texts of those that contain %(needle_0)s ..., as parts of words too)."""
+    contains = [
+        sql.SQL("strpos(low, lower({})) > 0").format(sql.Placeholder(f"needle_{number}"))
+        for number in range(needles)
+    ]
+    return sql.SQL("""
+        select count(*), coalesce(array_agg(whole) filter (where {contains}), '{{}}')
+          from (select whole, lower(whole) as low
+                  from (select {text} as whole from {table} as t offset 0) as every
+                offset 0) as lowered""").format(
+        contains=sql.SQL(" or ").join([*contains, sql.SQL("false")]),
+        text=_text(searched),
+        table=sql_name(table),
+    )
+
+
+# What stores rows, in every schema but PostgreSQL's own. `ours`: a table of this product, which belongs to whoever
+# owns its schema and holds counts, digests and sealed notes only.
+STORED = """
+    select n.nspname, c.relname, c.relkind::text, n.nspname = 'lifecycle' and c.relowner = n.nspowner
+      from pg_class c join pg_namespace n on n.oid = c.relnamespace
+     where c.relkind in ('r', 'm', 'f') and c.relpersistence <> 't'
+       and n.nspname <> all (array['pg_catalog', 'information_schema', 'pg_toast']) and n.nspname !~ '^pg_temp_'
+     order by 1, 2
+"""
+TYPED = """
+    select distinct n.nspname, c.relname, a.attname, format_type(a.atttypid, null)
+      from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace
+     where c.relkind in ('r', 'p', 'm', 'f') and not c.relispartition and a.attnum > 0 and not a.attisdropped
+       and n.nspname <> all (array['pg_catalog', 'information_schema', 'pg_toast', 'lifecycle'])
+       and n.nspname !~ '^pg_temp_'
+     order by 1, 2, 3
+"""
+LARGE_OBJECTS = "select count(*) from pg_largeobject_metadata"
+EXTENDED = "select count(*) from pg_statistic_ext"
+PREPARED = "select count(*) from pg_prepared_xacts where database = current_database()"
+OLDER = """
+    select count(*) from pg_stat_activity
+     where datname = current_database() and backend_xid is not null and pid <> pg_backend_pid()
+       and xact_start < transaction_timestamp()
+"""
+
+MATVIEWS = """
+    select schemaname, matviewname, has_table_privilege(format('%I.%I', schemaname, matviewname), 'select')
+      from pg_matviews where schemaname <> 'lifecycle' and ispopulated
+"""
+STATISTICS = """
+    select schemaname, tablename,
+           concat_ws(E'\\n', most_common_vals::text, histogram_bounds::text, most_common_elems::text)
+      from pg_stats
+     where schemaname not in ('pg_catalog', 'information_schema', 'lifecycle')
+       and exists (select from unnest(%(needles)s::text[]) as n
+                    where strpos(lower(concat_ws(E'\\n', most_common_vals::text, histogram_bounds::text,
+                                                 most_common_elems::text)), lower(n)) > 0)
+"""
+
+
+def whole_rows(schema: str, view: str) -> sql.Composed:
+    """Return the query of the rows of a materialized view that contain any of %(needles)s."""
+    return sql.SQL("""
+        select to_jsonb(t)::text from {} as t
+         where exists (select from unnest(%(needles)s::text[]) as n
+                        where strpos(lower(to_jsonb(t)::text), lower(n)) > 0)""").format(
+        sql.Identifier(schema, view)
+    )
+
+
+def _text(searched: Sequence[Column]) -> sql.Composed:
+    """Return all these columns as one text; through jsonb, which spells escapes in one way."""
+    as_text = sql.SQL("coalesce(t.{}{}::text, '')")
+    through = {"json": sql.SQL("::jsonb")}
+    texts = [
+        as_text.format(sql.Identifier(c.name), through.get(c.type, sql.SQL(""))) for c in searched
+    ]
+    return sql.SQL("({})").format(sql.SQL(" || E'\\n' || ").join(texts))

@@ -1,0 +1,45 @@
+"""Looks again for a person who is being erased, without changing anything."""
+
+from contextlib import closing
+
+from gdpr import notes
+from gdpr.prove import prove
+from gdpr.reach import reach
+from gdpr.waiting import erasure_of
+from lifecycle.coverage import Coverage, Judgement, Place, Reason
+from lifecycle.errors import NotFound
+from lifecycle.outside.keys import reference_key
+from lifecycle.postgres import catalog
+from lifecycle.system import System
+
+
+def verify(system: System, wanted: str) -> Judgement:
+    """Return what is left of a person who is being erased, or when nothing was found of one who is.
+
+    Raise NotFound when no erasure of that request was begun.
+    """
+    key = reference_key(system.settings.reference_key)
+    with closing(system.connect("gdpr verify", write=False)) as conn:
+        entry = notes.find(conn, key, wanted) or notes.find(
+            conn, key, key.reference("request", wanted)
+        )
+        if entry is None:
+            raise NotFound(
+                "no erasure of that request was begun",
+                hint="See `lifecycle gdpr status` for the references of open requests.",
+            )
+        found = reach(system.policy, catalog.read(conn), erasure_of(system.policy).subject)
+    own = Place("request", entry.reference)
+    if entry.note is None:
+        when = entry.proven_at.isoformat() if entry.proven_at else "an unknown time"
+        why = Reason(
+            "whom to search for is known to nobody since it was answered",
+            "`lifecycle runs show` has what was looked at then, and what was not.",
+        )
+        coverage = Coverage(frozenset({own}), frozenset(), (), {own: why})
+        return Judgement(
+            coverage, f"erased, and found nowhere it was looked, at {when}", entry.tables
+        )
+    proof = prove(system, found, entry.note, frozenset())
+    said = f"{entry.state}: the person is found in {len(proof.failures)} places"
+    return Judgement(proof.coverage(), said, proof.counts).with_found(proof.failures)

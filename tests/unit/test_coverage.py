@@ -1,0 +1,95 @@
+"""A verdict is what its coverage adds up to, and nothing else."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lifecycle.coverage import NOTHING_ASKED, Coverage, Judgement, Place, Reason, conclude
+from lifecycle.outcome import Failure, Verdict
+
+A, B, C = (Place("table", name) for name in "abc")
+WRONG = Failure("a", "two rows are left", "run again")
+WHY = Reason("no right to read it", "grant it")
+
+
+def verdict(coverage: Coverage) -> Verdict:
+    return conclude(Judgement(coverage, "done")).verdict
+
+
+def test_everything_looked_at_and_nothing_found_passes() -> None:
+    assert verdict(Coverage(frozenset({A, B}), frozenset({A, B}))) is Verdict.PASS
+
+
+def test_what_was_found_fails_whatever_was_looked_at() -> None:
+    assert verdict(Coverage(frozenset({A}), frozenset({A}), (WRONG,))) is Verdict.FAIL
+    assert verdict(Coverage(frozenset({A}), frozenset(), (WRONG,))) is Verdict.FAIL
+
+
+def test_a_promised_place_that_nobody_looked_at_is_named_even_where_nobody_says_why() -> None:
+    outcome = conclude(Judgement(Coverage(frozenset({A, B}), frozenset({A})), "done"))
+    assert outcome.verdict is Verdict.UNVERIFIED
+    assert outcome.summary == "done; not looked at: table b"
+    assert outcome.coverage["unseen"] == [
+        {
+            "place": "table b",
+            "why": "nobody looked there",
+            "hint": "This is a mistake in the program: report it.",
+        }
+    ]
+
+
+def test_a_place_said_not_to_be_looked_at_counts_even_if_it_was_never_promised() -> None:
+    assert verdict(Coverage(frozenset({A}), frozenset({A}), (), {B: WHY})) is Verdict.UNVERIFIED
+
+
+def test_an_empty_promise_never_passes() -> None:
+    outcome = conclude(Judgement(Coverage(frozenset(), frozenset()), "nothing to do"))
+    assert outcome.verdict is Verdict.FAIL
+    assert "nothing was promised" in outcome.failures[0].what
+
+
+def test_looking_where_nobody_promised_anything_does_not_help() -> None:
+    assert verdict(Coverage(frozenset({A}), frozenset({B}))) is Verdict.UNVERIFIED
+    assert verdict(Coverage(frozenset(), frozenset({B}))) is Verdict.FAIL
+
+
+def test_a_policy_that_asks_for_nothing_is_not_configured_unless_something_was_found() -> None:
+    assert verdict(NOTHING_ASKED) is Verdict.NOT_CONFIGURED
+    assert conclude(Judgement(NOTHING_ASKED, "").with_found([WRONG])).verdict is Verdict.FAIL
+
+
+def test_many_places_are_counted_in_the_summary_and_kept_on_the_ledger() -> None:
+    places = frozenset(Place("leaf", f"p{number}") for number in range(9))
+    outcome = conclude(Judgement(Coverage(places, frozenset()), "done"))
+    assert outcome.summary.endswith("not looked at: leaf p0, leaf p1, leaf p2 and 6 more")
+    assert outcome.coverage["not_looked_at"] == 9
+
+
+PLACES = st.frozensets(st.sampled_from([A, B, C]))
+COVERAGES = st.builds(
+    Coverage,
+    PLACES,
+    PLACES,
+    st.lists(st.just(WRONG), max_size=1).map(tuple),
+    PLACES.map(lambda places: dict.fromkeys(places, WHY)),
+)
+
+
+@given(COVERAGES, COVERAGES)
+def test_two_coverages_together_are_never_greener_than_one_of_them(
+    one: Coverage, other: Coverage
+) -> None:
+    worst = [Verdict.PASS, Verdict.NOT_CONFIGURED, Verdict.UNVERIFIED, Verdict.FAIL]
+    together = worst.index(verdict(one | other))
+    for part in (one, other):
+        if part.promised and not (part.unseen().keys() & (one | other).looked_at):
+            assert together >= worst.index(verdict(part))
+    if verdict(one | other) is Verdict.PASS:
+        assert (one | other).promised <= (one | other).looked_at
+
+
+@given(COVERAGES)
+def test_equal_coverages_have_equal_digests_and_others_another(one: Coverage) -> None:
+    again = Coverage(one.promised, one.looked_at, one.found, one.not_looked_at)
+    assert again.digest() == one.digest()
+    more = one | Coverage(frozenset({Place("table", "new")}), frozenset())
+    assert more.digest() != one.digest()
