@@ -10,8 +10,8 @@ def open_requests(requests: Requests) -> sql.Composed:
     """Return the query of all requests that are not answered: key, person, status, asked, due."""
     return sql.SQL("""
         select t.{key}::text, t.{subject}::text, t.{status}::text,
-               case when isfinite(t.{requested}) then t.{requested}::timestamptz end,
-               case when isfinite(t.{due}) then t.{due}::timestamptz end
+               case when isfinite(t.{requested}::timestamptz) then t.{requested}::timestamptz end,
+               case when isfinite(t.{due}::timestamptz) then t.{due}::timestamptz end
           from {table} as t
          where t.{status} in (%(pending)s, %(processing)s) order by t.{due}, t.{key}""").format(
         **_request(requests)

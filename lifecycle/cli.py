@@ -8,10 +8,6 @@ import io
 import json
 import os
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -21,49 +17,12 @@ from typer._click.exceptions import (  # typer keeps its parser here  # pyright:
     UsageError,
 )
 from typer.core import TyperGroup
-from typer.main import get_command, get_group
 
-from lifecycle import __version__, progress, rooms, unexpected
+from lifecycle import __version__, progress, unexpected
 from lifecycle.cli_options import JsonOption, SystemOption, choose_settings, chosen
-from lifecycle.commands import promises
+from lifecycle.commands import tree
 from lifecycle.errors import InputError, Interrupted, LifecycleError
 from lifecycle.words import choices
-
-
-@dataclass(frozen=True, slots=True)
-class Elsewhere:
-    """A group or command that lives in another module, and what `--help` says of it before it is loaded."""
-
-    module: str
-    attribute: str
-    help: str
-
-
-def _charter(room: str) -> str:
-    """Return the first sentence of a room's charter."""
-    return " ".join((import_module(room).__doc__ or room).split("\n\n")[0].split())
-
-
-_SCHEDULE = "lifecycle.commands.schedule"
-_GROUND: dict[str, Elsewhere] = {
-    "policy": Elsewhere("lifecycle.commands.policy", "app", "Check, show and draft policy files."),
-    "daemon": Elsewhere(_SCHEDULE, "daemon", "Run every job at its time, until told to stop."),
-    "worker": Elsewhere(_SCHEDULE, "worker", "Take waiting runs from the ledger, and plan none."),
-    "run": Elsewhere(_SCHEDULE, "run", "Run one job now, or a slot of it that nobody ran."),
-    "schedule": Elsewhere(_SCHEDULE, "schedule_app", "When each job runs: list, preview, pause."),
-    "runs": Elsewhere(_SCHEDULE, "runs_app", "What has run: list, show, cancel, resume."),
-}
-
-
-def elsewhere() -> dict[str, Elsewhere]:
-    """Return every command that lives in another module, the rooms' groups by their short names."""
-    of_rooms = {
-        room.rpartition(".")[2]: Elsewhere(f"{room}.cli", "app", _charter(room))
-        for room in rooms.ROOMS
-        if promises.keeps_one(room) or find_spec(f"{room}.cli") is not None
-    }
-    policy, *others = _GROUND.items()
-    return dict([policy]) | of_rooms | dict(others)
 
 
 class Commands(TyperGroup):
@@ -71,18 +30,18 @@ class Commands(TyperGroup):
 
     def list_commands(self, ctx: Any) -> list[str]:
         """Return the names in the order of `--help`."""
-        return [*super().list_commands(ctx), *elsewhere()]
+        return [*super().list_commands(ctx), *tree.elsewhere()]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Return a command; of one that lives elsewhere only its name and help line."""
-        if (found := elsewhere().get(cmd_name)) is not None:
+        if (found := tree.elsewhere().get(cmd_name)) is not None:
             return TyperGroup(name=cmd_name, help=found.help)
         return super().get_command(ctx, cmd_name)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Return the command that the words name, loaded."""
-        if args[0] in elsewhere():
-            return args[0], load(args[0]), args[1:]
+        if args[0] in tree.elsewhere():
+            return args[0], tree.load(args[0]), args[1:]
         names = self.list_commands(ctx)
         if args[0] not in names and not ctx.resilient_parsing:
             raise InputError(
@@ -96,41 +55,6 @@ class Commands(TyperGroup):
             return super().invoke(ctx)
         except KeyboardInterrupt as error:
             raise _interrupted() from error
-
-
-def load(name: str) -> Any:
-    """Import the group or command `name` and return it."""
-    where = elsewhere()[name]
-    found = _found(name, where)
-    if isinstance(found, typer.Typer):
-        group = get_group(found)
-        group.name = name
-        return _plain(group)
-    single = typer.Typer(add_completion=False)
-    single.command(name)(cast("Callable[..., Any]", found))
-    return _plain(get_command(single))
-
-
-def _found(name: str, where: Elsewhere) -> Any:
-    """Return the group or function itself; a room that keeps a promise has `status`, `plan` and `apply` in it."""
-    room = next((room for room in rooms.ROOMS if room.rpartition(".")[2] == name), None)
-    if room is None:
-        return getattr(import_module(where.module), where.attribute)
-    if find_spec(where.module) is None:
-        group = typer.Typer(help=where.help, no_args_is_help=True)
-    else:
-        group = getattr(import_module(where.module), where.attribute)
-    if promises.keeps_one(room):
-        promises.add(group, room)
-    return group
-
-
-def _plain(command: Any) -> Any:
-    """Turn off typer's boxes and colours, for this command and all below it: help is text."""
-    command.rich_markup_mode = None
-    for below in getattr(command, "commands", {}).values():
-        _plain(below)
-    return command
 
 
 app = typer.Typer(

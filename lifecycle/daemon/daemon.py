@@ -24,7 +24,7 @@ from lifecycle.daemon import idle
 from lifecycle.daemon.notify import notify
 from lifecycle.daemon.turns import Turns
 from lifecycle.daemon.wake import Alarm
-from lifecycle.errors import LifecycleError
+from lifecycle.errors import LifecycleError, Unproven
 from lifecycle.ledger import claims, daemons
 from lifecycle.outside import ping
 from lifecycle.running import worker
@@ -64,8 +64,8 @@ class Daemon:
     def run(self, *, until_idle: bool = False) -> int:
         """Work until a signal comes, or until nothing is left to do; return the exit code.
 
-        With `until_idle`: 1 when a run did not pass. Raise LifecycleError, after everything else is done, when a system
-        could not be served.
+        With `until_idle`: 1 when a run failed, else 9 when one could not verify. Raise LifecycleError, after
+        everything else is done, when a system could not be served.
         """
         self._hear_signals()
         server = None if until_idle else self._serve()
@@ -85,7 +85,8 @@ class Daemon:
                 server.shutdown()
         if unserved:
             raise idle.summary(unserved, len(self.state.systems))
-        return 1 if until_idle and self.state.unpassed else 0
+        codes = {code for code in self.state.ended.values() if code} if until_idle else set[int]()
+        return 0 if not codes else Unproven.exit_code if codes == {Unproven.exit_code} else 1
 
     def _serve(self) -> http.Server | None:
         """Answer monitors, where the settings say so. A worker has nothing to tell that the daemon does not."""

@@ -173,10 +173,17 @@ def finish(
         "coverage": Json(dict(outcome.coverage)) if outcome.coverage else None,
     }
     with conn.transaction():
+        known = outcome.verdict is Verdict.UNVERIFIED and _known(conn, claim, outcome)
         _fenced(conn.execute(statements.FINISH, values).fetchone(), claim)
-        if outcome.verdict in (Verdict.FAIL, Verdict.UNVERIFIED):
+        if outcome.verdict is Verdict.FAIL or (outcome.verdict is Verdict.UNVERIFIED and not known):
             return _alert(conn, claim, outcome.verdict.value, f"{claim.job}: {outcome.summary}")
     return True
+
+
+def _known(conn: Connection[TupleRow], claim: Claim, outcome: Outcome) -> bool:
+    """Say whether the job's last finished run left exactly the same places unseen: nobody is told every night."""
+    row = conn.execute(statements.UNSEEN_BEFORE, claim.key()).fetchone()
+    return row is not None and bool(row[0]) and row[0] == outcome.coverage.get("unseen")
 
 
 def put_back(

@@ -70,6 +70,13 @@ FINISH = """
  returning id
 """
 
+UNSEEN_BEFORE = """
+    select o.coverage -> 'unseen'
+      from lifecycle.run r join lifecycle.run o on o.system = r.system and o.job = r.job and o.id <> r.id
+     where r.id = %(id)s and o.state = 'finished'
+     order by o.finished_at desc limit 1
+"""
+
 PUT_BACK = """
     update lifecycle.run
        set state = 'queued', holder = null, not_before = clock_timestamp() + %(delay)s, error_code = %(error_code)s,

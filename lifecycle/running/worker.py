@@ -61,7 +61,7 @@ def attend(
         os.killpg(child.pid, signal.SIGKILL)
     status = child.wait()
     del state.children[child.pid]
-    (state.unpassed.discard if status == 0 else state.unpassed.add)((system.name, claim.id))
+    state.ended[system.name, claim.id] = status
     over()
     stopped = status == -signal.SIGTERM and state.hurry.is_set()
     _settle(system, claim, job, status, overdue=overdue, stopped=stopped)

@@ -35,8 +35,8 @@ class DaemonState:
 
     `pulse` is when the alarm clock last rang, on the monotonic clock, which a step of the wall clock does not move.
     `skew` is the local clock minus the database's, in seconds. `children` are the processes of runs, by pid;
-    `unpassed` the runs (system, number) that were carried out here and did not pass. `stop` ends claiming, `hurry`
-    ends the children.
+    `ended` the exit codes of those that have ended here, by system and run. `stop` ends claiming, `hurry` ends the
+    children.
     """
 
     id: str
@@ -48,7 +48,7 @@ class DaemonState:
     skew: dict[str, float] = field(default_factory=dict[str, float])
     snapshots: dict[str, Snapshot] = field(default_factory=dict[str, Snapshot])
     children: dict[int, Claim] = field(default_factory=dict[int, Claim])
-    unpassed: set[tuple[str, int]] = field(default_factory=set[tuple[str, int]])
+    ended: dict[tuple[str, int], int] = field(default_factory=dict[tuple[str, int], int])
     stop: threading.Event = field(default_factory=threading.Event)
     hurry: threading.Event = field(default_factory=threading.Event)
     breakers: dict[str, Breaker] = field(init=False)

@@ -106,7 +106,9 @@ def day(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Day]:
             )
         done = run(place, "daemon", "--until-idle")
         (place.directory / "daemon.log").write_text(done.stdout + done.stderr)
-        assert done.returncode == 0, done.stderr[-3000:]
+        assert done.returncode == 9, done.stderr[
+            -3000:
+        ]  # no failure, and not everything was looked at
         yield before
 
 
@@ -147,10 +149,26 @@ def standing(values: frozenset[str], text: str) -> list[str]:
     return [value for value in values if re.search(re.escape(value) + r"(?![0-9A-Za-z])", text)]
 
 
-def test_every_slot_of_the_day_ran_once_and_passed(day: Day):
+UNSEEN = {
+    "retention.expire": "copy images of wearable_daily.raw_data in audit_log",
+    "gdpr.erase": "spelling escaped, encoded or decomposed",
+    "backups.drill": "structure row security and policies",
+}
+"""What today's rooms do not look at, one place of each: there is no pass over these."""
+
+
+def test_every_slot_of_the_day_ran_once_and_says_what_it_did_not_look_at(day: Day):
     with day.admin() as admin:
-        runs = admin.execute("select job, state, verdict from lifecycle.run order by scheduled_for")
-        assert runs.fetchall() == [(job, "finished", "pass") for job in DAY]
+        runs = admin.execute(
+            "select job, state, verdict, coverage from lifecycle.run order by scheduled_for"
+        ).fetchall()
+    assert [(job, state) for job, state, *_ in runs] == [(job, "finished") for job in DAY]
+    for job, _, verdict, coverage in runs:
+        places = [unseen["place"] for unseen in coverage["unseen"]]
+        assert verdict == ("could not verify" if job in UNSEEN else "pass"), job
+        assert UNSEEN.get(job) in (*places, None), places
+        assert coverage["promised"] > 0
+        assert len(coverage["digest"]) == 64
 
 
 def test_the_due_are_in_no_row_of_a_full_dump_of_the_database(day: Day):

@@ -16,6 +16,7 @@ import pytest
 from typer.main import get_command
 
 from lifecycle import cli
+from lifecycle.commands import tree
 from lifecycle.errors import Interrupted, NotFound, Unproven
 from lifecycle.outside.commands import Finished
 from runbooks import books, page, progress, walk
@@ -51,8 +52,8 @@ def test_every_command_in_a_runbook_exists_with_its_options(line: str):
             options.add(word)
             if not taken.is_flag:
                 next(words)
-        elif word in cli.elsewhere() and command.name == "lifecycle":
-            command = cli.load(word)
+        elif word in tree.elsewhere() and command.name == "lifecycle":
+            command = tree.load(word)
         elif hasattr(command, "commands"):
             assert word in command.commands, f"{line}: no command {word}"
             command = command.commands[word]
