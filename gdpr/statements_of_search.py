@@ -46,7 +46,8 @@ TYPED = """
     select distinct n.nspname, c.relname, a.attname, format_type(a.atttypid, null)
       from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace
       join pg_type y on y.oid = a.atttypid
-     where y.typtype <> 'e' and c.relkind in ('r', 'p', 'm', 'f') and not c.relispartition and a.attnum > 0 and not a.attisdropped
+     where y.typtype <> 'e' and c.relkind in ('r', 'p', 'm', 'f') and not c.relispartition
+       and a.attnum > 0 and not a.attisdropped
        and n.nspname <> all (array['pg_catalog', 'information_schema', 'pg_toast', 'lifecycle'])
        and n.nspname !~ '^pg_temp_'
      order by 1, 2, 3
