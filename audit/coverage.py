@@ -24,6 +24,6 @@ def coverage(policy: Policy, catalog: Catalog) -> tuple[str, ...]:
             if table.owner is not None
             and name != log.table
             and name in catalog.tables
-            and not any(trigger.enabled in FIRES for trigger in catalog.tables[name].triggers)
+            and not any(t.row and t.enabled in FIRES for t in catalog.tables[name].triggers)
         )
     )

@@ -62,6 +62,8 @@ def content(schema: str, relname: str, kind: str) -> sql.Composed:
     return statement.format(table=sql.Identifier(schema, relname))
 
 
+SIZE = "select pg_database_size(current_database())"
+
 ROLE_EXISTS = "select from pg_roles where rolname = %(role)s"
 
 

@@ -3,7 +3,9 @@
 Knows what is written where, and never a personal value. Never looks for anything: `prove.py` did.
 """
 
+import contextlib
 import json
+from collections.abc import Iterable
 from datetime import datetime
 
 import psycopg
@@ -26,27 +28,39 @@ LEDGER = "erasure-ledger"
 """The bucket, by its name in the settings, that outlives a restore of the database."""
 
 
-def refresh_statistics(conn: Connection[TupleRow], reach: Reach, note: Note) -> frozenset[str]:
-    """Analyse the tables whose samples, which the planner keeps, quote the person.
+def refresh_statistics(
+    system: System, conn: Connection[TupleRow], reach: Reach, note: Note
+) -> frozenset[str]:
+    """Analyse the tables whose samples, which the planner keeps, quote the person, as the DDL login.
 
-    Return those that go on quoting them: where this role cannot step into the owner, and where no row is left,
+    Return those that go on quoting them: where that login cannot step into the owner, and where no row is left,
     as ANALYZE then leaves the former samples standing.
     """
+    quoting = sampled(conn, note)
+    if not quoting:
+        return frozenset()
+    with contextlib.closing(system.connect_ddl("gdpr.analyze")) as owners:
+        standing = _analyse(owners, reach, quoting)
+    for relation in set(quoting) - standing:
+        row = conn.execute(statements.empty(relation)).fetchone()
+        standing |= {relation} if row and row[0] else set()
+    return frozenset(standing)
+
+
+def _analyse(conn: Connection[TupleRow], reach: Reach, relations: Iterable[str]) -> set[str]:
+    """Analyse what can be analysed, each as its owner; return the others."""
     owners = {name: table.owner for name, table in reach.catalog.tables.items()}
     for table in reach.catalog.tables.values():
         owners |= {leaf.name: leaf.relation.owner for leaf in table.partitions}
     standing: set[str] = set()
-    for relation in sampled(conn, note):
+    for relation in relations:
         try:
             with conn.transaction():
                 conn.execute(statements.step_into(owners[relation]))
                 conn.execute(statements.analyze(relation))
         except (psycopg.errors.InsufficientPrivilege, psycopg.errors.LockNotAvailable):
             standing.add(relation)
-        else:
-            row = conn.execute(statements.empty(relation)).fetchone()
-            standing |= {relation} if row and row[0] else set()
-    return frozenset(standing)
+    return standing
 
 
 def write_failure(conn: Connection[TupleRow], claim: Claim, reference: str, proof: Proof) -> None:

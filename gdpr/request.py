@@ -217,7 +217,7 @@ def _prove(desk: Desk, conn: Connection[TupleRow], entry: Entry) -> Done:
     if note is None:  # proven before, and somebody has opened the request again since
         answer.complete(conn, desk.claim, desk.system.policy, entry, Proof(), desk.now)
         return Done(answered=True)
-    standing = answer.refresh_statistics(conn, desk.reach, note)
+    standing = answer.refresh_statistics(desk.system, conn, desk.reach, note)
     proof = prove(desk.system, desk.reach, note, standing)
     if proof.failures:
         answer.write_failure(conn, desk.claim, entry.reference, proof)

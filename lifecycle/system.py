@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from psycopg import Connection
+from psycopg.conninfo import make_conninfo
 from psycopg.errors import InsufficientPrivilege, InvalidSchemaName, UndefinedTable
 from psycopg.rows import TupleRow
 
@@ -37,13 +38,20 @@ class System:
         Raise AccessDenied, Unreachable, NotFound or Refused (wrong version; read-only when `write`; the database
         belongs to another system's policy).
         """
-        conn = connect.connect(
-            self.conninfo(),
-            purpose,
-            write=write,
-            database=self.policy.database,
-            patience=patience,
-        )
+        return self._open(self.conninfo(), purpose, write=write, patience=patience)
+
+    def connect_ddl(self, purpose: str) -> Connection[TupleRow]:
+        """Open a connection of the login that steps into owners, for DDL and ANALYZE. It may read no row.
+
+        Raise as `connect` does.
+        """
+        return self._open(self.conninfo_ddl(), purpose, write=True, patience=None)
+
+    def _open(
+        self, info: str, purpose: str, *, write: bool, patience: timedelta | None
+    ) -> Connection[TupleRow]:
+        database = self.policy.database
+        conn = connect.connect(info, purpose, write=write, database=database, patience=patience)
         try:
             self._must_be_ours(conn)
         except BaseException:
@@ -70,3 +78,9 @@ class System:
         return connect.conninfo(
             self.settings.dsn, password.read(f"{self.name}: password") if password else None
         )
+
+    def conninfo_ddl(self) -> str:
+        """Return the connection string of the login that steps into owners, as `conninfo` does."""
+        ddl, parts = self.settings.ddl, connect.conninfo(self.settings.dsn, None)
+        password = ddl.password.read(f"{self.name}: ddl password") if ddl.password else None
+        return connect.conninfo(make_conninfo(parts, user=ddl.user), password)

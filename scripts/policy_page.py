@@ -34,7 +34,13 @@ WORDS: Mapping[Any, str] = {
     Span: "span of time",
     Secret: "secret",
 }
-NAMES = {"subjects": "KIND", "systems": "NAME", "owner": "KIND"}
+NAMES = {
+    "subjects": "KIND",
+    "systems": "NAME",
+    "owner": "KIND",
+    "triggers": "NAME",
+    "rules": "NAME",
+}
 """What the keys of a mapping are, where they are no tables."""
 
 Part = tuple[str, type[BaseModel]]

@@ -1,4 +1,4 @@
-"""What `doctor` asks a system's database: who we are there, what we may, and whether it fits the policy.
+"""What `doctor` asks a system's database: who gets in (`access.py`), whether it fits the policy, and what runs.
 
 Each question has its own function and is asked in a connection of its own where it may fail. Changes nothing.
 """
@@ -6,27 +6,23 @@ Each question has its own function and is asked in a connection of its own where
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from psycopg import Connection, sql
+from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from lifecycle import clock, rooms
-from lifecycle.admin import install, statements
+from lifecycle.admin import access, install, statements
 from lifecycle.admin.finding import Finding, bad, fine, refused, survive, unknown
 from lifecycle.errors import LifecycleError
-from lifecycle.policy import reality, whole
-from lifecycle.policy.model import Policy
+from lifecycle.policy import reality
 from lifecycle.postgres import catalog as catalogs
 from lifecycle.postgres import ddl
-from lifecycle.postgres.catalog import Catalog, Table, sql_name
+from lifecycle.postgres.catalog import Catalog
 from lifecycle.schedule.tick import REFUSE, WARN
 from lifecycle.system import System
 from lifecycle.watch import check
 
 Conn = Connection[TupleRow]
 Question = Callable[[System, Conn, Catalog], Iterator[Finding]]
-
-SHOWN = 20
-"""Findings of one kind that are named one by one."""
 
 
 def findings(system: System) -> Iterator[Finding]:
@@ -41,131 +37,6 @@ def findings(system: System) -> Iterator[Finding]:
                 yield from survive(check_name, partial(ask, system, conn, catalog))
     except LifecycleError as error:
         yield refused(label, error, "Without its database nothing of this system can be checked.")
-
-
-def _role(system: System, conn: Conn, catalog: Catalog) -> Iterator[Finding]:
-    row = conn.execute(statements.ROLE).fetchone()
-    assert row is not None
-    role, superuser, bypass, makes_roles = row
-    label, name = f"{system.name}: role", _name(conn, role)
-    if superuser:
-        yield bad(
-            label,
-            f"{role} is a superuser",
-            "A mistake or a stolen password could then change everything, the evidence too.",
-            "Run `lifecycle init` and let `user=lifecycle` stand in the dsn.",
-        )
-        return
-    if makes_roles:
-        fix = f"alter role {name} nocreaterole nocreatedb;"
-        yield bad(label, f"{role} may make roles or databases", "It needs neither.", fix)
-    hidden = [
-        t.name for t in catalog.tables.values() if t.rls and (t.owner != role or t.rls_forced)
-    ]
-    if hidden and not bypass:
-        yield bad(
-            label,
-            f"{role} has no BYPASSRLS, and {len(hidden)} tables have row security ({', '.join(hidden[:5])})",
-            "A row hidden from an erasure is a row kept: every run refuses until it sees all rows.",
-            f"alter role {name} bypassrls;",
-        )
-    else:
-        yield fine(label, f"{role} is no superuser and sees every row")
-
-
-def _membership(system: System, conn: Conn, catalog: Catalog) -> Iterator[Finding]:
-    owners = {
-        catalog.tables[t].owner
-        for t in whole.named(system.policy, "partitions") or ()
-        if t in catalog.tables
-    }
-    label, asked = f"{system.name}: owners", {"owners": sorted(owners)}
-    missing = [row[0] for row in conn.execute(statements.MEMBER, asked)]
-    inherited = [row[0] for row in conn.execute(statements.INHERITED, asked)]
-    for owner in missing:
-        yield bad(
-            label,
-            f"the service is not a member of {owner}, who owns partitioned tables",
-            "PostgreSQL lets only the owner attach a partition.",
-            f"grant {_name(conn, owner)} to lifecycle;",
-        )
-    homes = {
-        (t.owner, t.schema)
-        for n in whole.named(system.policy, "partitions") or ()
-        if (t := catalog.tables.get(n))
-    }
-    pairs = {"owners": [owner for owner, _ in homes], "schemas": [schema for _, schema in homes]}
-    barred = conn.execute(statements.MAY_CREATE, pairs).fetchall()
-    for owner, schema in barred:
-        yield bad(
-            label,
-            f"{owner}, who owns partitioned tables, may not make tables in schema {schema}",
-            "A partition is a table of its owner's, so none can be made there.",
-            f"grant create on schema {_name(conn, schema)} to {_name(conn, owner)};",
-        )
-    for owner in inherited:
-        yield bad(
-            label,
-            f"the service has the rights of {owner} all the time",
-            "It steps into them for one statement at a time; otherwise a mistake could change any table.",
-            f"grant {_name(conn, owner)} to lifecycle with inherit false;"
-            if catalog.version >= 16
-            else "alter role lifecycle noinherit;",
-        )
-    if not missing and not inherited and not barred:
-        yield fine(label, f"the service can step into {len(owners)} owners of partitioned tables")
-
-
-def _name(conn: Conn, name: str) -> str:
-    return sql.Identifier(name).as_string(conn)
-
-
-def _rights(system: System, conn: Conn, catalog: Catalog) -> Iterator[Finding]:
-    label = f"{system.name}: rights"
-    missing = list(_missing_rights(system.policy, conn, catalog))
-    for relation, right in missing[:SHOWN]:
-        why = "The run that needs it would fail in the middle of the night."
-        fix = f"grant {right} on {sql_name(relation).as_string(conn)} to lifecycle;"
-        yield bad(label, f"the service may not {right} on {relation}", why, fix)
-    if len(missing) > SHOWN:
-        what = f"and {len(missing) - SHOWN} more rights are missing"
-        yield bad(label, what, "", f"lifecycle init --system {system.name}")
-    if not missing:
-        yield fine(label, "the service may do what the policy asks of it")
-
-
-def _missing_rights(policy: Policy, conn: Conn, catalog: Catalog) -> Iterator[tuple[str, str]]:
-    """Yield (table or partition, right as `grant` spells it) for what the service role lacks."""
-    whole, columns = _wanted(policy, catalog)
-    spelled = {sql_name(r).as_string(conn): r for r, _ in (*whole, *columns)}
-    quoted = {relation: text for text, relation in spelled.items()}
-    asked = {"names": [quoted[r] for r, _ in whole], "privileges": [p for _, p in whole]}
-    for name, privilege in conn.execute(statements.MISSING_TABLE_RIGHTS, asked):
-        yield spelled[name], privilege
-    asked = {"names": [quoted[r] for r, _ in columns], "columns": [c for _, c in columns]}
-    for name, column in conn.execute(statements.MISSING_COLUMN_RIGHTS, asked):
-        yield spelled[name], f"update ({_name(conn, column)})"
-
-
-def _wanted(
-    policy: Policy, catalog: Catalog
-) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
-    """Return (relation, right) for whole tables and (relation, column) to be updated."""
-    deletable = install.deletable(policy)
-    whole: list[tuple[str, str]] = []
-    columns: list[tuple[str, str]] = []
-    for table in catalog.tables.values():
-        updatable = sorted(c for c in install.updatable(policy, table) if table.column(c))
-        for relation in _relations(table):
-            whole.append((relation, "select"))
-            if table.name in deletable:
-                whole.append((relation, "delete"))
-            columns += [(relation, column) for column in updatable]
-    return whole, columns
-
-
-def _relations(table: Table) -> list[str]:
-    return [table.name, *(partition.name for partition in table.partitions)]
 
 
 def _ledger(system: System, conn: Conn, _catalog: Catalog) -> Iterator[Finding]:
@@ -194,13 +65,13 @@ def _ledger(system: System, conn: Conn, _catalog: Catalog) -> Iterator[Finding]:
 def _policy(system: System, _conn: Conn, catalog: Catalog) -> Iterator[Finding]:
     label = f"{system.name}: policy"
     mistakes = reality.compare(system.policy, catalog).mistakes
-    for mistake in mistakes[:SHOWN]:
+    for mistake in mistakes[: access.SHOWN]:
         why = (
             "What the policy does not know, no promise covers: runs refuse before the first write."
         )
         yield bad(label, str(mistake), why, f"edit {system.settings.policy}")
-    if len(mistakes) > SHOWN:
-        what = f"and {len(mistakes) - SHOWN} more mistakes"
+    if len(mistakes) > access.SHOWN:
+        what = f"and {len(mistakes) - access.SHOWN} more mistakes"
         yield bad(label, what, "", f"lifecycle policy check --live --system {system.name}")
     if not mistakes:
         yield fine(label, "every table is declared, and the policy fits this database")
@@ -247,44 +118,21 @@ def _overdue(system: System, _conn: Conn, _catalog: Catalog) -> Iterator[Finding
         yield fine(label, f"{len(judged)} jobs succeeded when they should")
 
 
-def _defaults(system: System, conn: Conn, catalog: Catalog) -> Iterator[Finding]:
-    label = f"{system.name}: default partitions"
-    named = [
-        catalog.tables[t]
-        for t in whole.named(system.policy, "partitions") or ()
-        if t in catalog.tables
-    ]
-    found = [p.name for table in named for p in table.partitions if p.default]
-    holding = [name for name in found if _holds_rows(conn, name)]
-    for name in holding:
-        yield bad(
-            label,
-            f"{name} holds rows",
-            "A partition for them can no longer be made, and no rule finds them by their date.",
-            "lifecycle partitions status",
-        )
-    if not holding:
-        yield fine(label, f"none of {len(found)} holds a row")
-
-
-def _holds_rows(conn: Conn, name: str) -> bool:
-    row = conn.execute(statements.any_row(name)).fetchone()
-    return row is not None and bool(row[0])
-
-
 def _jobs(system: System, _conn: Conn, _catalog: Catalog) -> Iterator[Finding]:
     yield fine(f"{system.name}: schedule", f"{len(rooms.jobs(system.policy))} jobs are scheduled")
 
 
 QUESTIONS: dict[str, Question] = {
-    "role": _role,
-    "owners": _membership,
-    "rights": _rights,
+    "role": access.role,
+    "owners": access.owners,
+    "others": access.others,
+    "rights": access.granted,
     "ledger": _ledger,
+    "schema": access.schema,
+    "event triggers": access.events,
     "policy": _policy,
     "pooler": _pooler,
     "clock": _clock,
     "schedule": _jobs,
     "jobs": _overdue,
-    "default partitions": _defaults,
 }

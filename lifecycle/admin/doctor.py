@@ -1,7 +1,7 @@
 """`lifecycle doctor`: says what is wrong with this installation before the night does.
 
-Looks at the machine here, at each system's database in `database.py`, and at what lies outside in
-`outside.py`. Each check survives another's failure. Changes nothing, anywhere.
+Looks at the machine here, at each system's database in `database.py`, and asks every room what else can be wrong with
+what it needs (`<room>/findings.py`). Each check survives another's failure. Changes nothing, anywhere.
 """
 
 import stat
@@ -12,8 +12,8 @@ from ipaddress import ip_address
 
 import typer
 
-from lifecycle import progress, settings_file, show
-from lifecycle.admin import database, outside
+from lifecycle import progress, rooms, settings_file, show
+from lifecycle.admin import calendar, database
 from lifecycle.admin.finding import Finding, absent, bad, fine, refused, survive, unknown
 from lifecycle.cli_options import open_settings
 from lifecycle.errors import FindingsPresent, InputError, LifecycleError, NotFound
@@ -153,4 +153,7 @@ def _system(settings: Settings, name: str) -> Iterator[Finding]:
         yield refused(f"{name}: policy", error, "Without its policy nothing of this system runs.")
         return
     yield from database.findings(system)
-    yield from outside.findings(system)
+    for _, room in rooms.load("findings"):
+        for check, look in room.FINDINGS.items():
+            yield from survive(f"{name}: {check}", partial(look, system))
+    yield from survive(f"{name}: clock changes", partial(calendar.clock_changes, system))

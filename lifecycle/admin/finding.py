@@ -1,4 +1,4 @@
-"""What `doctor` found: a verdict with its reason and the remedy. Pure."""
+"""What `doctor` found: a verdict with its reason and the remedy."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from lifecycle import unexpected
 from lifecycle.errors import LifecycleError
 from lifecycle.outcome import Verdict
+from lifecycle.system import System
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,10 @@ class Finding:
     what: str
     why: str = ""
     fix: str = ""
+
+
+Look = Callable[[System], Iterator[Finding]]
+"""One question about a system. A room offers its own as `FINDINGS`, by what is looked at, in `<room>/findings.py`."""
 
 
 def fine(check: str, what: str) -> Finding:

@@ -10,7 +10,7 @@ import psycopg
 from psycopg import conninfo
 
 from lifecycle import show
-from lifecycle.admin import install
+from lifecycle.admin import install, logins
 from lifecycle.cli_options import open_system
 from lifecycle.errors import InputError
 from lifecycle.postgres import catalog, connect
@@ -32,15 +32,22 @@ def carry_out(name: str | None, dsn: str | None, *, print_sql: bool, as_json: bo
             else:
                 show.text(rendered)
             return
-        secret = system.settings.password
-        password = secret.read(f"{system.name}: password") if secret else None
-        applied = install.install(conn, system.policy, live, password)
+        secrets = (system.settings.password, system.settings.ddl.password)
+        own, ddl = (s.read(f"{system.name}: password") if s else None for s in secrets)
+        applied = install.install(conn, system.policy, live, own, ddl)
+        left = logins.left(conn)
     if as_json:
-        show.document("init", {"database": system.policy.database, "applied": list(applied)})
+        show.document(
+            "init", {"database": system.policy.database, "applied": list(applied), "left": left}
+        )
         return
     made = f"{len(applied)} new" if applied else "nothing new"
     show.text(f"{system.policy.database}: schema `lifecycle` is up to date ({made}).")
-    show.text("Role `lifecycle` has the rights that this policy needs, and no others.")
+    show.text(
+        "Role `lifecycle` has the rights that this policy needs, and no others; `lifecycle_ddl` steps into owners."
+    )
+    for statement in left:
+        show.text(f"This administrator may not say it, a superuser has to: {statement}")
     show.text("Next: `lifecycle doctor` says what is still missing.")
 
 

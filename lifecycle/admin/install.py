@@ -1,107 +1,147 @@
-"""Makes the schema `lifecycle` and a role with what the policy needs and nothing more.
+"""Makes the schema `lifecycle`, its logins (`logins.py`) and the grants a policy needs, and nothing more.
 
-The role is no superuser and inherits nothing: PostgreSQL lets only a table's owner attach partitions and refresh
-statistics, so the role is a member of those owners, and steps into that membership only for such a statement.
-BYPASSRLS is needed because a row hidden from an erasure is a row kept. Run by an administrator, who may
-prefer to read the SQL first: `lifecycle init --print-sql`.
+PostgreSQL lets only a table's owner attach partitions and refresh statistics, so the DDL login is a member of those
+owners, and steps into that membership only for such a statement. BYPASSRLS is needed because a row hidden from an
+erasure is a row kept. What is run and what `lifecycle init --print-sql` prints is one script. Run by an administrator.
 """
 
 from collections.abc import Iterator
-from typing import Any
 
 from psycopg import Connection, sql
+from psycopg.errors import InsufficientPrivilege
 from psycopg.rows import TupleRow
 
 from lifecycle import rooms
-from lifecycle.errors import Refused
-from lifecycle.policy import whole
-from lifecycle.policy.model import Policy, SharedBy
+from lifecycle.admin import logins
+from lifecycle.errors import AccessDenied, Refused
+from lifecycle.policy import rights
+from lifecycle.policy.model import Policy
+from lifecycle.policy.rights import Right
 from lifecycle.postgres import ddl
-from lifecycle.postgres.catalog import Catalog, Table, sql_name
+from lifecycle.postgres.catalog import Catalog, sql_name
 
-ROLE = "lifecycle"
 PACKAGES = ("lifecycle.ledger", *rooms.ROOMS)
 
 Statement = sql.SQL | sql.Composed
+Memberships = tuple[tuple[str, str, str], ...]
 
-_ROLE = sql.SQL("""do $$ begin
-    if not exists (select from pg_roles where rolname = 'lifecycle') then
-        create role lifecycle login noinherit bypassrls nosuperuser nocreatedb nocreaterole;
-    elsif exists (select from pg_roles where rolname = 'lifecycle' and not (
-                  rolcanlogin and not rolinherit and rolbypassrls and not rolsuper)) then
-        alter role lifecycle login noinherit bypassrls nosuperuser;
-    end if;
-end $$""")
-_SCHEMA = sql.SQL("create schema if not exists lifecycle")
-_PRIVATE = sql.SQL("revoke all on schema lifecycle from public")
-_REGISTER = """
-    insert into lifecycle.installation (system) values (%(system)s) on conflict do nothing
-"""
-_SUPERUSERS = "select rolname from pg_roles where rolsuper"
+# Names in what follows are PostgreSQL's own or written out: nobody's `public` has a say in what an administrator runs.
+_PATH = sql.SQL("set local search_path = pg_catalog, pg_temp")
+_OPEN = (_PATH, logins.ROLES, logins.ENTER, logins.SCHEMA, logins.BECOME)
+_REGISTER = "insert into lifecycle.installation (system) values ({}) on conflict do nothing"
 _REGISTERED = "select system from lifecycle.installation"
+_MEMBERSHIPS = """
+    select m.rolname, o.rolname, g.rolname
+      from pg_catalog.pg_auth_members a
+      join pg_catalog.pg_roles m on m.oid = a.member
+      join pg_catalog.pg_roles o on o.oid = a.roleid
+      join pg_catalog.pg_roles g on g.oid = a.grantor
+     where m.rolname in ('lifecycle', 'lifecycle_ddl')
+     order by 1, 2, 3
+"""
 
 
 def install(
-    conn: Connection[TupleRow], policy: Policy, catalog: Catalog, password: str | None
+    conn: Connection[TupleRow],
+    policy: Policy,
+    catalog: Catalog,
+    password: str | None,
+    ddl_password: str | None = None,
 ) -> tuple[str, ...]:
-    """Make role, schema, tables and grants in one transaction; safe to repeat. Return the migrations applied.
+    """Make roles, schema, tables and grants in one transaction; safe to repeat. Return the migrations applied.
 
-    `password`, when given, becomes the role's password, sent as a SCRAM verifier only.
-    Raise Refused when the database already belongs to another system's policy.
+    A password, when given, becomes its login's, sent as a SCRAM verifier only. Raise Refused when the database
+    belongs to another system's policy or a table to be partitioned to a superuser, AccessDenied when this
+    administrator may not do all of it.
     """
-    with conn.transaction():
-        conn.execute(_ROLE)
-        conn.execute(_SCHEMA)
-        conn.execute(_PRIVATE)
-        applied = ddl.migrate(conn, PACKAGES)
-        conn.execute(_REGISTER, {"system": policy.system})
+    try:
+        with conn.transaction():
+            todo = _enter(conn, policy)
+            for statement in script(conn, policy, catalog, todo):
+                conn.execute(statement.encode())
+            for role, secret in ((logins.SERVICE, password), (logins.DDL, ddl_password)):
+                if secret is not None:
+                    conn.execute(_set_password(conn, role, secret))
+    except InsufficientPrivilege as error:
+        raise _not_allowed(error) from None
+    return tuple(migration.name for migration in todo)
+
+
+def render(conn: Connection[TupleRow], policy: Policy, catalog: Catalog) -> str:
+    """Return all of it as SQL text, for an administrator to read and run with psql. Sets no password.
+
+    Raise Refused as `install` does. Looks as an administrator would, and rolls that back.
+    """
+    try:
+        with conn.transaction(force_rollback=True):
+            todo = _enter(conn, policy)
+        lines = script(conn, policy, catalog, todo)
+        ended = (line if line.endswith(";") else f"{line};" for line in lines)
+        return "\n".join(["begin;", *ended, "commit;", ""])
+    except InsufficientPrivilege as error:
+        raise _not_allowed(error) from None
+
+
+def script(
+    conn: Connection[TupleRow], policy: Policy, catalog: Catalog, todo: tuple[ddl.Migration, ...]
+) -> Iterator[str]:
+    """Yield every statement of an installation, as text."""
+    for statement in (*_OPEN, logins.PRIVATE):
+        yield statement.as_string()
+    yield from ddl.render(todo)
+    yield _REGISTER.format(sql.Literal(policy.system).as_string())
+    for statement in (*logins.USE, logins.STOP, *grants(policy, catalog, memberships(conn))):
+        yield statement.as_string()
+    yield logins.LEAVE.as_string()
+
+
+def _enter(conn: Connection[TupleRow], policy: Policy) -> tuple[ddl.Migration, ...]:
+    """Make roles and schema, and return what is still to be applied there."""
+    for statement in _OPEN:
+        conn.execute(statement)
+    todo = ddl.to_do(conn, PACKAGES)
+    if len(todo) < len(tuple(ddl.migrations(PACKAGES))):
         owner = conn.execute(_REGISTERED).fetchone()
         if owner is not None and owner[0] != policy.system:
             raise Refused(
                 f"this database already belongs to the policy of system {owner[0]!r}",
                 hint="One database has one policy. Merge the two, or correct the dsn.",
             )
-        for statement in grants(policy, catalog, superusers(conn)):
-            conn.execute(statement)
-        if password is not None:
-            verifier = conn.pgconn.encrypt_password(
-                password.encode(), ROLE.encode(), b"scram-sha-256"
-            )
-            conn.execute(
-                sql.SQL("alter role lifecycle password {}").format(sql.Literal(verifier.decode()))
-            )
-    return applied
+    conn.execute(logins.STOP)
+    return todo
 
 
-def render(conn: Connection[TupleRow], policy: Policy, catalog: Catalog) -> str:
-    """Return all of it as SQL text, for an administrator to read and run with psql. Sets no password."""
-    head = [_text(_ROLE), _text(_SCHEMA), _text(_PRIVATE)]
-    own = ddl.render(ddl.to_do(conn, PACKAGES))
-    register = "insert into lifecycle.installation (system) values ({}) on conflict do nothing;"
-    tail = [register.format(sql.Literal(policy.system).as_string())]
-    body = [_text(statement) for statement in grants(policy, catalog, superusers(conn))]
-    return "begin;\n" + "\n".join([*head, *own, *tail, *body]) + "\ncommit;\n"
+def _set_password(conn: Connection[TupleRow], role: str, password: str) -> sql.Composed:
+    verifier = conn.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256")
+    return sql.SQL("alter role {} password {}").format(
+        sql.Identifier(role), sql.Literal(verifier.decode())
+    )
 
 
-def _text(statement: Statement) -> str:
-    return statement.as_string() + ";"
+def _not_allowed(error: InsufficientPrivilege) -> AccessDenied:
+    return AccessDenied(
+        f"this administrator may not do all of it: {error.diag.message_primary}",
+        hint="Nothing was changed. A superuser can, or whoever administers the roles concerned: the tables' owners "
+        "and `lifecycle_owner`. `lifecycle init --print-sql` prints it for them.",
+    )
 
 
-def superusers(conn: Connection[TupleRow]) -> frozenset[str]:
-    """Return the superusers of this server: nobody is made a member of one."""
-    return frozenset(row[0] for row in conn.execute(_SUPERUSERS).fetchall())
+def memberships(conn: Connection[TupleRow]) -> Memberships:
+    """Read (login of ours, whom it may act as, who granted that)."""
+    return tuple((row[0], row[1], row[2]) for row in conn.execute(_MEMBERSHIPS).fetchall())
 
 
-def grants(policy: Policy, catalog: Catalog, superusers: frozenset[str]) -> Iterator[Statement]:
+def grants(policy: Policy, catalog: Catalog, acts_as: Memberships) -> Iterator[Statement]:
     """Yield the grants the policy needs on the tables of this database, in the catalog's order.
 
-    Raise Refused when a table to be partitioned belongs to one of `superusers`: whoever may act as its
-    owner could do anything.
+    Raise Refused when a table to be partitioned belongs to a superuser: whoever may act as its owner could do
+    anything.
     """
+    needed = rights.of(policy, catalog)
     barred = [
-        n
-        for n in whole.named(policy, "partitions") or ()
-        if n in catalog.tables and catalog.tables[n].owner in superusers
+        right.table
+        for right in needed
+        if right.kind == "own" and catalog.tables[right.table].owner in catalog.superusers
     ]
     if barred:
         raise Refused(
@@ -109,105 +149,50 @@ def grants(policy: Policy, catalog: Catalog, superusers: frozenset[str]) -> Iter
             hint="The service must not act as a superuser. Give them another owner, with "
             "`alter table ... owner to ...`, and run `lifecycle init` again.",
         )
-    yield sql.SQL("grant connect on database {} to lifecycle").format(
+    yield sql.SQL("grant connect on database {} to lifecycle, lifecycle_ddl").format(
         sql.Identifier(catalog.database)
     )
-    for owner in sorted(_owners(policy, catalog) - superusers):
-        yield sql.SQL("grant {} to lifecycle").format(sql.Identifier(owner))
-    schemas = {table.schema for table in catalog.tables.values()}
-    for schema in sorted(schemas):  # what an earlier policy needed is taken back
-        yield sql.SQL("revoke all on all tables in schema {} from lifecycle").format(
-            sql.Identifier(schema)
+    yield from _memberships(catalog, acts_as, rights.owners(needed, catalog) - catalog.superusers)
+    schemas = sorted({table.schema for table in catalog.tables.values()})
+    for schema in map(sql.Identifier, schemas):  # what an earlier policy needed is taken back
+        yield sql.SQL("revoke all on all tables in schema {} from lifecycle, lifecycle_ddl").format(
+            schema
         )
-    for schema in sorted(schemas | {"lifecycle"}):
-        yield sql.SQL("grant usage on schema {} to lifecycle").format(sql.Identifier(schema))
-        # Everything, as a dump reads everything: partitions that are partitioned again, too.
-        yield sql.SQL("grant select on all tables in schema {} to lifecycle").format(
-            sql.Identifier(schema)
-        )
-        yield sql.SQL("grant select on all sequences in schema {} to lifecycle").format(
-            sql.Identifier(schema)
-        )
+        yield sql.SQL("grant usage on schema {} to lifecycle").format(schema)
+        # Everything, as a dump and a proof read everything: partitions that are partitioned again, too.
+        yield sql.SQL("grant select on all tables in schema {} to lifecycle").format(schema)
+        yield sql.SQL("grant select on all sequences in schema {} to lifecycle").format(schema)
     for name in catalog.tables:
-        yield from _table_grants(policy, catalog, name)
+        yield from _table_grants(needed, catalog, name)
 
 
-def _table_grants(policy: Policy, catalog: Catalog, name: str) -> Iterator[Statement]:
+def _memberships(
+    catalog: Catalog, acts_as: Memberships, wanted: frozenset[str]
+) -> Iterator[Statement]:
+    """Yield who the DDL login steps into, and take back every other owner, all of them from the service."""
+    there = {table.owner for table in catalog.tables.values()} | {logins.OWNER, logins.DDL}
+    for login, owner, grantor in acts_as:
+        if owner in there and (login == logins.SERVICE or owner not in wanted):
+            by = sql.SQL(" granted by {}").format(sql.Identifier(grantor))
+            yield sql.SQL("revoke {} from {}{}").format(
+                sql.Identifier(owner),
+                sql.Identifier(login),
+                by if catalog.version >= 16 else sql.SQL(""),
+            )
+    for owner in sorted(wanted):
+        yield sql.SQL("grant {} to lifecycle_ddl").format(sql.Identifier(owner))
+
+
+def _table_grants(needed: tuple[Right, ...], catalog: Catalog, name: str) -> Iterator[Statement]:
     table = catalog.tables[name]
+    columns = rights.updatable(needed, name)
     # A right on the parent is not a right on its partitions, and batches work on the partition itself.
     for relation in [name, *(partition.name for partition in table.partitions)]:
         target = sql_name(relation)
         yield sql.SQL("grant select on {} to lifecycle").format(target)
-        if name in deletable(policy):
+        if name in rights.deletable(needed):
             yield sql.SQL("grant delete on {} to lifecycle").format(target)
-        columns = sorted(updatable(policy, table))
         if columns:
             yield sql.SQL("grant update ({}) on {} to lifecycle").format(
                 sql.SQL(", ").join(map(sql.Identifier, columns)), target
             )
-
-
-def _owners(policy: Policy, catalog: Catalog) -> set[str]:
-    """Return whom the service may act as: to attach partitions, and to refresh the planner's statistics.
-
-    They remember values of people whose rows are gone, and before PostgreSQL 17 only an owner can refresh them.
-    """
-    names = {*(whole.named(policy, "partitions") or ()), *deletable(policy)} & set(catalog.tables)
-    return {catalog.tables[name].owner for name in names}
-
-
-def deletable(policy: Policy) -> frozenset[str]:
-    """Return the tables whose rows the policy lets go."""
-    log = whole.named(policy, "audit")
-    audit = {log.table} if log else set[str]()
-    erased = {
-        name
-        for name, table in policy.tables.items()
-        if whole.named(policy, "erasure") and table.owner is not None and not table.keep
-    }
-    expired = {rule.table for rule in whole.named(policy, "retention") or () if rule.do == "delete"}
-    return frozenset((erased | expired) - audit)
-
-
-def updatable(policy: Policy, target: Table) -> frozenset[str]:
-    """Return the columns of a table that the policy sets.
-
-    `select ... for update` needs the right to update some column: of rows that expire the one that starts
-    their clock, of a person's row its key.
-    """
-    name = target.name
-    cleared = {
-        r.table.removeprefix(f"{name}.")
-        for r in whole.named(policy, "retention") or ()
-        if r.do == "clear" and r.table.rpartition(".")[0] == name
-    }
-    clocks = {
-        r.by or target.partition_key or ""
-        for r in whole.named(policy, "retention") or ()
-        if r.do == "delete" and r.table == name
-    }
-    erasure = whole.named(policy, "erasure")
-    erased = set(_set_by_an_erasure(policy, erasure, name)) if erasure else set[str]()
-    return frozenset((cleared | clocks | erased) - {""})
-
-
-def _set_by_an_erasure(policy: Policy, erasure: Any, name: str) -> Iterator[str]:
-    table, audit, requests = policy.tables.get(name), whole.named(policy, "audit"), erasure.requests
-    if table is not None:
-        yield from table.mentions
-        yield from table.keep.clear if table.keep else ()
-        if table.owner and any(isinstance(owner, SharedBy) for owner in table.owner.values()):
-            yield from _payers(policy, name)
-    yield from (subject.key for subject in policy.subjects.values() if subject.table == name)
-    if audit is not None and audit.table == name:
-        yield from (audit.subject, audit.actor, audit.record, *audit.values, *audit.of_actor)
-    if requests.table == name:
-        yield from (requests.status, requests.completed)
-        yield from [requests.tables] if requests.tables else []
-
-
-def _payers(policy: Policy, name: str) -> Iterator[str]:
-    """Yield the payer's column of a shared table, if it stands there: the one an erasure may lock."""
-    for subject in policy.subjects.values():
-        if subject.payer and subject.payer.column.rpartition(".")[0] == name:
-            yield subject.payer.column.rpartition(".")[2]

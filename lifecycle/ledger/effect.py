@@ -6,7 +6,8 @@
 
 Whoever wants to take the run over waits until the transaction ends; whoever has taken it over already makes this
 one end in Fenced before its first write. Triggers of the application, the audit log's above all, read the run's
-number from the setting `lifecycle.run`. Never decides what is changed.
+number from the setting `lifecycle.run`, and act at once: what is deferred would act after the last look. Never
+decides what is changed.
 """
 
 from collections.abc import Generator, Mapping
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from lifecycle.ledger import claims, evidence
+from lifecycle.ledger import claims, evidence, statements
 from lifecycle.ledger.claims import Claim
 from lifecycle.ledger.evidence import Kind
 
@@ -61,4 +62,5 @@ def effect(
     """
     with conn.transaction(force_rollback=rehearsal):
         claims.hold(conn, claim)
+        conn.execute(statements.IMMEDIATE)
         yield Change(conn, claim)

@@ -56,10 +56,13 @@ HEARTBEAT = """
 # A shared lock on the run's row: whoever wants to take the run over waits until this transaction ends. Triggers of
 # the application read from the setting which run changes their rows.
 HOLD = """
-    select id, set_config('lifecycle.run', id::text, true) from lifecycle.run
-     where id = %(id)s and holder = %(holder)s and attempt = %(attempt)s and state = 'running'
-       for share
+    select held.id, set_config('lifecycle.run', held.id::text, true)
+      from lifecycle.hold_run(%(id)s, %(holder)s, %(attempt)s) as held (id)
+     where held.id is not null
 """
+
+# What is deferred to the end of a transaction would act after everything was counted and judged.
+IMMEDIATE = "set constraints all immediate"
 
 FINISH = """
     update lifecycle.run
@@ -93,14 +96,11 @@ CANCEL = """
  returning id, asked_by
 """
 
+# Through a function, as neither login may write there by itself: evidence is of a run that is held.
 RECORD = """
-    with held as (
-        select id from lifecycle.run
-         where id = %(id)s and holder = %(holder)s and attempt = %(attempt)s and state = 'running'
-           for share)
-    insert into lifecycle.evidence (run_id, attempt, kind, event, target, reference, counts, digest)
-    select id, %(attempt)s, %(kind)s, %(event)s, %(target)s, %(reference)s, %(counts)s, %(digest)s from held
- returning id
+    select id from lifecycle.record_evidence(%(id)s, %(holder)s, %(attempt)s, %(kind)s, %(event)s, %(target)s,
+                                             %(reference)s, %(counts)s::jsonb, %(digest)s) as recorded (id)
+     where id is not null
 """
 
 # --- the schedule: up to when the slots of a job have been turned into runs

@@ -51,7 +51,7 @@ def carry_out(task: Task, seen: Seen, decision: Decision[CreatePartition]) -> Ma
     """Make what is missing. Raise Fenced when another process holds the run, Unreachable when the server goes away."""
     if not decision.steps:
         return Made((), ())
-    with closing(task.system.connect("partitions.create")) as conn:
+    with closing(task.system.connect_ddl("partitions.create")) as conn:
         made, failures = _make_all(conn, task.claim, decision.steps)
     return Made(tuple(made), tuple(failures))
 

@@ -55,6 +55,11 @@ def _truth(partitions: Partitions, look: Look) -> None:
         path: Where = ("partitions", name)
         if table is None or look.column((*path, "by"), name, rule.by) is None:
             continue
+        if table.owner in look.catalog.superusers:
+            look.notes.append(
+                f"{name} belongs to the superuser {table.owner}, and only a table's owner attaches partitions: "
+                f"`lifecycle init` refuses until `alter table {name} owner to` a role that is none"
+            )
         if (table.strategy, table.partition_key) != ("range", rule.by):
             actual = (
                 f"by {table.strategy} ({table.partition_key or 'several columns'})"

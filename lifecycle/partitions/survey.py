@@ -55,12 +55,13 @@ def read(conn: Connection[TupleRow], policy: Policy, only: str | None = None) ->
     """Read it over this connection. Raise what `connect.explain` makes of an error."""
     seen = catalog.read(conn)
     try:
-        return Seen(seen, _strays(conn, policy, seen), _differences(conn, policy, seen), only)
+        return Seen(seen, strays(conn, policy, seen), _differences(conn, policy, seen), only)
     except psycopg.Error as error:
         raise connect.explain(error) from None
 
 
-def _strays(conn: Connection[TupleRow], policy: Policy, catalog: Catalog) -> frozenset[str]:
+def strays(conn: Connection[TupleRow], policy: Policy, catalog: Catalog) -> frozenset[str]:
+    """Return the tables under `partitions:` whose default partition holds a row. Raise psycopg.Error as it comes."""
     return frozenset(
         name
         for name in SECTION.of(policy)

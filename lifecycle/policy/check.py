@@ -11,7 +11,7 @@ from typing import Any, cast
 from lifecycle import cron
 from lifecycle.config.mistake import Mistake, Where
 from lifecycle.errors import InputError
-from lifecycle.policy import whole
+from lifecycle.policy import triggers, whole
 from lifecycle.policy.model import Policy, SharedBy
 from lifecycle.policy.names import split_column
 from lifecycle.words import did_you_mean
@@ -31,6 +31,7 @@ def check(policy: Policy) -> tuple[Mistake, ...]:
         *_owners(policy),
         *_floor(policy),
         *(m for section, said in whole.present(policy) for m in section.sense(said, policy)),
+        *triggers.sense(policy),
     )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from lifecycle.policy import foreign_keys, whole
 from lifecycle.policy.check import DECIDE
-from lifecycle.policy.model import Owner, Policy, SharedBy, Table, Through
+from lifecycle.policy.model import Declared, Owner, Policy, SharedBy, Table, Through
 from lifecycle.postgres.catalog import Catalog
 
 _PLAIN = re.compile(r"^[A-Za-z_][A-Za-z0-9_.-]*$")
@@ -38,7 +38,11 @@ def _head(policy: Policy) -> Iterator[str]:
     places = sum(
         (text or "").startswith(DECIDE)
         for t in policy.tables.values()
-        for text in (t.because, t.bucket)
+        for text in (
+            t.because,
+            t.bucket,
+            *(d.does for d in (*t.triggers.values(), *t.rules.values())),
+        )
     )
     yield f"# A draft of what {policy.system} promises about its data, made from the database itself."
     yield f"# {places} places need a decision of yours: they begin with {DECIDE}, and are refused until you made it."
@@ -92,8 +96,19 @@ def _table(table: Table) -> str:
         "mentions": _map({quote(name): "set null" for name in table.mentions}),
         "objects": listed(table.objects) if table.objects else "",
         "bucket": quote(table.bucket or "") if table.bucket else "",
+        "triggers": _code(table.triggers),
+        "rules": _code(table.rules),
     }
     return _map({name: text for name, text in parts.items() if text})
+
+
+def _code(declared: Mapping[str, Declared]) -> str:
+    return _map(
+        {
+            quote(name): _map({"does": quote(said.does), "digest": quote(said.digest)})
+            for name, said in declared.items()
+        }
+    )
 
 
 def _owner(how: Owner) -> str:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from lifecycle.policy import draft_text, foreign_keys, guess, lookalikes, whole
+from lifecycle.policy import draft_text, foreign_keys, guess, lookalikes, triggers, whole
 from lifecycle.policy.check import DECIDE
 from lifecycle.policy.model import Owner, Payer, Policy, SharedBy, Subject, Through
 from lifecycle.policy.model import Table as Declared
@@ -46,7 +46,16 @@ def draft(catalog: Catalog) -> str:
         tables=tables,
         **sections,
     )
-    return draft_text.write(_with_mentions(policy, catalog), catalog)
+    return draft_text.write(_with_triggers(_with_mentions(policy, catalog), catalog), catalog)
+
+
+def _with_triggers(policy: Policy, catalog: Catalog) -> Policy:
+    """Add what runs when rows of a table are changed."""
+    tables = {
+        name: table.model_copy(update=triggers.draft(catalog.tables[name]))
+        for name, table in policy.tables.items()
+    }
+    return policy.model_copy(update={"tables": tables})
 
 
 def _slug(database: str) -> str:

@@ -80,6 +80,18 @@ class Kept(Part):
     )
 
 
+class Declared(Part):
+    """Code of the application that runs when rows of a table are changed, as it was when somebody read it."""
+
+    does: Text = Field(
+        description="what it does: `audits`, `refuses`, `checks`, `notifies`, `sets COLUMN`, or `archives to TABLE`",
+        examples=["audits"],
+    )
+    digest: Annotated[str, Field(pattern="^[0-9a-f]{32}$")] = Field(
+        description="of its definition and function; `lifecycle policy check --live` prints it"
+    )
+
+
 class Table(Part):
     """Whose data a table holds, and what an erasure does with it."""
 
@@ -105,6 +117,13 @@ class Table(Part):
     )
     bucket: Text | None = Field(
         default=None, description="the bucket of `objects`, by its name in the settings"
+    )
+    triggers: dict[Text, Declared] = Field(
+        default_factory=dict[str, Declared],
+        description="trigger -> what it does, where runs of ours write; a partition's own is `partition.trigger`",
+    )
+    rules: dict[Text, Declared] = Field(
+        default_factory=dict[str, Declared], description="rewrite rule -> what it does, likewise"
     )
 
     @model_validator(mode="after")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from lifecycle.config.mistake import Mistake, Where
 from lifecycle.errors import Refused
-from lifecycle.policy import foreign_keys, graph, lookalikes, whole
+from lifecycle.policy import foreign_keys, graph, lookalikes, triggers, whole
 from lifecycle.policy.look import Look
 from lifecycle.policy.model import Policy, SharedBy, Through
 from lifecycle.policy.names import split_column
@@ -37,6 +37,7 @@ def compare(policy: Policy, catalog: Catalog) -> Compared:
     for section, said in whole.present(policy):
         section.truth(said, look)
     _lookalikes(look)
+    triggers.truth(look)
     mistakes, notes = foreign_keys.judge(policy, catalog)
     return Compared((*look.mistakes, *mistakes), (*look.notes, *notes))
 

@@ -71,7 +71,8 @@ class _Raw:
     children: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
     columns: dict[int, dict[int, Column]] = field(default_factory=lambda: defaultdict(dict))
     primary_keys: dict[int, list[int]] = field(default_factory=dict[int, list[int]])
-    triggers: dict[int, list[Trigger]] = field(default_factory=lambda: defaultdict(list))
+    triggers: dict[str, list[Trigger]] = field(default_factory=lambda: defaultdict(list))
+    rules: dict[str, list[Trigger]] = field(default_factory=lambda: defaultdict(list))
     policies: dict[int, list[str]] = field(default_factory=lambda: defaultdict(list))
 
     def table_name(self, oid: int) -> str:
@@ -101,14 +102,28 @@ def _picture(conn: Connection[TupleRow]) -> Catalog:
     # A partition's columns are wanted only where somebody tied a foreign key to that partition alone.
     named = {oid for key in keys for oid in (key[2], key[4]) if oid in parents}
     _fill_columns(raw, ask(statements.COLUMNS, oids=[*tables, *named]))
-    for oid, name, schema, function, enabled in ask(statements.TRIGGERS):
-        raw.triggers[oid].append(Trigger(name, policy_name(schema, function), enabled))
+    _fill_triggers(raw, ask(statements.TRIGGERS), ask(statements.RULES))
     for oid, name in ask(statements.POLICIES):
         raw.policies[oid].append(name)
     pictured = {raw.names[oid]: _table(raw, oid) for oid in tables}
     foreign_keys = _foreign_keys(raw, keys)
     views = tuple(raw.names[oid] for oid, row in relations.items() if row[3] in "vm")
-    return Catalog(identifier, database, version, extensions, pictured, foreign_keys, views)
+    superusers = frozenset(row[5] for row in relations.values() if row[14])
+    return Catalog(
+        identifier, database, version, extensions, pictured, foreign_keys, views, superusers
+    )
+
+
+def _fill_triggers(raw: _Raw, triggers: list[TupleRow], rules: list[TupleRow]) -> None:
+    """Sort triggers and rules under the outermost table: what a partition has for itself, too."""
+    for oid, name, schema, function, *rest in triggers:
+        if oid in raw.relations:
+            trigger = Trigger(name, raw.names[oid], policy_name(schema, function), *rest)
+            raw.triggers[raw.table_name(oid)].append(trigger)
+    for oid, name, enabled, digest in rules:
+        if oid in raw.relations:
+            rule = Trigger(name, raw.names[oid], "", enabled, row=False, pinned=True, digest=digest)
+            raw.rules[raw.table_name(oid)].append(rule)
 
 
 def _fill_columns(raw: _Raw, rows: list[TupleRow]) -> None:
@@ -124,7 +139,7 @@ def _fill_columns(raw: _Raw, rows: list[TupleRow]) -> None:
 
 
 def _table(raw: _Raw, oid: int) -> Table:
-    _, schema, relname, kind, _, owner, rls, forced, rows, parent, _, _, strategy, key = (
+    _, schema, relname, kind, _, owner, rls, forced, rows, parent, _, _, strategy, key, _ = (
         raw.relations[oid]
     )
     columns = raw.columns[oid]
@@ -143,7 +158,8 @@ def _table(raw: _Raw, oid: int) -> Table:
         rls=rls,
         rls_forced=forced,
         policies=tuple(raw.policies.get(oid, ())),
-        triggers=tuple(raw.triggers.get(oid, ())),
+        triggers=tuple(raw.triggers.get(raw.names[oid], ())),
+        rules=tuple(raw.rules.get(raw.names[oid], ())),
         partition_key=columns[single].name if single else None,
         strategy=_STRATEGY.get(strategy),
         partitions=partitions,

@@ -31,14 +31,14 @@ _SESSION = """
     select set_config('statement_timeout', '15min', false), set_config('lock_timeout', '5s', false),
            set_config('idle_in_transaction_session_timeout', '5min', false), set_config('row_security', 'off', false),
            set_config('TimeZone', 'UTC', false), set_config('DateStyle', 'ISO', false),
-           set_config('search_path', 'public, pg_temp', false),
+           set_config('search_path', 'pg_catalog, pg_temp', false),
            set_config('client_connection_check_interval', case when version() ~ 'Visual C|mingw' then '0' else '5s' end,
                       false)
 """
 # A server looks every 5 seconds whether we are still there (it cannot on Windows): the statement of a process that was
 # killed would else hold its locks, and its run, until its time limit.
-# pg_catalog is not named and so comes first: nobody who may create in `public` can put a function of his own in the
-# place of PostgreSQL's and have it called by a role that may become every owner.
+# Nobody's schema is searched. A better fitting function or operator in `public` would win over PostgreSQL's own, even
+# behind it; so every name of ours is written out, and a trigger function that pins no path of its own finds no other.
 _FACTS = """
     select current_setting('server_version_num')::int / 10000, pg_is_in_recovery(),
            current_setting('default_transaction_read_only')::bool, current_database()

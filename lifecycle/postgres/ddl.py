@@ -66,16 +66,6 @@ def missing(conn: Connection[TupleRow], packages: Sequence[str]) -> tuple[Migrat
     return tuple(m for m in migrations(packages) if m.name not in applied)
 
 
-def migrate(conn: Connection[TupleRow], packages: Sequence[str]) -> tuple[str, ...]:
-    """Apply what is missing in the current transaction; return the names. Raise Refused as `missing` does."""
-    conn.execute(_TABLE)
-    todo = missing(conn, packages)
-    for migration in todo:
-        conn.execute(migration.text.encode())  # several statements, no parameters
-        conn.execute(_REMEMBER, {"name": migration.name, "digest": migration.digest})
-    return tuple(migration.name for migration in todo)
-
-
 def to_do(conn: Connection[TupleRow], packages: Sequence[str]) -> tuple[Migration, ...]:
     """Return what `migrate` would apply. Raise Refused as `missing` does; changes nothing."""
     known = conn.execute("select to_regclass('lifecycle.migration') is not null").fetchone()

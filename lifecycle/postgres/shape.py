@@ -26,11 +26,20 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """A row trigger that somebody made. `enabled` as in pg_trigger: O, D (disabled), R or A."""
+    """A trigger or a rule that somebody made. `enabled` as in pg_trigger: O, D (disabled), R or A.
+
+    `relation` is the table or, of a trigger a partition has for itself, that partition. `row`: it fires for each
+    row. `pinned`: its function finds names by a search path of its own. `digest` changes with all that decides what
+    it does: definition, state, and the function's source, language, owner, settings and SECURITY DEFINER.
+    """
 
     name: str
+    relation: str
     function: str
     enabled: str
+    row: bool
+    pinned: bool
+    digest: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +92,17 @@ class Table:
     rls_forced: bool
     policies: tuple[str, ...]
     triggers: tuple[Trigger, ...]
+    rules: tuple[Trigger, ...]
     partition_key: str | None
     strategy: str | None
     partitions: tuple[Partition, ...]
     inherits: bool
     estimated_rows: int
+
+    @property
+    def relations(self) -> tuple[str, ...]:
+        """Return the table and its leaves, by name."""
+        return (self.name, *(partition.name for partition in self.partitions))
 
     def column(self, name: str) -> Column | None:
         """Return the column called `name`, or None."""
@@ -121,6 +136,7 @@ class Catalog:
     tables: Mapping[str, Table]
     foreign_keys: tuple[ForeignKey, ...]
     views: tuple[str, ...]
+    superusers: frozenset[str] = frozenset()
 
     @property
     def digest(self) -> str:
@@ -130,6 +146,13 @@ class Catalog:
         plan stale. Made anew at each call, as most readers of a catalog do not ask.
         """
         return _digest(self.tables, self.foreign_keys)
+
+    @property
+    def owners(self) -> frozenset[str]:
+        """Return whoever owns a table or a leaf."""
+        return frozenset(t.owner for t in self.tables.values()) | frozenset(
+            p.relation.owner for t in self.tables.values() for p in t.partitions
+        )
 
     def table(self, name: str) -> Table:
         """Return the table called `name`. Raise NotFound."""
@@ -142,7 +165,7 @@ class Catalog:
 
 
 _COLUMN = attrgetter("name", "type", "not_null", "generated", "identity")
-_TRIGGER = attrgetter("name", "function", "enabled")
+_TRIGGER = attrgetter("name", "relation", "digest")
 _TABLE = attrgetter(
     "name", "kind", "owner", "primary_key", "rls", "rls_forced", "policies", "partition_key"
 )
@@ -165,7 +188,7 @@ def _digest(tables: Mapping[str, Table], foreign_keys: tuple[ForeignKey, ...]) -
             _TABLE(table),
             table.strategy,
             table.inherits,
-            [*map(_TRIGGER, table.triggers)],
+            [*map(_TRIGGER, (*table.triggers, *table.rules))],
             "".join([*map(spell, table.columns)]),
         )
         for table in tables.values()

@@ -9,7 +9,7 @@ from typing import LiteralString
 # What names of types and texts of bounds depend on, for one transaction.
 SESSION: LiteralString = """
     select set_config('TimeZone', 'UTC', true), set_config('DateStyle', 'ISO', true),
-           set_config('search_path', 'public, pg_temp', true)
+           set_config('search_path', 'pg_catalog, pg_temp', true)
 """
 
 FACTS: LiteralString = """
@@ -24,7 +24,7 @@ RELATIONS: LiteralString = """
     select c.oid, n.nspname, c.relname, c.relkind::text, c.relispartition, r.rolname,
            c.relrowsecurity, c.relforcerowsecurity, greatest(c.reltuples, 0)::bigint,
            i.inhparent, coalesce(i.inhdetachpending, false), pg_get_expr(c.relpartbound, c.oid),
-           p.partstrat::text, p.partattrs::int2[]
+           p.partstrat::text, p.partattrs::int2[], r.rolsuper
       from pg_class c
       join pg_namespace n on n.oid = c.relnamespace
       join pg_roles r on r.oid = c.relowner
@@ -52,14 +52,31 @@ CONSTRAINTS: LiteralString = """
      order by conname, conrelid
 """
 
-# Row triggers (bit 0 of tgtype) that somebody made: PostgreSQL's own enforce foreign keys.
+# Triggers that somebody made: PostgreSQL's own enforce foreign keys, and a partition's copy is its parent's. The digest
+# covers all that decides what it does and as whom: definition, state, and the function with its owner and settings.
 TRIGGERS: LiteralString = """
-    select t.tgrelid, t.tgname, n.nspname, p.proname, t.tgenabled::text
+    select t.tgrelid, t.tgname, n.nspname, p.proname, t.tgenabled::text, t.tgtype & 1 = 1,
+           coalesce(array_to_string(p.proconfig, ',') ~ '(^|,)search_path=', false) or l.lanname in ('c', 'internal'),
+           left(encode(sha256(convert_to(jsonb_build_array(
+               pg_get_triggerdef(t.oid), t.tgenabled, pg_get_function_identity_arguments(p.oid), l.lanname, p.prosrc,
+               p.probin, p.prosecdef, r.rolname, p.proconfig)::text, 'UTF8')), 'hex'), 32)
       from pg_trigger t
       join pg_proc p on p.oid = t.tgfoid
       join pg_namespace n on n.oid = p.pronamespace
-     where not t.tgisinternal and t.tgtype & 1 = 1
+      join pg_language l on l.oid = p.prolang
+      join pg_roles r on r.oid = p.proowner
+     where not t.tgisinternal and t.tgparentid = 0
      order by t.tgrelid, t.tgname
+"""
+
+# Rules that rewrite what is done to a table: all but the one that makes a view a view.
+RULES: LiteralString = """
+    select r.ev_class, r.rulename, r.ev_enabled::text,
+           left(encode(sha256(convert_to(jsonb_build_array(pg_get_ruledef(r.oid), r.ev_enabled)::text, 'UTF8')),
+                       'hex'), 32)
+      from pg_rewrite r
+     where r.rulename <> '_RETURN'
+     order by r.ev_class, r.rulename
 """
 
 POLICIES: LiteralString = "select polrelid, polname from pg_policy order by polrelid, polname"

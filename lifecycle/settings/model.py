@@ -88,6 +88,15 @@ class Stripe(Part):
     address: Text | None = Field(default=None, description="base URL, for tests against a double")
 
 
+class DdlLogin(Part):
+    """The second login: it steps into the owners of tables, to make partitions and refresh statistics."""
+
+    user: Text = Field(default="lifecycle_ddl", description="its user, on the same dsn")
+    password: Secret | None = Field(
+        default=None, description="its password; without one libpq's own places apply"
+    )
+
+
 class SystemSettings(Part):
     """Where one system's things are."""
 
@@ -95,6 +104,9 @@ class SystemSettings(Part):
     dsn: Text = Field(description="libpq connection string of the service role, without a password")
     password: Secret | None = Field(
         default=None, description="the role's password; without one libpq's own places apply"
+    )
+    ddl: DdlLogin = Field(
+        default=DdlLogin(), description="the login that steps into owners of tables"
     )
     reference_key: Secret | None = Field(
         default=None,

@@ -15,19 +15,13 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 
 from lifecycle import settings_file
+from lifecycle.admin import logins
+from lifecycle.postgres import ddl
 from lifecycle.postgres.server import Cluster
 from lifecycle.system import System
 from tests.waiting import PATIENCE, wait_until
 
 ROOT = Path(__file__).parents[2]
-LEDGER = sorted((ROOT / "lifecycle/ledger/sql").glob("*.sql"))
-ROLE = """
-    do $$ begin
-        if not exists (select from pg_roles where rolname = 'lifecycle') then
-            create role lifecycle login noinherit bypassrls;
-        end if;
-    end $$;
-"""
 EFFECT = """
     create table public.effect (
         id bigint generated always as identity primary key,
@@ -57,10 +51,10 @@ class Stage:
 
     def __post_init__(self) -> None:
         with self.admin() as conn:
-            conn.execute(ROLE)
-            conn.execute("create schema lifecycle")
-            for file in LEDGER:
-                conn.execute(file.read_bytes())
+            conn.execute(logins.ROLES)
+            conn.execute(logins.SCHEMA)
+            for text in ddl.render(tuple(ddl.migrations(("lifecycle.ledger",)))):
+                conn.execute(text.encode())
             conn.execute(EFFECT)
         self.configure()
 

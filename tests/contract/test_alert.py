@@ -26,6 +26,7 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 from structlog.testing import capture_logs
 
+from lifecycle.admin import logins
 from lifecycle.ledger import alerts, claims
 from lifecycle.outside import ping
 from lifecycle.postgres import ddl
@@ -170,10 +171,10 @@ def post_office(tmp_path: Path) -> Iterator[PostOffice]:
 @pytest.fixture
 def ledger(database: str) -> Iterator[Connection[TupleRow]]:
     with psycopg.connect(database, autocommit=True) as conn:
-        conn.execute("""do $$ begin if not exists (select from pg_roles where rolname = 'lifecycle')
-                        then create role lifecycle login noinherit bypassrls; end if; end $$""")
-        conn.execute("create schema lifecycle")
-        ddl.migrate(conn, ("lifecycle.ledger",))
+        conn.execute(logins.ROLES)
+        conn.execute(logins.SCHEMA)
+        for text in ddl.render(tuple(ddl.migrations(("lifecycle.ledger",)))):
+            conn.execute(text.encode())
         yield conn
 
 

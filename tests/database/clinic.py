@@ -5,7 +5,7 @@ import itertools
 import json
 import urllib.request
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from lifecycle.policy import load
 from lifecycle.postgres import catalog
 from lifecycle.sandbox import stripe_double
 from lifecycle.system import System
-from tests import build
+from tests import build, declare
 from tests.keep import keep
 
 HERE = Path(__file__).parent
@@ -66,6 +66,11 @@ class Clinic:
     def erase(self, now: datetime = NOW, shown: Plan[Any] | None = None) -> Outcome:
         """Do what the night's job does."""
         return keep(PROMISE, self.system, self.claim(), now, shown)
+
+    def declared(self) -> "Clinic":
+        """Return the clinic with every trigger declared that is there now, as if somebody had read it."""
+        policy = declare.triggers_now(self.admin, self.system.policy)
+        return replace(self, system=replace(self.system, policy=policy))
 
     def reference(self, number: int) -> str:
         """Return the reference of a request."""

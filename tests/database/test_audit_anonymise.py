@@ -44,6 +44,7 @@ POLICY: dict[str, Any] = {
 @pytest.fixture
 def conn(database: str) -> Iterator[psycopg.Connection[Any]]:
     with connect.connect(database, "test", write=True) as conn:
+        conn.execute("set search_path = public")  # the tests' own words
         conn.execute(SCHEMA.encode())
         yield conn
 

@@ -19,6 +19,7 @@ MIXED = Path(__file__).with_name("mixed.sql").read_bytes()
 @pytest.fixture
 def conn(database: str) -> Iterator[Connection[TupleRow]]:
     with connect.connect(database, "test", write=True) as opened:
+        opened.execute("set search_path = public")  # the tests' own words; a look sets its own
         yield opened
 
 
@@ -87,7 +88,10 @@ def test_columns_carry_what_a_plan_must_know(mixed: Catalog):
 def test_row_security_and_row_triggers_are_seen(mixed: Catalog):
     members = mixed.table("members")
     assert (members.rls, members.rls_forced, members.policies) == (True, False, ("own_rows",))
-    assert [(t.name, t.function, t.enabled) for t in members.triggers] == [("watch", "touch", "O")]
+    assert [(t.name, t.function, t.enabled, t.row, t.pinned) for t in members.triggers] == [
+        ("once", "touch", "O", False, False),
+        ("watch", "touch", "O", True, False),
+    ]
 
 
 def test_partitions_belong_to_their_parent_with_bounds_along_its_own_key(mixed: Catalog):

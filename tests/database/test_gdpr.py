@@ -338,13 +338,13 @@ KEEP = (
 def test_a_trigger_that_keeps_a_row_is_refused(clinic: Clinic) -> None:
     clinic.ask(KEEP)
     clinic.ask("create trigger keep before delete on finding for each row execute function keep()")
-    refused(clinic, "finding")
+    refused(clinic.declared(), "finding")
 
 
 def test_a_trigger_that_keeps_a_mention_is_refused(clinic: Clinic) -> None:
     clinic.ask(KEEP)
     clinic.ask("create trigger keep before update on visit for each row execute function keep()")
-    refused(clinic, "visit.doctor_id: 1 rows were counted and 0 would have gone")
+    refused(clinic.declared(), "visit.doctor_id: 1 rows were counted and 0 would have gone")
 
 
 def test_a_trigger_that_reaches_further_is_refused(clinic: Clinic) -> None:
@@ -354,7 +354,7 @@ def test_a_trigger_that_reaches_further_is_refused(clinic: Clinic) -> None:
     clinic.ask(
         "create trigger more after delete on visit for each statement execute function public.more()"
     )
-    refused(clinic, "board: 1 rows would have changed")
+    refused(clinic.declared(), "board: 1 rows would have changed")
 
 
 def test_a_trigger_that_adds_to_another_person_is_refused(clinic: Clinic) -> None:
@@ -366,7 +366,7 @@ def test_a_trigger_that_adds_to_another_person_is_refused(clinic: Clinic) -> Non
     clinic.ask(
         "create trigger more after delete on scan for each statement execute function more()"
     )
-    refused(clinic, "the rows of another person would have changed too")
+    refused(clinic.declared(), "the rows of another person would have changed too")
 
 
 def test_row_security_without_bypass_is_refused(clinic: Clinic) -> None:
@@ -499,7 +499,7 @@ def test_statistics_that_cannot_be_made_anew_are_told(clinic: Clinic) -> None:
     clinic.ask("truncate finding")
     clinic.ask("insert into finding (site, number, words) values (1, 1, array['anna@example.org'])")
     clinic.ask("analyze finding")
-    clinic.ask("revoke clinic_owner from lifecycle")
+    clinic.ask("revoke clinic_owner from lifecycle_ddl")
     outcome = clinic.erase()
     assert outcome.verdict is SEARCHED
     unseen = str(outcome.coverage["unseen"])

@@ -496,9 +496,9 @@ def test_interrupted_after_any_step_a_second_run_comes_to_the_same_end(shop: Sho
         log(shop, name)
         system = shop.promise(**{name: ("at", "month", 2)})
         claim = shop.claim()
-        with system.connect("test") as conn:
+        with system.connect("test") as conn, system.connect_ddl("test") as ddl:
             for step in decided(system).steps[:interrupted]:
-                create.make(conn, claim, step)
+                create.make(ddl, claim, step)
             claims.finish(conn, claim, Outcome(Verdict.PASS, ""))
         assert shop.run().verdict is Verdict.PASS
         found = {k.replace(name, "log"): v for k, v in shop.partitions(name).items()}

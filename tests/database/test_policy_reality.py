@@ -50,6 +50,7 @@ GOOD: dict[str, Any] = {
 @pytest.fixture
 def conn(database: str) -> Iterator[Connection[TupleRow]]:
     with connect.connect(database, "test", write=True) as opened:
+        opened.execute("set search_path = public")  # the tests' own words; a look sets its own
         opened.execute(MIXED)
         opened.execute("alter table book_reviews add column written_at date")
         yield opened
@@ -78,7 +79,9 @@ def told(conn: Connection[TupleRow], change: dict[str, Any]) -> list[str]:
 def test_a_policy_that_fits_has_no_mistakes_and_says_what_to_know(conn: Connection[TupleRow]):
     found = compare(conn, {})
     assert found.mistakes == ()
-    assert found.notes == (
+    assert tuple(
+        note for note in found.notes if "superuser" not in note and "pin no" not in note
+    ) == (
         "notes_child inherit from another table: a statement on the parent of such a table changes its rows too",
         "rows without an owner are nobody's and stay: newsletter_clicks.member_id may be NULL",
         "rows of book_reviews without a written_at are kept for ever (retention[1])",
@@ -194,7 +197,8 @@ def test_an_audit_log_and_requests_are_held_against_their_columns(conn: Connecti
             "table": "requests", "key": "id", "subject": "member_id", "requested": "at", "due": "due",
             "status": "state", "completed": "done", "tables": "tables"}},
     }  # fmt: skip
-    assert sorted(told(conn, change)) == [
+    said = [line for line in told(conn, change) if "trigger" not in line]
+    assert sorted(said) == [
         "audit.keep.members: members has no column 'town'",
         "audit.named: log has no column 'off'",
         "audit.of_actor.agent: log has no column 'agent'",
@@ -218,6 +222,7 @@ def test_the_sample_policy_fits_its_schema(vitalis_schema: Connection[TupleRow])
 @pytest.fixture
 def vitalis_schema(database: str) -> Iterator[Connection[TupleRow]]:
     with connect.connect(database, "test", write=True) as opened:
+        opened.execute("set search_path = public")  # the tests' own words; a look sets its own
         opened.execute(Path(vitalis.__file__).with_name("schema.sql").read_bytes())
         yield opened
 
@@ -282,3 +287,9 @@ def test_a_table_that_points_to_itself_with_restrict_goes_in_one_statement(
     assert conn.execute("delete from thread").rowcount == 3
     with pytest.raises(psycopg.errors.ForeignKeyViolation):
         conn.execute("insert into thread values (2, 1)")
+
+
+def test_a_table_of_a_superuser_is_a_note_before_init_refuses_it(conn: Connection[TupleRow]):
+    [note] = [n for n in compare(conn, {}).notes if "superuser" in n]
+    assert note.startswith("visits belongs to the superuser postgres")
+    assert "`lifecycle init` refuses" in note

@@ -26,7 +26,7 @@ from retention import expire
 from retention.promise import PROMISE
 from retention.section import RetentionRule
 from retention.survey import read
-from tests import build
+from tests import build, declare
 from tests.keep import keep, plan
 from tests.waiting import wait_until
 
@@ -85,6 +85,7 @@ class House:
             }
             self.policy = self.policy.model_copy(update=update)
             install.install(conn, self.policy, catalog.read(conn), None)
+        self.policy = declare.triggers_now(self.admin, self.policy)
 
     def system(self) -> System:
         return build.system(self.admin, self.policy)
@@ -209,7 +210,7 @@ def test_only_partitions_that_can_hold_overdue_rows_are_looked_at(house: House) 
 def test_the_audit_trigger_is_told_which_run_it_was(house: House) -> None:
     house.say(PLAIN + ROWS + "create table seen (run text);")
     house.say(
-        "create function note() returns trigger security definer language plpgsql as $$ begin"
+        "create function note() returns trigger security definer set search_path = public language plpgsql as $$ begin"
         " insert into seen values (current_setting('lifecycle.run', true)); return null; end $$;"
         "create trigger audit after delete on log for each row execute function note()"
     )
@@ -396,7 +397,7 @@ def test_no_more_goes_than_the_plan_showed(house: House) -> None:
     # The first rule's delete makes 500 more rows overdue for the second, after the plan was made.
     house.say(
         "create table first (at date); insert into first values ('2020-01-01');"
-        "create function again() returns trigger security definer language plpgsql as $$ begin"
+        "create function again() returns trigger security definer set search_path = public language plpgsql as $$ begin"
         " insert into log select n, '2020-01-01' from generate_series(10001, 10500) n; return null; end $$;"
         "create trigger again after delete on first for each row execute function again()"
     )

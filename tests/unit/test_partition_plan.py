@@ -37,6 +37,7 @@ def table(name: str, *partitions: Partition, key: str = "date") -> Table:
         rls_forced=False,
         policies=(),
         triggers=(),
+        rules=(),
         partition_key="at",
         strategy="range",
         partitions=partitions,

@@ -1,0 +1,200 @@
+"""What `doctor` asks about access: who our logins are and what they may, whose the ledger is, and who else gets in.
+
+The login that changes rows acts as nobody else; the one that steps into owners touches no row; the evidence belongs to
+neither. Each function answers one of these. Changes nothing.
+"""
+
+import contextlib
+from collections.abc import Iterator
+
+from psycopg import Connection, sql
+from psycopg.rows import TupleRow
+
+from lifecycle.admin import ddl_login, logins, statements
+from lifecycle.admin.finding import Finding, bad, fine, unknown
+from lifecycle.policy import rights
+from lifecycle.postgres.catalog import Catalog, sql_name
+from lifecycle.system import System
+
+Conn = Connection[TupleRow]
+
+SHOWN = 20
+"""Findings of one kind that are named one by one."""
+
+
+def role(system: System, conn: Conn, catalog: Catalog) -> Iterator[Finding]:
+    """Say what is wrong with the login that changes rows."""
+    found = conn.execute(statements.ROLE).fetchone()
+    assert found is not None
+    who, superuser, bypass, makes = found
+    label, name = f"{system.name}: role", _name(conn, who)
+    if superuser:
+        yield bad(
+            label,
+            f"{who} is a superuser",
+            "A mistake or a stolen password could then change everything, the evidence too.",
+            "Run `lifecycle init` and let `user=lifecycle` stand in the dsn.",
+        )
+        return
+    if makes:
+        fix = f"alter role {name} nocreaterole nocreatedb noreplication;"
+        yield bad(label, f"{who} may make roles or databases", "It needs neither.", fix)
+    hidden = [t.name for t in catalog.tables.values() if t.rls and (t.owner != who or t.rls_forced)]
+    if hidden and not bypass:
+        yield bad(
+            label,
+            f"{who} has no BYPASSRLS, and {len(hidden)} tables have row security ({', '.join(hidden[:5])})",
+            "A row hidden from an erasure is a row kept: every run refuses until it sees all rows.",
+            f"alter role {name} bypassrls;  -- a superuser; from PostgreSQL 16 on whoever has BYPASSRLS himself",
+        )
+    else:
+        yield fine(label, f"{who} is no superuser and sees every row")
+
+
+def owners(system: System, conn: Conn, catalog: Catalog) -> Iterator[Finding]:
+    """Say whom our logins may act as, and whom the second one cannot."""
+    label = f"{system.name}: owners"
+    acts_as = [
+        row[0] for row in conn.execute(statements.MAY_ACT_AS, {"owners": sorted(catalog.owners)})
+    ]
+    for owner in acts_as:
+        yield bad(
+            label,
+            f"the service may act as {owner}",
+            "A trigger on a table it changes would run with that right: whoever owns one table would own them all.",
+            f"revoke {_name(conn, owner)} from {_name(conn, conn.info.user)};",
+        )
+    if not acts_as:
+        yield fine(label, f"the service is a member of no owner of a table ({len(catalog.owners)})")
+    needed = rights.of(system.policy, catalog)
+    if any(right.kind in ("own", "analyze") for right in needed):
+        with contextlib.closing(system.connect_ddl("doctor")) as ddl:
+            yield from ddl_login.judge(label, ddl, catalog, needed)
+
+
+def others(system: System, conn: Conn, _catalog: Catalog) -> Iterator[Finding]:
+    """Say who else can become one of our roles."""
+    label = f"{system.name}: others"
+    inside = conn.execute(statements.BECOME).fetchall()
+    for ours, other in inside:
+        yield bad(
+            label,
+            f"{other} may act as {ours}",
+            "Whoever is let in does what the service may do, and the ledger cannot tell the two apart.",
+            f"revoke {_name(conn, ours)} from {_name(conn, other)};",
+        )
+    if not inside:
+        who = [row[0] for row in conn.execute(statements.ADMINISTER)]
+        besides = f" and who administers roles ({', '.join(who)})" if who else ""
+        yield fine(label, f"nobody but superusers{besides} can act as the service")
+
+
+def schema(system: System, conn: Conn, _catalog: Catalog) -> Iterator[Finding]:
+    """Say whose the ledger is, and whether anybody of ours could change its evidence."""
+    label, why = f"{system.name}: schema", "Whoever owns the ledger can take its evidence away."
+    row = conn.execute(statements.OWNED_BY).fetchone()
+    if row is None:
+        return  # the ledger's own question says so
+    owner, enters, member = row
+    wrong = list(_ownership(label, why, conn, (owner, enters, member)))
+    guards = dict(conn.execute(statements.GUARDS).fetchall())
+    off = [name for name, on in guards.items() if not on]
+    if off or not guards:
+        what = f"the guards of the evidence are off ({', '.join(off) or 'there are none'})"
+        fix = "alter table lifecycle.evidence enable trigger all;"
+        wrong.append(bad(label, what, "Evidence could be changed without a trace.", fix))
+    for (can,) in conn.execute(statements.CHANGES_EVIDENCE).fetchall():
+        login, _, rest = can.partition(" may ")
+        right, _, table = rest.partition(" ")
+        fix = f"revoke {right} on lifecycle.{table} from {login};"
+        wrong.append(bad(label, can, "Evidence is written once.", fix))
+    yield from wrong
+    if not wrong:
+        yield fine(label, f"the ledger belongs to {owner}, whom nobody of ours may act as")
+
+
+def _ownership(
+    label: str, why: str, conn: Conn, found: tuple[str, bool, bool]
+) -> Iterator[Finding]:
+    owner, enters, member = found
+    if owner != logins.OWNER or enters or member:
+        what = f"the schema lifecycle belongs to {owner}"
+        what += ", who can log in" if enters else ""
+        what += ", whom the service may act as" if member else ""
+        yield bad(label, what, why, "lifecycle init")
+    strangers = [row[0] for row in conn.execute(statements.OWNED_BY_OTHERS)]
+    if strangers:
+        what = f"{', '.join(strangers[:5])} in schema lifecycle belong to somebody else than the schema"
+        yield bad(label, what, why, "lifecycle init")
+
+
+def events(system: System, conn: Conn, _catalog: Catalog) -> Iterator[Finding]:
+    """Say which event triggers run at our DDL, and whose code that is."""
+    label = f"{system.name}: event triggers"
+    found = [row for row in conn.execute(statements.EVENT_TRIGGERS).fetchall() if not row[4]]
+    for name, event, owner, superuser, _ in found:
+        if superuser:
+            yield unknown(
+                label,
+                f"{name} ({event}) runs at every partition that is made",
+                "It is a superuser's code, with the rights of the table's owner. Nobody here knows what it does.",
+                "Read the function that `\\dy` names in psql.",
+            )
+        else:
+            yield bad(
+                label,
+                f"{name} ({event}) runs code of {owner} at every partition that is made",
+                f"{owner} may replace it at any time, and it runs where other owners can be stepped into.",
+                f"alter event trigger {_name(conn, name)} disable;",
+            )
+    if not found:
+        yield fine(label, "none runs at our DDL")
+
+
+def granted(system: System, conn: Conn, catalog: Catalog) -> Iterator[Finding]:
+    """Say which right the policy needs and the service lacks."""
+    label = f"{system.name}: rights"
+    missing = list(_missing_rights(system, conn, catalog))
+    for relation, right in missing[:SHOWN]:
+        why = "The run that needs it would fail in the middle of the night."
+        fix = f"grant {right} on {sql_name(relation).as_string(conn)} to lifecycle;"
+        yield bad(label, f"the service may not {right} on {relation}", why, fix)
+    if len(missing) > SHOWN:
+        what = f"and {len(missing) - SHOWN} more rights are missing"
+        yield bad(label, what, "", f"lifecycle init --system {system.name}")
+    if not missing:
+        yield fine(label, "the service may do what the policy asks of it")
+
+
+def _missing_rights(system: System, conn: Conn, catalog: Catalog) -> Iterator[tuple[str, str]]:
+    """Yield (table or partition, right as `grant` spells it) for what the service role lacks."""
+    whole, columns = _wanted(rights.of(system.policy, catalog), catalog)
+    spelled = {sql_name(r).as_string(conn): r for r, _ in (*whole, *columns)}
+    quoted = {relation: text for text, relation in spelled.items()}
+    asked = {"names": [quoted[r] for r, _ in whole], "privileges": [p for _, p in whole]}
+    for name, privilege in conn.execute(statements.MISSING_TABLE_RIGHTS, asked):
+        yield spelled[name], privilege
+    asked = {"names": [quoted[r] for r, _ in columns], "columns": [c for _, c in columns]}
+    for name, column in conn.execute(statements.MISSING_COLUMN_RIGHTS, asked):
+        yield spelled[name], f"update ({_name(conn, column)})"
+
+
+def _wanted(
+    needed: tuple[rights.Right, ...], catalog: Catalog
+) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """Return (relation, right) for whole tables and (relation, column) to be updated."""
+    deletable = rights.deletable(needed)
+    whole: list[tuple[str, str]] = []
+    columns: list[tuple[str, str]] = []
+    for table in catalog.tables.values():
+        updatable = [c for c in rights.updatable(needed, table.name) if table.column(c)]
+        for relation in table.relations:
+            whole.append((relation, "select"))
+            if table.name in deletable:
+                whole.append((relation, "delete"))
+            columns += [(relation, column) for column in updatable]
+    return whole, columns
+
+
+def _name(conn: Conn, name: str) -> str:
+    return sql.Identifier(name).as_string(conn)

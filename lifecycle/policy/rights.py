@@ -1,0 +1,56 @@
+"""What the service's logins need for a policy: every room says it for itself, with the reason.
+
+Pure. `lifecycle init` grants exactly this and takes back what an earlier policy needed, `lifecycle doctor` compares,
+and the policy's declared triggers are asked for where a room writes. Never grants anything.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from lifecycle import rooms
+from lifecycle.policy.model import Policy
+from lifecycle.postgres.shape import Catalog
+
+Kind = Literal["delete", "update", "own", "analyze"]
+
+
+@dataclass(frozen=True, slots=True)
+class Right:
+    """One right on one table of the policy, and why.
+
+    `delete` and `update` (of `columns`) are the login's that changes rows. `own` and `analyze` are the other login's:
+    it steps into the table's owner, for DDL or to refresh statistics. `analyze` is done without where it cannot be had.
+    """
+
+    table: str
+    kind: Kind
+    because: str
+    columns: tuple[str, ...] = ()
+
+
+def of(policy: Policy, catalog: Catalog) -> tuple[Right, ...]:
+    """Return what all rooms need on the tables that are there, in the order of rooms."""
+    return tuple(
+        right
+        for _, room in rooms.load("rights")
+        for right in room.rights(policy, catalog)
+        if right.table in catalog.tables
+    )
+
+
+def deletable(rights: Iterable[Right]) -> frozenset[str]:
+    """Return the tables whose rows may go."""
+    return frozenset(right.table for right in rights if right.kind == "delete")
+
+
+def updatable(rights: Iterable[Right], table: str) -> tuple[str, ...]:
+    """Return the columns of a table that may be set."""
+    return tuple(
+        sorted({c for r in rights if r.kind == "update" and r.table == table for c in r.columns})
+    )
+
+
+def owners(rights: Iterable[Right], catalog: Catalog) -> frozenset[str]:
+    """Return whom the DDL login steps into."""
+    return frozenset(catalog.tables[r.table].owner for r in rights if r.kind in ("own", "analyze"))

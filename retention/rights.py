@@ -1,0 +1,25 @@
+"""What retention needs: the rows it deletes, the columns it clears, and the clock it locks rows by."""
+
+from collections.abc import Iterator
+
+from lifecycle.policy.model import Policy
+from lifecycle.policy.rights import Right
+from lifecycle.postgres.shape import Catalog
+from retention.section import SECTION, target
+
+
+def rights(policy: Policy, catalog: Catalog) -> Iterator[Right]:
+    """Yield a right for every rule. `select ... for update` needs the right to update some column: the clock's."""
+    for rule in SECTION.of(policy):
+        name, column = target(rule)
+        table = catalog.tables.get(name)
+        if table is None:
+            continue
+        if rule.do == "clear":
+            yield Right(name, "update", "the policy clears it", (column or "",))
+            continue
+        yield Right(name, "delete", "the policy lets its rows go")
+        yield Right(name, "analyze", "the planner remembers values of rows that are gone")
+        clock = rule.by or table.partition_key
+        if clock:
+            yield Right(name, "update", "a row is locked before it goes", (clock,))

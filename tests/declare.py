@@ -1,0 +1,30 @@
+"""Declares what a test's policy would have to declare: the triggers and rules that are there now."""
+
+from lifecycle.policy import triggers
+from lifecycle.policy.model import Declared, Policy
+from lifecycle.postgres import catalog, connect
+
+
+def triggers_now(conninfo: str, policy: Policy, does: str = "checks") -> Policy:
+    """Return the policy with every trigger and rule declared as it is; what is declared already keeps its words."""
+    with connect.connect(conninfo, "test", write=False) as conn:
+        seen = catalog.read(conn)
+    tables = dict(policy.tables)
+    for name, table in tables.items():
+        if name not in seen.tables:
+            continue
+        found = seen.tables[name]
+        tables[name] = table.model_copy(
+            update={
+                "triggers": {
+                    key: table.triggers.get(key) or Declared(does=does, digest=one.digest)
+                    for one in found.triggers
+                    if (key := triggers.key(name, one))
+                },
+                "rules": {
+                    one.name: table.rules.get(one.name) or Declared(does=does, digest=one.digest)
+                    for one in found.rules
+                },
+            }
+        )
+    return policy.model_copy(update={"tables": tables})
