@@ -114,7 +114,7 @@ def _one(desk: Desk, case: Case) -> Done:
         still = {r.reference: r for r in waiting(conn, desk.system, desk.key).requests}
         if request.reference not in still:
             return Done(withdrawn=True)
-        request = still[request.reference]
+        request = replace(request, processing=still[request.reference].processing)
         entry = notes.find(conn, desk.key, request.reference)
         if entry is None or entry.state == "sealed":
             ended = _erase(desk, conn, request, entry)

@@ -339,7 +339,7 @@ def test_after_a_long_absence_one_row_says_how_many_it_stands_for(stage: Stage, 
     cover.cover(conn, stage.system(), [minutely], NOON)
     counts = stage.value("select counts from lifecycle.run order by scheduled_for limit 1")
     assert counts == {"slots": 7 * 24 * 60 - 1000}
-    assert "10079 slots" in stage.value("select message from lifecycle.alert")
+    assert "10,079 slots" in stage.value("select message from lifecycle.alert")
 
 
 def test_evidence_cannot_be_changed_by_anybody(stage: Stage, conn: Conn):
