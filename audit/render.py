@@ -38,7 +38,7 @@ def page(document: dict[str, Any]) -> str:
         digest=report.digest(report.canonical(document)),
         headline=headline(document),
         timeline=timeline(document),
-        phases=phases(document),
+        bars=bars,
         level=level,
         width=WIDTH,
     )
@@ -152,21 +152,19 @@ def timeline(document: dict[str, Any]) -> list[dict[str, Any]]:
     return rows
 
 
-def phases(document: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return per drill its phases as parts of one bar, in the order in which they ran."""
-    order = ("select", "download", "checksum", "read", "server", "restore", "compare")
-    drills: list[dict[str, Any]] = []
-    for drill in document["drills"]:
-        took = [(name, drill["counts"].get(f"{name}_ms", 0)) for name in order]
-        whole, x, parts = max(sum(ms for _, ms in took), 1), 0.0, list[dict[str, Any]]()
-        for index, (name, ms) in enumerate(took):
-            wide = WIDTH * ms / whole
-            parts.append(
-                {"name": name, "ms": ms, "x": round(x, 1), "w": round(wide, 1), "shade": index}
-            )
-            x += wide
-        drills.append({"target": drill["target"], "whole": whole, "parts": parts})
-    return drills
+def bars(block: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the parts of a whole as pieces of one bar, in units of WIDTH."""
+    whole, x, parts = (
+        max(sum(part["ms"] for part in block["parts"]), 1),
+        0.0,
+        list[dict[str, Any]](),
+    )
+    for index, part in enumerate(block["parts"]):
+        wide = WIDTH * part["ms"] / whole
+        shade = round(0.25 + 0.75 * index / len(block["parts"]), 2)
+        parts.append({**part, "x": round(x, 1), "w": round(wide, 1), "shade": shade})
+        x += wide
+    return parts
 
 
 def number(value: int | None) -> str:
@@ -190,7 +188,7 @@ def seconds(milliseconds: int | None) -> str:
 
 
 def words(name: str) -> str:
-    """Return a name of ours as words: `gdpr.rows_erased` is `rows erased`."""
+    """Return a name of ours as words: `shelf.rows_moved` is `rows moved`."""
     return name.rpartition(".")[2].replace("_", " ")
 
 

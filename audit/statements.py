@@ -1,7 +1,6 @@
 """Every statement this room says to a managed database."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from psycopg import sql
 
@@ -64,19 +63,6 @@ def left(log: Table, audit: Audit, key: Column) -> sql.Composed:
     """Return the count of the rows that still carry the person in one way or another."""
     rows = [_rows_about(log, audit, key), _equal(log, audit.actor, key), _found(audit)]
     return _COUNT.format(log=sql_name(log.name), rows=sql.SQL(" or ").join(rows))
-
-
-def requests(requests: Any) -> sql.Composed:
-    """Return the requests to be forgotten: id, when asked, when due, whether answered or withdrawn."""
-    return sql.SQL("""
-        select {key}::text, {requested}, {due}, {status}::text = %(completed)s, {status}::text = %(cancelled)s
-          from {table}""").format(
-        table=sql_name(requests.table),
-        key=sql.Identifier(requests.key),
-        requested=sql.Identifier(requests.requested),
-        due=sql.Identifier(requests.due),
-        status=sql.Identifier(requests.status),
-    )
 
 
 def _update(

@@ -29,6 +29,13 @@ def open_dates(requests: Requests) -> sql.Composed:
     )
 
 
+def all_requests(requests: Requests) -> sql.Composed:
+    """Return the query of all requests ever made: id, when asked, when due, whether answered or withdrawn."""
+    return sql.SQL("""
+        select t.{key}::text, t.{requested}, t.{due}, t.{status}::text = %(completed)s, t.{status}::text = %(cancelled)s
+          from {table} as t""").format(**_request(requests))
+
+
 def claim_request(requests: Requests) -> sql.Composed:
     """Return the compare-and-set that takes a request: a cancellation comes before it or not at all.
 

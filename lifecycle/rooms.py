@@ -8,7 +8,7 @@ A room brings what others ask of it, each part in a module of its own; a part it
     rights.py    what the service's logins need for it              -> init, doctor
     findings.py  what can be wrong with an installation             -> doctor
     figures.py   numbers                                            -> /metrics
-    chapter.py   the same numbers for people                        -> report, status page
+    chapter.py   the same for people, over a period                  -> report
     sql/         tables of its own
 """
 

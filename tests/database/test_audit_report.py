@@ -4,15 +4,18 @@ import json
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 
 from audit import gather, jobs, render, report
+from lifecycle.coverage import Coverage, Judgement, Place, Reason, conclude
 from lifecycle.ledger import claims, evidence
 from lifecycle.ledger.claims import Claim
 from lifecycle.outcome import Failure, Outcome, Verdict
 from lifecycle.system import System
+from tests import toyroom
 from tests.conftest import Vitalis
 from tests.keep import work
 
@@ -49,7 +52,14 @@ def write(vitalis: Vitalis, slot: datetime, now: datetime) -> tuple[Claim, Outco
     return claim, outcome
 
 
-def written(system: System, claim: Claim) -> tuple[Path, dict[str, object]]:
+def rows(document: dict[str, Any], chapter: str, table: str) -> list[dict[str, Any]]:
+    """Return the rows of one table of one chapter."""
+    (found,) = [c for c in document["chapters"] if c["key"] == chapter]
+    (block,) = [b for b in found["blocks"] if b["key"] == table]
+    return block["rows"]
+
+
+def written(system: System, claim: Claim) -> tuple[Path, dict[str, Any]]:
     directory = system.machine.path(system.machine.reports) / system.name
     (found,) = [path for path in directory.iterdir() if path.name.endswith(f"-{claim.id}")]
     return found, json.loads((found / "report.json").read_bytes())
@@ -72,10 +82,11 @@ def test_the_daily_report_shows_what_ran_and_is_on_the_ledger_with_its_digest(vi
         "report.html",
         "manifest.json",
     }
-    assert document["retention"] == {
-        "ended": [{"table": "ingestion_jobs", "how": "deleted", "rows": 3}],
-        "failed": 1, "still_overdue": 2, "without_a_date": None,
-    }  # fmt: skip
+    ended = [{"table": "ingestion_jobs", "how": "deleted", "rows": 3}]
+    assert rows(document, "retention", "ended") == ended
+    assert rows(document, "retention", "left") == [
+        {"failed": 1, "still_overdue": 2, "without_a_date": None}
+    ]
     assert "locked" in (directory / "report.html").read_text()
     with psycopg.connect(vitalis.admin) as conn:
         row = conn.execute(
@@ -97,7 +108,7 @@ def test_a_report_takes_up_where_the_last_one_ended_and_loses_no_line(vitalis: V
     # A day later than it should be: nobody was there for three days.
     later = now + timedelta(days=3)
     since, to = gather.period(vitalis.system, 0, later, later)
-    assert since.isoformat() == datetime.fromisoformat(one["period"]["to"]).isoformat()  # type: ignore[index,call-overload]
+    assert since.isoformat() == datetime.fromisoformat(one["period"]["to"]).isoformat()
     assert to == later.replace(microsecond=0)
     again = gather.gather(vitalis.system, "0", 0, since, to)
     assert first.id not in {run.id for run in again.runs}
@@ -143,22 +154,19 @@ def test_the_same_slot_run_again_keeps_the_report_that_was_written(vitalis: Vita
 
 def test_a_report_names_the_tables_the_audit_log_does_not_hear_of(vitalis: Vitalis):
     now = clock_of(vitalis)
-    capture = report.make(gather.gather(vitalis.system, "0", 0, now - timedelta(days=1), now))[
-        "capture"
-    ]
-    assert capture["configured"]
-    assert capture["captured"] + len(capture["not_captured"]) == capture["tables_of_people"]
-    table = next(
-        name
-        for name in vitalis.system.policy.tables
-        if name not in capture["not_captured"] and name == "users"
-    )
+
+    def capture() -> tuple[dict[str, Any], set[str]]:
+        document = report.make(gather.gather(vitalis.system, "0", 0, now - timedelta(days=1), now))
+        (counted,) = rows(document, "capture", "capture")
+        return counted, {row["table"] for row in rows(document, "capture", "not_captured")}
+
+    counted, missing = capture()
+    assert counted["captured"] + len(missing) == counted["tables_of_people"]
+    assert "users" in set(vitalis.system.policy.tables) - missing
     with psycopg.connect(vitalis.admin, autocommit=True) as conn:
-        conn.execute(f"alter table {table} disable trigger user")  # pyright: ignore[reportArgumentType, reportCallIssue]
-    less = report.make(gather.gather(vitalis.system, "0", 0, now - timedelta(days=1), now))[
-        "capture"
-    ]
-    assert set(less["not_captured"]) - set(capture["not_captured"]) == {"users"}
+        conn.execute("alter table users disable trigger user")
+    _, less = capture()
+    assert less - missing == {"users"}
 
 
 def test_a_policy_without_an_audit_log_says_so(vitalis: Vitalis):
@@ -167,7 +175,8 @@ def test_a_policy_without_an_audit_log_says_so(vitalis: Vitalis):
     )
     now = clock_of(vitalis)
     document = report.make(gather.gather(system, "0", 0, now - timedelta(days=1), now))
-    assert document["capture"]["configured"] is False
+    (capture,) = [c for c in document["chapters"] if c["key"] == "capture"]
+    assert capture["sentence"] == "The policy names no audit log."
     assert "The policy names no audit log" in render.page(document)
 
 
@@ -183,3 +192,29 @@ def test_no_value_of_a_person_is_in_a_report(vitalis: Vitalis, name: str):
     assert [
         value for row in rows for value in row if value and len(value) > 5 and value in text
     ] == []
+
+
+def test_a_room_reads_what_its_chapter_needs_in_the_snapshot_of_the_report(
+    vitalis: Vitalis, tmp_path: Path
+):
+    now = clock_of(vitalis)
+    with toyroom.brought(tmp_path / "rooms"):
+        document = report.make(gather.gather(vitalis.system, "0", 0, now - timedelta(days=1), now))
+    assert [row["keys"] for row in rows(document, "lockers", "emptied")] == [0]
+    assert "Lockers emptied" in render.page(document)
+
+
+def test_a_run_that_could_not_verify_names_its_places_and_its_coverage(vitalis: Vitalis):
+    now = clock_of(vitalis)
+    seen, unseen = Place("leaf", "a"), Place("copy", "s3://old")
+    reason = Reason("no key is set", "Set `objects:`.")
+    covered = Coverage(frozenset({seen, unseen}), frozenset({seen}), (), {unseen: reason})
+    ran(vitalis, "retention.expire", conclude(Judgement(covered, "done")), now)
+    document = report.make(
+        gather.gather(vitalis.system, "0", 0, now - timedelta(days=1), now + timedelta(1))
+    )
+    (place,) = document["not_looked_at"]
+    assert (place["job"], place["place"]) == ("retention.expire", "copy s3://old")
+    assert (place["why"], place["hint"]) == (reason.why, reason.hint)
+    (told,) = document["runs"]
+    assert told["coverage"] == {**covered.counts(), "digest": covered.digest()}

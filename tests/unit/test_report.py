@@ -10,8 +10,14 @@ from typing import Any
 import pytest
 
 from audit import render, report
-from audit.gather import Evidence, Facts, Request, Run
+from gdpr.chapter import Request
+from lifecycle.chapter import Facts
 from lifecycle.errors import Refused
+from lifecycle.ledger.reading import Evidence, Run
+from lifecycle.rooms import ROOMS
+from tests import toyroom
+
+ROOT = Path(__file__).parents[2]
 
 TO = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
 DUE = TO - timedelta(hours=6)
@@ -38,6 +44,7 @@ def run(
         "said <b>so</b>",
         [],
         {},
+        None,
     )
     return replace(made, **changed)
 
@@ -57,11 +64,15 @@ def facts(*runs: Run, evidence: tuple[Evidence, ...] = ()) -> Facts:
         TO,
         runs,
         evidence,
-        None,
-        True,
-        30,
-        (),
+        {"audit": {"configured": True, "tables_of_people": 30, "not_captured": ()}},
     )
+
+
+def rows(document: dict[str, Any], chapter: str, table: str) -> list[dict[str, Any]]:
+    """Return the rows of one table of one chapter."""
+    (found,) = [c for c in document["chapters"] if c["key"] == chapter]
+    (block,) = [b for b in found["blocks"] if b["key"] == table]
+    return block["rows"]
 
 
 def test_each_job_says_what_was_due_and_what_became_of_it():
@@ -129,12 +140,13 @@ def test_rows_that_expired_are_summed_per_table_and_the_last_run_says_what_is_le
         counts={"overdue": 3, "without a date": 1},
         finished_at=DUE + timedelta(hours=1),
     )
-    found = report.make(facts(late, early, evidence=evidence))["retention"]
-    assert found["ended"] == [
+    found = report.make(facts(late, early, evidence=evidence))
+    assert rows(found, "retention", "ended") == [
         {"table": "jobs", "how": "deleted", "rows": 5012},
         {"table": "wearable_daily", "how": "cleared", "rows": 7},
     ]
-    assert (found["still_overdue"], found["without_a_date"]) == (3, 1)
+    (left,) = rows(found, "retention", "left")
+    assert (left["still_overdue"], left["without_a_date"]) == (3, 1)
 
 
 def test_an_announced_effect_without_an_outcome_is_counted_and_shown():
@@ -145,7 +157,7 @@ def test_an_announced_effect_without_an_outcome_is_counted_and_shown():
     )
     document = report.make(facts(run(1), evidence=evidence))
     assert document["completeness"]["effects_announced_without_outcome"] == 1
-    assert document["erasures"][0]["announced_without_outcome"] == 1
+    assert rows(document, "requests", "erasures")[0]["announced_without_outcome"] == 1
     assert "no recorded outcome" in render.page(document)
 
 
@@ -207,15 +219,18 @@ def test_requests_stand_against_their_legal_deadline_and_a_late_one_is_counted()
         line("gdpr.proven", "finding", reference="done"),
         line("gdpr.claimed", reference="late"),
     )
-    document = report.make(replace(facts(run(1), evidence=evidence), requests=requests))
-    assert document["requests"] == {
-        "answered": 1,
-        "withdrawn": 1,
-        "in_grace": 1,
-        "due": 1,
-        "past_deadline": 1,
-    }
-    done, late = document["erasures"]
+    of_rooms = {"gdpr": {"requests": requests}}
+    document = report.make(replace(facts(run(1), evidence=evidence), of_rooms=of_rooms))
+    assert rows(document, "requests", "standing") == [
+        {
+            "answered": 1,
+            "withdrawn": 1,
+            "in_grace": 1,
+            "due": 1,
+            "past_deadline": 1,
+        }
+    ]
+    done, late = rows(document, "requests", "erasures")
     assert (done["days_before_deadline"], late["proven_at"], late["days_before_deadline"]) == (
         10,
         None,
@@ -236,7 +251,7 @@ def test_a_drill_counts_as_equal_only_when_it_compared_and_found_nothing():
         line("backups.drilled", "finding", "unreadable", counts={"findings": 1, "select_ms": 3}),
     ]
     document = report.make(facts(run(1), evidence=tuple(drills)))
-    assert [drill["equal"] for drill in document["drills"]] == [True, False, False]
+    assert [drill["equal"] for drill in rows(document, "backups", "drills")] == [True, False, False]
     page = re.sub(r"\s+", " ", render.page(document))
     assert "3 drills were made to restore one; 1 found every table equal" in page
 
@@ -244,3 +259,65 @@ def test_a_drill_counts_as_equal_only_when_it_compared_and_found_nothing():
 def test_the_page_of_a_stored_document_is_the_page_that_was_written():
     document = report.make(facts(run(1), run(2, verdict="fail")))
     assert render.page(json.loads(report.canonical(document))) == render.page(document)
+
+
+def test_a_room_that_brings_a_chapter_is_in_the_json_and_on_the_page_without_an_edit_elsewhere(
+    tmp_path: Path,
+):
+    told = replace(facts(run(1)), of_rooms={"lockers": {"lockers": 12_345}})
+    assert "Lockers" not in render.page(report.make(told))
+    with toyroom.brought(tmp_path):
+        document = report.make(told)
+        page = render.page(document)
+    assert rows(document, "lockers", "emptied") == [
+        {"locker": "north <1>", "keys": 12_345, "is": {"level": "good", "text": "empty"}}
+    ]
+    for said in (
+        "Lockers emptied", "1 locker of vitalis was emptied.", "north &lt;1&gt;", "12 345", "No key was lost.",
+        "The broom stands behind the door.", "How long it took: 0.1 s", "sweep 0.1 s", "That nobody put something back.",
+    ):  # fmt: skip
+        assert said in page, said
+
+
+def test_what_nobody_looked_at_is_named_with_its_job_its_reason_and_what_to_do():
+    unseen = [{"place": "copy s3://a", "why": "no key is set", "hint": "Set it."}]
+    coverage = {
+        "promised": 3, "looked_at": 2, "found": 0, "not_looked_at": 1, "digest": "c" * 64, "unseen": unseen,
+    }  # fmt: skip
+    document = report.make(
+        facts(
+            run(1, verdict="could not verify", coverage=coverage),
+            run(2, verdict="could not verify", coverage=coverage),
+            run(3, state="lost", verdict=None),
+        )
+    )
+    assert document["not_looked_at"] == [
+        {
+            "job": "backups.dump",
+            "place": "copy s3://a",
+            "why": "no key is set",
+            "hint": "Set it.",
+            "runs": 2,
+            "newest": 2,
+        }
+    ]
+    assert [r["coverage"] and r["coverage"]["digest"] for r in document["runs"]] == [
+        "c" * 64,
+        "c" * 64,
+        None,
+    ]
+    page = render.page(document)
+    section = page[page.index("What nobody looked at") : page.index("What was due, and")]
+    for said in ("backups.dump", "copy s3://a", "no key is set", "Set it."):
+        assert said in section
+    assert "2 of 3 promised places looked at" in page
+    assert "What nobody looked at" not in render.page(report.make(facts(run(1))))
+
+
+def test_the_report_names_no_room():
+    names = {room.rpartition(".")[2] for room in ROOMS} | {"drills", "erasure", "requests"}
+    for file in ("report.py", "gather.py", "render.py", "templates/report.html"):
+        path = ROOT / "audit" / file
+        text = path.read_text()
+        text = text.replace("audit.report", "").replace("from audit", "").replace('"audit"', "")
+        assert [name for name in names if re.search(rf"\b{name}\b", text)] == [], file

@@ -1,0 +1,171 @@
+"""How requests to be forgotten stand, and what was done under each reference in a period."""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from psycopg import Connection
+from psycopg.rows import TupleRow
+
+from gdpr import request_statements
+from gdpr.section import SECTION
+from lifecycle.chapter import Chapter, Column, Facts, Note, Table, mark, text, unanswered
+from lifecycle.ledger.reading import Evidence
+from lifecycle.outside.keys import reference_key
+from lifecycle.system import System
+from lifecycle.words import counted
+
+_STANDING = (
+    Column("answered", "answered", "count"),
+    Column("withdrawn", "withdrawn", "count"),
+    Column("in_grace", "in their grace period", "count"),
+    Column("due", "due, not yet answered", "count"),
+    Column("past_deadline", "past the legal deadline", "alarm"),
+)
+_ERASURES = (
+    Column("reference", "Reference", "name"),
+    Column("claimed_at", "claimed", "instant"),
+    Column("erased_at", "erased", "instant"),
+    Column("proven_at", "proven", "instant"),
+    Column("result", "result", "mark"),
+    Column("days_before_deadline", "days left before the legal deadline", "count"),
+    Column("announced_without_outcome", "announced without a recorded outcome", "alarm"),
+)
+_STEPS = (
+    Column("reference", "Reference", "name"),
+    Column("event", "step", "name"),
+    Column("at", "when", "instant"),
+    Column("counts", "counted", "counts"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request to be forgotten; `reference` stands for its id, `deadline` is the law's."""
+
+    reference: str
+    due: datetime
+    deadline: datetime
+    answered: bool
+    withdrawn: bool
+
+
+def gather(
+    conn: Connection[TupleRow], system: System, _since: datetime, _to: datetime
+) -> dict[str, Any]:
+    """Return all requests, or None where the policy knows of none or the settings have no reference key."""
+    erasure, secret = SECTION.of(system.policy), system.settings.reference_key
+    if erasure is None or secret is None:
+        return {"requests": None}
+    key = reference_key(secret)
+    rows = conn.execute(
+        request_statements.all_requests(erasure.requests), erasure.requests.states.model_dump()
+    ).fetchall()
+    return {
+        "requests": tuple(
+            Request(
+                key.reference("request", request),
+                due,
+                erasure.deadline.after(requested),
+                answered,
+                withdrawn,
+            )
+            for request, requested, due, answered, withdrawn in rows
+        )
+    }
+
+
+def chapter(facts: Facts, own: Mapping[str, Any]) -> Chapter:
+    """Return how the requests stood at the end of the period, and what was recorded of each in it."""
+    requests: Sequence[Request] | None = own.get("requests")
+    by_reference: dict[str, list[Evidence]] = defaultdict(list)
+    for line in facts.evidence:
+        if line.event.startswith("gdpr.") and line.reference is not None:
+            by_reference[line.reference].append(line)
+    deadlines = {request.reference: request.deadline for request in requests or ()}
+    erasures = tuple(_erasure(ref, ls, deadlines.get(ref)) for ref, ls in by_reference.items())
+    standing = _standing(requests, facts.to) if requests is not None else None
+    late = standing["past_deadline"] if standing else 0
+    worked = counted(len(erasures), "request to be forgotten was", "requests to be forgotten were")
+    return Chapter(
+        "requests",
+        "Requests to be forgotten",
+        f"{worked} worked on" + (f"; {late} past the legal deadline." if late else "."),
+        (
+            Table("standing", "All requests, at the end of the period", _STANDING, (standing,))
+            if standing
+            else Note(
+                "standing",
+                "The requests themselves were not looked at: the policy names none, or the settings have no "
+                "reference key.",
+            ),
+            Table(
+                "erasures",
+                "Worked on in this period",
+                _ERASURES,
+                erasures,
+                "None was worked on in this period.",
+            ),
+            Note(
+                "reference",
+                "People appear under a keyed reference that says nothing about them to anybody without the key.",
+            ),
+            Table("steps", "What was done", _STEPS, tuple(_steps(by_reference))),
+        ),
+        "bad" if late else None,
+    )
+
+
+def _standing(requests: Sequence[Request], to: datetime) -> dict[str, int]:
+    waiting = [r for r in requests if not r.answered and not r.withdrawn]
+    return {
+        "answered": sum(r.answered for r in requests),
+        "withdrawn": sum(r.withdrawn for r in requests),
+        "in_grace": sum(r.due > to for r in waiting),
+        "due": sum(r.due <= to for r in waiting),
+        "past_deadline": sum(r.due <= to and r.deadline < to for r in waiting),
+    }
+
+
+def _erasure(reference: str, lines: list[Evidence], deadline: datetime | None) -> dict[str, Any]:
+    first = _first(lines)
+    proven = first.get("gdpr.proven")
+    return {
+        "reference": reference,
+        "claimed_at": text(first.get("gdpr.claimed")),
+        "erased_at": text(first.get("gdpr.erased")),
+        "proven_at": text(proven),
+        "deadline": text(deadline),
+        "days_before_deadline": (deadline - proven).days if deadline and proven else None,
+        "result": mark("good", "proven") if proven else mark("warn", "not proven"),
+        "announced_without_outcome": unanswered(lines),
+    }
+
+
+def _first(lines: list[Evidence]) -> dict[str, datetime]:
+    first: dict[str, datetime] = {}
+    for line in lines:
+        if line.kind != "intent":
+            first.setdefault(line.event, line.at)
+    return first
+
+
+def _steps(by_reference: Mapping[str, list[Evidence]]) -> list[dict[str, Any]]:
+    steps: list[dict[str, Any]] = []
+    for reference, lines in by_reference.items():
+        sums: dict[str, Counter[str]] = defaultdict(Counter)
+        for line in lines:
+            if line.kind != "intent":
+                sums[line.event].update(line.counts)
+        steps += (
+            {
+                "reference": reference,
+                "event": event,
+                "at": text(at),
+                "counts": dict(sorted(sums[event].items())),
+            }
+            for event, at in _first(lines).items()
+        )
+    return steps

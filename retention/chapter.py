@@ -1,0 +1,77 @@
+"""What reached the end of its time in a period, and what is overdue and still there. Pure."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from lifecycle.chapter import Chapter, Column, Facts, Table
+from lifecycle.ledger.reading import Evidence
+from lifecycle.words import counted
+
+
+def chapter(facts: Facts, _own: Mapping[str, Any]) -> Chapter:
+    """Return what ended per table, and what was overdue afterwards, as the runs counted it."""
+    ended = _ended(facts.evidence)
+    runs = [run for run in facts.runs if run.job.startswith("retention.")]
+    ending = [run for run in runs if run.finished_at]
+    latest = max(ending, key=lambda run: str(run.finished_at), default=None)
+    overdue = latest.counts.get("overdue") if latest else None
+    left = {
+        "still_overdue": overdue,
+        "without_a_date": latest.counts.get("without a date") if latest else None,
+        "failed": sum(len(run.failures) for run in runs),
+    }
+    return Chapter(
+        "retention",
+        "What reached the end of its time",
+        _sentence(sum(row["rows"] for row in ended), overdue, ran=latest is not None),
+        (
+            Table(
+                "ended",
+                "",
+                (
+                    Column("table", "Table", "name"),
+                    Column("how", "how"),
+                    Column("rows", "rows", "count"),
+                ),
+                ended,
+                "Nothing was removed in this period.",
+            ),
+            Table(
+                "left",
+                "Counted again afterwards",
+                (
+                    Column("still_overdue", "still overdue", "alarm"),
+                    Column("without_a_date", "without a date", "count"),
+                    Column("failed", "rules that failed", "alarm"),
+                ),
+                (left,),
+            ),
+        ),
+        "warn" if overdue else None,
+    )
+
+
+def _ended(evidence: Iterable[Evidence]) -> tuple[dict[str, Any], ...]:
+    counts: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    for line in evidence:
+        if line.event.startswith("retention.") and line.kind == "effect":
+            counts[line.target, line.event].update(line.counts)
+    return tuple(
+        {"table": table, "how": event.partition(".")[2], "rows": counted["rows"]}
+        for (table, event), counted in sorted(counts.items())
+    )
+
+
+def _sentence(ended: int, overdue: int | None, *, ran: bool) -> str:
+    were = "was" if ended == 1 else "were"
+    gone = f"{counted(ended, 'row or value', 'rows or values')} reached the end of their time and {were} removed"
+    if not ran:
+        return f"{gone}; no retention run ended in this period."
+    if overdue is None:
+        return f"{gone}; how many are overdue was not counted."
+    return (
+        f"{gone}; {counted(overdue, 'is', 'are')} overdue and still there."
+        if overdue
+        else f"{gone}; none is overdue."
+    )
