@@ -1,0 +1,248 @@
+"""The owner of a table the service changes is after another owner's rows, or after the evidence: refused, and told."""
+
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from psycopg.conninfo import conninfo_to_dict
+
+from lifecycle.admin import database as doctor
+from lifecycle.errors import Refused
+from lifecycle.outcome import Verdict
+from lifecycle.postgres.server import Cluster
+from tests.conftest import a_database
+from tests.database import firm as the_firm
+from tests.database.firm import Firm
+
+STEAL = """
+    create function public.steal() returns trigger language plpgsql as $$ begin
+        set local role payroll_owner;
+        update public.payroll set salary = 0;
+        return old;
+    end $$;
+"""
+GRAB = """
+    create function public.grab() returns trigger language plpgsql as $$ begin
+        update public.payroll set salary = 0;
+        return old;
+    end $$;
+"""
+
+
+@pytest.fixture(scope="module")
+def template(cluster: Cluster) -> Iterator[str]:
+    for conninfo in a_database(cluster, "template0"):
+        the_firm.make(conninfo)
+        yield str(conninfo_to_dict(conninfo)["dbname"])
+
+
+@pytest.fixture
+def firm(cluster: Cluster, template: str) -> Iterator[Firm]:
+    for conninfo in a_database(cluster, template):
+        yield Firm(conninfo)
+
+
+def told(firm: Firm) -> str:
+    """Return what doctor says is wrong with the database, in one text."""
+    found = doctor.findings(firm.system())
+    return "\n".join(f"{f.check}: {f.what}" for f in found if f.verdict != Verdict.PASS)
+
+
+def untouched(firm: Firm) -> None:
+    """Hold that nothing was changed, neither what mallory is after nor what the policy would have ended."""
+    assert firm.salary() == [1000]
+    assert firm.ask("select id from sessions order by id") == [1, 2]
+    assert firm.ask("select count(*) from hits") == [1]
+    assert firm.ask("select word from visits") == ["old"]
+
+
+def test_without_an_attack_the_firm_is_as_promised(firm: Firm):
+    assert firm.expire().failures == ()
+    assert firm.ask("select id from sessions") == [2]
+    assert firm.partition().verdict is Verdict.PASS
+
+
+UNDECLARED = {
+    "plain": "create trigger t before delete on sessions for each row execute function steal()",
+    "statement": "create trigger t after delete on sessions execute function steal()",
+    "cascaded": "alter table hits add foreign key (session) references sessions on delete cascade;"
+    " create trigger t before delete on hits for each row execute function steal()",
+    "partition": "create trigger t before update on visits_2020 for each row execute function steal()",
+    "deferred": "create constraint trigger t after delete on sessions deferrable initially deferred"
+    " for each row execute function steal()",
+    "always": "create trigger t before delete on sessions for each row execute function steal();"
+    " alter table sessions enable always trigger t",
+    "rule": "create rule t as on delete to sessions do also update payroll set salary = 0",
+}
+
+
+@pytest.mark.parametrize("how", UNDECLARED)
+def test_code_on_a_table_we_write_that_nobody_declared_is_refused_before_the_first_write(
+    firm: Firm, how: str
+):
+    firm.mallory(STEAL + UNDECLARED[how])
+    with pytest.raises(Refused, match="is not declared"):
+        firm.expire()
+    untouched(firm)
+    assert "t of sessions" in told(firm) or "t of hits" in told(firm) or "t of visits" in told(firm)
+
+
+@pytest.mark.parametrize("code", [STEAL, GRAB])
+def test_code_that_was_declared_becomes_no_other_owner(firm: Firm, code: str):
+    name = "steal" if code is STEAL else "grab"
+    firm.mallory(
+        code + f"create trigger t before delete on sessions for each row execute function {name}()"
+    )
+    firm.declared()
+    outcome = firm.expire()
+    assert outcome.verdict is Verdict.FAIL
+    assert [f.target for f in outcome.failures if "sessions" in f.target]
+    assert firm.salary() == [1000]
+    assert firm.ask("select id from sessions order by id") == [1, 2]
+
+
+def test_a_rule_that_was_declared_acts_as_its_owner_and_as_nobody_else(firm: Firm):
+    firm.mallory("create rule t as on delete to sessions do also update payroll set salary = 0")
+    firm.declared()
+    assert firm.expire().verdict is Verdict.FAIL
+    assert firm.salary() == [1000]
+
+
+CHANGED = {
+    "source": "create or replace function steal() returns trigger language plpgsql as"
+    " $$ begin raise notice 'x'; return old; end $$",
+    "settings": "alter function steal() set search_path = public",
+    "definer": "alter function steal() security definer",
+    "enabled": "alter table sessions enable always trigger t",
+    "when": "drop trigger t on sessions; create trigger t before delete on sessions for each row"
+    " when (old.id = 1) execute function steal()",
+}
+
+
+@pytest.mark.parametrize("how", CHANGED)
+def test_code_that_is_not_what_was_declared_is_refused(firm: Firm, how: str):
+    firm.mallory(
+        STEAL + "create trigger t before delete on sessions for each row execute function steal()"
+    )
+    firm.declared()
+    firm.mallory(CHANGED[how])
+    with pytest.raises(Refused, match="is not what it was"):
+        firm.expire()
+    untouched(firm)
+    assert "is not what it was" in told(firm)
+
+
+# --- against the evidence, and the ledger's schema
+
+EVIDENCE = (
+    "update lifecycle.evidence set target = 'x'",
+    "delete from lifecycle.evidence",
+    "truncate lifecycle.evidence",
+    "insert into lifecycle.evidence (run_id, attempt, kind, event, target) values (1, 1, 'effect', 'a.b', 'x')",
+    "alter table lifecycle.evidence disable trigger all",
+    "alter table lifecycle.evidence disable trigger evidence_is_append_only",
+    "drop trigger evidence_is_append_only on lifecycle.evidence",
+    "create rule r as on insert to lifecycle.evidence do instead nothing",
+    "drop table lifecycle.evidence",
+    "drop schema lifecycle cascade",
+    "create table lifecycle.mine ()",
+    "create or replace function lifecycle.refuse_change() returns trigger language plpgsql as 'begin return old; end'",
+    "alter function lifecycle.record_evidence security invoker",
+    "set role lifecycle_owner",
+    "set session authorization lifecycle_owner",
+    "grant lifecycle_owner to lifecycle",
+    "set session_replication_role = replica",
+    "alter role lifecycle superuser",
+)
+
+
+@pytest.mark.parametrize("login", ["lifecycle", "lifecycle_ddl", "mallory"])
+def test_no_login_changes_evidence_or_the_schema(firm: Firm, login: str):
+    firm.expire()
+    before = firm.ask("select e::text from lifecycle.evidence e order by id")
+    assert before
+    with psycopg.connect(firm.dsn(login), autocommit=True) as conn:
+        for attack in EVIDENCE:
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                conn.execute(attack.encode())
+    assert firm.ask("select e::text from lifecycle.evidence e order by id") == before
+
+
+def test_evidence_is_written_for_a_run_that_is_held_and_for_no_other(firm: Firm):
+    claim = firm.claim("retention.expire")
+    write = "select lifecycle.record_evidence({run}, '{holder}', {attempt}, 'effect', 'a.b', 'x', null, '{{}}', null)"
+    for run, holder, attempt in (
+        (claim.id, "somebody", claim.attempt),
+        (claim.id, claim.holder, claim.attempt + 1),
+        (claim.id + 1, claim.holder, claim.attempt),
+    ):
+        call = write.format(run=run, holder=holder, attempt=attempt)
+        assert firm.ask(call, "lifecycle") == [None]
+        assert firm.ask(call, "lifecycle_ddl") == [None]
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        firm.ask(write.format(run=claim.id, holder=claim.holder, attempt=claim.attempt), "mallory")
+    assert firm.ask("select count(*) from lifecycle.evidence") == [0]
+
+
+def test_the_login_that_steps_into_owners_reads_and_changes_no_row(firm: Firm):
+    with firm.ddl() as conn:
+        for table in (
+            "sessions",
+            "payroll",
+            "visits",
+            "visits_2020",
+            "lifecycle.run",
+            "lifecycle.plan",
+        ):
+            for attack in (
+                f"select from {table}",
+                f"delete from {table}",
+                f"copy {table} to stdout",
+            ):
+                with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                    conn.execute(attack.encode())
+
+
+OPENED = {
+    "member of an owner": ("grant payroll_owner to lifecycle", "may act as payroll_owner"),
+    "member of the schema's owner": ("grant lifecycle_owner to lifecycle", "lifecycle_owner"),
+    "guards off": (
+        "alter table lifecycle.evidence disable trigger all",
+        "guards of the evidence are off",
+    ),
+    "evidence may be deleted": (
+        "grant delete on lifecycle.evidence to lifecycle",
+        "may delete evidence",
+    ),
+    "one column": (
+        "grant update (target) on lifecycle.evidence to lifecycle",
+        "may update evidence",
+    ),
+    "the second login reads": ("grant select on payroll to lifecycle_ddl", "has rights on rows of"),
+    "all the time": (
+        "alter role lifecycle_ddl inherit; grant payroll_owner to lifecycle_ddl",
+        "all the time",
+    ),
+    "a stranger is let in": ("grant lifecycle to mallory", "mallory may act as lifecycle"),
+    "the schema is a login's": ("alter schema lifecycle owner to mallory", "belongs to mallory"),
+    "an event trigger": (
+        """create function e() returns event_trigger language plpgsql as 'begin end';
+        alter function e() owner to mallory;
+        create event trigger e on ddl_command_end execute function e()""",
+        "runs code of mallory",
+    ),
+}
+CLOSED = """
+    revoke payroll_owner from lifecycle; revoke lifecycle_owner from lifecycle; revoke lifecycle from mallory;
+    alter role lifecycle_ddl noinherit
+"""
+
+
+@pytest.mark.parametrize("how", OPENED)
+def test_doctor_names_every_door_that_somebody_opened(firm: Firm, how: str):
+    attack, said = OPENED[how]
+    try:
+        firm.ask(attack)
+        assert said in told(firm)
+    finally:
+        firm.ask(CLOSED)  # roles are the cluster's
