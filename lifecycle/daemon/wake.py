@@ -51,7 +51,7 @@ class Threads(BaseExecutor):
         # As APScheduler's own executors do; it has no types, and no public names for this.
         own, run = cast("Any", self), cast("Any", run_job)
         try:
-            events = run(job, job._jobstore_alias, run_times, __name__)  # noqa: SLF001
+            events = run(job, job._jobstore_alias, run_times, "apscheduler")  # noqa: SLF001
         except BaseException:  # noqa: BLE001
             own._run_job_error(job.id, *sys.exc_info()[1:])  # noqa: SLF001
         else:

@@ -308,7 +308,9 @@ def _http(day: Day) -> str:
     listening = day.place.directory / "listening.yaml"
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-    listening.write_text(text.replace("listen:", f"listen: 127.0.0.1:{port}"), encoding="utf-8")
+    ours, here = re.subn(r"(listen:).*", rf"\1 127.0.0.1:{port}", text)
+    assert here == 1
+    listening.write_text(ours, encoding="utf-8")
     daemon = subprocess.Popen(
         [sys.executable, "-m", "lifecycle", "daemon"],
         env=os.environ | {"LIFECYCLE_SETTINGS": str(listening)},
