@@ -54,7 +54,7 @@ def _ledger(system: System, conn: Conn, _catalog: Catalog) -> Iterator[Finding]:
             "Two policies for one database would each delete what the other keeps.",
             "Correct the dsn, or merge the two policies.",
         )
-    pending = ddl.missing(conn, install.PACKAGES)
+    pending = ddl.missing(conn, install.packages())
     if pending:
         what = f"not applied yet: {', '.join(m.name for m in pending)}"
         yield bad(label, what, "This release needs these tables.", "lifecycle init")

@@ -20,8 +20,6 @@ from lifecycle.policy.rights import Right
 from lifecycle.postgres import ddl
 from lifecycle.postgres.catalog import Catalog, sql_name
 
-PACKAGES = ("lifecycle.ledger", *rooms.ROOMS)
-
 Statement = sql.SQL | sql.Composed
 Memberships = tuple[tuple[str, str, str], ...]
 
@@ -39,6 +37,11 @@ _MEMBERSHIPS = """
      where m.rolname in ('lifecycle', 'lifecycle_ddl')
      order by 1, 2, 3
 """
+
+
+def packages() -> tuple[str, ...]:
+    """Return whose tables are made: the ledger's, and each room's own."""
+    return ("lifecycle.ledger", *rooms.ROOMS)
 
 
 def install(
@@ -99,8 +102,8 @@ def _enter(conn: Connection[TupleRow], policy: Policy) -> tuple[ddl.Migration, .
     """Make roles and schema, and return what is still to be applied there."""
     for statement in _OPEN:
         conn.execute(statement)
-    todo = ddl.to_do(conn, PACKAGES)
-    if len(todo) < len(tuple(ddl.migrations(PACKAGES))):
+    todo = ddl.to_do(conn, packages())
+    if len(todo) < len(tuple(ddl.migrations(packages()))):
         owner = conn.execute(_REGISTERED).fetchone()
         if owner is not None and owner[0] != policy.system:
             raise Refused(

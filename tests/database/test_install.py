@@ -44,7 +44,7 @@ def prepare(
         else:
             install.install(admin, policy, seen, None)
             assert install.install(admin, policy, seen, None) == ()
-        assert ddl.missing(admin, install.PACKAGES) == ()
+        assert ddl.missing(admin, install.packages()) == ()
         return admin.execute(RIGHTS).fetchall()
 
 

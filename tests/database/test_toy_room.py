@@ -1,0 +1,148 @@
+"""A room that nobody here has heard of is granted, checked, measured, kept, reported and documented.
+
+It lies in a folder of its own, and not a line of the product is edited for it: a new promise is a new room.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.conninfo import conninfo_to_dict
+
+from audit import gather, render, report
+from lifecycle import cli, cli_options, clock, rooms
+from lifecycle.admin import doctor, install
+from lifecycle.policy import load
+from lifecycle.postgres import catalog
+from lifecycle.schedule.state import DaemonState
+from lifecycle.system import System
+from lifecycle.watch import metrics
+from lifecycle.watch.gather import gather as gather_figures
+from scripts import commands_page
+from tests import build, toyroom
+
+TABLES = """
+    create table users (user_id uuid primary key, email text not null);
+    create table lockers (locker_id int primary key, user_id uuid not null references users, holder uuid references users,
+                          emptied_at timestamptz not null, number int);
+    insert into users select gen_random_uuid(), 'a' || n from generate_series(1, 3) n;
+    insert into lockers
+    select n, (select min(user_id::text)::uuid from users), (select max(user_id::text)::uuid from users),
+           now() - n * interval '3 days', n
+      from generate_series(1, 5) n;
+"""
+POLICY = """\
+system: gym
+database: {database}
+subjects:
+  user: {{table: users, key: user_id}}
+tables:
+  users: {{owner: {{user: user_id}}}}
+  lockers: {{owner: {{user: user_id}}, mentions: {{holder: set null}}}}
+lockers: {{table: lockers, emptied: emptied_at}}
+"""
+
+
+@dataclass(frozen=True)
+class Gym:
+    """A system with lockers."""
+
+    admin: str
+    system: System
+
+    def ask(self, query: str) -> list[tuple[Any, ...]]:
+        with psycopg.connect(self.admin, autocommit=True) as conn:
+            found = conn.execute(query.encode())
+            return found.fetchall() if found.description else []
+
+
+@pytest.fixture
+def gym(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gym]:
+    with toyroom.brought(tmp_path / "rooms"):
+        file = tmp_path / "policy.yaml"
+        file.write_text(POLICY.format(database=conninfo_to_dict(database)["dbname"]))
+        policy, _ = load.policy(file)
+        with psycopg.connect(database, autocommit=True) as conn:
+            conn.execute(TABLES.encode())
+            install.install(conn, policy, catalog.read(conn), None)
+        system = build.system(database, policy)
+        settings = {"systems": {"gym": {"policy": str(file), "dsn": system.settings.dsn}}}
+        (tmp_path / "lifecycle.yaml").write_text(json.dumps(settings))
+        monkeypatch.setenv("LIFECYCLE_SETTINGS", str(tmp_path / "lifecycle.yaml"))
+        monkeypatch.setattr(cli_options.chosen, "as_json", False)
+        monkeypatch.setattr(cli_options.chosen, "system", None)
+        yield Gym(database, system)
+
+
+def test_init_grants_what_the_room_needs_and_makes_its_tables(gym: Gym) -> None:
+    assert gym.ask(
+        "select has_column_privilege('lifecycle', 'lockers', 'holder', 'update'),"
+        " has_column_privilege('lifecycle', 'lockers', 'number', 'update'),"
+        " has_table_privilege('lifecycle', 'lockers', 'delete'),"
+        " to_regclass('lifecycle.locker_round') is not null"
+    ) == [(True, False, False, True)]
+
+
+def test_doctor_asks_the_room_and_misses_its_rights(gym: Gym) -> None:
+    gym.ask("revoke update (holder) on lockers from lifecycle")
+    found = doctor.findings(cli_options.open_settings())
+    said = {finding.check: finding.what for finding in found}
+    assert said["gym: lost keys"] == "nobody counted the keys"
+    assert any("update (holder)" in (f.what + f.fix) for f in found if f.check == "gym: rights")
+
+
+def test_its_promise_is_shown_planned_applied_and_judged_like_every_other(
+    gym: Gym, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def say(*words: str, code: int = 0) -> Any:
+        ended = cli.carry_out([*words, "--json"])
+        said = capsys.readouterr().out
+        assert ended == code, said
+        return json.loads(said)
+
+    assert say("lockers", "status")["rows"] == [{"held_too_long": 3}]
+    plan = say("lockers", "plan")
+    assert [step["cost"] for step in plan["steps"]] == ["3 lockers"]
+    outcome = say("lockers", "apply", plan["hash"])
+    assert (outcome["verdict"], outcome["counts"], outcome["coverage"]["promised"]) == (
+        "pass",
+        {"rows": 3},
+        1,
+    )
+    assert say("lockers", "apply", plan["hash"], code=7)["exit_code"] == 7
+    assert gym.ask("select count(holder) from lockers") == [(2,)]
+    assert gym.ask("select event, target, counts from lifecycle.evidence") == [
+        ("lockers.emptied", "lockers", {"rows": 3})
+    ]
+    assert say("run", "lockers.empty")["verdict"] == "pass"
+    assert "lockers.empty" in {row["job"] for row in say("schedule", "list")["rows"]}
+
+
+def test_monitors_hear_its_figures(gym: Gym) -> None:
+    jobs = {"gym": rooms.jobs(gym.system.policy)}
+    state = DaemonState("d", (gym.system,), jobs, clock.now())
+    gather_figures(state, gym.system)
+    assert b'lifecycle_lockers_held{system="gym"} 5.0' in metrics.render(state)
+
+
+def test_the_report_has_its_chapter(gym: Gym, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.carry_out(["run", "lockers.empty", "--json"]) == 0
+    capsys.readouterr()
+    to = datetime.now(UTC) + timedelta(seconds=2)
+    document = report.make(gather.gather(gym.system, "0", 0, to - timedelta(days=1), to))
+    [chapter] = [one for one in document["chapters"] if one["key"] == "lockers"]
+    assert chapter["sentence"] == "3 lockers were emptied."
+    page = render.page(document)
+    assert "3 lockers were emptied." in page
+    assert "Some smelled of cheese." in page
+
+
+def test_the_page_of_commands_has_its_group_with_the_three_commands(gym: Gym) -> None:
+    page = commands_page.page()
+    for words in ("status", "plan", "apply"):
+        assert f"`lifecycle lockers {words}`" in page
