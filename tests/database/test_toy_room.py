@@ -93,7 +93,8 @@ def test_doctor_asks_the_room_and_misses_its_rights(gym: Gym) -> None:
     found = doctor.findings(cli_options.open_settings())
     said = {finding.check: finding.what for finding in found}
     assert said["gym: lost keys"] == "nobody counted the keys"
-    assert any("update (holder)" in (f.what + f.fix) for f in found if f.check == "gym: rights")
+    lacking = [f.what + f.fix for f in found if f.check == "gym: rights"]
+    assert any("update (" in what and "holder" in what for what in lacking), lacking
 
 
 def test_its_promise_is_shown_planned_applied_and_judged_like_every_other(
