@@ -36,6 +36,7 @@ def report(
     """Write the compliance report of any period: JSON, a page to read and print, and their checksums."""
     from audit import gather, render
     from audit import report as document_of
+    from audit.headline import headline
     from lifecycle.errors import InputError
 
     at_hand = open_system(system)
@@ -51,7 +52,7 @@ def report(
         raise InputError(f"{directory} exists already", hint="Name another one with `-o DIR`.")
     document = document_of.make(gather.gather(at_hand, __version__, 0, begin, end))
     digest = render.write(directory.absolute(), document)
-    rows = [(render.headline(document)["text"], str(directory / "report.html"), digest)]
+    rows = [(headline(document)["text"], str(directory / "report.html"), digest)]
     show.table("report", ("found", "page", "sha256 of report.json"), rows, as_json)
 
 

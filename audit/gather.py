@@ -1,6 +1,7 @@
 """Reads in one snapshot what one report speaks of: the ledger, and what each room must read itself. Decides nothing."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,9 +11,10 @@ from psycopg.rows import TupleRow
 
 from lifecycle import rooms
 from lifecycle.chapter import Facts
-from lifecycle.ledger import reading
+from lifecycle.ledger import generations, reading
 from lifecycle.ledger.reading import Period
 from lifecycle.postgres import connect
+from lifecycle.schedule.expected import Expected, Grey, expected
 from lifecycle.system import System
 
 
@@ -54,8 +56,28 @@ def _facts(conn: Connection[TupleRow], system: System, version: str, period: Per
         to=period.to,
         runs=reading.runs(conn, period),
         evidence=reading.evidence(conn, period),
+        schedule=_schedule(conn, system, period),
         of_rooms=dict(_of_rooms(conn, system, period)),
     )
+
+
+def _schedule(conn: Connection[TupleRow], system: System, period: Period) -> dict[str, Expected]:
+    """Return what was expected of every job that is or was offered. The slot of this report is not over yet."""
+    offered = {job.name for job in rooms.jobs(system.policy)}
+    history = generations.history(conn, system.name, system.policy.timezone)
+    if history is None:
+        why = "this database was not given to the system: `lifecycle init` has not run"
+        return {job: Expected((), (Grey(period.since, period.to, why),)) for job in offered}
+    own = reading.slot(conn, period)
+    former = {job for generation in history.generations for job in generation.timetable.jobs}
+    return {
+        job: _without(own, job, expected(history, job, period.since, period.to))
+        for job in sorted(offered | former)
+    }
+
+
+def _without(own: tuple[str, datetime] | None, job: str, found: Expected) -> Expected:
+    return replace(found, slots=tuple(slot for slot in found.slots if (job, slot.at) != own))
 
 
 def _of_rooms(

@@ -31,6 +31,7 @@ def write_report(task: Task) -> Judgement:
     Raise Refused when it cannot be written, and as `gather` does.
     """
     from audit import gather, render, report
+    from audit.headline import headline
 
     system, claim = task.system, task.claim
     day = claim.scheduled_for.astimezone(ZoneInfo(system.policy.timezone))
@@ -57,7 +58,7 @@ def write_report(task: Task) -> Judgement:
             counts=counts | period,
             digest=digest,
         )
-    found = render.headline(document)["text"]
+    found = headline(document)["text"]
     return Judgement(_cover(directory), f"{found} {directory / 'report.html'}", counts)
 
 

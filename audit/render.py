@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from audit import report
+from audit.headline import headline
 from lifecycle.errors import Refused
 
 WIDTH = 900
@@ -99,29 +100,6 @@ def standing(directory: Path) -> dict[str, Any] | None:
     )
 
 
-def headline(document: dict[str, Any]) -> dict[str, str]:
-    """Return the one sentence a reader takes away, and the level it is shown at."""
-    jobs = document["jobs"]
-    bad = sum(job["failed"] + job["lost"] + job["missed"] for job in jobs)
-    unsure = sum(job["could_not_verify"] + job["cancelled"] for job in jobs)
-    waiting = sum(job["open"] for job in jobs)
-    if not document["runs"]:
-        return {"level": "warn", "text": "Nothing was due in this period, and nothing ran."}
-    if bad:
-        return {"level": "bad", "text": f"{_many(bad, 'run')} failed, {_was(bad)} missed or lost."}
-    if unsure:
-        return {
-            "level": "warn",
-            "text": f"Nothing failed; {_many(unsure, 'run')} could not verify, or {_was(unsure)} cancelled.",
-        }
-    if waiting:
-        return {
-            "level": "open",
-            "text": f"Nothing failed; {_many(waiting, 'run')} had not ended when this was written.",
-        }
-    return {"level": "good", "text": "Everything that was due in this period ran and passed."}
-
-
 def level(run: dict[str, Any]) -> str:
     """Return how a run is shown."""
     verdict = {"pass": "good", "fail": "bad", "could not verify": "warn", "not configured": "quiet"}
@@ -194,11 +172,3 @@ def words(name: str) -> str:
 
 def _moment(text: str) -> datetime:
     return datetime.fromisoformat(text)
-
-
-def _many(count: int, what: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 's'}"
-
-
-def _was(count: int) -> str:
-    return "was" if count == 1 else "were"

@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from audit import attention
 from lifecycle import rooms
 from lifecycle.chapter import Facts, text, unanswered
 from lifecycle.ledger.reading import Evidence, Run
@@ -41,6 +42,9 @@ def make(facts: Facts) -> dict[str, Any]:
         "period": {"from": text(facts.since), "to": text(facts.to)},
         "made_by": {"run": facts.own, "lifecycle": facts.version},
         "policy_digest": facts.policy_digest,
+        "attention": attention.items(facts),
+        "unknown": attention.unknown(facts),
+        "schedule": attention.schedule(facts),
         "verdicts": _verdicts(facts.runs),
         "jobs": _jobs(facts.runs),
         "runs": [_run(run) for run in facts.runs],

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple
 
 from lifecycle.ledger.reading import Evidence, Run
+from lifecycle.schedule.expected import Expected
 
 Kind = Literal["text", "name", "count", "alarm", "counts", "instant", "mark"]
 """How a page shows a value: an `alarm` is a count that should be 0, `counts` a mapping of them, `mark` a Mark."""
@@ -109,6 +110,7 @@ class Chapter:
 class Facts:
     """Everything a report is made from. The period is `[since, to)`; `own` is the run that makes the report.
 
+    `schedule` is what was expected of each job, without the slot of the report itself.
     `of_rooms` is what each room's `gather` returned, by its short name.
     """
 
@@ -121,6 +123,7 @@ class Facts:
     to: datetime
     runs: tuple[Run, ...]
     evidence: tuple[Evidence, ...]
+    schedule: Mapping[str, Expected]
     of_rooms: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
 
 

@@ -49,6 +49,8 @@ _LAST_COUNT = """
             where run_id = r.id and at >= r.queued_at and event = %(event)s and kind = 'outcome') e
 """
 
+_SLOT = "select job, scheduled_for from lifecycle.run where system = %(system)s and id = %(own)s"
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
@@ -109,6 +111,11 @@ def runs(conn: Connection[TupleRow], period: Period) -> tuple[Run, ...]:
 def evidence(conn: Connection[TupleRow], period: Period) -> tuple[Evidence, ...]:
     """Return the lines written in the period, in the order of writing."""
     return _rows(conn, Evidence, _EVIDENCE, period)
+
+
+def slot(conn: Connection[TupleRow], period: Period) -> tuple[str, datetime] | None:
+    """Return the job and the slot of the run that reads, or None where no run does."""
+    return conn.execute(_SLOT, period.values()).fetchone()
 
 
 def last_count(

@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from audit import gather, jobs, render, report
+from audit.headline import headline
 from lifecycle.coverage import Coverage, Judgement, Place, Reason, conclude
 from lifecycle.ledger import claims, evidence
 from lifecycle.ledger.claims import Claim
@@ -50,6 +51,38 @@ def write(vitalis: Vitalis, slot: datetime, now: datetime) -> tuple[Claim, Outco
     with vitalis.system.connect("test") as conn:
         claims.finish(conn, claim, outcome)
     return claim, outcome
+
+
+def keeps(vitalis: Vitalis, since: datetime, covered: datetime, job: str = "backups.dump") -> None:
+    """Let the ledger be installed and a daemon begin at `since`; it kept an hourly schedule up to `covered`."""
+    with psycopg.connect(vitalis.admin, autocommit=True) as conn:
+        conn.execute("update lifecycle.installation set created_at = %s", [since])
+        conn.execute(
+            "insert into lifecycle.daemon (id, host, pid, version, policy, started_at) "
+            "values ('d', 'h', 1, '0', '', %s)",
+            [since],
+        )
+        conn.execute(
+            "insert into lifecycle.schedule (system, job, cron, covered_until) values ('vitalis', %s, '0 * * * *', %s)",
+            [job, covered],
+        )
+
+
+def hourly(vitalis: Vitalis, since: datetime, to: datetime, job: str = "backups.dump") -> None:
+    """Let the job have run and passed at each hour with since < slot <= to."""
+    with psycopg.connect(vitalis.admin, autocommit=True) as conn:
+        conn.execute(
+            "insert into lifecycle.run (system, job, scheduled_for, state, verdict, attempt, finished_at) "
+            "select 'vitalis', %s, at, 'finished', 'pass', 1, at + interval '1 minute' "
+            "  from generate_series(date_trunc('hour', %s::timestamptz) + interval '1 hour', %s, '1 hour') at",
+            [job, since, to],
+        )
+
+
+def said_of(vitalis: Vitalis, since: datetime, to: datetime) -> tuple[str, str]:
+    """Return level and text of the headline over a period."""
+    found = headline(report.make(gather.gather(vitalis.system, "0", 0, since, to)))
+    return found["level"], found["text"]
 
 
 def rows(document: dict[str, Any], chapter: str, table: str) -> list[dict[str, Any]]:
@@ -134,7 +167,7 @@ def test_a_run_that_has_not_ended_is_in_every_report_until_it_has(vitalis: Vital
     waiting = vitalis.claim("backups.dump", now - timedelta(days=9))
     found = gather.gather(vitalis.system, "0", 0, now - timedelta(days=1), now)
     assert [(run.id, run.state) for run in found.runs] == [(waiting.id, "running")]
-    assert render.headline(report.make(found))["level"] == "open"
+    assert headline(report.make(found))["level"] == "open"
 
 
 def test_the_same_slot_run_again_keeps_the_report_that_was_written(vitalis: Vitalis):
@@ -201,7 +234,7 @@ def test_a_room_reads_what_its_chapter_needs_in_the_snapshot_of_the_report(
     with toyroom.brought(tmp_path / "rooms"):
         document = report.make(gather.gather(vitalis.system, "0", 0, now - timedelta(days=1), now))
     assert [row["keys"] for row in rows(document, "lockers", "emptied")] == [0]
-    assert "Lockers emptied" in render.page(document)
+    assert "Some smelled of cheese." in render.page(document)
 
 
 def test_a_run_that_could_not_verify_names_its_places_and_its_coverage(vitalis: Vitalis):
@@ -218,3 +251,72 @@ def test_a_run_that_could_not_verify_names_its_places_and_its_coverage(vitalis: 
     assert (place["why"], place["hint"]) == (reason.why, reason.hint)
     (told,) = document["runs"]
     assert told["coverage"] == {**covered.counts(), "digest": covered.digest()}
+
+
+def test_a_month_with_one_day_of_ledger_is_grey_and_that_day_alone_is_green(vitalis: Vitalis):
+    now = clock_of(vitalis)
+    began = now - timedelta(days=1)
+    keeps(vitalis, began, now)
+    hourly(vitalis, began, now)
+    level, text = said_of(vitalis, now - timedelta(days=30), now)
+    assert level == "quiet"
+    assert "Nothing is known of" in text
+    assert "the ledger was not installed yet" in text
+    level, text = said_of(vitalis, began, now)
+    assert (level, text) == ("good", "Everything that was due in this period ran and passed.")
+
+
+def test_time_before_the_installation_and_time_in_the_future_are_grey(vitalis: Vitalis):
+    now = clock_of(vitalis)
+    keeps(vitalis, now - timedelta(days=1), now)
+    for since, why in (
+        (datetime(2020, 1, 1, tzinfo=UTC), "the ledger was not installed yet"),
+        (now + timedelta(days=365), "it has not come yet"),
+    ):
+        level, text = said_of(vitalis, since, since + timedelta(days=31))
+        assert level == "quiet", text
+        assert why in text
+
+
+def test_a_ledger_no_daemon_keeps_is_dark_and_grey(vitalis: Vitalis):
+    now = clock_of(vitalis)
+    level, text = said_of(vitalis, now - timedelta(hours=5), now)
+    assert level == "quiet", text
+    began, stopped = now - timedelta(days=2), now - timedelta(days=1)
+    keeps(vitalis, began, stopped)
+    hourly(vitalis, began, stopped)
+    level, text = said_of(vitalis, began, now)
+    assert level == "quiet"
+    assert "no daemon has looked what was due" in text
+    assert said_of(vitalis, began, stopped)[0] == "good"
+
+
+def test_a_slot_whose_run_is_gone_from_the_ledger_is_told_as_a_gap(vitalis: Vitalis):
+    now = clock_of(vitalis)
+    began = now - timedelta(days=1)
+    keeps(vitalis, began, now)
+    hourly(vitalis, began, now)
+    with psycopg.connect(vitalis.admin, autocommit=True) as conn:
+        conn.execute(
+            "delete from lifecycle.run where scheduled_for = date_trunc('hour', %s - interval '5 hours')",
+            [now],
+        )
+    level, text = said_of(vitalis, began, now)
+    assert level == "bad"
+    assert text.startswith(
+        "1 slot that the schedule expected is not on the ledger: backups.dump (1)."
+    )
+
+
+def test_the_slot_of_the_report_itself_is_no_gap(vitalis: Vitalis):
+    now = clock_of(vitalis)
+    began = now - timedelta(hours=3)
+    keeps(vitalis, began, now, "audit.report")
+    hourly(vitalis, began, now - timedelta(hours=1), "audit.report")
+    slot = now.replace(minute=0, second=0, microsecond=0)
+    claim = vitalis.claim("audit.report", slot)
+    found = gather.gather(vitalis.system, "0", claim.id, began, now)
+    assert headline(report.make(found))["level"] == "good"
+    assert (
+        headline(report.make(gather.gather(vitalis.system, "0", 0, began, now)))["level"] == "open"
+    )

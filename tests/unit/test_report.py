@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 
 from audit import render, report
+from audit.headline import headline
 from gdpr.chapter import Request
 from lifecycle.chapter import Facts
 from lifecycle.errors import Refused
 from lifecycle.ledger.reading import Evidence, Run
 from lifecycle.rooms import ROOMS
+from lifecycle.schedule.expected import Expected, ExpectedSlot, Grey
 from tests import toyroom
 
 ROOT = Path(__file__).parents[2]
@@ -53,7 +55,13 @@ def line(event: str, kind: str = "effect", target: str = "t", **changed: Any) ->
     return replace(Evidence(1, "j", DUE, kind, event, target, None, {}, None), **changed)
 
 
-def facts(*runs: Run, evidence: tuple[Evidence, ...] = ()) -> Facts:
+def facts(
+    *runs: Run,
+    evidence: tuple[Evidence, ...] = (),
+    schedule: dict[str, Expected] | None = None,
+) -> Facts:
+    """Return facts of a day; the schedule expected what ran, if nothing else is said."""
+    due = {r.job: (ExpectedSlot(r.scheduled_for, None),) for r in runs} or {"backups.dump": ()}
     return Facts(
         "vitalis",
         "vitalis",
@@ -64,6 +72,7 @@ def facts(*runs: Run, evidence: tuple[Evidence, ...] = ()) -> Facts:
         TO,
         runs,
         evidence,
+        schedule or {job: Expected(slots, ()) for job, slots in due.items()},
         {"audit": {"configured": True, "tables_of_people": 30, "not_captured": ()}},
     )
 
@@ -115,9 +124,9 @@ def test_each_job_says_what_was_due_and_what_became_of_it():
 def test_the_headline_is_green_only_when_everything_passed(
     runs: tuple[Run, ...], level: str, said: str
 ):
-    headline = render.headline(report.make(facts(*runs)))
-    assert headline["level"] == level
-    assert said in headline["text"]
+    found = headline(report.make(facts(*runs)))
+    assert found["level"] == level
+    assert said in found["text"]
 
 
 def test_the_same_facts_make_the_same_bytes_and_other_facts_do_not():
@@ -273,8 +282,8 @@ def test_a_room_that_brings_a_chapter_is_in_the_json_and_on_the_page_without_an_
         {"locker": "north <1>", "keys": 12_345, "is": {"level": "good", "text": "empty"}}
     ]
     for said in (
-        "Lockers emptied", "1 locker of vitalis was emptied.", "north &lt;1&gt;", "12 345", "No key was lost.",
-        "The broom stands behind the door.", "How long it took: 0.1 s", "sweep 0.1 s", "That nobody put something back.",
+        "Lockers", "0 lockers were emptied.", "north &lt;1&gt;", "12 345", "No key was lost.",
+        "Some smelled of cheese.", "How long it took: 0.1 s", "sweep 0.1 s", "That nobody put something back.",
     ):  # fmt: skip
         assert said in page, said
 
@@ -316,8 +325,120 @@ def test_what_nobody_looked_at_is_named_with_its_job_its_reason_and_what_to_do()
 
 def test_the_report_names_no_room():
     names = {room.rpartition(".")[2] for room in ROOMS} | {"drills", "erasure", "requests"}
-    for file in ("report.py", "gather.py", "render.py", "templates/report.html"):
+    for file in (
+        "report.py",
+        "gather.py",
+        "render.py",
+        "attention.py",
+        "headline.py",
+        "templates/report.html",
+    ):
         path = ROOT / "audit" / file
         text = path.read_text()
         text = text.replace("audit.report", "").replace("from audit", "").replace('"audit"', "")
         assert [name for name in names if re.search(rf"\b{name}\b", text)] == [], file
+
+
+DAY = timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("grey", "said"),
+    [
+        (Grey(TO - 30 * DAY, TO - DAY, "the ledger was not installed yet"), "not installed yet"),
+        (Grey(TO, TO + 300 * DAY, "it has not come yet"), "it has not come yet"),
+        (Grey(TO - DAY, TO, "no daemon has looked what was due"), "no daemon has looked"),
+    ],
+)
+def test_time_of_which_nothing_is_known_is_grey_however_well_the_rest_went(grey: Grey, said: str):
+    known = Expected((ExpectedSlot(DUE, None),), (grey,))
+    document = report.make(facts(run(1), schedule={"backups.dump": known}))
+    found = headline(document)
+    assert found["level"] == "quiet"
+    assert found["text"].startswith("Nothing is known of 20")
+    assert said in found["text"]
+    (part,) = document["unknown"]
+    assert (part["why"], part["jobs"]) == (grey.why, ["backups.dump"])
+    assert "What nothing is known of" in render.page(document)
+
+
+def test_a_slot_that_was_expected_and_is_not_on_the_ledger_is_a_gap_and_never_green():
+    slots = tuple(ExpectedSlot(DUE + timedelta(hours=hour), None) for hour in range(3))
+    document = report.make(facts(run(1), schedule={"backups.dump": Expected(slots, ())}))
+    found = headline(document)
+    assert found["level"] == "bad"
+    assert (
+        "2 slots that the schedule expected are not on the ledger: backups.dump (2)"
+        in found["text"]
+    )
+    (item,) = document["attention"]
+    assert (item["what"], item["times"]) == ("not on the ledger", 2)
+    (row,) = document["schedule"]
+    assert (row["expected"], row["recorded"], row["passed"], row["not_recorded"]) == (3, 1, 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("runs", "schedule"),
+    [
+        ((run(1, verdict="not configured"),), None),
+        ((run(1, asked_by="person"),), {"backups.dump": Expected((), ())}),
+        ((), {}),
+    ],
+)
+def test_only_what_was_due_and_passed_is_green(
+    runs: tuple[Run, ...], schedule: dict[str, Expected] | None
+):
+    document = report.make(
+        replace(facts(*runs), schedule=schedule) if schedule is not None else facts(*runs)
+    )
+    assert headline(document)["level"] != "good"
+
+
+def test_failures_come_first_by_name_with_cause_and_next_step():
+    failure = {"target": "ingestion_jobs", "what": "it was locked", "hint": "Wait."}
+    unseen = [{"place": "copy s3://a", "why": "no key is set", "hint": "Set it."}]
+    document = report.make(
+        facts(
+            run(1),
+            run(2, job="gdpr.erase", verdict="could not verify", coverage={"unseen": unseen}),
+            run(3, job="retention.expire", verdict="fail", failures=[failure]),
+            run(4, job="retention.expire", verdict="fail", failures=[failure]),
+            run(
+                5, job="backups.drill", state="lost", verdict=None, summary="its process was silent"
+            ),
+        )
+    )
+    assert [(i["what"], i["job"], i["runs"]) for i in document["attention"]] == [
+        ("failed", "retention.expire", [3, 4]),
+        ("lost", "backups.drill", [5]),
+        ("could not verify", "gdpr.erase", [2]),
+    ]
+    assert document["attention"][2]["causes"] == [
+        {"target": "copy s3://a", "what": "no key is set", "hint": "Set it."}
+    ]
+    text = headline(document)["text"]
+    assert text.startswith(
+        "3 runs failed, were missed or lost: retention.expire (run 4 and 1 more), backups.drill (run 5)."
+    )
+    assert "could not verify" in text
+    page = render.page(document)
+    first = page.index("What needs somebody")
+    places = [
+        page.index(said, first)
+        for said in ("it was locked", "Wait.", "lifecycle runs resume 5", "no key is set")
+    ]
+    assert places == sorted(places)
+    assert places[-1] < page.index("<h2>Verdicts") < page.index("In plain words")
+
+
+def test_the_page_is_readable_on_a_phone_in_the_dark_and_on_paper():
+    page = render.page(report.make(facts(run(1))))
+    for said in (
+        "width=device-width",
+        "prefers-color-scheme: dark",
+        "max-width: 720px",
+        "@media print",
+    ):
+        assert said in page
+    bare = re.sub(r"<style>.*?</style>", "", page, flags=re.DOTALL)
+    assert not re.search(r"#[0-9a-f]{6}\b|hsl\(", bare), "a colour that the dark does not change"
