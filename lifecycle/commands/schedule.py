@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Generator, Mapping
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from psycopg import Connection
@@ -200,7 +200,7 @@ def list_runs(
 
 @runs_app.command("show")
 def show_run(run: RunId, as_json: JsonOption = False, system: SystemOption = None) -> None:
-    """Show one run and what it changed."""
+    """Show one run: what it covered, what it changed."""
     here = open_system(system)
     with _ledger(here) as conn:
         found = runs.shown(conn, here.name, run)
@@ -208,7 +208,7 @@ def show_run(run: RunId, as_json: JsonOption = False, system: SystemOption = Non
     if as_json:
         show.table(f"run {run}", ("fact", "value"), facts, as_json)
         return
-    lists = ("counts", "failures", "evidence")
+    lists = ("counts", "failures", "coverage", "evidence")
     plain = [(name, value) for name, value in facts if name not in lists]
     rows = [
         (name.replace("_", " "), str(value) if name == "id" else value)
@@ -217,9 +217,20 @@ def show_run(run: RunId, as_json: JsonOption = False, system: SystemOption = Non
     show.table(f"run {run}", ("fact", "value"), rows, as_json)
     for failure in found["failures"]:
         show.text(f"failed: {failure['target']}: {failure['what']}\n  hint: {failure['hint']}")
+    if found["coverage"]:
+        _tell_coverage(found["coverage"])
     columns = ("at", "attempt", "kind", "event", "target", "reference")
     lines = [(*(line[c] for c in columns), _counted(line["counts"])) for line in found["evidence"]]
     show.table("evidence", (*columns, "counts"), lines, as_json)
+
+
+def _tell_coverage(coverage: Mapping[str, Any]) -> None:
+    counts = [
+        (name.replace("_", " "), value) for name, value in coverage.items() if name != "unseen"
+    ]
+    show.table("what it covered", ("places", "number"), counts, as_json=False)
+    unseen = [(place["place"], place["why"], place["hint"]) for place in coverage["unseen"]]
+    show.table("not looked at", ("place", "why", "what to do"), unseen, as_json=False)
 
 
 def _counted(counts: Mapping[str, object]) -> str:

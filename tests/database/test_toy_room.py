@@ -17,6 +17,8 @@ from psycopg.conninfo import conninfo_to_dict
 from audit import gather, render, report
 from lifecycle import cli, cli_options, clock, rooms
 from lifecycle.admin import doctor, install
+from lifecycle.coverage import Coverage, Judgement, Place, Reason, conclude
+from lifecycle.ledger import claims
 from lifecycle.policy import load
 from lifecycle.postgres import catalog
 from lifecycle.schedule.state import DaemonState
@@ -147,3 +149,26 @@ def test_the_page_of_commands_has_its_group_with_the_three_commands(gym: Gym) ->
     page = commands_page.page()
     for words in ("status", "plan", "apply"):
         assert f"`lifecycle lockers {words}`" in page
+
+
+def test_a_run_is_shown_with_what_it_covered_and_what_nobody_looked_at(
+    gym: Gym, capsys: pytest.CaptureFixture[str]
+) -> None:
+    north, south = Place("locker", "north"), Place("locker", "south")
+    covered = Coverage(
+        frozenset({north, south}),
+        frozenset({north}),
+        (),
+        {south: Reason("it is locked", "Open it.")},
+    )
+    now = clock.now()
+    with gym.system.connect("test") as conn:
+        claims.enqueue(conn, "gym", "lockers.empty", now, asked_by="person")
+        claim = claims.claim_one(conn, "gym", "lockers.empty", now, claims.new_holder())
+        claims.finish(conn, claim, conclude(Judgement(covered, "done")))
+    assert cli.carry_out(["runs", "show", str(claim.id)]) == 0
+    told = capsys.readouterr().out
+    for said in ("promised", "looked at", "locker south", "it is locked", "Open it."):
+        assert said in told, told
+    assert covered.digest() in told.replace("\n", "").replace(" ", "")
+    assert "{" not in told
