@@ -92,17 +92,6 @@ def step_into(owner: str) -> sql.Composed:
     return sql.SQL("set local role {}").format(sql.Identifier(owner))
 
 
-CHANGED = """
-    select n.nspname, c.relname, sum(s.n_tup_upd + s.n_tup_del)::bigint
-      from pg_stat_xact_user_tables as s
-      join pg_class as c on c.oid = coalesce(pg_partition_root(s.relid), s.relid)
-      join pg_namespace as n on n.oid = c.relnamespace
-     where n.nspname <> 'lifecycle'
-     group by 1, 2
-    having sum(s.n_tup_upd + s.n_tup_del) > 0
-"""
-"""Rows this session has changed, by table: also those that a cascade or a trigger changed."""
-
 SEES_ALL = "select rolbypassrls or rolsuper from pg_roles where rolname = current_user"
 
 

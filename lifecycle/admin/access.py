@@ -51,6 +51,21 @@ def role(system: System, conn: Conn, catalog: Catalog) -> Iterator[Finding]:
         yield fine(label, f"{who} is no superuser and sees every row")
 
 
+def counts(system: System, conn: Conn, _catalog: Catalog) -> Iterator[Finding]:
+    """Say whether the server counts what our transactions change."""
+    label = f"{system.name}: counts"
+    found = conn.execute(statements.COUNTS).fetchone()
+    if found and found[0]:
+        yield fine(label, "the server counts what a transaction changes")
+        return
+    yield bad(
+        label,
+        f"track_counts is off ({found[1] if found else 'unknown'})",
+        "An erasure compares what changed with what was planned; uncounted, it refuses.",
+        f"alter role {_name(conn, conn.info.user)} reset track_counts;  -- and in database, server: wherever it is off",
+    )
+
+
 def owners(system: System, conn: Conn, catalog: Catalog) -> Iterator[Finding]:
     """Say whom our logins may act as, and whom the second one cannot."""
     label = f"{system.name}: owners"

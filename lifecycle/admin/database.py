@@ -124,6 +124,7 @@ def _jobs(system: System, _conn: Conn, _catalog: Catalog) -> Iterator[Finding]:
 
 QUESTIONS: dict[str, Question] = {
     "role": access.role,
+    "counts": access.counts,
     "owners": access.owners,
     "others": access.others,
     "rights": access.granted,

@@ -13,6 +13,8 @@ ROLE = """
       from pg_roles where rolname = current_user
 """
 
+COUNTS = "select setting::bool, source from pg_settings where name = 'track_counts'"
+
 # Whoever may act as one of these may change rows, evidence or rights past us.
 MAY_ACT_AS = """
     select r.rolname from pg_roles r

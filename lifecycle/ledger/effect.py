@@ -64,3 +64,4 @@ def effect(
         claims.hold(conn, claim)
         conn.execute(statements.IMMEDIATE)
         yield Change(conn, claim)
+        conn.execute(statements.IMMEDIATE)  # what a trigger has deferred again

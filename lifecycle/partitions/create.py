@@ -6,9 +6,10 @@ makes a whole partition or nothing, so a run may be killed at any instant and st
 """
 
 import random
+import secrets
 import time
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import psycopg
 from psycopg import Connection
@@ -21,6 +22,9 @@ from psycopg.errors import (
 )
 from psycopg.rows import TupleRow
 
+from lifecycle.errors import Unproven
+from lifecycle.ledger import changed
+from lifecycle.ledger.changed import Changed
 from lifecycle.ledger.claims import Claim
 from lifecycle.ledger.effect import effect
 from lifecycle.outcome import Failure
@@ -71,6 +75,12 @@ def _make_all(
         except (LockNotAvailable, DeadlockDetected):
             deferred.add(step.parent)
             failures.append(_deferral(step))
+        except Unproven as error:
+            what = f"{step.target} was not made: {error.what}"
+            hint = (
+                "A function in a check or an index of the table, or an event trigger, writes rows."
+            )
+            failures.append(Failure(step.parent, what, hint))
         except psycopg.Error as error:
             if conn.broken:
                 raise connect.explain(error) from None
@@ -93,16 +103,29 @@ def _make_patiently(conn: Connection[TupleRow], claim: Claim, step: CreatePartit
 def make(conn: Connection[TupleRow], claim: Claim, step: CreatePartition) -> None:
     """Make one partition, or nothing. Raise psycopg.Error as it comes, Fenced when the claim is gone."""
     names = {"schema": step.schema, "parent": step.parent_relname, "child": step.relname}
+    commands = [
+        statements.create(step).as_string(conn),
+        statements.CARRY_OVER,
+        statements.attach(step).as_string(conn),  # from here on tables it references take no writes
+        statements.CARRY_OVER_ATTACHED,
+    ]
+    door = (step.schema, f"lifecycle_{secrets.token_hex(8)}")  # a name that nobody has taken
     with effect(conn, claim) as change:
+        before = changed.so_far(conn)
         conn.execute(statements.PREPARE, {"limit": LOCK_WAIT})
         conn.execute(statements.NAME_BOTH, names)
         conn.execute(statements.set_role(step.owner))
-        conn.execute(statements.create(step))
-        conn.execute(statements.CARRY_OVER)
-        conn.execute(statements.attach(step))  # from here on tables it references take no writes
-        conn.execute(statements.CARRY_OVER_ATTACHED)
+        conn.execute(statements.enclose(*door))
+        conn.execute(statements.enclosed(*door), {"commands": commands})
+        conn.execute(statements.open_again(*door))
         conn.execute(statements.RESET_ROLE)
+        _no_row_changed(before, changed.so_far(conn))
         change.record("effect", "partitions.created", step.target, counts={"partitions": 1})
+
+
+def _no_row_changed(before: Changed, after: Changed) -> None:
+    """Raise Unproven when code of somebody's wrote rows on the way: a deferred trigger would act as this login."""
+    changed.must_be(before, replace(after, rewritten=before.rewritten), {})
 
 
 def _deferral(step: CreatePartition) -> Failure:

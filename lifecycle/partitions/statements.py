@@ -17,6 +17,22 @@ PREPARE = """
 
 RESET_ROLE = "reset role"
 
+# On the way PostgreSQL may evaluate the owner's functions (of a check, of an index), and a session of ours could
+# become any other owner. It cannot within a SECURITY DEFINER function: there nobody changes roles, nor resets them.
+# Called once and dropped, for the owner could change it on the way.
+_ENCLOSE = """
+    create function {name}(commands text[]) returns void language plpgsql security definer
+    set search_path = pg_catalog, pg_temp as $$
+    declare
+        command text;
+    begin
+        foreach command in array commands loop
+            execute command;
+        end loop;
+        set constraints all immediate;
+    end $$
+"""
+
 NAME_BOTH = """
     select set_config('lifecycle.parent', format('%%I.%%I', %(schema)s::text, %(parent)s::text), true),
            set_config('lifecycle.child', format('%%I.%%I', %(schema)s::text, %(child)s::text), true)
@@ -44,6 +60,21 @@ def create(step: "CreatePartition") -> sql.Composed:
         child=sql.Identifier(step.schema, step.relname),
         parent=sql.Identifier(step.schema, step.parent_relname),
     )
+
+
+def enclose(schema: str, name: str) -> sql.Composed:
+    """Make a function of the current role's that says statements as nobody but that role."""
+    return sql.SQL(_ENCLOSE).format(name=sql.Identifier(schema, name))
+
+
+def enclosed(schema: str, name: str) -> sql.Composed:
+    """Say the statements in %(commands)s through it."""
+    return sql.SQL("select {}(%(commands)s)").format(sql.Identifier(schema, name))
+
+
+def open_again(schema: str, name: str) -> sql.Composed:
+    """Drop it."""
+    return sql.SQL("drop function {}(text[])").format(sql.Identifier(schema, name))
 
 
 def attach(step: "CreatePartition") -> sql.Composed:

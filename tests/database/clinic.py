@@ -67,9 +67,9 @@ class Clinic:
         """Do what the night's job does."""
         return keep(PROMISE, self.system, self.claim(), now, shown)
 
-    def declared(self) -> "Clinic":
+    def declared(self, does: str = "checks") -> "Clinic":
         """Return the clinic with every trigger declared that is there now, as if somebody had read it."""
-        policy = declare.triggers_now(self.admin, self.system.policy)
+        policy = declare.triggers_now(self.admin, self.system.policy, does)
         return replace(self, system=replace(self.system, policy=policy))
 
     def reference(self, number: int) -> str:

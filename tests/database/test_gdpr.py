@@ -366,7 +366,52 @@ def test_a_trigger_that_adds_to_another_person_is_refused(clinic: Clinic) -> Non
     clinic.ask(
         "create trigger more after delete on scan for each statement execute function more()"
     )
-    refused(clinic.declared(), "the rows of another person would have changed too")
+    refused(
+        clinic.declared("archives to diary"), "the rows of another person would have changed too"
+    )
+
+
+FURTHER = {
+    "adds": ("insert into public.board values (9, 'x')", "1 rows would have been added"),
+    "empties": ("truncate public.board", "board would have been emptied or altered"),
+    "alters": ("alter table public.board add column more text", "emptied or altered"),
+    "copies": ("create table public.copy as select * from public.visit", "copy would have been"),
+}
+
+
+@pytest.mark.parametrize("how", FURTHER)
+def test_a_trigger_that_reaches_further_than_rows_changed_is_refused(
+    clinic: Clinic, how: str
+) -> None:
+    command, said = FURTHER[how]
+    clinic.ask(
+        f"""create function public.more() returns trigger language plpgsql security definer as $$ begin
+                {command}; return null; end $$"""
+    )
+    clinic.ask(
+        "create trigger more after delete on scan for each statement execute function more()"
+    )
+    refused(clinic.declared(), said)
+
+
+def test_a_trigger_that_waits_for_the_end_acts_before_we_judge(clinic: Clinic) -> None:
+    clinic.ask(
+        """create function public.defer() returns trigger language plpgsql as $$ begin
+                set constraints all deferred; return old; end $$;
+           create function public.more() returns trigger language plpgsql security definer as $$ begin
+                update public.board set words = 'x'; return null; end $$;
+           create trigger a_defer before delete on visit for each row execute function defer();
+           create constraint trigger more after delete on scan deferrable initially deferred
+               for each row execute function more()"""
+    )
+    refused(clinic.declared(), "board: ")
+
+
+def test_nothing_goes_where_nobody_counts_what_changes(clinic: Clinic) -> None:
+    clinic.ask(
+        f"alter role lifecycle in database {clinic.system.policy.database} set track_counts = off"
+    )
+    refused(clinic, "track_counts is off")
 
 
 def test_row_security_without_bypass_is_refused(clinic: Clinic) -> None:

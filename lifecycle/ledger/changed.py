@@ -1,0 +1,72 @@
+"""Counts what a transaction has really changed, whoever's code did it: its own, a cascade's, a trigger's.
+
+The plan says what may change; this says what did. Rows come from the session's own statistics, which a superuser may
+have switched off: then nothing can be counted, and nothing is done. A TRUNCATE counts no row and is seen by its lock.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from psycopg import Connection
+from psycopg.rows import TupleRow
+
+from lifecycle.errors import Refused, Unproven
+from lifecycle.ledger import statements
+from lifecycle.ledger import statements_of_changes as of_changes
+from lifecycle.postgres.names import policy_name
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """What this session has changed up to a moment, by table: rows added, rows updated or deleted; tables rewritten."""
+
+    added: Mapping[str, int]
+    ended: Mapping[str, int]
+    rewritten: frozenset[str]
+
+
+def so_far(conn: Connection[TupleRow]) -> Changed:
+    """Let what is deferred act now, and count. Raise Refused where the server does not count."""
+    conn.execute(statements.IMMEDIATE)
+    if conn.execute(of_changes.COUNTS).fetchone() != (True,):
+        raise Refused(
+            "the server does not count what a transaction changes (track_counts is off)",
+            hint="A trigger could change what nobody planned, unseen. Switch `track_counts` on, for the server, the "
+            "database and the role alike: `lifecycle doctor` says where it is off.",
+        )
+    rows = [
+        (policy_name(schema, name), added, ended)
+        for schema, name, added, ended in conn.execute(of_changes.CHANGED)
+    ]
+    return Changed(
+        {name: added for name, added, _ in rows if added},
+        {name: ended for name, _, ended in rows if ended},
+        frozenset(policy_name(*row) for row in conn.execute(of_changes.REWRITTEN)),
+    )
+
+
+def must_be(
+    before: Changed, after: Changed, ended: Mapping[str, int], adding: frozenset[str] = frozenset()
+) -> None:
+    """Raise Unproven when something else has changed since `before` than rows of `ended` (table -> how many).
+
+    Rows may be added to the tables `adding`, as many as there are: an audit log, an archive.
+    """
+    for table in sorted(after.rewritten - before.rewritten):
+        raise _unplanned(f"{table} would have been emptied or altered")
+    for table, rows in (Counter(after.ended) - Counter(before.ended)).items():
+        if rows != ended.get(table, 0):
+            raise _unplanned(
+                f"{table}: {rows} rows would have changed where the plan has {ended.get(table, 0)}"
+            )
+    for table, rows in (Counter(after.added) - Counter(before.added)).items():
+        if table not in adding:
+            raise _unplanned(f"{table}: {rows} rows would have been added, and the plan adds none")
+
+
+def _unplanned(what: str) -> Unproven:
+    return Unproven(
+        what,
+        hint="Nothing was changed. A trigger, a rule or an ON DELETE reaches further than the policy says.",
+    )
