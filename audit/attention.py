@@ -46,7 +46,7 @@ def items(facts: Facts) -> list[dict[str, Any]]:
         item = _item(job, GAP, missing[0], causes)
         item |= {"times": len(missing), "last": text(missing[-1])}
         found[_ORDER.index(GAP), job, ""] = item
-    return [found[key] for key in sorted(found)]
+    return [_filled(found[key]) for key in sorted(found)]
 
 
 def gaps(facts: Facts) -> Iterator[tuple[str, tuple[datetime, ...]]]:
@@ -103,8 +103,14 @@ def _causes(run: Run, what: str) -> list[dict[str, str]]:
     if what == UNSURE:
         unseen: Iterable[dict[str, str]] = (run.coverage or {}).get("unseen", ())
         causes += ({"target": p["place"], "what": p["why"], "hint": p["hint"]} for p in unseen)
-    # A next step that names the run would keep runs alike apart: it is filled in where it is shown.
+    # A next step that names the run would keep runs alike apart: `_filled` names the newest of them.
     return causes or [_cause("", run.summary or "no reason was written down", what, run.job)]
+
+
+def _filled(item: dict[str, Any]) -> dict[str, Any]:
+    newest = str(item["runs"][-1]) if item["runs"] else ""
+    causes = [c | {"hint": c["hint"].replace("{run}", newest)} for c in item["causes"]]
+    return item | {"causes": causes}
 
 
 def _cause(target: str, said: str, what: str, job: str) -> dict[str, str]:

@@ -57,7 +57,11 @@ def chapter(_facts: Facts, own: Mapping[str, Any]) -> Chapter:
                 ({"tables_of_people": people, "captured": captured},),
             ),
             Table(
-                "not_captured", "", _COLUMNS, tuple({"table": t} for t in missing), "None is left."
+                "not_captured",
+                "",
+                _COLUMNS,
+                tuple({"table": t} for t in missing),
+                "Every one of them is captured.",
             ),
         ),
         "warn" if missing else None,

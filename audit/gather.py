@@ -12,6 +12,7 @@ from psycopg.rows import TupleRow
 from lifecycle import rooms
 from lifecycle.chapter import Facts
 from lifecycle.ledger import generations, reading
+from lifecycle.ledger.generations import History
 from lifecycle.ledger.reading import Period
 from lifecycle.postgres import connect
 from lifecycle.schedule.expected import Expected, Grey, expected
@@ -72,8 +73,15 @@ def _schedule(conn: Connection[TupleRow], system: System, period: Period) -> dic
     former = {job for generation in history.generations for job in generation.timetable.jobs}
     return {
         job: _without(own, job, expected(history, job, period.since, period.to))
-        for job in sorted(offered | former)
-    }
+        for job in sorted(former)
+    } | {job: _not_kept(history, job, period) for job in sorted(offered - former)}
+
+
+def _not_kept(history: History, job: str, period: Period) -> Expected:
+    """Return that nothing is known: the policy offers the job, and no daemon has ever kept its schedule."""
+    before = expected(history, job, period.since, period.to).grey
+    why = "no daemon keeps the schedule of this job yet"
+    return Expected((), before or (Grey(period.since, period.to, why),))
 
 
 def _without(own: tuple[str, datetime] | None, job: str, found: Expected) -> Expected:

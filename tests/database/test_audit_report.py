@@ -11,6 +11,7 @@ import pytest
 
 from audit import gather, jobs, render, report
 from audit.headline import headline
+from lifecycle import rooms as room_list
 from lifecycle.coverage import Coverage, Judgement, Place, Reason, conclude
 from lifecycle.ledger import claims, evidence
 from lifecycle.ledger.claims import Claim
@@ -53,8 +54,8 @@ def write(vitalis: Vitalis, slot: datetime, now: datetime) -> tuple[Claim, Outco
     return claim, outcome
 
 
-def keeps(vitalis: Vitalis, since: datetime, covered: datetime, job: str = "backups.dump") -> None:
-    """Let the ledger be installed and a daemon begin at `since`; it kept an hourly schedule up to `covered`."""
+def keeps(vitalis: Vitalis, since: datetime, covered: datetime, *, but: str | None = None) -> None:
+    """Let the ledger be installed and a daemon begin at `since`; it kept all jobs but one hourly, up to `covered`."""
     with psycopg.connect(vitalis.admin, autocommit=True) as conn:
         conn.execute("update lifecycle.installation set created_at = %s", [since])
         conn.execute(
@@ -63,20 +64,25 @@ def keeps(vitalis: Vitalis, since: datetime, covered: datetime, job: str = "back
             [since],
         )
         conn.execute(
-            "insert into lifecycle.schedule (system, job, cron, covered_until) values ('vitalis', %s, '0 * * * *', %s)",
-            [job, covered],
+            "insert into lifecycle.schedule (system, job, cron, covered_until) "
+            "select 'vitalis', job, '0 * * * *', %s from unnest(%s::text[]) job",
+            [covered, [job for job in offered(vitalis) if job != but]],
         )
 
 
-def hourly(vitalis: Vitalis, since: datetime, to: datetime, job: str = "backups.dump") -> None:
-    """Let the job have run and passed at each hour with since < slot <= to."""
+def hourly(vitalis: Vitalis, since: datetime, to: datetime) -> None:
+    """Let each job have run and passed at each hour with since < slot <= to."""
     with psycopg.connect(vitalis.admin, autocommit=True) as conn:
         conn.execute(
             "insert into lifecycle.run (system, job, scheduled_for, state, verdict, attempt, finished_at) "
-            "select 'vitalis', %s, at, 'finished', 'pass', 1, at + interval '1 minute' "
-            "  from generate_series(date_trunc('hour', %s::timestamptz) + interval '1 hour', %s, '1 hour') at",
-            [job, since, to],
+            "select 'vitalis', job, at, 'finished', 'pass', 1, at + interval '1 minute' from unnest(%s::text[]) job, "
+            "       generate_series(date_trunc('hour', %s::timestamptz) + interval '1 hour', %s, '1 hour') at",
+            [offered(vitalis), since, to],
         )
+
+
+def offered(vitalis: Vitalis) -> list[str]:
+    return [job.name for job in room_list.jobs(vitalis.system.policy)]
 
 
 def said_of(vitalis: Vitalis, since: datetime, to: datetime) -> tuple[str, str]:
@@ -298,7 +304,7 @@ def test_a_slot_whose_run_is_gone_from_the_ledger_is_told_as_a_gap(vitalis: Vita
     hourly(vitalis, began, now)
     with psycopg.connect(vitalis.admin, autocommit=True) as conn:
         conn.execute(
-            "delete from lifecycle.run where scheduled_for = date_trunc('hour', %s - interval '5 hours')",
+            "delete from lifecycle.run where job = 'backups.dump' and scheduled_for = date_trunc('hour', %s - interval '5 hours')",
             [now],
         )
     level, text = said_of(vitalis, began, now)
@@ -311,12 +317,28 @@ def test_a_slot_whose_run_is_gone_from_the_ledger_is_told_as_a_gap(vitalis: Vita
 def test_the_slot_of_the_report_itself_is_no_gap(vitalis: Vitalis):
     now = clock_of(vitalis)
     began = now - timedelta(hours=3)
-    keeps(vitalis, began, now, "audit.report")
-    hourly(vitalis, began, now - timedelta(hours=1), "audit.report")
+    keeps(vitalis, began, now)
+    hourly(vitalis, began, now)
     slot = now.replace(minute=0, second=0, microsecond=0)
+    with psycopg.connect(vitalis.admin, autocommit=True) as conn:
+        conn.execute(
+            "delete from lifecycle.run where job = 'audit.report' and scheduled_for = %s", [slot]
+        )
     claim = vitalis.claim("audit.report", slot)
     found = gather.gather(vitalis.system, "0", claim.id, began, now)
     assert headline(report.make(found))["level"] == "good"
     assert (
         headline(report.make(gather.gather(vitalis.system, "0", 0, began, now)))["level"] == "open"
     )
+
+
+def test_a_job_whose_schedule_no_daemon_keeps_is_grey(vitalis: Vitalis):
+    now = clock_of(vitalis)
+    began = now - timedelta(hours=3)
+    keeps(vitalis, began, now, but="gdpr.erase")
+    hourly(vitalis, began, now)
+    document = report.make(gather.gather(vitalis.system, "0", 0, began, now))
+    assert [(part["jobs"], part["why"]) for part in document["unknown"]] == [
+        (["gdpr.erase"], "no daemon keeps the schedule of this job yet")
+    ]
+    assert headline(document)["level"] == "quiet"
