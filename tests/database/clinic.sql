@@ -68,12 +68,12 @@ create table history (
     agent text,
     at timestamptz not null default clock_timestamp());
 
-create function write_history() returns trigger language plpgsql security definer set search_path = public as $$
+create function write_history() returns trigger language plpgsql security definer set search_path = pg_catalog as $$
 declare
     row_before jsonb := case when tg_op <> 'INSERT' then to_jsonb(old) end;
     row_after jsonb := case when tg_op <> 'DELETE' then to_jsonb(new) end;
 begin
-    insert into history (about, by, tbl, rec, before, after, ip, agent)
+    insert into public.history (about, by, tbl, rec, before, after, ip, agent)
     values ((coalesce(row_after, row_before) ->> 'person_id')::uuid, nullif(current_setting('clinic.actor', true), '')::uuid,
             tg_argv[0], coalesce(coalesce(row_after, row_before) ->> tg_argv[1], '-'), row_before, row_after, '192.0.2.7', 'phone');
     return null;
