@@ -18,7 +18,7 @@ from lifecycle.cli_options import (
     open_systems,
 )
 from lifecycle.errors import InputError
-from lifecycle.ledger import runs, schedules
+from lifecycle.ledger import daemons, runs, schedules
 from lifecycle.system import System
 
 schedule_app = typer.Typer(help="When each job runs: list, preview, pause.", no_args_is_help=True)
@@ -152,8 +152,9 @@ def pause(
     if not because.strip():
         raise InputError("no reason given", hint="Say why with `--because`.")
     with _ledger(here) as conn:
-        schedules.register(conn, here.name, job, found.cron, clock.now())
-        schedules.pause(conn, here.name, job, clock.now(), because)
+        now = daemons.time(conn)
+        schedules.register(conn, here.name, job, found.cron, here.policy.timezone, now)
+        schedules.pause(conn, here.name, job, now, because)
     show.done(f"{job} is paused; `lifecycle schedule resume {job}` lets it run again.", as_json)
 
 
@@ -167,8 +168,10 @@ def resume_schedule(job: JobName, as_json: JsonOption = False, system: SystemOpt
     with _ledger(here) as conn:
         if job not in {row[0] for row in schedules.listed(conn, here.name)}:
             rooms.job(here.policy, job)  # mistyped: say what was meant
-        cover.cover(conn, here, found, clock.now())  # what fell due while it was paused is missed
-        schedules.resume(conn, here.name, job, clock.now())
+        now = daemons.time(conn)
+        for offered in found:
+            cover.cover_job(conn, here, offered, now)  # what fell due while it was paused is missed
+        schedules.resume(conn, here.name, job, now)
     show.done(f"{job} runs again at its slots.", as_json)
 
 
@@ -179,6 +182,10 @@ def list_runs(
         str | None,
         typer.Option(help="Only runs in this state: " + ", ".join(runs.STATES) + "."),
     ] = None,
+    verdict: Annotated[
+        str | None,
+        typer.Option(help="Only runs that ended so: " + ", ".join(runs.VERDICTS) + "."),
+    ] = None,
     count: Count = 20,
     as_json: JsonOption = False,
     system: SystemOption = None,
@@ -188,9 +195,16 @@ def list_runs(
         raise InputError(
             f"no run is ever {state!r}", hint=words.choices(state, runs.STATES, "States are")
         )
+    if verdict is not None and verdict not in runs.VERDICTS:
+        raise InputError(
+            f"no run ever ends {verdict!r}",
+            hint=words.choices(verdict, runs.VERDICTS, "Verdicts are"),
+        )
+    if verdict is not None and state not in (None, "finished"):
+        raise InputError(f"no {state} run has a verdict", hint="Leave one of the two filters out.")
     here = open_system(system)
     with _ledger(here) as conn:
-        found = runs.listed(conn, here.name, job=job, state=state, count=count)
+        found = runs.listed(conn, here.name, job=job, ending=verdict or state, count=count)
     if not found and job is not None:
         rooms.job(here.policy, job)  # mistyped: say what was meant
     columns = ("id", "job", "scheduled for", "state", "verdict", "attempt", "asked by", "summary")
@@ -200,7 +214,7 @@ def list_runs(
 
 @runs_app.command("show")
 def show_run(run: RunId, as_json: JsonOption = False, system: SystemOption = None) -> None:
-    """Show one run: what it covered, what it changed."""
+    """Show one run, its attempts, what it covered and what it changed."""
     here = open_system(system)
     with _ledger(here) as conn:
         found = runs.shown(conn, here.name, run)
@@ -208,7 +222,7 @@ def show_run(run: RunId, as_json: JsonOption = False, system: SystemOption = Non
     if as_json:
         show.table(f"run {run}", ("fact", "value"), facts, as_json)
         return
-    lists = ("counts", "failures", "coverage", "evidence")
+    lists = ("counts", "failures", "coverage", "attempts", "evidence")
     plain = [(name, value) for name, value in facts if name not in lists]
     rows = [
         (name.replace("_", " "), str(value) if name == "id" else value)
@@ -219,6 +233,9 @@ def show_run(run: RunId, as_json: JsonOption = False, system: SystemOption = Non
         show.text(f"failed: {failure['target']}: {failure['what']}\n  hint: {failure['hint']}")
     if found["coverage"]:
         _tell_coverage(found["coverage"])
+    told = ("attempt", "started_at", "ended_at", "host", "how", "verdict", "summary")
+    ended = [tuple(attempt[column] for column in told) for attempt in found["attempts"]]
+    show.table("attempts that ended", [name.replace("_", " ") for name in told], ended, as_json)
     columns = ("at", "attempt", "kind", "event", "target", "reference")
     lines = [(*(line[c] for c in columns), _counted(line["counts"])) for line in found["evidence"]]
     show.table("evidence", (*columns, "counts"), lines, as_json)

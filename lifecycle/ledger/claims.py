@@ -20,12 +20,15 @@ from psycopg.types.json import Json
 
 from lifecycle import redact
 from lifecycle.errors import Conflict, Fenced
-from lifecycle.ledger import alerts, statements
+from lifecycle.ledger import alerts, endings, statements
 from lifecycle.outcome import Outcome, Verdict
 
 ATTEMPTS = 3
 """How often a run is tried in all when its process is lost or a server is unreachable."""
 
+
+LEASE = timedelta(seconds=40)
+"""How long a holder may be silent that names nothing else: four heartbeats of ten seconds."""
 
 RIVALS = 32
 """How often a claimer that was beaten to a job looks for another before it waits for the next tick."""
@@ -33,7 +36,10 @@ RIVALS = 32
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A run that this holder may work on. `scheduled_for` is aware."""
+    """A run that this holder may work on. `scheduled_for` is aware.
+
+    `lease` is how long the holder may be silent: whoever judges it, judges by this, and not by settings of its own.
+    """
 
     id: int
     system: str
@@ -41,6 +47,7 @@ class Claim:
     scheduled_for: datetime
     attempt: int
     holder: str
+    lease: timedelta
 
     def key(self) -> dict[str, object]:
         """Return the parameters that fence a statement."""
@@ -53,13 +60,19 @@ def new_holder() -> str:
 
 
 def claim_next(
-    conn: Connection[TupleRow], system: str, holder: str, jobs: Sequence[str] | None = None
+    conn: Connection[TupleRow],
+    system: str,
+    holder: str,
+    jobs: Sequence[str] | None = None,
+    *,
+    lease: timedelta = LEASE,
 ) -> Claim | None:
     """Claim the longest due run of `system`, among these jobs if they are named; None when nothing waits.
 
     Never claims a job of which another run is going on.
     """
-    values = {"system": system, "holder": holder, "jobs": None if jobs is None else list(jobs)}
+    named = None if jobs is None else list(jobs)
+    values = {"system": system, "holder": holder, "jobs": named, "lease": lease}
     for _ in range(RIVALS):  # whoever is beaten to one job looks for another
         with contextlib.suppress(UniqueViolation):
             return _claim(conn, statements.CLAIM_NEXT, values)
@@ -67,13 +80,19 @@ def claim_next(
 
 
 def claim_one(
-    conn: Connection[TupleRow], system: str, job: str, scheduled_for: datetime, holder: str
+    conn: Connection[TupleRow],
+    system: str,
+    job: str,
+    scheduled_for: datetime,
+    holder: str,
+    *,
+    lease: timedelta = LEASE,
 ) -> Claim:
     """Claim exactly this run, which must be queued. Raise Conflict when it is not, or the job is going on."""
-    values = {"system": system, "job": job, "scheduled_for": scheduled_for, "holder": holder}
+    values = {"system": system, "job": job, "scheduled_for": scheduled_for}
     claim = None
     with contextlib.suppress(UniqueViolation):  # another run of the job is going on
-        claim = _claim(conn, statements.CLAIM_ONE, values)
+        claim = _claim(conn, statements.CLAIM_ONE, values | {"holder": holder, "lease": lease})
     if claim is None:
         row = conn.execute(statements.STATE_OF, values).fetchone()
         state = f"{row[1]}{f' ({row[2]})' if row[2] else ''}" if row else "not on the ledger"
@@ -94,6 +113,7 @@ def claim_new(
     holder: str,
     *,
     asked_by: Literal["schedule", "person"],
+    lease: timedelta = LEASE,
 ) -> Claim:
     """Put a slot on the ledger, unless it is there, and claim it in the same instant.
 
@@ -101,7 +121,7 @@ def claim_new(
     """
     with conn.transaction():
         enqueue(conn, system, job, scheduled_for, asked_by=asked_by)
-        return claim_one(conn, system, job, scheduled_for, holder)
+        return claim_one(conn, system, job, scheduled_for, holder, lease=lease)
 
 
 def passed(conn: Connection[TupleRow], system: str, job: str, scheduled_for: datetime) -> bool:
@@ -113,7 +133,7 @@ def passed(conn: Connection[TupleRow], system: str, job: str, scheduled_for: dat
 
 def take_up(conn: Connection[TupleRow], run_id: int, attempt: int, holder: str) -> Claim:
     """Return the claim that another process made for this one. Raise Fenced when it is gone."""
-    claim = Claim(run_id, "", "", datetime.max.replace(tzinfo=UTC), attempt, holder)
+    claim = Claim(run_id, "", "", datetime.max.replace(tzinfo=UTC), attempt, holder, LEASE)
     row = conn.execute(statements.TAKE_UP, claim.key()).fetchone()
     _fenced(row, claim)
     assert row is not None
@@ -174,7 +194,7 @@ def finish(
     }
     with conn.transaction():
         known = outcome.verdict is Verdict.UNVERIFIED and _known(conn, claim, outcome)
-        _fenced(conn.execute(statements.FINISH, values).fetchone(), claim)
+        _fenced(conn.execute(endings.FINISH, values).fetchone(), claim)
         if outcome.verdict is Verdict.FAIL or (outcome.verdict is Verdict.UNVERIFIED and not known):
             return _alert(conn, claim, outcome.verdict.value, f"{claim.job}: {outcome.summary}")
     return True
@@ -192,7 +212,7 @@ def put_back(
     """Queue the run again after `delay`. Raise Fenced when the claim is gone."""
     told = redact.text(summary)
     values = claim.key() | {"delay": delay, "error_code": error_code, "summary": told}
-    _fenced(conn.execute(statements.PUT_BACK, values).fetchone(), claim)
+    _fenced(conn.execute(endings.PUT_BACK, values).fetchone(), claim)
 
 
 def cancel(
@@ -205,7 +225,7 @@ def cancel(
     """
     values = claim.key() | {"summary": redact.text(summary), "error_code": error_code}
     with conn.transaction():
-        row = conn.execute(statements.CANCEL, values).fetchone()
+        row = conn.execute(endings.CANCEL, values).fetchone()
         _fenced(row, claim)
         if row and row[1] == "schedule":
             message = f"{claim.job} was stopped before its end; `lifecycle runs resume {claim.id}` goes on"
@@ -222,7 +242,7 @@ def abandon(
     """
     values = claim.key() | {"retry_safe": retry_safe, "attempts": ATTEMPTS, "summary": summary}
     with conn.transaction():
-        row = conn.execute(statements.ABANDON, values).fetchone()
+        row = conn.execute(endings.ABANDON, values).fetchone()
         if row and row[0] == "lost":
             message = f"{claim.job} for {claim.scheduled_for:%Y-%m-%d %H:%M} UTC is lost: {summary}"
             _alert(conn, claim, "lost", message)

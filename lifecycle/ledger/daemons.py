@@ -18,14 +18,17 @@ def time(conn: Connection[TupleRow]) -> datetime:
     return row[0]
 
 
-def seen(conn: Connection[TupleRow], daemon: str, policy_digest: str) -> None:
-    """Say that this daemon is alive and by which policy it works."""
+def seen(
+    conn: Connection[TupleRow], daemon: str, policy_digest: str, *, schedules: bool = True
+) -> None:
+    """Say that this daemon is alive, by which policy it works, and whether it plans runs or only takes them."""
     values = {
         "id": daemon,
         "host": socket.gethostname(),
         "pid": os.getpid(),
         "version": __version__,
         "policy": policy_digest,
+        "schedules": schedules,
     }
     conn.execute(statements.DAEMON_SEEN, values)
 

@@ -1,4 +1,4 @@
-"""What a report reads of the ledger: the runs and lines of evidence of a period. Decides nothing.
+"""What a report reads of the ledger: the runs, attempts and lines of evidence of a period. Decides nothing.
 
 Each by an index or by the months that the period touches, however much lies before and after.
 """
@@ -30,6 +30,13 @@ _RUNS = """
       from theirs join lifecycle.run using (id)
      where id <> %(own)s
      order by scheduled_for, job, id
+"""
+# How attempts ended that were not a run's last word: failed, lost, put back, queued again by a person.
+_ATTEMPTS = """
+    select a.run_id as run, r.job, a.attempt, a.at, a.how, a.verdict, a.error_code, a.summary
+      from lifecycle.attempt a join lifecycle.run r on r.id = a.run_id
+     where r.system = %(system)s and a.at >= %(from)s and a.at < %(to)s and a.run_id <> %(own)s
+     order by a.at
 """
 # A line of evidence belongs to the period in which it was written.
 _EVIDENCE = """
@@ -72,6 +79,20 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
+class Attempt:
+    """How one attempt at a run ended, at `at`: `how` is finished, queued again, lost, cancelled or resumed."""
+
+    run: int
+    job: str
+    attempt: int
+    at: datetime
+    how: str
+    verdict: str | None
+    error_code: int | None
+    summary: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """One line of evidence."""
 
@@ -106,6 +127,11 @@ Row = TypeVar("Row")
 def runs(conn: Connection[TupleRow], period: Period) -> tuple[Run, ...]:
     """Return the runs that were due, ended or went on in the period, in the order of their slots."""
     return _rows(conn, Run, _RUNS, period)
+
+
+def attempts(conn: Connection[TupleRow], period: Period) -> tuple[Attempt, ...]:
+    """Return how attempts ended in the period, in that order; a run that failed and passed later has both."""
+    return _rows(conn, Attempt, _ATTEMPTS, period)
 
 
 def evidence(conn: Connection[TupleRow], period: Period) -> tuple[Evidence, ...]:

@@ -9,11 +9,15 @@ from psycopg import Connection
 from psycopg.rows import TupleRow, dict_row
 
 from lifecycle.errors import Conflict, NotFound
-from lifecycle.ledger import statements
+from lifecycle.ledger import endings, statements
 from lifecycle.ledger.claims import ATTEMPTS
+from lifecycle.outcome import Verdict
 
 STATES = ("queued", "running", "finished", "lost", "missed", "cancelled")
 """Every state of a run, as the ledger's check constraint has them."""
+
+VERDICTS = tuple(verdict.value for verdict in Verdict)
+"""Every verdict of a finished run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +45,10 @@ def reclaim(
     system: str,
     retry_safe: Sequence[str],
     *,
-    stale: timedelta,
     grace: timedelta,
     only: str | None = None,
 ) -> tuple[Reclaimed, ...]:
-    """Take over every run whose heartbeat is older than `stale`, or that is past its deadline by `grace`.
+    """Take over every run that was silent for longer than its own lease, or is past its deadline by `grace`.
 
     Those of the job `only`, if one is named.
     A silent run of a `retry_safe` job is queued again while it has attempts left; every other one is lost.
@@ -53,12 +56,11 @@ def reclaim(
     values = {
         "system": system,
         "retry_safe": list(retry_safe),
-        "stale": stale,
         "grace": grace,
         "attempts": ATTEMPTS,
         "only": only,
     }
-    return tuple(Reclaimed(*row) for row in conn.execute(statements.RECLAIM, values).fetchall())
+    return tuple(Reclaimed(*row) for row in conn.execute(endings.RECLAIM, values).fetchall())
 
 
 def expire(
@@ -66,10 +68,7 @@ def expire(
 ) -> dict[str, int]:
     """Mark queued runs that waited beyond their job's greatest lateness as missed; return how many per job."""
     values = {"system": system, "jobs": list(lateness), "lateness": list(lateness.values())}
-    expired: dict[str, int] = {}
-    for (job,) in conn.execute(statements.EXPIRE, values):
-        expired[job] = expired.get(job, 0) + 1
-    return expired
+    return dict(conn.execute(endings.EXPIRE, values).fetchall())
 
 
 def waiting(conn: Connection[TupleRow], system: str, jobs: Sequence[str]) -> Waiting:
@@ -80,21 +79,30 @@ def waiting(conn: Connection[TupleRow], system: str, jobs: Sequence[str]) -> Wai
 
 
 def listed(
-    conn: Connection[TupleRow], system: str, *, job: str | None, state: str | None, count: int
+    conn: Connection[TupleRow],
+    system: str,
+    *,
+    job: str | None = None,
+    ending: str | None = None,
+    count: int,
 ) -> list[dict[str, object]]:
-    """Return the newest runs, by column name."""
-    values = {"system": system, "job": job, "state": state, "count": count}
-    return conn.cursor(row_factory=dict_row).execute(statements.LIST_RUNS, values).fetchall()
+    """Return the newest runs, by column name; those of one job, or with one of STATES or VERDICTS, if it is named."""
+    values = {"system": system, "job": job, "ending": ending, "count": count}
+    statement = statements.LIST_ENDED_SO
+    if ending in (None, "finished"):
+        statement = statements.LIST_FINISHED if ending else statements.LIST_RUNS
+    return conn.cursor(row_factory=dict_row).execute(statement, values).fetchall()
 
 
 def shown(conn: Connection[TupleRow], system: str, run_id: int) -> Mapping[str, Any]:
-    """Return one run with up to 1,000 lines of its evidence. Raise NotFound."""
+    """Return one run with its attempts and up to 1,000 lines of its evidence. Raise NotFound."""
     cursor = conn.cursor(row_factory=dict_row)
     run = cursor.execute(statements.SHOW_RUN, {"system": system, "id": run_id}).fetchone()
     if run is None:
         raise _unknown(run_id)
+    attempts = cursor.execute(statements.ATTEMPTS_OF, {"id": run_id}).fetchall()
     evidence = cursor.execute(statements.EVIDENCE_OF, {"id": run_id, "count": 1000}).fetchall()
-    return run | {"evidence": evidence}
+    return run | {"attempts": attempts, "evidence": evidence}
 
 
 def cancel(conn: Connection[TupleRow], system: str, run_id: int) -> None:
@@ -108,8 +116,11 @@ def cancel(conn: Connection[TupleRow], system: str, run_id: int) -> None:
 
 
 def resume(conn: Connection[TupleRow], system: str, run_id: int) -> None:
-    """Queue a run again that failed, was lost, missed or cancelled. Raise NotFound or Conflict."""
-    if conn.execute(statements.RESUME_RUN, {"system": system, "id": run_id}).fetchone() is None:
+    """Queue a run again that failed, was lost, missed or cancelled; what it was stays in its history.
+
+    Raise NotFound or Conflict.
+    """
+    if conn.execute(endings.RESUME_RUN, {"system": system, "id": run_id}).fetchone() is None:
         raise Conflict(
             f"run {run_id} is {_state(conn, system, run_id)}",
             hint="Only a run that failed, was lost, missed or cancelled can be resumed; "

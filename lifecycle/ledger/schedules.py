@@ -12,7 +12,7 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from lifecycle.errors import NotFound
-from lifecycle.ledger import statements
+from lifecycle.ledger import endings, statements
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,7 @@ class Schedule:
     """A job's schedule as the ledger knows it. `paused` holds the reason of whoever paused it."""
 
     cron: str
+    timezone: str
     covered_until: datetime
     paused: str | None
 
@@ -34,28 +35,37 @@ class Added:
 
 
 def register(
-    conn: Connection[TupleRow], system: str, job: str, cron: str, covered_until: datetime
+    conn: Connection[TupleRow],
+    system: str,
+    job: str,
+    cron: str,
+    timezone: str,
+    covered_until: datetime,
 ) -> bool:
     """Put a job's schedule on the ledger. Return False when it is there already.
 
     Slots up to `covered_until` are none of ours: a new schedule has no past.
     """
-    values = {"system": system, "job": job, "cron": cron, "covered_until": covered_until}
+    values = {"system": system, "job": job, "cron": cron, "timezone": timezone}
+    values |= {"covered_until": covered_until}
     return conn.execute(statements.REGISTER, values).fetchone() is not None
 
 
 def lock(conn: Connection[TupleRow], system: str, job: str) -> Schedule | None:
     """Return the schedule, locked until the transaction ends, or None when it is not registered."""
     row = conn.execute(statements.LOCK_SCHEDULE, {"system": system, "job": job}).fetchone()
-    if row is None:
-        return None
-    cron, covered_until, paused_at, reason = row
-    return Schedule(cron, covered_until, (reason or "no reason given") if paused_at else None)
+    return Schedule(*row) if row else None
 
 
-def cover(conn: Connection[TupleRow], system: str, job: str, cron: str, now: datetime) -> None:
-    """Say that all slots up to `now` are on the ledger. Never moves backwards."""
-    conn.execute(statements.COVER, {"system": system, "job": job, "cron": cron, "now": now})
+def cover(
+    conn: Connection[TupleRow], system: str, job: str, cron: str, timezone: str, now: datetime
+) -> None:
+    """Say that all slots up to `now` are on the ledger, and that this schedule holds from then on.
+
+    Never moves backwards.
+    """
+    values = {"system": system, "job": job, "cron": cron, "timezone": timezone, "now": now}
+    conn.execute(statements.COVER, values)
 
 
 def add(
@@ -73,24 +83,28 @@ def add(
         "reasons": [slot[2] for slot in slots],
         "stand_for": [slot[3] for slot in slots],
     }
-    return tuple(Added(*row) for row in conn.execute(statements.ADD_SLOTS, values).fetchall())
+    return tuple(Added(*row) for row in conn.execute(endings.ADD_SLOTS, values).fetchall())
 
 
 def listed(conn: Connection[TupleRow], system: str) -> list[TupleRow]:
-    """Return (job, cron, covered until, paused at, reason, last state, last verdict, last slot) per job."""
+    """Return (job, cron, covered until, paused since, reason, last state, last verdict, last slot) per job."""
     return conn.execute(statements.SCHEDULES, {"system": system}).fetchall()
 
 
 def pause(conn: Connection[TupleRow], system: str, job: str, now: datetime, because: str) -> None:
     """Stop turning slots into runs; they are recorded as missed with this reason. Raise NotFound."""
     values = {"system": system, "job": job, "now": now, "because": because}
-    _known(conn.execute(statements.PAUSE, values).fetchone(), job)
+    with conn.transaction():
+        conn.execute(statements.END_PAUSE, values)
+        _known(conn.execute(statements.PAUSE, values).fetchone(), job)
 
 
 def resume(conn: Connection[TupleRow], system: str, job: str, now: datetime) -> None:
     """Turn slots after `now` into runs again. Raise NotFound."""
     values = {"system": system, "job": job, "now": now}
-    _known(conn.execute(statements.RESUME_SCHEDULE, values).fetchone(), job)
+    with conn.transaction():
+        conn.execute(statements.END_PAUSE, values)
+        _known(conn.execute(statements.RESUME_SCHEDULE, values).fetchone(), job)
 
 
 def not_offered(

@@ -9,37 +9,45 @@ from datetime import datetime
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
+# However many runs there are: each job's newest, last passed and first one by an index, what waits and runs by
+# partial ones, and what can only be counted from the tally.
 _STANDING = """
-    with known as (
-        select job from lifecycle.run where system = %(system)s
+    with recursive ran (job) as (
+        (select min(job) from lifecycle.run where system = %(system)s)
+         union all
+        select (select min(job) from lifecycle.run where system = %(system)s and job > ran.job)
+          from ran where ran.job is not null),
+    known as (
+        select job from ran where job is not null
          union select job from lifecycle.schedule where system = %(system)s),
-    counted as (
-        select job, min(queued_at) as since,
-               count(*) filter (where state = 'queued') as queued,
-               count(*) filter (where state = 'running') as running,
-               count(*) filter (where state = 'lost') as lost,
-               coalesce(sum(coalesce((counts ->> 'slots')::bigint, 1)) filter (where state = 'missed'), 0) as missed,
-               max(finished_at) filter (where state = 'finished' and verdict = 'pass') as succeeded
-          from lifecycle.run where system = %(system)s group by job),
-    newest as (
-        select distinct on (job) job, state, verdict from lifecycle.run
-         where system = %(system)s and state <> 'queued' order by job, scheduled_for desc, id desc),
-    timed as (
-        select distinct on (job) job, extract(epoch from finished_at - started_at)::float8 as seconds
-          from lifecycle.run
-         where system = %(system)s and state = 'finished' and started_at is not null
-         order by job, finished_at desc)
-    select job, n.state, n.verdict, coalesce(c.since, s.covered_until), c.succeeded, t.seconds,
-           coalesce(c.queued, 0)::bigint, coalesce(c.running, 0)::bigint,
-           coalesce(c.lost, 0)::bigint, coalesce(c.missed, 0)::bigint,
-           s.paused_at is not null, s.pause_reason
-      from known
-      left join counted c using (job)
-      left join newest n using (job)
-      left join timed t using (job)
-      left join (select job, covered_until, paused_at, pause_reason
-                   from lifecycle.schedule where system = %(system)s) s using (job)
-     order by job
+    queued as (select job, count(*) as n from lifecycle.run
+                where system = %(system)s and state = 'queued' group by job),
+    running as (select job, count(*) as n from lifecycle.run
+                 where system = %(system)s and state = 'running' group by job)
+    select k.job, n.state, n.verdict, coalesce(f.since, d.covered_until), p.succeeded, t.seconds,
+           coalesce(q.n, 0), coalesce(r.n, 0),
+           coalesce(c.lost, 0), coalesce(c.missed, 0), s.reason is not null, s.reason
+      from known k
+      left join queued q using (job)
+      left join running r using (job)
+      left join lifecycle.tally c on c.system = %(system)s and c.job = k.job
+      left join lifecycle.schedule d on d.system = %(system)s and d.job = k.job
+      left join lifecycle.pause s on s.system = %(system)s and s.job = k.job and s.until is null
+      left join lateral (
+          select state, verdict from lifecycle.run where system = %(system)s and job = k.job and state <> 'queued'
+           order by scheduled_for desc limit 1) n on true
+      left join lateral (
+          select queued_at as since from lifecycle.run where system = %(system)s and job = k.job
+           order by scheduled_for limit 1) f on true
+      left join lateral (
+          select finished_at as succeeded from lifecycle.run
+           where system = %(system)s and job = k.job and verdict in ('pass', 'could not verify')
+           order by finished_at desc limit 1) p on true
+      left join lateral (
+          select extract(epoch from finished_at - started_at)::float8 as seconds from lifecycle.run
+           where system = %(system)s and job = k.job and state = 'finished' and started_at is not null
+           order by scheduled_for desc limit 1) t on true
+     order by k.job
 """
 
 

@@ -1,8 +1,8 @@
-"""Every statement the ledger says. All names are constant: only values vary."""
+"""What the ledger says of runs, schedules and daemons; `endings.py` has what ends them. All names are constant."""
 
 CLAIM_NEXT = """
     update lifecycle.run set state = 'running', holder = %(holder)s, attempt = attempt + 1,
-           started_at = clock_timestamp(), deadline_at = null
+           lease = %(lease)s, started_at = clock_timestamp(), deadline_at = null
      where id = (select r.id from lifecycle.run r
                   where r.system = %(system)s and r.state = 'queued' and r.not_before <= clock_timestamp()
                     and (%(jobs)s::text[] is null or r.job = any(%(jobs)s))
@@ -10,21 +10,21 @@ CLAIM_NEXT = """
                                      where o.system = r.system and o.job = r.job and o.state = 'running')
                   order by r.scheduled_for, r.id
                   limit 1 for update skip locked)
- returning id, system, job, scheduled_for, attempt, holder
+ returning id, system, job, scheduled_for, attempt, holder, lease
 """
 
 CLAIM_ONE = """
     update lifecycle.run set state = 'running', holder = %(holder)s, attempt = attempt + 1,
-           started_at = clock_timestamp(), deadline_at = null
+           lease = %(lease)s, started_at = clock_timestamp(), deadline_at = null
      where system = %(system)s and job = %(job)s and scheduled_for = %(scheduled_for)s and state = 'queued'
- returning id, system, job, scheduled_for, attempt, holder
+ returning id, system, job, scheduled_for, attempt, holder, lease
 """
 
 # A process that was started for a claim takes it up: the claim was made by whoever started it.
 TAKE_UP = """
     update lifecycle.run set started_at = clock_timestamp()
      where id = %(id)s and holder = %(holder)s and attempt = %(attempt)s and state = 'running'
- returning id, system, job, scheduled_for, attempt, holder
+ returning id, system, job, scheduled_for, attempt, holder, lease
 """
 
 SET_DEADLINE = """
@@ -64,36 +64,11 @@ HOLD = """
 # What is deferred to the end of a transaction would act after everything was counted and judged.
 IMMEDIATE = "set constraints all immediate"
 
-FINISH = """
-    update lifecycle.run
-       set state = 'finished', verdict = %(verdict)s, error_code = %(error_code)s, summary = %(summary)s,
-           counts = %(counts)s, failures = %(failures)s, coverage = %(coverage)s, finished_at = clock_timestamp(),
-           holder = null
-     where id = %(id)s and holder = %(holder)s and attempt = %(attempt)s and state = 'running'
- returning id
-"""
-
 UNSEEN_BEFORE = """
     select o.coverage -> 'unseen'
       from lifecycle.run r join lifecycle.run o on o.system = r.system and o.job = r.job and o.id <> r.id
      where r.id = %(id)s and o.state = 'finished'
-     order by o.finished_at desc limit 1
-"""
-
-PUT_BACK = """
-    update lifecycle.run
-       set state = 'queued', holder = null, not_before = clock_timestamp() + %(delay)s, error_code = %(error_code)s,
-           summary = %(summary)s
-     where id = %(id)s and holder = %(holder)s and attempt = %(attempt)s and state = 'running'
- returning id
-"""
-
-CANCEL = """
-    update lifecycle.run
-       set state = 'cancelled', holder = null, error_code = %(error_code)s, summary = %(summary)s,
-           finished_at = clock_timestamp()
-     where id = %(id)s and holder = %(holder)s and attempt = %(attempt)s and state = 'running'
- returning id, asked_by
+     order by o.scheduled_for desc limit 1
 """
 
 # Through a function, as neither login may write there by itself: evidence is of a run that is held.
@@ -106,39 +81,31 @@ RECORD = """
 # --- the schedule: up to when the slots of a job have been turned into runs
 
 REGISTER = """
-    insert into lifecycle.schedule (system, job, cron, covered_until)
-    values (%(system)s, %(job)s, %(cron)s, %(covered_until)s)
+    insert into lifecycle.schedule (system, job, cron, timezone, covered_until)
+    values (%(system)s, %(job)s, %(cron)s, %(timezone)s, %(covered_until)s)
         on conflict (system, job) do nothing
  returning job
 """
 
 LOCK_SCHEDULE = """
-    select cron, covered_until, paused_at, pause_reason from lifecycle.schedule
-     where system = %(system)s and job = %(job)s
-       for update
+    select s.cron, s.timezone, s.covered_until, p.reason
+      from lifecycle.schedule s
+      left join lifecycle.pause p on p.system = s.system and p.job = s.job and p.until is null
+     where s.system = %(system)s and s.job = %(job)s
+       for update of s
 """
 
 # Never backwards: a clock that was put back makes nothing due a second time.
 COVER = """
-    update lifecycle.schedule set cron = %(cron)s, covered_until = greatest(covered_until, %(now)s)
+    update lifecycle.schedule
+       set cron = %(cron)s, timezone = %(timezone)s, covered_until = greatest(covered_until, %(now)s)
      where system = %(system)s and job = %(job)s
 """
 
-ADD_SLOTS = """
-    insert into lifecycle.run (system, job, scheduled_for, state, summary, counts, finished_at)
-    select %(system)s, %(job)s, slot.at, slot.state, case when slot.state = 'missed' then slot.reason end,
-           case when slot.stands_for > 1 then jsonb_build_object('slots', slot.stands_for) else '{}' end,
-           case when slot.state = 'missed' then clock_timestamp() end
-      from unnest(%(at)s::timestamptz[], %(states)s::text[], %(reasons)s::text[], %(stand_for)s::integer[])
-        as slot (at, state, reason, stands_for)
-     order by slot.at
-        on conflict (system, job, scheduled_for) do nothing
- returning scheduled_for, state, coalesce((counts ->> 'slots')::integer, 1)
-"""
-
 SCHEDULES = """
-    select s.job, s.cron, s.covered_until, s.paused_at, s.pause_reason, r.state, r.verdict, r.scheduled_for
+    select s.job, s.cron, s.covered_until, p.since, p.reason, r.state, r.verdict, r.scheduled_for
       from lifecycle.schedule s
+      left join lifecycle.pause p on p.system = s.system and p.job = s.job and p.until is null
       left join lateral (select state, verdict, scheduled_for from lifecycle.run
                           where system = s.system and job = s.job and state <> 'queued'
                           order by scheduled_for desc limit 1) r on true
@@ -146,15 +113,22 @@ SCHEDULES = """
      order by s.job
 """
 
+# A second pause ends the first, and says since when and why from its own day on.
+END_PAUSE = """
+    update lifecycle.pause set until = %(now)s
+     where system = %(system)s and job = %(job)s and until is null
+"""
+
 PAUSE = """
-    update lifecycle.schedule set paused_at = %(now)s, pause_reason = %(because)s
+    insert into lifecycle.pause (system, job, since, reason)
+    select system, job, %(now)s, %(because)s from lifecycle.schedule
      where system = %(system)s and job = %(job)s
  returning job
 """
 
 # What lay between is past, and a clock that once stood in the future blocks nothing any more.
 RESUME_SCHEDULE = """
-    update lifecycle.schedule set paused_at = null, pause_reason = null, covered_until = least(covered_until, %(now)s)
+    update lifecycle.schedule set covered_until = least(covered_until, %(now)s)
      where system = %(system)s and job = %(job)s
  returning job
 """
@@ -166,82 +140,58 @@ NOT_OFFERED = """
      group by s.job order by s.job
 """
 
-# --- runs that lost their process, or their chance
-
-# A run whose process went silent is tried again where that is safe. One that still beats but is past its limit
-# and grace is stuck: it is ended, and its next heartbeat makes it stop. Rows locked by an open transaction of the
-# process itself are left alone until that transaction ends.
-RECLAIM = """
-    with gone as (
-        select r.id, greatest(r.started_at, h.at) < clock_timestamp() - %(stale)s as silent
-          from lifecycle.run r left join lifecycle.heartbeat h on h.run_id = r.id
-         where r.system = %(system)s and r.state = 'running' and (%(only)s::text is null or r.job = %(only)s)
-           and (greatest(r.started_at, h.at) < clock_timestamp() - %(stale)s
-                or r.deadline_at < clock_timestamp() - %(grace)s)
-           for update of r skip locked),
-    decided as (
-        select r.id, gone.silent,
-               gone.silent and r.asked_by = 'schedule' and r.attempt < %(attempts)s
-               and r.job = any(%(retry_safe)s) as again
-          from gone join lifecycle.run r using (id))
-    update lifecycle.run r
-       set state = case when d.again then 'queued' else 'lost' end, holder = null, not_before = clock_timestamp(),
-           finished_at = case when d.again then null else clock_timestamp() end,
-           summary = case when d.silent then 'its process went silent' else 'it went on beyond its time limit' end
-      from decided d
-     where r.id = d.id
- returning r.id, r.job, r.state, r.scheduled_for, r.attempt, r.summary
-"""
-
-# The process of a run is known to be dead: no need to wait for its silence.
-ABANDON = """
-    update lifecycle.run
-       set state = case when asked_by = 'schedule' and %(retry_safe)s and attempt < %(attempts)s
-                        then 'queued' else 'lost' end,
-           finished_at = case when asked_by = 'schedule' and %(retry_safe)s and attempt < %(attempts)s
-                              then null else clock_timestamp() end,
-           holder = null, not_before = clock_timestamp(), summary = %(summary)s
-     where id = %(id)s and holder = %(holder)s and attempt = %(attempt)s and state = 'running'
- returning state
-"""
-
-EXPIRE = """
-    update lifecycle.run r
-       set state = 'missed', summary = 'it waited in the queue beyond its greatest lateness',
-           finished_at = clock_timestamp()
-      from unnest(%(jobs)s::text[], %(lateness)s::interval[]) as job (name, lateness)
-     where r.system = %(system)s and r.job = job.name and r.state = 'queued' and r.asked_by = 'schedule'
-       and r.attempt = 0 and r.scheduled_for < clock_timestamp() - job.lateness
- returning r.job
-"""
-
+# Each half by its own partial index, however many runs are over.
 WAITING = """
-    select count(*) filter (where state = 'queued' and not_before <= clock_timestamp())::integer, count(*)::integer
-      from lifecycle.run
-     where system = %(system)s and state in ('queued', 'running') and job = any(%(jobs)s)
+    select (select count(*) from lifecycle.run
+             where system = %(system)s and state = 'queued' and job = any(%(jobs)s)
+               and not_before <= clock_timestamp())::integer,
+           ((select count(*) from lifecycle.run
+              where system = %(system)s and state = 'queued' and job = any(%(jobs)s))
+            + (select count(*) from lifecycle.run
+                where system = %(system)s and state = 'running' and job = any(%(jobs)s)))::integer
 """
 
 # --- what people ask about runs
 
-LIST_RUNS = """
+_LISTED = """
     select id, job, scheduled_for, state, verdict, attempt, asked_by, started_at, finished_at, error_code, summary
       from lifecycle.run
-     where system = %(system)s and (%(job)s::text is null or job = %(job)s)
-       and (%(state)s::text is null or state = %(state)s)
+     where system = %(system)s
+"""
+_NEWEST = """
      order by scheduled_for desc, id desc
      limit %(count)s
 """
+LIST_RUNS = _LISTED + " and (%(job)s::text is null or job = %(job)s)" + _NEWEST
+LIST_FINISHED = (
+    _LISTED + " and (%(job)s::text is null or job = %(job)s) and state = 'finished'" + _NEWEST
+)
+# By the index of endings: a rare one is found without reading those that passed.
+LIST_ENDED_SO = (
+    _LISTED
+    + " and coalesce(verdict, state) = %(ending)s and (%(job)s::text is null or job = %(job)s)"
+    + _NEWEST
+)
 
 SHOW_RUN = """
-    select id, job, scheduled_for, state, verdict, attempt, asked_by, holder, queued_at, not_before, started_at,
+    select id, job, scheduled_for, state, verdict, attempt, asked_by, holder, lease, queued_at, not_before, started_at,
            (select at from lifecycle.heartbeat where run_id = run.id) as heartbeat_at, deadline_at, finished_at,
            error_code, summary, counts, failures, coverage
       from lifecycle.run where system = %(system)s and id = %(id)s
 """
 
+# Not before the run was there: months before are not looked into.
+ATTEMPTS_OF = """
+    select attempt, started_at, at as ended_at, host, holder, how, verdict, error_code, summary, counts, failures
+      from lifecycle.attempt
+     where run_id = %(id)s and at >= (select queued_at from lifecycle.run where id = %(id)s)
+     order by at
+"""
+
 EVIDENCE_OF = """
     select at, attempt, kind, event, target, reference, counts, digest from lifecycle.evidence
-     where run_id = %(id)s order by id limit %(count)s
+     where run_id = %(id)s and at >= (select queued_at from lifecycle.run where id = %(id)s)
+     order by id limit %(count)s
 """
 
 CANCEL_QUEUED = """
@@ -251,24 +201,15 @@ CANCEL_QUEUED = """
  returning id
 """
 
-RESUME_RUN = """
-    update lifecycle.run
-       set state = 'queued', asked_by = 'person', verdict = null, error_code = null, finished_at = null,
-           started_at = null, deadline_at = null, not_before = clock_timestamp(),
-           summary = 'a person queued it again', counts = '{}', failures = '[]', coverage = null
-     where system = %(system)s and id = %(id)s
-       and (state in ('lost', 'missed', 'cancelled') or (state = 'finished' and verdict <> 'pass'))
- returning id
-"""
-
 # --- daemons
 
 CLOCK = "select clock_timestamp()"
 
 DAEMON_SEEN = """
-    insert into lifecycle.daemon (id, host, pid, version, policy)
-    values (%(id)s, %(host)s, %(pid)s, %(version)s, %(policy)s)
-        on conflict (id) do update set seen_at = clock_timestamp(), policy = excluded.policy
+    insert into lifecycle.daemon (id, host, pid, version, policy, schedules)
+    values (%(id)s, %(host)s, %(pid)s, %(version)s, %(policy)s, %(schedules)s)
+        on conflict (id) do update
+           set seen_at = clock_timestamp(), policy = excluded.policy, schedules = excluded.schedules
 """
 
 DAEMON_STOPPED = """

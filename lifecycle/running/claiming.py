@@ -80,7 +80,9 @@ class Claiming:
     ) -> Claim | None:
         """Claim a run and take its place between the claim and COMMIT: who waits for a database holds none."""
         with conn.transaction():
-            claim = claims.claim_next(conn, system.name, self._state.id, offered)
+            claim = claims.claim_next(
+                conn, system.name, self._state.id, offered, lease=system.machine.daemon.stale
+            )
             if claim is not None and not self._places.take(place, system.name):
                 claim = None
                 raise psycopg.Rollback

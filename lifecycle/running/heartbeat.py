@@ -1,7 +1,7 @@
 """Keeps a run alive on the ledger, and ends this process when it cannot.
 
-A run whose heartbeat is older than `stale` is given to somebody else. So a process that could not beat for
-`stale` less one heartbeat ends itself first, by a watchdog thread in C that needs neither the interpreter's lock
+A run whose heartbeat is older than its lease is given to somebody else. So a process that could not beat for
+its lease less one heartbeat ends itself first, by a watchdog thread in C that needs neither the interpreter's lock
 nor the network: a process that hung, was frozen or cut off writes nothing late.
 """
 
@@ -36,8 +36,9 @@ class Heartbeat:
     def __init__(self, system: System, claim: Claim) -> None:
         self._system = system
         self._claim = claim
-        self._every = system.machine.daemon.heartbeat.at_least()
-        self._patience = system.machine.daemon.stale - self._every
+        # The lease was taken by whoever claimed the run, maybe by other settings than these.
+        self._every = min(system.machine.daemon.heartbeat.at_least(), claim.lease / 4)
+        self._patience = claim.lease - self._every
         self._last = clock.monotonic()
         self._stream = _stream()
         self._resting = threading.Event()

@@ -8,14 +8,14 @@ may be written late. Never decides what a job does. Runs in the main thread only
 import contextlib
 import time
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import psycopg
 import structlog
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from lifecycle import clock, cron, progress, unexpected
+from lifecycle import cron, progress, unexpected
 from lifecycle.errors import (
     Conflict,
     Fenced,
@@ -25,7 +25,7 @@ from lifecycle.errors import (
     Unreachable,
 )
 from lifecycle.job import Job
-from lifecycle.ledger import claims
+from lifecycle.ledger import claims, daemons, months
 from lifecycle.ledger.claims import ATTEMPTS, Claim
 from lifecycle.outcome import Failure, Outcome, Verdict
 from lifecycle.outside import ping
@@ -39,7 +39,7 @@ from lifecycle.system import System
 log = structlog.get_logger("lifecycle.run")
 
 EARLY = timedelta(seconds=60)
-"""How far another scheduler's clock may be ahead of ours: as far as a daemon's may be off the database's."""
+"""How far another scheduler's clock may be ahead of the database's: as far as a daemon's may be off it."""
 
 BACK_OFF = (timedelta(minutes=1), timedelta(minutes=5))
 """How long a run waits after its first and second attempt found a server unreachable."""
@@ -67,10 +67,17 @@ def by_hand(system: System, job: Job, now: datetime, shown: Shown | None = None)
     not what would be done now, and whatever error ended the run early. A run by hand is never tried again by itself.
     """
     with contextlib.closing(system.connect(f"run {job.name}")) as conn:
+        months.make_ahead(conn)
         # Where no daemon runs, a run whose process was killed would stand in the way for ever.
         reclaim.reclaim(conn, system, [job], only=job.name)
         claim = claims.claim_new(
-            conn, system.name, job.name, now, claims.new_holder(), asked_by="person"
+            conn,
+            system.name,
+            job.name,
+            now,
+            claims.new_holder(),
+            asked_by="person",
+            lease=system.machine.daemon.stale,
         )
     ending = _carry_out(system, claim, job, retry=False, shown=shown)
     if ending.error is not None:
@@ -92,17 +99,24 @@ def slot(system: System, job: Job, scheduled_for: datetime) -> Ending:
             hint=f"See `lifecycle schedule preview {job.name}`; `lifecycle run {job.name}` runs it now, "
             "as a run of its own.",
         )
-    if scheduled_for > clock.now() + EARLY:
-        raise InputError(
-            f"the slot {scheduled_for.isoformat()} of {job.name} has not come yet",
-            hint="Run it at its time or later.",
-        )
     with contextlib.closing(system.connect(f"run {job.name}")) as conn:
+        if scheduled_for > daemons.time(conn) + EARLY:
+            raise InputError(
+                f"the slot {scheduled_for.isoformat()} of {job.name} has not come yet by the database's clock",
+                hint="Run it at its time or later, and set this host's clock by NTP.",
+            )
+        months.make_ahead(conn)
         reclaim.reclaim(conn, system, [job], only=job.name)
         holder = claims.new_holder()
         try:
             claim = claims.claim_new(
-                conn, system.name, job.name, scheduled_for, holder, asked_by="schedule"
+                conn,
+                system.name,
+                job.name,
+                scheduled_for,
+                holder,
+                asked_by="schedule",
+                lease=system.machine.daemon.stale,
             )
         except Conflict:
             if claims.passed(conn, system.name, job.name, scheduled_for):
@@ -156,7 +170,9 @@ def _work(system: System, claim: Claim, job: Job, shown: Shown | None) -> Ending
     try:
         with contextlib.closing(system.connect(f"run {claim.job} {claim.id}")) as conn:
             claims.start(conn, claim, job.limit)
-        return Ending(apply.carry_out(system, claim, job, clock.now(), shown))
+            # What is due is judged by one clock between hosts.
+            now = daemons.time(conn).astimezone(UTC)
+        return Ending(apply.carry_out(system, claim, job, now, shown))
     except (LifecycleError, psycopg.Error) as error:
         return _failed(claim, unexpected.explain(error))
     except (Exception, SystemExit) as error:  # a bug ends its run, and the ledger says so

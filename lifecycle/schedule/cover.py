@@ -10,9 +10,12 @@ import structlog
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
+from lifecycle import __version__
 from lifecycle.job import Job
-from lifecycle.ledger import alerts, schedules
+from lifecycle.ledger import alerts, generations, schedules
+from lifecycle.ledger.generations import Timetable
 from lifecycle.schedule import slots
+from lifecycle.settings.model import TICK_LIMIT
 from lifecycle.system import System
 from lifecycle.words import counted
 
@@ -26,33 +29,35 @@ REMINDER = timedelta(days=1)
 
 
 def cover(conn: Connection[TupleRow], system: System, jobs: Sequence[Job], now: datetime) -> int:
-    """Turn every slot up to `now` into a run, queued or missed; return how many were queued."""
-    return sum(_cover(conn, system, job, now) for job in jobs)
+    """Turn every slot up to `now` into a run, queued or missed; return how many were queued.
+
+    `jobs` are all that this daemon offers. Does nothing while a daemon lives that works by a newer policy or release.
+    """
+    if not _holds(conn, system, jobs, now):
+        return 0
+    queued = sum(cover_job(conn, system, job, now) for job in jobs)
+    _report_removed(conn, system, jobs)
+    return queued
 
 
-def report_removed(conn: Connection[TupleRow], system: System, jobs: Sequence[Job]) -> None:
-    """Raise an alert for each job that has runs waiting and that no room offers any more."""
-    for name, count in schedules.not_offered(conn, system.name, [job.name for job in jobs]):
-        message = (
-            f"{name} is no longer offered, and {count} of its runs wait. "
-            "Put it back into the policy, or cancel them with `lifecycle runs cancel`."
-        )
-        if alerts.write_unless_recent(conn, system.name, name, "removed", message, REMINDER):
-            log.warning("removed job has runs waiting", system=system.name, job=name, count=count)
+def cover_job(conn: Connection[TupleRow], system: System, job: Job, now: datetime) -> int:
+    """Turn every slot of one job up to `now` into a run; return how many were queued.
 
-
-def _cover(conn: Connection[TupleRow], system: System, job: Job, now: datetime) -> int:
+    A schedule that was changed has a past: slots up to now are those of the one it had.
+    """
+    zone = system.policy.timezone
     with conn.transaction():
         known = schedules.lock(conn, system.name, job.name)
         if known is None:
-            schedules.register(conn, system.name, job.name, job.cron, now)
+            schedules.register(conn, system.name, job.name, job.cron, zone, now)
             log.info("new schedule", system=system.name, job=job.name)
             return 0
-        if known.cron != job.cron:
+        if (known.cron, known.timezone) != (job.cron, zone):
             log.info("schedule changed", system=system.name, job=job.name)
         if known.covered_until > now + AHEAD:
             _report_future(conn, system, job, known.covered_until)
-        due = slots.decide(job, system.policy.timezone, known.covered_until, now, known.paused)
+        former = job.at(known.cron)
+        due = slots.decide(former, known.timezone, known.covered_until, now, known.paused)
         added = (
             schedules.add(
                 conn, system.name, job.name, [(s.at, s.state, s.reason, s.stands_for) for s in due]
@@ -62,8 +67,60 @@ def _cover(conn: Connection[TupleRow], system: System, job: Job, now: datetime) 
         )
         if known.paused is None:
             _report_missed(conn, system, job, added)
-        schedules.cover(conn, system.name, job.name, job.cron, now)
+        schedules.cover(conn, system.name, job.name, job.cron, zone, now)
     return sum(slot.state == "queued" for slot in added)
+
+
+def _holds(conn: Connection[TupleRow], system: System, jobs: Sequence[Job], now: datetime) -> bool:
+    """Say whether our timetable is the one that holds; tell once, for each newer one, that we stand down."""
+    ours = Timetable(
+        system.policy_digest,
+        __version__,
+        system.policy.timezone,
+        {job.name: job.cron for job in jobs},
+    )
+    lives = max(TICK_LIMIT, 4 * system.machine.daemon.tick.at_least())
+    with conn.transaction():
+        standing = generations.hold(conn, system.name, ours, now, lives)
+        if standing.newer is None:
+            if standing.former is not None:
+                _begin_anew(conn, system, standing.former, jobs, now)
+            return True
+    message = (
+        f"a daemon with policy {ours.policy[:12]} (release {ours.version}) plans nothing any more: "
+        f"policy {standing.newer.policy[:12]} (release {standing.newer.version}) is newer, and a daemon works by it. "
+        "Stop the older daemon, or give it the newer policy."
+    )
+    if alerts.write_unless_recent(
+        conn, system.name, None, "superseded", message, standing.newer_for
+    ):
+        log.warning("schedule superseded", system=system.name, policy=standing.newer.policy)
+    return False
+
+
+def _begin_anew(
+    conn: Connection[TupleRow],
+    system: System,
+    former: Timetable,
+    jobs: Sequence[Job],
+    now: datetime,
+) -> None:
+    """A job that comes back has no past: while it was not offered, nothing was due."""
+    log.info("schedule of a new policy or release", system=system.name, policy=system.policy_digest)
+    for job in jobs:
+        if job.name not in former.jobs:
+            schedules.cover(conn, system.name, job.name, job.cron, system.policy.timezone, now)
+
+
+def _report_removed(conn: Connection[TupleRow], system: System, jobs: Sequence[Job]) -> None:
+    """Raise an alert for each job that has runs waiting and that no room offers any more."""
+    for name, count in schedules.not_offered(conn, system.name, [job.name for job in jobs]):
+        message = (
+            f"{name} is no longer offered, and {count} of its runs wait. "
+            "Put it back into the policy, or cancel them with `lifecycle runs cancel`."
+        )
+        if alerts.write_unless_recent(conn, system.name, name, "removed", message, REMINDER):
+            log.warning("removed job has runs waiting", system=system.name, job=name, count=count)
 
 
 def _report_missed(

@@ -32,7 +32,6 @@ def reclaim(
             conn,
             system.name,
             retry_safe,
-            stale=system.machine.daemon.stale,
             grace=GRACE,
             only=only,
         )

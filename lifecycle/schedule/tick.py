@@ -11,7 +11,7 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from lifecycle import clock, unexpected
-from lifecycle.ledger import alerts, daemons, runs
+from lifecycle.ledger import alerts, daemons, months, runs
 from lifecycle.ledger.runs import Waiting
 from lifecycle.postgres.patient import PATIENCE
 from lifecycle.schedule import cover, reclaim
@@ -59,10 +59,10 @@ def tick(state: DaemonState, system: System, *, plan: bool) -> Waiting:
         daemons.keep_short(conn)
         now, skew = _compare(conn)
         state.skew[system.name] = skew.total_seconds()
-        daemons.seen(conn, state.id, system.policy_digest)
+        months.make_ahead(conn)
+        daemons.seen(conn, state.id, system.policy_digest, schedules=plan)
         if _right(conn, system, skew) and plan:
             cover.cover(conn, system, jobs, now)
-            cover.report_removed(conn, system, jobs)
         reclaim.reclaim(conn, system, jobs)
         reclaim.expire(conn, system, jobs)
         waiting = runs.waiting(conn, system.name, [job.name for job in jobs])

@@ -27,7 +27,11 @@ _GAUGES = (
     Figure("scheduler_tick_timestamp_seconds", "When a tick last reached the system and wrote."),
     Figure("figures_timestamp_seconds", "When the system's figures were read."),
     Figure("room_figures_read", "1 when the room's figures could be read.", ("room",)),
-    Figure("job_last_success_timestamp_seconds", "When the job last passed.", _JOB),
+    Figure(
+        "job_last_success_timestamp_seconds",
+        "When the job last ended with nothing found wrong.",
+        _JOB,
+    ),
     Figure("job_registered_timestamp_seconds", "Since when the job is known.", _JOB),
     Figure(
         "job_last_run_state",

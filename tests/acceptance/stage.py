@@ -140,11 +140,13 @@ class Stage:
 
     def cover(self, until: datetime, jobs: Mapping[str, Mapping[str, object]]) -> None:
         """Let the jobs have been covered until that instant, as after a daemon that stopped then."""
+        timezone = self.system().policy.timezone
         with self.admin() as conn:
-            for name in jobs:
+            for name, job in jobs.items():
                 conn.execute(
-                    "insert into lifecycle.schedule (system, job, cron, covered_until) values ('stage', %s, '', %s)",
-                    (f"testroom.{name}", until),
+                    "insert into lifecycle.schedule (system, job, cron, timezone, covered_until) "
+                    "values ('stage', %s, %s, %s, %s)",
+                    (f"testroom.{name}", job.get("cron", "0 0 1 1 *"), timezone, until),
                 )
 
     def queue(self, job: str, *, count: int = 1, since: datetime | None = None) -> None:

@@ -2,23 +2,28 @@
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 from structlog.testing import capture_logs
 
 from lifecycle.errors import Conflict, Fenced, NotFound
-from lifecycle.ledger import claims, evidence, runs, schedules
+from lifecycle.ledger import claims, daemons, evidence, generations, months, runs, schedules
 from lifecycle.ledger.claims import Claim
 from lifecycle.ledger.effect import effect
 from lifecycle.outcome import Failure, Outcome, Verdict
 from lifecycle.postgres.server import Cluster
 from lifecycle.schedule import cover
+from lifecycle.schedule.expected import expected
+from lifecycle.system import System
 from tests.acceptance.stage import Stage
 from tests.unit.test_slots import job
 
@@ -42,9 +47,16 @@ def conn(stage: Stage) -> Iterator["psycopg.Connection[tuple[object, ...]]"]:
 Conn = psycopg.Connection[tuple[object, ...]]
 
 
-def take(conn: Conn, name: str = "a", at: datetime = NOON, *, person: bool = False) -> Claim:
-    asked_by = "person" if person else "schedule"
-    return claims.claim_new(conn, "stage", name, at, claims.new_holder(), asked_by=asked_by)
+def take(
+    conn: Conn,
+    name: str = "a",
+    at: datetime = NOON,
+    *,
+    person: bool = False,
+    lease: timedelta = claims.LEASE,
+) -> Claim:
+    holder, asked_by = claims.new_holder(), "person" if person else "schedule"
+    return claims.claim_new(conn, "stage", name, at, holder, asked_by=asked_by, lease=lease)
 
 
 def state(conn: Conn, claim: Claim) -> object:
@@ -128,7 +140,7 @@ def test_a_run_by_hand_leaves_nothing_behind_when_the_job_is_going_on(conn: Conn
     take(conn)
     with pytest.raises(Conflict, match="waiting for another run"):
         take(conn, at=NOON + SECOND, person=True)
-    assert len(runs.listed(conn, "stage", job=None, state=None, count=9)) == 1
+    assert len(runs.listed(conn, "stage", count=9)) == 1
 
 
 def test_a_slot_that_ended_cannot_be_claimed_again(conn: Conn):
@@ -223,10 +235,10 @@ def test_a_run_put_back_waits_its_delay(conn: Conn):
 
 def test_a_silent_run_is_taken_from_its_process_and_a_beating_one_is_not(stage: Stage, conn: Conn):
     claim = take(conn)
-    stale, grace = timedelta(seconds=40), timedelta(seconds=60)
-    assert runs.reclaim(conn, "stage", ["a"], stale=stale, grace=grace) == ()
+    grace = timedelta(seconds=60)
+    assert runs.reclaim(conn, "stage", ["a"], grace=grace) == ()
     age(stage)
-    (taken,) = runs.reclaim(conn, "stage", ["a"], stale=stale, grace=grace)
+    (taken,) = runs.reclaim(conn, "stage", ["a"], grace=grace)
     assert (taken.state, taken.attempt) == ("queued", 1)
     again = claims.claim_next(conn, "stage", "other", ["a"])
     assert again is not None and again.attempt == 2
@@ -243,7 +255,7 @@ def test_what_must_not_be_repeated_is_lost(
 ):
     claim = take(conn, person=person)
     age(stage, column)
-    (taken,) = runs.reclaim(conn, "stage", retry_safe, stale=timedelta(seconds=40), grace=SECOND)
+    (taken,) = runs.reclaim(conn, "stage", retry_safe, grace=SECOND)
     assert (taken.state, state(conn, claim)) == ("lost", "lost")
 
 
@@ -252,8 +264,8 @@ def test_a_run_held_by_an_open_transaction_is_not_taken(stage: Stage, conn: Conn
     age(stage)
     with closing(stage.system().connect("holder")) as other, other.transaction():
         claims.hold(other, claim)
-        assert runs.reclaim(conn, "stage", ["a"], stale=SECOND, grace=SECOND) == ()
-    assert len(runs.reclaim(conn, "stage", ["a"], stale=SECOND, grace=SECOND)) == 1
+        assert runs.reclaim(conn, "stage", ["a"], grace=SECOND) == ()
+    assert len(runs.reclaim(conn, "stage", ["a"], grace=SECOND)) == 1
 
 
 def test_a_run_that_waited_too_long_is_missed_but_not_one_that_a_person_wants(conn: Conn):
@@ -282,14 +294,16 @@ def test_only_a_waiting_run_can_be_cancelled(conn: Conn):
         runs.cancel(conn, "stage", 999)
     claims.enqueue(conn, "stage", "b", NOON, asked_by="schedule")
     runs.cancel(conn, "stage", claim.id + 1)
-    assert runs.listed(conn, "stage", job="b", state="cancelled", count=1)
+    assert runs.listed(conn, "stage", job="b", ending="cancelled", count=1)
 
 
 def test_many_daemons_covering_at_once_write_each_slot_and_each_alert_once(stage: Stage):
     system = stage.system()
     hourly = job("0 * * * *", "last", lateness=3)
     with closing(system.connect("test")) as conn:
-        schedules.register(conn, "stage", hourly.name, hourly.cron, NOON - timedelta(hours=10))
+        schedules.register(
+            conn, "stage", hourly.name, hourly.cron, "UTC", NOON - timedelta(hours=10)
+        )
 
     def cover_all() -> None:
         with closing(system.connect("daemon")) as own:
@@ -325,7 +339,7 @@ def test_a_schedule_covered_into_the_future_raises_an_alert_and_resume_mends_it(
     stage: Stage, conn: Conn
 ):
     system, hourly = stage.system(), job("0 * * * *", "all")
-    schedules.register(conn, "stage", hourly.name, hourly.cron, NOON + timedelta(days=365))
+    schedules.register(conn, "stage", hourly.name, hourly.cron, "UTC", NOON + timedelta(days=365))
     for _ in range(2):
         cover.cover(conn, system, [hourly], NOON)
     assert stage.value("select string_agg(kind, ' ') from lifecycle.alert") == "clock"
@@ -335,7 +349,7 @@ def test_a_schedule_covered_into_the_future_raises_an_alert_and_resume_mends_it(
 
 def test_after_a_long_absence_one_row_says_how_many_it_stands_for(stage: Stage, conn: Conn):
     minutely = job("* * * * *", lateness=1)
-    schedules.register(conn, "stage", minutely.name, minutely.cron, NOON - timedelta(days=7))
+    schedules.register(conn, "stage", minutely.name, minutely.cron, "UTC", NOON - timedelta(days=7))
     cover.cover(conn, stage.system(), [minutely], NOON)
     counts = stage.value("select counts from lifecycle.run order by scheduled_for limit 1")
     assert counts == {"slots": 7 * 24 * 60 - 1000}
@@ -357,9 +371,208 @@ def test_evidence_cannot_be_changed_by_anybody(stage: Stage, conn: Conn):
 
 
 def test_a_transaction_that_holds_its_run_does_not_silence_the_heartbeat(stage: Stage, conn: Conn):
-    claim = take(conn)
+    claim = take(conn, lease=timedelta(seconds=1))
+    time.sleep(1)
     with stage.system().connect("heartbeat") as other, conn.transaction():
         claims.hold(conn, claim)
         other.execute("set lock_timeout = '1s'")
         claims.beat(other, claim)
-        assert not runs.reclaim(other, "stage", ["a"], stale=timedelta(0), grace=timedelta(hours=1))
+        assert not runs.reclaim(other, "stage", ["a"], grace=timedelta(hours=1))
+
+
+# --- the lease stands on the run
+
+
+def test_a_silent_run_is_judged_by_the_lease_that_its_own_host_took(stage: Stage, conn: Conn):
+    """Two hosts, one with heartbeats of a minute and one of 5 seconds: one process on a run at a time."""
+    slow = take(conn, "slow", lease=timedelta(minutes=4))
+    quick = take(conn, "quick", lease=timedelta(seconds=20))
+    with stage.admin() as admin:
+        admin.execute("update lifecycle.run set started_at = started_at - interval '1 minute'")
+    taken = runs.reclaim(conn, "stage", ["slow", "quick"], grace=timedelta(hours=1))
+    assert [run.id for run in taken] == [quick.id]
+    assert state(conn, slow) == "running"
+
+
+# --- attempts are history
+
+
+def test_a_run_that_failed_and_passed_later_tells_both(conn: Conn):
+    failed = take(conn)
+    claims.finish(conn, failed, FAIL, error_code=1)
+    runs.resume(conn, "stage", failed.id)
+    passed = claims.claim_next(conn, "stage", "host:1:a", ["a"])
+    assert passed is not None and passed.attempt == 2
+    claims.finish(conn, passed, PASS)
+    shown = runs.shown(conn, "stage", failed.id)
+    told = [(a["attempt"], a["how"], a["verdict"], a["error_code"]) for a in shown["attempts"]]
+    assert told == [
+        (1, "finished", "fail", 1),
+        (1, "resumed", None, None),
+        (2, "finished", "pass", None),
+    ]
+    assert shown["attempts"][0]["failures"] == [
+        {"target": "users", "what": "locked", "hint": "Wait."}
+    ]
+    assert (
+        shown["attempts"][1]["summary"] == "a person queued it again; it was: fail, a table failed"
+    )
+    assert shown["attempts"][2]["host"] == "host"
+    assert shown["verdict"] == "pass"
+
+
+def test_each_way_in_which_an_attempt_ends_is_written_down(stage: Stage, conn: Conn):
+    claims.put_back(conn, take(conn, "a"), delay=SECOND, error_code=8, summary="away")
+    claims.cancel(conn, take(conn, "b"), "asked to stop", error_code=5)
+    claims.abandon(conn, take(conn, "c"), retry_safe=False, summary="killed")
+    claims.abandon(conn, take(conn, "d"), retry_safe=True, summary="killed")
+    take(conn, "e")
+    age(stage)
+    runs.reclaim(conn, "stage", [], grace=SECOND)
+    assert stage.rows(
+        "select r.job, a.attempt, a.how, a.error_code, a.summary, a.started_at is not null, a.holder is not null"
+        " from lifecycle.attempt a join lifecycle.run r on r.id = a.run_id order by 1"
+    ) == [
+        ("a", 1, "queued again", 8, "away", True, True),
+        ("b", 1, "cancelled", 5, "asked to stop", True, True),
+        ("c", 1, "lost", None, "killed", True, True),
+        ("d", 1, "queued again", None, "killed", True, True),
+        ("e", 1, "lost", None, "its process went silent", True, True),
+    ]
+    assert stage.rows("select job, missed, lost from lifecycle.tally order by job") == [
+        ("c", 0, 1),
+        ("e", 0, 1),
+    ]
+
+
+def test_why_a_slot_was_missed_is_not_erased_by_queuing_it_again(conn: Conn):
+    schedules.add(conn, "stage", "a", [(NOON, "missed", "nobody ran it", 7)])
+    runs.resume(conn, "stage", 1)
+    (resumed,) = runs.shown(conn, "stage", 1)["attempts"]
+    assert resumed["summary"] == "a person queued it again; it was: missed, nobody ran it"
+    assert resumed["counts"] == {"slots": 7}
+
+
+@pytest.mark.parametrize("table", ["evidence", "attempt"])
+def test_history_cannot_be_changed_in_any_month_by_anybody(stage: Stage, conn: Conn, table: str):
+    claim = take(conn)
+    evidence.record(conn, claim, "effect", "a.b", "users")
+    claims.finish(conn, claim, PASS)
+    month = stage.value(f"select tableoid::regclass::text from lifecycle.{table}")
+    assert month.startswith(f"lifecycle.{table}_")
+    for change in (f"update {month} set attempt = 9", f"delete from {month}", f"truncate {month}"):
+        with stage.admin() as admin, pytest.raises(psycopg.errors.InsufficientPrivilege):
+            admin.execute(change.encode())
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            conn.execute(change.encode())
+
+
+# --- months
+
+
+def test_months_are_made_ahead_once_however_many_come_at_once(stage: Stage, conn: Conn):
+    with stage.admin() as admin:
+        for (name,) in stage.rows(
+            "select relname from pg_class where relispartition and relkind = 'r'"
+            " and relname ~ '^(evidence|attempt)_'"
+        ):
+            admin.execute(sql.SQL("drop table {}").format(sql.Identifier("lifecycle", name)))
+    made: list[int] = []
+
+    def make() -> None:
+        with closing(stage.system().connect("daemon")) as own:
+            made.append(months.make_ahead(own))
+
+    threads = [threading.Thread(target=make) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(made) == [0, 0, 0, 2 * (months.AHEAD + 1)]
+    assert len(months.kept(conn)) == months.AHEAD + 1
+    evidence.record(conn, take(conn), "effect", "a.b", "users")
+
+
+def test_a_month_that_is_young_or_was_not_exported_cannot_be_dropped(conn: Conn):
+    claim = take(conn)
+    with pytest.raises(psycopg.errors.InsufficientPrivilege, match="not a year old"):
+        months.drop(conn, months.kept(conn)[0], claim.id)
+    with pytest.raises(psycopg.errors.InsufficientPrivilege, match="not written down elsewhere"):
+        months.drop(conn, date(2001, 1, 1), claim.id)
+
+
+# --- of two policies the newer one plans
+
+
+def other(system: System, name: str) -> System:
+    return replace(system, policy_digest=name)
+
+
+def test_the_older_policy_stands_down_and_says_so_once(stage: Stage, conn: Conn):
+    system, hourly = stage.system(), job("0 * * * *", "all")
+    old, new = other(system, "old"), other(system, "new")
+    half = replace(hourly, cron="30 * * * *")
+    cover.cover(conn, old, [hourly], NOON)
+    cover.cover(conn, new, [half], NOON + SECOND)
+    with capture_logs() as logs:
+        for minute in range(1, 180, 4):
+            now = NOON + timedelta(minutes=minute)
+            cover.cover(conn, old, [hourly], now)
+            cover.cover(conn, new, [half], now)
+    assert [line["event"] for line in logs] == ["schedule superseded"]
+    assert stage.rows("select kind, count(*) from lifecycle.alert group by 1") == [
+        ("superseded", 1)
+    ]
+    slots = stage.rows("select scheduled_for from lifecycle.run order by 1")
+    assert slots == [(NOON + timedelta(minutes=m),) for m in (30, 90, 150)]
+
+
+def test_an_older_policy_comes_back_when_no_daemon_lives_by_the_newer(stage: Stage, conn: Conn):
+    system, hourly = stage.system(), job("0 * * * *", "all")
+    old, new = other(system, "old"), other(system, "new")
+    for which in (old, new, old):
+        cover.cover(conn, which, [hourly], NOON)
+    with stage.admin() as admin:
+        admin.execute("update lifecycle.generation set lives_until = clock_timestamp()")
+    assert cover.cover(conn, old, [hourly], NOON + timedelta(hours=1)) == 1
+    told = stage.rows("select policy, until is null from lifecycle.generation order by id")
+    assert told == [("old", False), ("new", False), ("old", True)]
+
+
+def test_slots_before_a_change_are_those_of_the_schedule_that_held(stage: Stage, conn: Conn):
+    system, hourly = stage.system(), job("0 * * * *", "all")
+    cover.cover(conn, other(system, "old"), [hourly], NOON)
+    later = replace(hourly, cron="30 * * * *")
+    for minutes in (110, 160):
+        cover.cover(conn, other(system, "new"), [later], NOON + timedelta(minutes=minutes))
+    assert stage.rows("select scheduled_for from lifecycle.run order by 1") == [
+        (NOON + timedelta(minutes=60),),
+        (NOON + timedelta(minutes=150),),
+    ]
+
+
+def test_what_the_history_expects_is_what_the_daemons_wrote(stage: Stage, conn: Conn):
+    system, hourly = stage.system(), job("0 * * * *", "all")
+    start = daemons.time(conn).replace(minute=1, second=0, microsecond=0) - timedelta(hours=9)
+    later = replace(hourly, cron="30 * * * *")
+    for hours, policy, offered in (
+        (0, "one", [hourly]),
+        (2, "one", [hourly]),
+        (3, "two", [later]),
+        (5, "two", [later]),
+        (6, "three", []),
+        (7, "four", [hourly]),
+        (8, "four", [hourly]),
+    ):
+        cover.cover(conn, other(system, policy), offered, start + timedelta(hours=hours))
+    with stage.admin() as admin:
+        admin.execute("insert into lifecycle.installation values ('stage', true, '2000-01-01Z')")
+    history = generations.history(conn, "stage")
+    assert history is not None
+    found = expected(history, hourly.name, start, start + timedelta(hours=8))
+    written = [at for (at,) in stage.rows("select scheduled_for from lifecycle.run order by 1")]
+    # What fell due between the last look and the change that took the job away was looked at by nobody.
+    assert [slot.at for slot in found.slots if slot.at not in written] == [
+        start.replace(minute=30) + timedelta(hours=5)
+    ]
+    assert not [at for at in written if at not in {slot.at for slot in found.slots}]
