@@ -65,7 +65,7 @@ def _facts(conn: Connection[TupleRow], system: System, version: str, period: Per
 def _schedule(conn: Connection[TupleRow], system: System, period: Period) -> dict[str, Expected]:
     """Return what was expected of every job that is or was offered. The slot of this report is not over yet."""
     offered = {job.name for job in rooms.jobs(system.policy)}
-    history = generations.history(conn, system.name, system.policy.timezone)
+    history = generations.history(conn, system.name)
     if history is None:
         why = "this database was not given to the system: `lifecycle init` has not run"
         return {job: Expected((), (Grey(period.since, period.to, why),)) for job in offered}

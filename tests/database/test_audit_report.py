@@ -64,9 +64,14 @@ def keeps(vitalis: Vitalis, since: datetime, covered: datetime, *, but: str | No
             [since],
         )
         conn.execute(
-            "insert into lifecycle.schedule (system, job, cron, covered_until) "
-            "select 'vitalis', job, '0 * * * *', %s from unnest(%s::text[]) job",
+            "insert into lifecycle.schedule (system, job, cron, timezone, covered_until) "
+            "select 'vitalis', job, '0 * * * *', 'UTC', %s from unnest(%s::text[]) job",
             [covered, [job for job in offered(vitalis) if job != but]],
+        )
+        conn.execute(
+            "insert into lifecycle.generation (system, policy, version, timezone, jobs, since, lives_until) "
+            "select 'vitalis', '', '0', 'UTC', jsonb_object_agg(job, '0 * * * *'), %s, %s from unnest(%s::text[]) job",
+            [since, covered, [job for job in offered(vitalis) if job != but]],
         )
 
 
