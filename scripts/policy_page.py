@@ -40,6 +40,7 @@ NAMES = {
     "owner": "KIND",
     "triggers": "NAME",
     "rules": "NAME",
+    "functions": "NAME",
 }
 """What the keys of a mapping are, where they are no tables."""
 

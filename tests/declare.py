@@ -21,6 +21,11 @@ def triggers_now(conninfo: str, policy: Policy, does: str = "checks") -> Policy:
                     for one in found.triggers
                     if (key := triggers.key(name, one))
                 },
+                "functions": {
+                    one.name: table.functions.get(one.name)
+                    or Declared(does=does, digest=one.digest)
+                    for one in found.functions
+                },
                 "rules": {
                     one.name: table.rules.get(one.name) or Declared(does=does, digest=one.digest)
                     for one in found.rules

@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from lifecycle.policy import foreign_keys, whole
+from lifecycle.policy import foreign_keys, triggers, whole
 from lifecycle.policy.check import DECIDE
 from lifecycle.policy.model import Declared, Owner, Policy, SharedBy, Table, Through
 from lifecycle.postgres.catalog import Catalog
@@ -41,7 +41,7 @@ def _head(policy: Policy) -> Iterator[str]:
         for text in (
             t.because,
             t.bucket,
-            *(d.does for d in (*t.triggers.values(), *t.rules.values())),
+            *(d.does for _, declared in triggers.code(t) for d in declared.values()),
         )
     )
     yield f"# A draft of what {policy.system} promises about its data, made from the database itself."
@@ -98,6 +98,7 @@ def _table(table: Table) -> str:
         "bucket": quote(table.bucket or "") if table.bucket else "",
         "triggers": _code(table.triggers),
         "rules": _code(table.rules),
+        "functions": _code(table.functions),
     }
     return _map({name: text for name, text in parts.items() if text})
 

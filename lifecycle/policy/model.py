@@ -84,7 +84,8 @@ class Declared(Part):
     """Code of the application that runs when rows of a table are changed, as it was when somebody read it."""
 
     does: Text = Field(
-        description="what it does: `audits`, `refuses`, `checks`, `notifies`, `sets COLUMN`, or `archives to TABLE`",
+        description="what it does: `audits`, `refuses`, `checks`, `computes`, `notifies`, `sets COLUMN` or "
+        "`archives to TABLE`",
         examples=["audits"],
     )
     digest: Annotated[str, Field(pattern="^[0-9a-f]{32}$")] = Field(
@@ -124,6 +125,10 @@ class Table(Part):
     )
     rules: dict[Text, Declared] = Field(
         default_factory=dict[str, Declared], description="rewrite rule -> what it does, likewise"
+    )
+    functions: dict[Text, Declared] = Field(
+        default_factory=dict[str, Declared],
+        description="function of its checks, indexes, generated columns or types -> `checks` or `computes`",
     )
 
     @model_validator(mode="after")

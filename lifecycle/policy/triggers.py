@@ -1,8 +1,10 @@
-"""Holds the triggers and rules a policy declares against those there are.
+"""Holds the triggers, rules and functions a policy declares against those there are.
 
 A trigger on a table we write runs with our rights, and may do anything those allow. So it is declared, with what it
 does and a digest of its code, on every table a room writes, a foreign key's ON DELETE reaches, or a declared trigger
-writes to; one that is not declared, or is not what it was, is a mistake, and nothing is started. Pure.
+writes to; one that is not declared, or is not what it was, is a mistake, and nothing is started. A function of a check,
+an index or a type is declared on every table, as it may run when a table is only read. What such code calls in its
+turn is nobody's declaration: a person who reads it looks there too. Pure.
 """
 
 import re
@@ -12,12 +14,21 @@ from lifecycle.config.mistake import Mistake, Where
 from lifecycle.policy import rights, whole
 from lifecycle.policy.look import Look
 from lifecycle.policy.model import Declared, Policy
+from lifecycle.policy.model import Table as DeclaredTable
 from lifecycle.postgres.catalog import Catalog, Table, Trigger
 
-DOES = re.compile(r"^(audits|refuses|checks|notifies|sets \w+(, \w+)*|archives to \S+)$")
+DOES = re.compile(r"^(audits|refuses|checks|computes|notifies|sets \w+(, \w+)*|archives to \S+)$")
 """What a trigger may be said to do. Who changes other rows than these is refused when its changes are counted."""
 
-WORDS = ("`audits`", "`sets COLUMN`", "`archives to TABLE`", "`refuses`", "`checks`", "`notifies`")
+WORDS = (
+    "`audits`",
+    "`sets COLUMN`",
+    "`archives to TABLE`",
+    "`refuses`",
+    "`checks`",
+    "`computes`",
+    "`notifies`",
+)
 
 _AUDITS = re.compile(r"(^|[^a-z])audit")
 _STAMPS = re.compile(r"(set|touch|update|bump|stamp|trg|trigger)_*(updated|modified)")
@@ -31,7 +42,7 @@ _TIMESCALE = re.compile(r"^_?timescaledb_")
 def sense(policy: Policy) -> Iterator[Mistake]:
     """Yield what is wrong with the declarations in themselves."""
     for name, table in policy.tables.items():
-        for section, declared in (("triggers", table.triggers), ("rules", table.rules)):
+        for section, declared in code(table):
             for trigger, said in declared.items():
                 path: Where = ("tables", name, section, trigger, "does")
                 if said.does.startswith("archives to "):
@@ -46,6 +57,15 @@ def sense(policy: Policy) -> Iterator[Mistake]:
                     )
 
 
+def code(table: DeclaredTable) -> tuple[tuple[str, Mapping[str, Declared]], ...]:
+    """Return all code that is declared on a table, by the key it stands under."""
+    return (
+        ("triggers", table.triggers),
+        ("rules", table.rules),
+        ("functions", table.functions),
+    )
+
+
 def truth(look: Look) -> None:
     """Write down what is declared and not so, and what is not declared where we write."""
     written = reached(look.policy, look.catalog)
@@ -54,6 +74,7 @@ def truth(look: Look) -> None:
         if said is not None:
             _judge(look, name, "triggers", said.triggers, table.triggers, needed=name in written)
             _judge(look, name, "rules", said.rules, table.rules, needed=name in written)
+            _judge(look, name, "functions", said.functions, table.functions, needed=True)
     unpinned = sorted(
         f"{key(name, trigger)} on {name}"
         for name in written
@@ -114,12 +135,18 @@ def draft(table: Table) -> dict[str, dict[str, Declared]]:
             key(table.name, one): Declared(does=_guess(table, one), digest=one.digest)
             for one in found
         }
-        for section, found in (("triggers", _ours(table.triggers)), ("rules", table.rules))
+        for section, found in (
+            ("triggers", _ours(table.triggers)),
+            ("rules", table.rules),
+            ("functions", table.functions),
+        )
     }
 
 
 def _guess(table: Table, trigger: Trigger) -> str:
     """Return what a trigger's names say beyond doubt. They may lie: a person reads the function."""
+    if trigger.name == trigger.function:
+        return f"DECIDE: what does {trigger.name} do? `checks` or `computes`"
     words = f"{trigger.name} {trigger.function}".lower()
     stamped = next((c.name for c in table.columns if c.name in ("updated_at", "modified_at")), None)
     if trigger.row and _AUDITS.search(words):

@@ -73,6 +73,7 @@ class _Raw:
     primary_keys: dict[int, list[int]] = field(default_factory=dict[int, list[int]])
     triggers: dict[str, list[Trigger]] = field(default_factory=lambda: defaultdict(list))
     rules: dict[str, list[Trigger]] = field(default_factory=lambda: defaultdict(list))
+    functions: dict[str, dict[str, Trigger]] = field(default_factory=lambda: defaultdict(dict))
     policies: dict[int, list[str]] = field(default_factory=lambda: defaultdict(list))
 
     def table_name(self, oid: int) -> str:
@@ -103,6 +104,7 @@ def _picture(conn: Connection[TupleRow]) -> Catalog:
     named = {oid for key in keys for oid in (key[2], key[4]) if oid in parents}
     _fill_columns(raw, ask(statements.COLUMNS, oids=[*tables, *named]))
     _fill_triggers(raw, ask(statements.TRIGGERS), ask(statements.RULES))
+    _fill_functions(raw, ask(statements.FUNCTIONS))
     for oid, name in ask(statements.POLICIES):
         raw.policies[oid].append(name)
     pictured = {raw.names[oid]: _table(raw, oid) for oid in tables}
@@ -124,6 +126,16 @@ def _fill_triggers(raw: _Raw, triggers: list[TupleRow], rules: list[TupleRow]) -
         if oid in raw.relations:
             rule = Trigger(name, raw.names[oid], "", enabled, row=False, pinned=True, digest=digest)
             raw.rules[raw.table_name(oid)].append(rule)
+
+
+def _fill_functions(raw: _Raw, functions: list[TupleRow]) -> None:
+    """Sort functions under the outermost table, each once: its partitions evaluate the same."""
+    for oid, schema, function, arguments, pinned, digest in functions:
+        if oid in raw.relations:
+            table, name = raw.table_name(oid), f"{policy_name(schema, function)}({arguments})"
+            raw.functions[table][name] = Trigger(
+                name, table, name, "O", row=True, pinned=pinned, digest=digest
+            )
 
 
 def _fill_columns(raw: _Raw, rows: list[TupleRow]) -> None:
@@ -160,6 +172,7 @@ def _table(raw: _Raw, oid: int) -> Table:
         policies=tuple(raw.policies.get(oid, ())),
         triggers=tuple(raw.triggers.get(raw.names[oid], ())),
         rules=tuple(raw.rules.get(raw.names[oid], ())),
+        functions=tuple(raw.functions.get(raw.names[oid], {}).values()),
         partition_key=columns[single].name if single else None,
         strategy=_STRATEGY.get(strategy),
         partitions=partitions,

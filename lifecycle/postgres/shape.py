@@ -26,11 +26,12 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """A trigger or a rule that somebody made. `enabled` as in pg_trigger: O, D (disabled), R or A.
+    """Code that runs when a table is written or read: a trigger, a rule, or a function of a check, an index or a type.
 
-    `relation` is the table or, of a trigger a partition has for itself, that partition. `row`: it fires for each
-    row. `pinned`: its function finds names by a search path of its own. `digest` changes with all that decides what
-    it does: definition, state, and the function's source, language, owner, settings and SECURITY DEFINER.
+    A function is named by its signature. `enabled` as in pg_trigger: O, D (disabled), R or A. `relation` is the table,
+    or of a trigger a partition has for itself, that partition. `row`: it fires for each row. `pinned`: its function
+    finds names by a search path of its own. `digest` changes with all that decides what it does: definition, state, and
+    the function's source, language, owner, settings and SECURITY DEFINER.
     """
 
     name: str
@@ -93,6 +94,7 @@ class Table:
     policies: tuple[str, ...]
     triggers: tuple[Trigger, ...]
     rules: tuple[Trigger, ...]
+    functions: tuple[Trigger, ...]
     partition_key: str | None
     strategy: str | None
     partitions: tuple[Partition, ...]
@@ -188,7 +190,7 @@ def _digest(tables: Mapping[str, Table], foreign_keys: tuple[ForeignKey, ...]) -
             _TABLE(table),
             table.strategy,
             table.inherits,
-            [*map(_TRIGGER, (*table.triggers, *table.rules))],
+            [*map(_TRIGGER, (*table.triggers, *table.rules, *table.functions))],
             "".join([*map(spell, table.columns)]),
         )
         for table in tables.values()

@@ -79,4 +79,52 @@ RULES: LiteralString = """
      order by r.ev_class, r.rulename
 """
 
+# Functions of an application's that PostgreSQL evaluates when a table is read, planned for or written, as whoever does
+# so: of its checks, indexes, statistics, generated columns, partition key, and of its columns' domains and casts.
+# PostgreSQL's own are left out (nothing depends on them), and an extension's: no owner of a table can change those.
+FUNCTIONS: LiteralString = """
+    with used (relid, classid, objid) as (
+        select conrelid, 'pg_constraint'::regclass, oid from pg_constraint where contype = 'c' and conrelid <> 0
+        union all
+        select a.attrelid, 'pg_constraint'::regclass, c.oid
+          from pg_constraint c join pg_attribute a on a.atttypid = c.contypid and not a.attisdropped
+         where c.contypid <> 0
+        union all
+        select d.adrelid, 'pg_attrdef'::regclass, d.oid
+          from pg_attrdef d join pg_attribute a on a.attrelid = d.adrelid and a.attnum = d.adnum
+         where a.attgenerated <> ''
+        union all
+        select indrelid, 'pg_class'::regclass, indexrelid from pg_index
+        union all
+        select stxrelid, 'pg_statistic_ext'::regclass, oid from pg_statistic_ext
+        union all
+        select partrelid, 'pg_class'::regclass, partrelid from pg_partitioned_table
+        union all
+        select a.attrelid, 'pg_cast'::regclass, c.oid
+          from pg_cast c join pg_attribute a on a.atttypid = c.castsource and not a.attisdropped
+         where c.castfunc <> 0
+    ), called (relid, funcid) as (
+        select u.relid, d.refobjid
+          from used u join pg_depend d on (d.classid, d.objid) = (u.classid, u.objid)
+         where d.refclassid = 'pg_proc'::regclass
+        union
+        select u.relid, o.oprcode::oid
+          from used u join pg_depend d on (d.classid, d.objid) = (u.classid, u.objid)
+          join pg_operator o on o.oid = d.refobjid
+         where d.refclassid = 'pg_operator'::regclass)
+    select c.relid, n.nspname, p.proname, pg_get_function_identity_arguments(p.oid),
+           coalesce(array_to_string(p.proconfig, ',') ~ '(^|,)search_path=', false) or l.lanname in ('c', 'internal'),
+           left(encode(sha256(convert_to(jsonb_build_array(pg_get_functiondef(p.oid), r.rolname)::text, 'UTF8')),
+                       'hex'), 32)
+      from called c
+      join pg_proc p on p.oid = c.funcid
+      join pg_namespace n on n.oid = p.pronamespace
+      join pg_language l on l.oid = p.prolang
+      join pg_roles r on r.oid = p.proowner
+     where p.prokind = 'f'
+       and not exists (select from pg_depend e
+                        where (e.classid, e.objid, e.deptype) = ('pg_proc'::regclass, p.oid, 'e'))
+     order by 1, 2, 3, 4
+"""
+
 POLICIES: LiteralString = "select polrelid, polname from pg_policy order by polrelid, polname"

@@ -203,6 +203,67 @@ def test_the_login_that_steps_into_owners_reads_and_changes_no_row(firm: Firm):
                     conn.execute(attack.encode())
 
 
+COUNTED = """
+    create table public.loot (who text);
+    grant insert on public.loot to public;
+    create function public.note(how anyelement) returns int language plpgsql as $$ begin
+        insert into public.loot select current_user::text from public.payroll;
+        return 1;
+    exception when insufficient_privilege then return 1; end $$;
+    create function public.pure(how anyelement) returns int immutable language plpgsql as
+        $$ begin return public.note(how); end $$;
+"""
+READ = {
+    "check": "alter table sessions add check (pure(id) > 0) not valid",
+    "predicate": "create index on sessions (at) where pure(1) > 0",
+    "expression": "create index on sessions ((pure(id)))",
+    "partition": "create index on visits_2020 ((pure(id)))",
+    "generated": "alter table visits add column more int generated always as (pure(id)) stored",
+    "domain": "create domain worded as text check (pure(1) > 0);"
+    " alter table visits alter column word type worded",
+    "statistics": "create statistics told on (pure(1)), at from sessions",
+    "operator": "create operator public.=== (leftarg = int, rightarg = int, function = public.same);"
+    " alter table sessions add check (id === id) not valid",
+    "cast": "create type mood as enum ('low');"
+    " create function worded(mood) returns text immutable language sql as $$ select pure(1)::text $$;"
+    " create cast (mood as text) with function worded(mood);"
+    " alter table sessions add column mood mood",
+}
+
+
+@pytest.mark.parametrize("how", READ)
+def test_code_of_a_check_an_index_or_a_type_is_refused_before_it_runs_with_our_rights(
+    firm: Firm, how: str
+):
+    # It would run as the login that reads every row of every owner.
+    firm.ask(
+        "create function public.same(a int, b int) returns bool immutable language sql as 'select a = b'"
+    )
+    firm.ask("alter function public.same owner to mallory")
+    firm.ask(COUNTED + "alter table loot owner to mallory; alter function pure owner to mallory")
+    firm.mallory(READ[how])
+    firm.ask("truncate loot")
+    firm.policy = firm.policy.model_copy(
+        update={"tables": firm.policy.tables | {"loot": firm.policy.tables["payroll"]}}
+    )
+    with pytest.raises(Refused, match=r"function .* is not declared"):
+        firm.expire()
+    assert "function " in told(firm)
+    assert firm.ask("select count(*) from loot") == [0]
+    untouched(firm)
+    firm.declared()
+    assert firm.expire().failures == ()
+    firm.ask(
+        "alter function pure owner to payroll_owner; alter function same owner to payroll_owner"
+    )
+    if how == "cast":
+        firm.mallory(
+            "create or replace function worded(mood) returns text language sql as $$ select 'x' $$"
+        )
+    with pytest.raises(Refused, match="is not what it was"):
+        firm.expire()
+
+
 INSIDE = """
     create function public.deep(how text) returns int language plpgsql as $$ begin
         set local role payroll_owner;

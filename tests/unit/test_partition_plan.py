@@ -38,6 +38,7 @@ def table(name: str, *partitions: Partition, key: str = "date") -> Table:
         policies=(),
         triggers=(),
         rules=(),
+        functions=(),
         partition_key="at",
         strategy="range",
         partitions=partitions,
