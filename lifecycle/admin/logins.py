@@ -78,8 +78,9 @@ begin
           from pg_catalog.pg_class c
          where relnamespace = pg_catalog.to_regnamespace('lifecycle') and relkind in ('r', 'p', 'v', 'S')
            and relowner <> 'lifecycle_owner'::regrole
-           and not exists (select from pg_catalog.pg_depend d
-                            where d.objid = c.oid and d.classid = 'pg_class'::regclass and d.deptype in ('i', 'a'))
+           and not (relkind = 'S' and exists (
+                    select from pg_catalog.pg_depend d
+                     where d.objid = c.oid and d.classid = 'pg_class'::regclass and d.deptype in ('i', 'a')))
         union all
         select pg_catalog.format('alter function %s owner to lifecycle_owner', oid::regprocedure)
           from pg_catalog.pg_proc

@@ -7,8 +7,10 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from lifecycle.admin import database as doctor
+from lifecycle.admin import install
 from lifecycle.errors import Refused
 from lifecycle.outcome import Verdict
+from lifecycle.postgres import catalog
 from lifecycle.postgres.server import Cluster
 from tests.conftest import a_database
 from tests.database import firm as the_firm
@@ -156,15 +158,49 @@ EVIDENCE = (
 )
 
 
+def test_a_database_of_an_older_release_is_taken_back_from_owners_and_the_service(firm: Firm):
+    try:
+        firm.ask(
+            """grant payroll_owner, lifecycle_owner to lifecycle;
+            grant mallory to lifecycle;
+            grant delete on payroll to lifecycle_ddl;
+            alter schema lifecycle owner to mallory;
+            alter table lifecycle.evidence owner to mallory;
+            alter function lifecycle.refuse_change() owner to lifecycle"""
+        )
+        assert "may act as payroll_owner" in told(firm)
+        with psycopg.connect(firm.admin, autocommit=True) as conn:
+            install.install(conn, firm.policy, catalog.read(conn), None)
+        assert [line for line in told(firm).splitlines() if ": jobs:" not in line] == []
+        for attack in (
+            "set role payroll_owner",
+            "set role mallory",
+            "delete from lifecycle.evidence",
+        ):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                firm.ask(attack, "lifecycle")
+    finally:
+        firm.ask(CLOSED + "revoke mallory from lifecycle")
+
+
 @pytest.mark.parametrize("login", ["lifecycle", "lifecycle_ddl", "mallory"])
 def test_no_login_changes_evidence_or_the_schema(firm: Firm, login: str):
     firm.expire()
     before = firm.ask("select e::text from lifecycle.evidence e order by id")
     assert before
+    kept = firm.ask(
+        "select oid::regclass::text from pg_class where relnamespace = 'lifecycle'::regnamespace"
+        " and relkind in ('r', 'p') and relname ~ '^(evidence|attempt)'"
+    )
+    assert len(kept) > 2  # with the months they lie in
     with psycopg.connect(firm.dsn(login), autocommit=True) as conn:
         for attack in EVIDENCE:
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 conn.execute(attack.encode())
+        for table in kept:
+            for attack in (f"delete from {table}", f"truncate {table}", f"drop table {table}"):
+                with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                    conn.execute(attack.encode())
     assert firm.ask("select e::text from lifecycle.evidence e order by id") == before
 
 
@@ -316,6 +352,8 @@ def test_code_that_runs_while_a_partition_is_made_becomes_no_other_owner(
     assert firm.ask("select count(*) from pg_proc where proname like 'lifecycle\\_%'") == [0]
 
 
+# From 16 on a membership keeps what the role's attribute was when it was granted.
+AGAIN = "revoke payroll_owner from lifecycle_ddl; grant payroll_owner to lifecycle_ddl;"
 OPENED = {
     "member of an owner": ("grant payroll_owner to lifecycle", "may act as payroll_owner"),
     "member of the schema's owner": ("grant lifecycle_owner to lifecycle", "lifecycle_owner"),
@@ -334,7 +372,7 @@ OPENED = {
     "the second login reads": ("grant select on payroll to lifecycle_ddl", "has rights on rows of"),
     "nobody counts": ("alter role lifecycle set track_counts = off", "track_counts is off"),
     "all the time": (
-        "alter role lifecycle_ddl inherit; grant payroll_owner to lifecycle_ddl",
+        "alter role lifecycle_ddl inherit;" + AGAIN,
         "all the time",
     ),
     "a stranger is let in": ("grant lifecycle to mallory", "mallory may act as lifecycle"),
@@ -348,7 +386,7 @@ OPENED = {
 }
 CLOSED = """
     revoke payroll_owner from lifecycle; revoke lifecycle_owner from lifecycle; revoke lifecycle from mallory;
-    alter role lifecycle_ddl noinherit; alter role lifecycle reset track_counts
+    alter role lifecycle_ddl noinherit; alter role lifecycle reset track_counts;
 """
 
 
@@ -359,4 +397,4 @@ def test_doctor_names_every_door_that_somebody_opened(firm: Firm, how: str):
         firm.ask(attack)
         assert said in told(firm)
     finally:
-        firm.ask(CLOSED)  # roles are the cluster's
+        firm.ask(CLOSED + AGAIN)  # roles are the cluster's
