@@ -6,12 +6,14 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
+from lifecycle import rooms
 from lifecycle.admin import database as doctor
 from lifecycle.admin import install
 from lifecycle.errors import Refused
 from lifecycle.outcome import Verdict
 from lifecycle.postgres import catalog
 from lifecycle.postgres.server import Cluster
+from lifecycle.running import worker
 from tests.conftest import a_database
 from tests.database import firm as the_firm
 from tests.database.firm import Firm
@@ -156,6 +158,21 @@ EVIDENCE = (
     "set session_replication_role = replica",
     "alter role lifecycle superuser",
 )
+
+
+def test_a_run_hears_nothing_of_the_administrator(firm: Firm):
+    ours = {
+        "LIFECYCLE_ADMIN_DSN": "password=x",
+        "PGPASSWORD": "x",
+        "PGHOST": "h",
+        "OTHER_SECRET": "x",
+    }
+    system = firm.system()
+    for job in rooms.jobs(firm.policy):
+        heard = worker.hears(system, job, ours)
+        assert "LIFECYCLE_ADMIN_DSN" not in heard
+        assert "OTHER_SECRET" not in heard
+        assert heard["PGHOST"] == "h"
 
 
 def test_a_database_of_an_older_release_is_taken_back_from_owners_and_the_service(firm: Firm):
