@@ -7,7 +7,10 @@ that `lifecycle --help` comes at once. `main` is the one place where an error be
 import io
 import json
 import os
+import signal
 import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -49,12 +52,24 @@ class Commands(TyperGroup):
             )
         return super().resolve_command(ctx, args)
 
+    def make_context(self, *args: Any, **kwargs: Any) -> Any:
+        """Read the words. Raise Interrupted on Ctrl-C: their callbacks load what takes a moment."""
+        with _ctrl_c_in_words():
+            return super().make_context(*args, **kwargs)
+
     def invoke(self, ctx: Any) -> Any:
-        """Carry out the command. Raise Interrupted on Ctrl-C, before typer makes an exit code of its own of it."""
-        try:
+        """Carry out the command. Raise Interrupted on Ctrl-C."""
+        with _ctrl_c_in_words():
             return super().invoke(ctx)
-        except KeyboardInterrupt as error:
-            raise _interrupted() from error
+
+
+@contextmanager
+def _ctrl_c_in_words() -> Generator[None]:
+    """Raise Interrupted on Ctrl-C, before typer makes an exit code of its own of it."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        raise _interrupted() from error
 
 
 app = typer.Typer(
@@ -180,6 +195,9 @@ def carry_out(words: list[str]) -> int:
     """Carry out a command line and return its exit code. Raise nothing."""
     chosen.as_json = "--json" in words  # known before a mistake in the words themselves is reported
     try:
+        signal.pthread_sigmask(
+            signal.SIG_UNBLOCK, {signal.SIGINT}
+        )  # `__main__` holds it back while we are loaded
         with progress.shown():
             ended = cast("Any", app)(args=words, prog_name="lifecycle", standalone_mode=False)
         sys.stdout.flush()
@@ -228,7 +246,3 @@ def _report(error: LifecycleError, cause: BaseException | None = None) -> int:
     else:
         sys.stderr.write(f"error: {error.what}\nhint: {error.hint}\n")
     return error.exit_code
-
-
-if __name__ == "__main__":
-    main()
