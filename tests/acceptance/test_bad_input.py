@@ -80,8 +80,8 @@ def unchanged(at: Workspace, code: int, what: str, *words: str) -> None:
         (("run", "retention.expier"), 6, "no job is called 'retention.expier'"),
         (("schedule", "preview", "nothing"), 6, "no job is called 'nothing'"),
         (("run", "retention.expire", "--scheduled-for", "yesterday"), 2, "not an instant"),
-        (("partitions", "apply", "0123456789abcdef"), 7, "plan 0123456789abcdef is not what would be done"),
-        (("retention", "apply", "0123456789abcdef"), 7, "plan 0123456789abcdef is not what would be done"),
+        (("partitions", "apply", "0123456789abcdef"), 6, "nobody was shown a plan '0123456789abcdef'"),
+        (("retention", "apply", "0123456789abcdef"), 6, "nobody was shown a plan '0123456789abcdef'"),
         (("--settings", "/nonexistent.yaml", "runs", "list"), 2, "does not exist"),
     ],
 )  # fmt: skip
