@@ -50,7 +50,8 @@ def _ours(conn: Connection[TupleRow]) -> None:
 def _bare(conn: Connection[TupleRow]) -> None:
     for _ in range(BATCH):
         row = conn.execute(
-            statements.CLAIM_NEXT, {"system": "bench", "holder": "bench", "jobs": None}
+            statements.CLAIM_NEXT,
+            {"system": "bench", "holder": "bench", "jobs": None, "lease": claims.LEASE},
         ).fetchone()
         assert row is not None
         conn.execute(_BARE_FINISH, (row[0],))
