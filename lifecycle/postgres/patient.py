@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from psycopg import Connection
 from psycopg.abc import RV, PQGen
-from psycopg.errors import ConnectionTimeout
+from psycopg.errors import ConnectionTimeout, _WaitTimeout  # pyright: ignore[reportPrivateUsage]
 from psycopg.rows import TupleRow
 
 PATIENCE = timedelta(seconds=10)
@@ -26,8 +26,8 @@ def patient(patience: timedelta) -> type[Connection[TupleRow]]:
         def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
             try:
                 return super().wait(gen, interval, timeout or patience.total_seconds())
-            except ConnectionTimeout:
+            except _WaitTimeout:
                 self.pgconn.finish()  # a late answer must not be taken for that of the next statement
-                raise
+                raise ConnectionTimeout("timeout expired") from None
 
     return Patient
