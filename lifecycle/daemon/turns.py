@@ -5,6 +5,7 @@ Each turn has its own thread and its own patience, and a dark system is left alo
 
 import contextlib
 import threading
+from datetime import timedelta
 
 import psycopg
 import structlog
@@ -17,6 +18,7 @@ from lifecycle.schedule.state import DaemonState
 from lifecycle.schedule.tick import look
 from lifecycle.system import System
 from lifecycle.watch import alert
+from lifecycle.watch.check import expected_interval
 from lifecycle.watch.gather import gather
 
 log = structlog.get_logger("lifecycle.daemon")
@@ -41,7 +43,11 @@ class Turns:
                 look(self._state, self._system, plan=self._state.schedules)
 
     def gather(self) -> None:
-        """Read what monitors ask."""
+        """Read what monitors ask, and work out for them, an hour ahead, what takes long: a schedule of seconds."""
+        now, zone = clock.now(), self._system.policy.timezone
+        for job in self._state.jobs[self._system.name]:
+            expected_interval(job.cron, zone, now)
+            expected_interval(job.cron, zone, now + timedelta(hours=1))
         if self._dark():
             return
         try:

@@ -3,6 +3,7 @@
 Pure but for `jobs`, which reads the ledger. Never trusts that a daemon runs: it looks at what succeeded.
 """
 
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -44,10 +45,15 @@ def expected_interval(expression: str, timezone: str, now: datetime) -> timedelt
 
     `0 3 * * 1-5` pauses from Friday to Monday: 72 hours, and no alarm on Sunday.
     """
-    return _longest_pause(expression, timezone, now.replace(minute=0, second=0, microsecond=0))
+    hour = now.replace(minute=0, second=0, microsecond=0)
+    with _one_at_a_time:  # many systems ask the same at the same time, and it may take a second
+        return _longest_pause(expression, timezone, hour)
 
 
-@lru_cache(maxsize=256)
+_one_at_a_time = threading.Lock()
+
+
+@lru_cache(maxsize=4096)
 def _longest_pause(expression: str, timezone: str, hour: datetime) -> timedelta:
     # 8 days show every weekly pattern, 13 slots every monthly one.
     longest, last, seen = timedelta(0), None, 0
