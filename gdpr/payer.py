@@ -1,4 +1,4 @@
-"""The customer at Stripe who pays for a person. The only module that imports stripe.
+"""The customer at Stripe who pays for a person. The only module that changes anything at Stripe.
 
 Asks first and asks last: what Stripe says about a customer is the state, never what we remember having sent. No
 customer id and none of Stripe's own sentences enter a message, as they quote the id. Never decides whether

@@ -1,6 +1,6 @@
 """Prints plans, outcomes and tables: for people as text, for machines as one JSON document.
 
-The only module besides `cli.py` that writes to standard output. Never decides anything but the exit code that
+What rooms and commands have to show goes through here. Never decides anything but the exit code that
 an outcome's verdict stands for.
 """
 

@@ -1,4 +1,4 @@
-"""Starts programs. The only module of the product that runs pg_dump, pg_restore, WAL-G or ourselves.
+"""Starts programs. The only module of the product that imports plumbum: pg_dump, pg_restore and WAL-G run here.
 
 A program runs in a process group of its own, sees an environment written out here and nothing else, and is ended
 with all its children at the time limit. It ends, too, when this process is killed. No secret is on a command

@@ -1,4 +1,4 @@
-"""Objects in S3, or in a store that speaks its language. The only module that imports boto3.
+"""Objects in S3, or in a store that speaks its language. The only module of the product that imports boto3.
 
 Knows buckets by the name the policy gives them; the settings say which real bucket that is. Every call has
 a time limit and a bounded number of tries, and ends in our own error classes. No key of an object enters a
