@@ -84,7 +84,7 @@ def _apply(room: str) -> Any:
         if shown is None:
             raise NotFound(
                 f"nobody was shown a plan {wanted!r} of {short} for {chosen.name}",
-                hint=f"`lifecycle {short} plan` shows what would be done and its hash.",
+                hint=f"Look at `lifecycle {short} plan`: it shows what would be done and its hash.",
             )
         show.outcome(run.by_hand(chosen, job, clock.now(), shown), as_json)
 
