@@ -43,7 +43,8 @@ DAY = (
 _ABSENT = """
     insert into lifecycle.schedule (system, job, cron, timezone, covered_until)
     values ('vitalis', %(job)s, %(cron)s, 'UTC', %(until)s)
-        on conflict (system, job) do update set covered_until = excluded.covered_until
+        on conflict (system, job)
+        do update set cron = excluded.cron, covered_until = excluded.covered_until
 """
 
 
