@@ -18,9 +18,6 @@ from lifecycle.errors import Refused
 WIDTH = 900
 """Units across a drawing; it scales with the page."""
 
-LEVELS = ("bad", "warn", "open", "good", "quiet")
-"""How a run is shown, the gravest first."""
-
 FILES = ("report.json", "report.html")
 MANIFEST = "manifest.json"
 

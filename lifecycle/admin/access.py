@@ -7,13 +7,14 @@ neither. Each function answers one of these. Changes nothing.
 import contextlib
 from collections.abc import Iterator
 
-from psycopg import Connection, sql
+from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from lifecycle.admin import ddl_login, logins, statements
 from lifecycle.admin.finding import Finding, bad, fine, unknown
 from lifecycle.policy import rights
 from lifecycle.postgres.catalog import Catalog, sql_name
+from lifecycle.postgres.names import quoted
 from lifecycle.system import System
 
 Conn = Connection[TupleRow]
@@ -27,7 +28,7 @@ def role(system: System, conn: Conn, catalog: Catalog) -> Iterator[Finding]:
     found = conn.execute(statements.ROLE).fetchone()
     assert found is not None
     who, superuser, bypass, makes = found
-    label, name = f"{system.name}: role", _name(conn, who)
+    label, name = f"{system.name}: role", quoted(conn, who)
     if superuser:
         yield bad(
             label,
@@ -62,7 +63,8 @@ def counts(system: System, conn: Conn, _catalog: Catalog) -> Iterator[Finding]:
         label,
         f"track_counts is off ({found[1] if found else 'unknown'})",
         "An erasure compares what changed with what was planned; uncounted, it refuses.",
-        f"alter role {_name(conn, conn.info.user)} reset track_counts;  -- and in database, server: wherever it is off",
+        f"alter role {quoted(conn, conn.info.user)} reset track_counts;  "
+        "-- and in database, server: wherever it is off",
     )
 
 
@@ -77,7 +79,7 @@ def owners(system: System, conn: Conn, catalog: Catalog) -> Iterator[Finding]:
             label,
             f"the service may act as {owner}",
             "A trigger on a table it changes would run with that right: whoever owns one table would own them all.",
-            f"revoke {_name(conn, owner)} from {_name(conn, conn.info.user)};",
+            f"revoke {quoted(conn, owner)} from {quoted(conn, conn.info.user)};",
         )
     if not acts_as:
         yield fine(label, f"the service is a member of no owner of a table ({len(catalog.owners)})")
@@ -96,7 +98,7 @@ def others(system: System, conn: Conn, _catalog: Catalog) -> Iterator[Finding]:
             label,
             f"{other} may act as {ours}",
             "Whoever is let in does what the service may do, and the ledger cannot tell the two apart.",
-            f"revoke {_name(conn, ours)} from {_name(conn, other)};",
+            f"revoke {quoted(conn, ours)} from {quoted(conn, other)};",
         )
     if not inside:
         who = [row[0] for row in conn.execute(statements.ADMINISTER)]
@@ -160,7 +162,7 @@ def events(system: System, conn: Conn, _catalog: Catalog) -> Iterator[Finding]:
                 label,
                 f"{name} ({event}) runs code of {owner} at every partition that is made",
                 f"{owner} may replace it at any time, and it runs where other owners can be stepped into.",
-                f"alter event trigger {_name(conn, name)} disable;",
+                f"alter event trigger {quoted(conn, name)} disable;",
             )
     if not found:
         yield fine(label, "none runs at our DDL")
@@ -185,13 +187,13 @@ def _missing_rights(system: System, conn: Conn, catalog: Catalog) -> Iterator[tu
     """Yield (table or partition, right as `grant` spells it) for what the service role lacks."""
     whole, columns = _wanted(rights.of(system.policy, catalog), catalog)
     spelled = {sql_name(r).as_string(conn): r for r, _ in (*whole, *columns)}
-    quoted = {relation: text for text, relation in spelled.items()}
-    asked = {"names": [quoted[r] for r, _ in whole], "privileges": [p for _, p in whole]}
+    in_sql = {relation: text for text, relation in spelled.items()}
+    asked = {"names": [in_sql[r] for r, _ in whole], "privileges": [p for _, p in whole]}
     for name, privilege in conn.execute(statements.MISSING_TABLE_RIGHTS, asked):
         yield spelled[name], privilege
-    asked = {"names": [quoted[r] for r, _ in columns], "columns": [c for _, c in columns]}
+    asked = {"names": [in_sql[r] for r, _ in columns], "columns": [c for _, c in columns]}
     for name, column in conn.execute(statements.MISSING_COLUMN_RIGHTS, asked):
-        yield spelled[name], f"update ({_name(conn, column)})"
+        yield spelled[name], f"update ({quoted(conn, column)})"
 
 
 def _wanted(
@@ -209,7 +211,3 @@ def _wanted(
                 whole.append((relation, "delete"))
             columns += [(relation, column) for column in updatable]
     return whole, columns
-
-
-def _name(conn: Conn, name: str) -> str:
-    return sql.Identifier(name).as_string(conn)

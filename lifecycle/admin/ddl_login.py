@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 
-from psycopg import Connection, sql
+from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from lifecycle.admin import statements
 from lifecycle.admin.finding import Finding, bad, fine
 from lifecycle.policy.rights import Right, owners
 from lifecycle.postgres.catalog import Catalog, sql_name
+from lifecycle.postgres.names import quoted
 
 Conn = Connection[TupleRow]
 
@@ -35,14 +36,14 @@ def _more(
     label: str, conn: Conn, catalog: Catalog, wanted: frozenset[str], found: TupleRow
 ) -> Iterator[Finding]:
     who, superuser, bypass, makes = found
-    login = _name(conn, who)
+    login = quoted(conn, who)
     if superuser or bypass or makes:
         fix = f"alter role {login} nosuperuser nobypassrls nocreaterole nocreatedb noreplication;"
         yield bad(label, f"{who} may more than step into owners", "It needs no more.", fix)
         return
     others = sorted(catalog.owners - wanted - {who})
     for (owner,) in conn.execute(statements.MAY_ACT_AS, {"owners": others}).fetchall():
-        fix = f"revoke {_name(conn, owner)} from {login};"
+        fix = f"revoke {quoted(conn, owner)} from {login};"
         yield bad(label, f"{who} may act as {owner}", "The policy needs that nowhere.", fix)
 
 
@@ -56,7 +57,7 @@ def _unreached(
             label,
             f"{who} is not a member of {owner}, who owns partitioned tables",
             "PostgreSQL lets only the owner attach a partition.",
-            f"grant {_name(conn, owner)} to {_name(conn, who)};",
+            f"grant {quoted(conn, owner)} to {quoted(conn, who)};",
         )
     homes = sorted({(table.owner, table.schema) for table in tables})
     pairs = {"owners": [owner for owner, _ in homes], "schemas": [schema for _, schema in homes]}
@@ -65,20 +66,20 @@ def _unreached(
             label,
             f"{owner}, who owns partitioned tables, may not make tables in schema {schema}",
             "A partition is a table of its owner's, so none can be made there.",
-            f"grant create on schema {_name(conn, schema)} to {_name(conn, owner)};",
+            f"grant create on schema {quoted(conn, schema)} to {quoted(conn, owner)};",
         )
 
 
 def _all_the_time(
     label: str, conn: Conn, catalog: Catalog, wanted: frozenset[str], who: str
 ) -> Iterator[Finding]:
-    login = _name(conn, who)
+    login = quoted(conn, who)
     for (owner,) in conn.execute(statements.INHERITED, {"owners": sorted(wanted)}).fetchall():
         yield bad(
             label,
             f"{who} has the rights of {owner} all the time",
             "It steps into them for one statement at a time; otherwise a mistake could change any table.",
-            f"grant {_name(conn, owner)} to {login} with inherit false;"
+            f"grant {quoted(conn, owner)} to {login} with inherit false;"
             if catalog.version >= 16
             else f"alter role {login} noinherit;",
         )
@@ -93,9 +94,5 @@ def _rows(label: str, conn: Conn, catalog: Catalog, who: str) -> Iterator[Findin
             label,
             f"{who} has rights on rows of {', '.join(readable[:5])}{', ...' if len(readable) > 5 else ''}",
             "It says DDL alone; a right on rows is the other login's.",
-            f"revoke all on {readable[0]} from {_name(conn, who)}, public;",
+            f"revoke all on {readable[0]} from {quoted(conn, who)}, public;",
         )
-
-
-def _name(conn: Conn, name: str) -> str:
-    return sql.Identifier(name).as_string(conn)

@@ -1,6 +1,7 @@
 """One name of a table, as policies, plans, manifests and evidence spell it, and the way back to SQL. Pure."""
 
-from psycopg import sql
+from psycopg import Connection, sql
+from psycopg.rows import TupleRow
 
 from lifecycle.errors import Refused
 
@@ -22,3 +23,8 @@ def sql_name(name: str) -> sql.Identifier:
     """Return such a name as SQL: `users` is "public"."users", `a.b` is "a"."b"."""
     schema, dot, relname = name.partition(".")
     return sql.Identifier(schema, relname) if dot else sql.Identifier("public", name)
+
+
+def quoted(conn: Connection[TupleRow], name: str) -> str:
+    """Return one name as SQL spells it, to be read or pasted by a person."""
+    return sql.Identifier(name).as_string(conn)
