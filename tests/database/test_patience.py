@@ -87,8 +87,7 @@ def test_a_webhook_that_drips_is_left_after_its_time_and_stops_no_other_channel(
     listening = socket.create_server(("127.0.0.1", 0))
 
     def drip() -> None:
-        wire, _ = listening.accept()
-        with wire:
+        with listening, listening.accept()[0] as wire:
             for byte in b"HTTP/1.1 200 OK\r\nX: " + b"y" * 100:
                 try:
                     wire.sendall(bytes([byte]))
