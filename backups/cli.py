@@ -55,4 +55,4 @@ def _by_hand(name: str, system: str | None, as_json: bool) -> None:
 
     at_hand = open_system(system)
     job = rooms.job(at_hand.policy, name)
-    show.outcome(run.by_hand(at_hand, job, clock.now()), as_json)
+    show.outcome(run.by_hand(at_hand, job), as_json)

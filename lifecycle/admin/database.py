@@ -98,7 +98,7 @@ def _clock(system: System, conn: Conn, _catalog: Catalog) -> Iterator[Finding]:
     assert row is not None
     skew = clock.now() - row[0]
     if abs(skew) > WARN:
-        why = f"Slots are judged by this host's clock; beyond {REFUSE.seconds} s nothing is scheduled."
+        why = f"Beyond {REFUSE.seconds} s a daemon here plans nothing, and what it logs bears the wrong time."
         what = f"this host's clock is {skew.total_seconds():+.0f} s off the database's"
         yield bad(label, what, why, "Set both machines by NTP.")
     else:

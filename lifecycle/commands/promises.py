@@ -86,7 +86,7 @@ def _apply(room: str) -> Any:
                 f"nobody was shown a plan {wanted!r} of {short} for {chosen.name}",
                 hint=f"Look at `lifecycle {short} plan`: it shows what would be done and its hash.",
             )
-        show.outcome(run.by_hand(chosen, job, clock.now(), shown), as_json)
+        show.outcome(run.by_hand(chosen, job, shown), as_json)
 
     return apply
 

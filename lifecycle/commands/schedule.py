@@ -80,7 +80,7 @@ def run(
     here = open_system(system)
     found = rooms.job(here.policy, job)
     if scheduled_for is None:
-        ending = running.Ending(running.by_hand(here, found, clock.now()))
+        ending = running.Ending(running.by_hand(here, found))
     else:
         ending = running.slot(here, found, instant(scheduled_for))
     if ending.error is not None:

@@ -60,8 +60,8 @@ class Ending:
         return {Verdict.FAIL: 1, Verdict.UNVERIFIED: 9}.get(self.outcome.verdict, 0)
 
 
-def by_hand(system: System, job: Job, now: datetime, shown: Shown | None = None) -> Outcome:
-    """Run `job` once for a person, now, on the ledger like every other run; return its outcome.
+def by_hand(system: System, job: Job, shown: Shown | None = None) -> Outcome:
+    """Run `job` once for a person, now by the database's clock, on the ledger like every other run; return its outcome.
 
     `shown` is the plan that the person has seen. Raise Conflict when a run of this job is going on or that plan is
     not what would be done now, and whatever error ended the run early. A run by hand is never tried again by itself.
@@ -74,7 +74,7 @@ def by_hand(system: System, job: Job, now: datetime, shown: Shown | None = None)
             conn,
             system.name,
             job.name,
-            now,
+            daemons.time(conn),
             claims.new_holder(),
             asked_by="person",
             lease=system.machine.daemon.stale,

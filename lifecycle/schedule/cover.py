@@ -22,14 +22,13 @@ from lifecycle.words import counted
 log = structlog.get_logger("lifecycle.schedule")
 
 AHEAD = timedelta(minutes=5)
-"""A schedule covered further into the future than this was covered by a clock that was wrong: two daemons whose
-clocks pass as right are two minutes apart at most."""
+"""A schedule covered further into the future than this was covered when the database's clock was wrong."""
 
 REMINDER = timedelta(days=1)
 
 
 def cover(conn: Connection[TupleRow], system: System, jobs: Sequence[Job], now: datetime) -> int:
-    """Turn every slot up to `now` into a run, queued or missed; return how many were queued.
+    """Turn every slot up to `now`, by the database's clock, into a run, queued or missed; return how many were queued.
 
     `jobs` are all that this daemon offers. Does nothing while a daemon lives that works by a newer policy or release.
     """

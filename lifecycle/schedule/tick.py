@@ -22,7 +22,7 @@ log = structlog.get_logger("lifecycle.schedule")
 
 WARN = timedelta(seconds=5)
 REFUSE = timedelta(seconds=60)
-"""How far this machine's clock may be from the database's before slots are not judged by it."""
+"""How far this machine's clock may be from the database's, which judges what is due, before it plans nothing."""
 
 REMINDER = timedelta(hours=1)
 
@@ -72,15 +72,15 @@ def tick(state: DaemonState, system: System, *, plan: bool) -> Waiting:
 
 
 def _compare(conn: Connection[TupleRow]) -> tuple[datetime, timedelta]:
-    """Return this machine's time, and how far it is ahead of the database's."""
+    """Return the database's time, and how far this machine's is ahead of it."""
     asked = clock.now()
     theirs = daemons.time(conn).astimezone(UTC)
     answered = clock.now()
-    return answered, asked + (answered - asked) / 2 - theirs
+    return theirs, asked + (answered - asked) / 2 - theirs
 
 
 def _right(conn: Connection[TupleRow], system: System, skew: timedelta) -> bool:
-    """Say whether slots may be judged by this machine's clock; tell somebody when it is off."""
+    """Say whether this machine is fit to plan slots; tell somebody when its clock is off."""
     if abs(skew) <= WARN:
         return True
     right = abs(skew) <= REFUSE

@@ -162,6 +162,23 @@ def test_what_is_no_slot_or_has_not_come_is_not_run(stage: Stage, when: str):
     assert stage.runs() == []
 
 
+DAY = 86400.0
+
+
+def test_on_a_host_a_day_ahead_tomorrows_slot_is_not_run_today(stage: Stage):
+    jobs = {"write": {"cron": "0 0 * * *"}}
+    tomorrow = (midnights(1) + timedelta(days=1, minutes=1)).isoformat()
+    asked = ("run", "testroom.write", "--scheduled-for", tomorrow)
+    assert stage.run(*asked, jobs=jobs, ahead=DAY) == 2
+    assert stage.runs() == []
+    assert "has not come yet by the database's clock" in stage.logs()
+
+
+def test_a_run_by_hand_on_a_host_a_day_ahead_bears_the_databases_time(stage: Stage):
+    assert stage.run("run", "testroom.write", jobs={"write": {}}, ahead=DAY) == 0
+    assert stage.value("select scheduled_for <= clock_timestamp() from lifecycle.run")
+
+
 def test_a_server_that_was_unreachable_is_tried_again_later(stage: Stage):
     stage.queue("job")
     assert stage.run("daemon", "--until-idle", jobs={"job": {"does": "unreachable"}}) == 0

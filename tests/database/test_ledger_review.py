@@ -107,7 +107,7 @@ def test_a_switch_that_does_not_answer_delays_neither_the_start_of_a_run_nor_its
         began = clock.monotonic()
         return DONE
 
-    assert run.by_hand(pinging(stage, deaf_switch, monkeypatch), job(work), NOON) == PASS
+    assert run.by_hand(pinging(stage, deaf_switch, monkeypatch), job(work)) == PASS
     assert began - asked < 5
     assert clock.monotonic() - asked < 20
     assert stage.value("select finished_at - started_at < interval '5 s' from lifecycle.run")
@@ -127,7 +127,7 @@ def test_a_signal_in_the_instant_after_the_work_still_ends_the_run_on_the_ledger
         return DONE
 
     with contextlib.suppress(Interrupted):
-        run.by_hand(stage.system(), job(work), NOON)
+        run.by_hand(stage.system(), job(work))
     assert ended(stage)[0][0] in ("finished", "cancelled")
 
 
@@ -196,7 +196,7 @@ def test_a_run_whose_process_was_killed_does_not_stand_in_the_way_where_there_is
 def test_a_person_is_not_held_up_by_a_run_whose_process_was_killed(stage: Stage):
     silent_run(stage)
     work = job(passes)
-    assert run.by_hand(stage.system(), work, NOON + timedelta(hours=1)) == PASS
+    assert run.by_hand(stage.system(), work) == PASS
 
 
 # --- what stands on the ledger
@@ -208,7 +208,7 @@ def test_no_path_or_word_of_an_error_carries_a_person_onto_the_ledger(stage: Sta
         return DONE
 
     with pytest.raises(Exception, match="no such file"):
-        run.by_hand(stage.system(), job(work), NOON)
+        run.by_hand(stage.system(), job(work))
     told = stage.value("select run::text from lifecycle.run")
     assert "no such file" in told
     assert PERSON not in told
@@ -224,7 +224,7 @@ def test_a_run_beats_at_once(stage: Stage):
         return DONE
 
     stage.configure(heartbeat="30 seconds")
-    assert run.by_hand(stage.system(), job(work), NOON) == PASS
+    assert run.by_hand(stage.system(), job(work)) == PASS
 
 
 # --- systemd
