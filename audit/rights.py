@@ -12,6 +12,6 @@ from lifecycle.postgres.shape import Catalog
 def rights(policy: Policy, _catalog: Catalog) -> Iterator[Right]:
     """Yield the columns that an anonymisation sets."""
     audit = SECTION.of(policy)
-    if audit is not None and whole.named(policy, "erasure") is not None:
+    if audit is not None and whole.erased(policy):
         columns = (audit.subject, audit.actor, audit.record, *audit.values, *audit.of_actor)
         yield Right(audit.table, "update", "an anonymisation takes the person out", columns)

@@ -76,6 +76,10 @@ def _cleared(audit: Audit) -> Mapping[str, tuple[str, ...]]:
     return {audit.table: (audit.subject, audit.actor)}
 
 
+def _logs(audit: Audit) -> Iterator[str]:
+    yield audit.table
+
+
 def _guess(catalog: Catalog, owners: Mapping[str, Owner]) -> Audit | None:
     """Return the audit log, when one table has all that an audit log has."""
     for name, owner in owners.items():
@@ -144,6 +148,7 @@ SECTION = Section[Audit, None](
     sentence=_sentence,
     never_ends=_never_ends,
     cleared=_cleared,
+    logs=_logs,
     guess=_guess,
     doubt=_doubt,
     draft=_draft,

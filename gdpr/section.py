@@ -109,6 +109,10 @@ def _never_ends(erasure: Erasure) -> Mapping[str, str]:
     return {erasure.requests.table: "it proves that requests were honoured"}
 
 
+def _erases(erasure: Erasure) -> Iterator[str]:
+    yield erasure.subject
+
+
 def _draft(policy: Policy, catalog: Catalog) -> Iterator[str]:
     found = _requests(policy, catalog)
     kind = next(iter(policy.subjects), "user")
@@ -156,5 +160,6 @@ SECTION = Section[Erasure, None](
     sense=_sense,
     truth=_truth,
     never_ends=_never_ends,
+    erases=_erases,
     draft=_draft,
 )

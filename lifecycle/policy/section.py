@@ -7,8 +7,9 @@
     sentence   what `policy show` says about a table
 
 and what other parts of the policy ask of any section: which tables it names, which of them never lose a row,
-which columns an erasure empties there. A room's `section.py` offers one, by the name `SECTION`; what a room has
-nothing to say to, it leaves out. `lifecycle/partitions/section.py` is the one to read first.
+which columns an erasure empties there, where a log is written, who is ever erased. A room's `section.py` offers one,
+by the name `SECTION`; what a room has nothing to say to, it leaves out.
+`lifecycle/partitions/section.py` is the one to read first.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -66,6 +67,10 @@ class Section(Generic[T, D]):
     """Table -> why none of its rows is ever deleted."""
     cleared: Callable[[T], Mapping[str, Collection[str]]] = _no_table
     """Table -> columns that an erasure empties there, in rows that stay."""
+    logs: Callable[[T], Iterable[str]] = _nothing
+    """The tables into which the application's triggers that audit write rows."""
+    erases: Callable[[T], Iterable[str]] = _nothing
+    """The kinds of people who are erased under it."""
 
     def of(self, policy: Policy) -> T | D:
         """Return this section of a policy, the default where the policy has none."""

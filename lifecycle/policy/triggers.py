@@ -117,9 +117,8 @@ def written_to(policy: Policy, name: str) -> frozenset[str]:
         return frozenset()
     said = [declared.does for declared in (*table.triggers.values(), *table.rules.values())]
     found = {does.removeprefix("archives to ") for does in said if does.startswith("archives to ")}
-    log = whole.named(policy, "audit")
-    if "audits" in said and log is not None:
-        found.add(log.table)
+    if "audits" in said:
+        found |= whole.logs(policy)
     return frozenset(found)
 
 

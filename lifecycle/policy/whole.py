@@ -31,11 +31,6 @@ def present(policy: Policy) -> Iterator[tuple[Section[Any, Any], Any]]:
             yield section, said
 
 
-def named(policy: Policy, section: str) -> Any:
-    """Return the section of this name, None where there is none: for what a room does not bring itself yet."""
-    return getattr(policy, section, None)
-
-
 def tables_named(policy: Policy) -> Iterator[tuple[Where, str]]:
     """Yield every place at which a table is named, with the name."""
     for name in policy.tables:
@@ -63,6 +58,16 @@ def cleared(policy: Policy, table: str) -> frozenset[str]:
         for section, said in present(policy)
         for column in section.cleared(said).get(table, ())
     )
+
+
+def logs(policy: Policy) -> frozenset[str]:
+    """Return the tables into which triggers that audit write rows."""
+    return frozenset(table for section, said in present(policy) for table in section.logs(said))
+
+
+def erased(policy: Policy) -> frozenset[str]:
+    """Return the kinds of people who are erased when they ask."""
+    return frozenset(kind for section, said in present(policy) for kind in section.erases(said))
 
 
 # By the rooms there are, and not once for all: a test may bring a room of its own.

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from lifecycle import rooms
 from lifecycle.commands import policy as cli
 from lifecycle.errors import InputError
-from lifecycle.policy import generate, graph, load, reality, whole
+from lifecycle.policy import generate, graph, load, reality, triggers, whole
 from lifecycle.postgres import catalog
 from scripts import policy_page
 from tests import toyroom
@@ -103,6 +103,18 @@ def test_what_it_says_about_its_table_binds_the_other_sections(tmp_path: Path, r
     (tmp_path / "policy.yaml").write_text(GOOD)
     policy, _ = load.policy(tmp_path / "policy.yaml")
     assert graph.deleted(policy, "user") == {"users"}
+
+
+def test_the_ground_asks_every_section_for_logs_and_for_who_is_erased(
+    tmp_path: Path, room: ModuleType
+):
+    audited = "users: {owner: {user: user_id}, triggers: {t: {does: audits, digest: 0123456789abcdef0123456789abcdef}}}"
+    text = GOOD.replace("users: {owner: {user: user_id}}", audited)
+    (tmp_path / "policy.yaml").write_text(text)
+    policy, _ = load.policy(tmp_path / "policy.yaml")
+    assert triggers.written_to(policy, "users") == {"lockers"}
+    assert triggers.written_to(policy, "lockers") == frozenset()
+    assert whole.erased(policy) == {"user"}
 
 
 def test_its_truth_is_asked_and_the_columns_it_clears_hold_nothing_up(

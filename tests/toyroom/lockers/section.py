@@ -59,6 +59,14 @@ def _cleared(lockers: Lockers) -> Mapping[str, tuple[str, ...]]:
     return {lockers.table: ("holder",)}
 
 
+def _logs(lockers: Lockers) -> Iterator[str]:
+    yield lockers.table
+
+
+def _erases(_lockers: Lockers) -> Iterator[str]:
+    yield "user"
+
+
 SECTION = Section[Lockers, None](
     "lockers",
     Lockers,
@@ -72,4 +80,6 @@ SECTION = Section[Lockers, None](
     draft=_draft,
     never_ends=_never_ends,
     cleared=_cleared,
+    logs=_logs,
+    erases=_erases,
 )
