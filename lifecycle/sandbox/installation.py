@@ -47,6 +47,13 @@ _ABSENT = """
         do update set cron = excluded.cron, covered_until = excluded.covered_until
 """
 
+# Who looks a day back by another schedule has not kept the one before it since he last looked.
+_ENDED = """
+    update lifecycle.generation
+       set until = greatest(since, (select max(covered_until) from lifecycle.schedule where system = 'vitalis'))
+     where system = 'vitalis' and until is null
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -183,6 +190,7 @@ def schedule(now: datetime) -> dict[str, str]:
 def be_absent(cluster: Cluster, now: datetime) -> None:
     """Leave the ledger as a daemon leaves it that was switched off a day before `now`."""
     with psycopg.connect(cluster.dsn("vitalis")) as admin:
+        admin.execute(_ENDED)
         for job, cron in schedule(now).items():
             values = {"job": job, "cron": cron, "until": now - timedelta(days=1)}
             admin.execute(_ABSENT, values)

@@ -65,7 +65,7 @@ def cover_job(conn: Connection[TupleRow], system: System, job: Job, now: datetim
             else ()
         )
         if known.paused is None:
-            _report_missed(conn, system, job, added)
+            _report_missed(conn, system, job.name, added)
         schedules.cover(conn, system.name, job.name, job.cron, zone, now)
     return sum(slot.state == "queued" for slot in added)
 
@@ -83,6 +83,7 @@ def _holds(conn: Connection[TupleRow], system: System, jobs: Sequence[Job], now:
         standing = generations.hold(conn, system.name, ours, now, lives)
         if standing.newer is None:
             if standing.former is not None:
+                _close(conn, system, standing.former, jobs, now)
                 _begin_anew(conn, system, standing.former, jobs, now)
             return True
     message = (
@@ -95,6 +96,27 @@ def _holds(conn: Connection[TupleRow], system: System, jobs: Sequence[Job], now:
     ):
         log.warning("schedule superseded", system=system.name, policy=standing.newer.policy)
     return False
+
+
+def _close(
+    conn: Connection[TupleRow],
+    system: System,
+    former: Timetable,
+    jobs: Sequence[Job],
+    now: datetime,
+) -> None:
+    """Record what fell due of a job between the last look and the policy that takes it out: nobody will run it."""
+    offered = {job.name for job in jobs}
+    for name in former.jobs:
+        if name in offered or (known := schedules.lock(conn, system.name, name)) is None:
+            continue
+        zone, covered = known.timezone, known.covered_until
+        due = slots.taken_out(known.cron, zone, covered, now, known.paused)
+        rows = [(slot.at, slot.state, slot.reason, slot.stands_for) for slot in due]
+        added = schedules.add(conn, system.name, name, rows) if rows else ()
+        if known.paused is None:
+            _report_missed(conn, system, name, added)
+        schedules.cover(conn, system.name, name, known.cron, zone, now)
 
 
 def _begin_anew(
@@ -123,7 +145,7 @@ def _report_removed(conn: Connection[TupleRow], system: System, jobs: Sequence[J
 
 
 def _report_missed(
-    conn: Connection[TupleRow], system: System, job: Job, added: Sequence[schedules.Added]
+    conn: Connection[TupleRow], system: System, job: str, added: Sequence[schedules.Added]
 ) -> None:
     missed = [slot for slot in added if slot.state == "missed"]
     if not missed:
@@ -131,11 +153,11 @@ def _report_missed(
     count = sum(slot.stands_for for slot in missed)
     first, last = min(slot.at for slot in missed), max(slot.at for slot in missed)
     message = (
-        f"{job.name}: {counted(count, 'slot')} not run, "
+        f"{job}: {counted(count, 'slot')} not run, "
         f"from {first:%Y-%m-%d %H:%M:%S} to {last:%Y-%m-%d %H:%M:%S} UTC"
     )
-    alerts.write(conn, system.name, "missed", message, job=job.name)
-    log.warning("slots missed", system=system.name, job=job.name, missed=count)
+    alerts.write(conn, system.name, "missed", message, job=job)
+    log.warning("slots missed", system=system.name, job=job, missed=count)
 
 
 def _report_future(

@@ -8,6 +8,7 @@ has looked.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 from lifecycle import cron
 from lifecycle.ledger.generations import Generation, History
@@ -51,6 +52,7 @@ def expected(history: History, job: str, since: datetime, to: datetime) -> Expec
             "no daemon had begun to keep the schedule",
         ),
     ]
+    grey += _kept_by_nobody(history, since, to)
     covered = min(history.covered.get(job, began), history.now)
     asked = list(_slots(history, job, since, min(to, history.now + _INSTANT)))
     seen = [at for at in asked if at <= covered]
@@ -68,6 +70,14 @@ def _slots(history: History, job: str, since: datetime, to: datetime) -> Iterato
     for generation in history.generations:
         if job in generation.timetable.jobs:
             yield from _of(generation, job, since, to)
+
+
+def _kept_by_nobody(history: History, since: datetime, to: datetime) -> Iterator[Grey]:
+    """Yield the time between a timetable that ended and the next one, where they do not meet."""
+    for former, later in pairwise(history.generations):
+        if former.until is not None and former.until < later.since:
+            start, end = max(since, former.until), min(to, later.since)
+            yield Grey(start, end, "no daemon kept the schedule")
 
 
 def _of(generation: Generation, job: str, since: datetime, to: datetime) -> Iterator[datetime]:

@@ -21,6 +21,7 @@ from lifecycle.ledger.claims import Claim
 from lifecycle.ledger.effect import effect
 from lifecycle.outcome import Failure, Outcome, Verdict
 from lifecycle.postgres.server import Cluster
+from lifecycle.sandbox import installation
 from lifecycle.schedule import cover
 from lifecycle.schedule.expected import expected
 from lifecycle.system import System
@@ -571,8 +572,40 @@ def test_what_the_history_expects_is_what_the_daemons_wrote(stage: Stage, conn: 
     assert history is not None
     found = expected(history, hourly.name, start, start + timedelta(hours=8))
     written = [at for (at,) in stage.rows("select scheduled_for from lifecycle.run order by 1")]
-    # What fell due between the last look and the change that took the job away was looked at by nobody.
-    assert [slot.at for slot in found.slots if slot.at not in written] == [
-        start.replace(minute=30) + timedelta(hours=5)
-    ]
+    assert [slot.at for slot in found.slots if slot.at not in written] == []
+    # What fell due between the last look and the change that took the job away nobody will run.
+    last = start.replace(minute=30) + timedelta(hours=5)
+    assert stage.rows(
+        "select scheduled_for, summary from lifecycle.run where state = 'missed' order by 1 desc limit 1"
+    ) == [(last, "the policy took this job out before anybody ran it")]
     assert not [at for at in written if at not in {slot.at for slot in found.slots}]
+
+
+def test_a_demo_that_goes_on_by_another_schedule_leaves_no_gap(cluster: Cluster, tmp_path: Path):
+    with psycopg.connect(cluster.dsn(), autocommit=True) as admin:
+        admin.execute("create database vitalis")
+    try:
+        stage = Stage(cluster, "vitalis", tmp_path)
+        system = stage.system()
+        system = replace(system, policy=system.policy.model_copy(update={"system": "vitalis"}))
+        with closing(system.connect("test")) as conn:
+            now = daemons.time(conn).replace(second=0, microsecond=0)
+            hourly = replace(job("0 * * * *"), name="partitions.create")
+            for hours in (30, 29):
+                cover.cover(conn, other(system, "one"), [hourly], now - timedelta(hours=hours))
+            installation.be_absent(cluster, now)
+            later = replace(hourly, cron=installation.schedule(now)[hourly.name])
+            assert cover.cover(conn, other(system, "two"), [later], now) == 1
+            with stage.admin() as admin:
+                values = "('vitalis', true, '2000-01-01Z')"
+                admin.execute(f"insert into lifecycle.installation values {values}".encode())
+            history = generations.history(conn, "vitalis")
+        assert history is not None
+        found = expected(history, hourly.name, now - timedelta(days=1), now)
+        assert (found.slots, {grey.why for grey in found.grey}) == (
+            (),
+            {"no daemon kept the schedule"},
+        )
+    finally:
+        with psycopg.connect(cluster.dsn(), autocommit=True) as admin:
+            admin.execute("drop database vitalis with (force)")

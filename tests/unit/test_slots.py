@@ -7,7 +7,7 @@ import pytest
 
 from lifecycle.job import CatchUp, Job
 from lifecycle.schedule import slots
-from lifecycle.schedule.slots import Slot, decide
+from lifecycle.schedule.slots import Slot, decide, taken_out
 from tests.acceptance.testroom.jobs import nothing
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -115,3 +115,16 @@ def test_even_a_year_of_seconds_is_judged_in_seconds():
     found = decide(job("* * * * * *", lateness=1), "UTC", hours_ago(24 * 365), NOW, None)
     assert time.process_time() - began < 10
     assert (len(found), found[-1].state) == (slots.LISTED + 1, "queued")
+
+
+def test_slots_of_a_job_taken_out_are_missed_and_so_is_one_that_is_in_time():
+    found = taken_out("0 * * * *", "UTC", hours_ago(1.5), NOW, None)
+    assert states(found) == [("21 11:00", "missed"), ("21 12:00", "missed")]
+    assert {slot.reason for slot in found} == {"the policy took this job out before anybody ran it"}
+    (paused,) = taken_out("0 * * * *", "UTC", hours_ago(0.5), NOW, "audit")
+    assert paused.reason == "the schedule was paused: audit"
+
+
+def test_a_job_taken_out_after_a_long_absence_has_one_row_for_its_oldest_slots():
+    found = taken_out("* * * * *", "UTC", NOW - timedelta(days=2), NOW, None)
+    assert (len(found), found[0].stands_for) == (slots.LISTED + 1, 2 * 24 * 60 - slots.LISTED)
