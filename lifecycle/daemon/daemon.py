@@ -31,7 +31,7 @@ from lifecycle.running import worker
 from lifecycle.running.claiming import Claiming
 from lifecycle.schedule.state import DaemonState
 from lifecycle.system import System
-from lifecycle.watch import dark, http
+from lifecycle.watch import dark, http, unwritten
 
 log = structlog.get_logger("lifecycle.daemon")
 
@@ -77,6 +77,7 @@ class Daemon:
                 unserved = idle.serve_all(
                     self.state, claiming, self._turns, lambda: self._asked > 0
                 )
+                self._tell_unwritten()
             else:
                 self._for_ever()
         finally:
@@ -132,10 +133,14 @@ class Daemon:
                     alarm.at_slots(name, job.cron, system.policy.timezone, turns.tick)
         alarm.every("ping", every, now + every / 4, self._ping)
         alarm.every("dark", every, now + every, lambda: dark.raise_alarm(state, self._told))
+        alarm.every("unwritten", dark.GAP * every, now + every, self._tell_unwritten)
         return alarm
 
     def _pulse(self) -> None:
         self.state.pulse = clock.monotonic()
+
+    def _tell_unwritten(self) -> None:
+        unwritten.tell(self.settings.alerts, stop=self.state.stop)
 
     def _ping(self) -> None:
         """Say outside that this daemon lives, unless a system is dark that has no switch of its own to say so."""
@@ -182,6 +187,7 @@ class Daemon:
             turns.told(end - clock.monotonic())
         for thread in threads:
             thread.join(max(0, end - clock.monotonic()))
+        self._tell_unwritten()
 
 
 def _at_work(state: DaemonState, claiming: Claiming) -> bool:

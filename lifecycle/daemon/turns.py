@@ -12,6 +12,7 @@ import structlog
 
 from lifecycle import clock, unexpected
 from lifecycle.errors import LifecycleError
+from lifecycle.ledger import alerts
 from lifecycle.outside import ping
 from lifecycle.postgres.patient import PATIENCE
 from lifecycle.schedule.state import DaemonState
@@ -20,6 +21,13 @@ from lifecycle.system import System
 from lifecycle.watch import alert
 from lifecycle.watch.check import expected_interval
 from lifecycle.watch.gather import gather
+
+REMINDER = timedelta(days=1)
+
+_UNDELIVERED = (
+    "the ledger lets nobody take its alerts, so none of them is delivered. "
+    "Run `lifecycle doctor`: a right may be missing."
+)
 
 log = structlog.get_logger("lifecycle.daemon")
 
@@ -73,6 +81,10 @@ class Turns:
                 )
         except (psycopg.Error, LifecycleError) as error:
             self._warn("no alerts", error)
+            if isinstance(
+                error, psycopg.ProgrammingError
+            ):  # a right or a table: not gone in a moment
+                alerts.keep(self._system.name, "undelivered", _UNDELIVERED, within=REMINDER)
 
     def ping(self) -> None:
         """Say outside that this system is worked with."""

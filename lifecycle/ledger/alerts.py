@@ -1,13 +1,15 @@
 """Alerts: rows, written with the state change they speak of and delivered afterwards, so that none is lost.
 
 An alert that cannot be written holds nothing up: the ending of its run is worth more, and is written without it.
-Whoever writes one is told whether it stands, and the log says so where it does not. Who delivers them takes a short
-lease on each, so that several daemons do not send one twice and one that dies leaves it to the next. Never decides
-what deserves an alert, and sends nothing: `watch/alert.py` does.
+The alert is then kept in this process, until it is told by another way (`watch/unwritten.py`). Who delivers rows takes
+a short lease on each, so that several daemons do not send one twice and one that dies leaves it to the next. Never
+decides what deserves an alert, and sends nothing: `watch/alert.py` does.
 """
 
+import itertools
+import threading
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import LiteralString
 
 import psycopg
@@ -15,7 +17,7 @@ import structlog
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from lifecycle import redact
+from lifecycle import clock, redact
 
 log = structlog.get_logger("lifecycle.alert")
 
@@ -36,6 +38,11 @@ _WRITE_UNLESS_SINCE = """
                         where system = %(system)s and job is not distinct from %(job)s and kind = %(kind)s
                           and created_at > clock_timestamp() - %(within)s)
  returning id
+"""
+_TROUBLED = """
+    select kind <> 'recovered' from lifecycle.alert
+     where system = %(system)s and job = %(job)s and kind in ('fail', 'could not verify', 'lost', 'recovered')
+     order by id desc limit 1
 """
 _TAKE = """
     update lifecycle.alert set not_before = clock_timestamp() + %(lease)s
@@ -91,13 +98,14 @@ def write(
     *,
     job: str | None = None,
     run_id: int | None = None,
-) -> bool:
-    """Write an alert into the current transaction, or a transaction of its own. Return whether it stands.
+) -> None:
+    """Write an alert into the current transaction, or a transaction of its own; where that cannot be, keep it here.
 
     What is written beside it stays, whatever becomes of the alert. Raise psycopg.Error only where the connection broke.
     """
     values = _values(system, kind, message, job, run_id)
-    return _written(conn, _WRITE, values) is not None
+    if _written(conn, _WRITE, values) is None:
+        keep(system, kind, message, job=job, run_id=run_id)
 
 
 def write_unless_recent(
@@ -110,10 +118,22 @@ def write_unless_recent(
 ) -> bool:
     """Write an alert unless one of this kind was written within that time. Return whether it was.
 
-    Raise as `write` does.
+    Keeps it and raises as `write` does.
     """
     values = _values(system, kind, message, job, None) | {"within": within}
-    return bool(_written(conn, _WRITE_UNLESS_SINCE, values))
+    written = _written(conn, _WRITE_UNLESS_SINCE, values)
+    if written is None:
+        keep(system, kind, message, job=job, within=within)
+    return bool(written)
+
+
+def troubled(conn: Connection[TupleRow], system: str, job: str) -> bool:
+    """Say whether the last that was told of this job is that it failed, was lost or could not verify.
+
+    Where that cannot be read, nothing is. Raise as `write` does.
+    """
+    rows = _carried_out(conn, _TROUBLED, {"system": system, "job": job})
+    return isinstance(rows, list) and bool(rows) and bool(rows[0][0])
 
 
 def _values(
@@ -126,7 +146,19 @@ def _values(
 def _written(
     conn: Connection[TupleRow], statement: LiteralString, values: dict[str, object]
 ) -> list[TupleRow] | None:
-    """Return the rows that came of it, or None where it could not be carried out."""
+    """Return the rows that came of it, or None, with a line in the log, where it could not be carried out."""
+    rows = _carried_out(conn, statement, values)
+    if isinstance(rows, list):
+        return rows
+    said = {name: values[name] for name in ("system", "job", "kind")}
+    log.error("alert.not_written", **said, run=values["run_id"], sqlstate=rows)
+    return None
+
+
+def _carried_out(
+    conn: Connection[TupleRow], statement: LiteralString, values: dict[str, object]
+) -> list[TupleRow] | str | None:
+    """Return the rows that came of it, or the SQLSTATE of why it could not be carried out."""
     try:
         with conn.transaction():  # a savepoint, within a transaction
             conn.execute(_PATIENCE)
@@ -134,10 +166,62 @@ def _written(
     except psycopg.Error as error:
         if conn.broken:
             raise
-        why = error.sqlstate
-    told = {name: values[name] for name in ("system", "job", "kind")}
-    log.error("alert.not_written", **told, run=values["run_id"], sqlstate=why)
-    return None
+        return error.sqlstate
+
+
+# --- what the ledger did not take
+
+_Key = tuple[str, str | None, int | None, str]
+
+
+class _Unwritten:
+    """Of this process: it is who can still speak."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.numbers = itertools.count(-1, -1)
+        self.waiting: dict[_Key, Alert] = {}
+        self.since: dict[_Key, float] = {}
+
+
+_unwritten = _Unwritten()
+
+
+def keep(
+    system: str,
+    kind: str,
+    message: str,
+    *,
+    job: str | None = None,
+    run_id: int | None = None,
+    within: timedelta | None = None,
+) -> None:
+    """Keep an alert that is no row until it was told; not if one of this kind was kept `within` that time."""
+    key, moment = (system, job, run_id, kind), clock.monotonic()
+    with _unwritten.lock:
+        if within is not None:
+            since = _unwritten.since.get(key)
+            if since is not None and moment - since < within.total_seconds():
+                return
+            _unwritten.since[key] = moment
+        number, at = next(_unwritten.numbers), clock.now().astimezone(UTC)
+        alert = Alert(number, system, job, run_id, kind, redact.text(message), at)
+        _unwritten.waiting.setdefault(key, alert)  # an ending that is written again tells the same
+
+
+def unwritten() -> tuple[Alert, ...]:
+    """Return what this process keeps, the oldest first. Their numbers are negative: they are no rows."""
+    with _unwritten.lock:
+        return tuple(_unwritten.waiting.values())
+
+
+def told(heard: Alert) -> None:
+    """Keep an alert no longer: somebody was told, or nobody ever will be."""
+    with _unwritten.lock:
+        _unwritten.waiting.pop((heard.system, heard.job, heard.run, heard.kind), None)
+
+
+# --- delivery
 
 
 def take(conn: Connection[TupleRow], system: str, *, lease: timedelta = LEASE) -> Alert | None:

@@ -176,10 +176,10 @@ def hold(conn: Connection[TupleRow], claim: Claim) -> None:
 
 def finish(
     conn: Connection[TupleRow], claim: Claim, outcome: Outcome, *, error_code: int | None = None
-) -> bool:
-    """End the run with its outcome; anything but a pass raises an alert. Raise Fenced when the claim is gone.
+) -> None:
+    """End the run with its outcome; anything but a pass raises an alert, and the first pass after it another.
 
-    Return False when that alert could not be written: the run has ended, and nobody hears of it by the ledger.
+    Raise Fenced when the claim is gone.
     """
     failures = [
         {"target": f.target, "what": redact.text(f.what), "hint": f.hint} for f in outcome.failures
@@ -196,8 +196,9 @@ def finish(
         known = outcome.verdict is Verdict.UNVERIFIED and _known(conn, claim, outcome)
         _fenced(conn.execute(endings.FINISH, values).fetchone(), claim)
         if outcome.verdict is Verdict.FAIL or (outcome.verdict is Verdict.UNVERIFIED and not known):
-            return _alert(conn, claim, outcome.verdict.value, f"{claim.job}: {outcome.summary}")
-    return True
+            _alert(conn, claim, outcome.verdict.value, f"{claim.job}: {outcome.summary}")
+        elif outcome.verdict is Verdict.PASS and alerts.troubled(conn, claim.system, claim.job):
+            _alert(conn, claim, "recovered", f"{claim.job} passes again")
 
 
 def _known(conn: Connection[TupleRow], claim: Claim, outcome: Outcome) -> bool:
@@ -217,11 +218,10 @@ def put_back(
 
 def cancel(
     conn: Connection[TupleRow], claim: Claim, summary: str, *, error_code: int | None = None
-) -> bool:
+) -> None:
     """End the run because somebody asked to stop; `runs resume` queues it again. Raise Fenced.
 
-    Of a scheduled run somebody hears: a deploy that cuts a dump off leaves the day without one. Return False when
-    that alert could not be written.
+    Of a scheduled run somebody hears: a deploy that cuts a dump off leaves the day without one.
     """
     values = claim.key() | {"summary": redact.text(summary), "error_code": error_code}
     with conn.transaction():
@@ -229,8 +229,7 @@ def cancel(
         _fenced(row, claim)
         if row and row[1] == "schedule":
             message = f"{claim.job} was stopped before its end; `lifecycle runs resume {claim.id}` goes on"
-            return _alert(conn, claim, "cancelled", message)
-    return True
+            _alert(conn, claim, "cancelled", message)
 
 
 def abandon(
@@ -249,8 +248,8 @@ def abandon(
     return row[0] if row else None
 
 
-def _alert(conn: Connection[TupleRow], claim: Claim, kind: str, message: str) -> bool:
-    return alerts.write(conn, claim.system, kind, message, job=claim.job, run_id=claim.id)
+def _alert(conn: Connection[TupleRow], claim: Claim, kind: str, message: str) -> None:
+    alerts.write(conn, claim.system, kind, message, job=claim.job, run_id=claim.id)
 
 
 def _fenced(row: TupleRow | None, claim: Claim) -> None:

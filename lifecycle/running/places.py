@@ -1,6 +1,7 @@
-"""How many runs a daemon carries out at the same time, so that a frozen database does not take the others' places.
+"""How many runs a daemon carries out at the same time, so that nobody takes the others' places.
 
-A run of a dark system does not count: it waits for that database, and ends itself when its heartbeat is not heard.
+One place is each system's own: a database that is slow for hours, or froze a moment ago, holds up no other's runs. A
+run of a dark system does not count: it waits for that database, and ends itself when its heartbeat is not heard.
 """
 
 import threading
@@ -11,7 +12,7 @@ from lifecycle.schedule.state import DaemonState
 
 
 class Places:
-    """The places of one daemon, and by which runs they are taken."""
+    """The places of one daemon: `count` in all, and one for each system that has none of them."""
 
     def __init__(self, state: DaemonState, count: int) -> None:
         self._state = state
@@ -24,7 +25,7 @@ class Places:
         """Say whether a run of `system` would find a place; if not, its bell is rung when one is given back."""
         with self._lock:
             self._waiting.add(system)
-            if self._free(clock.now()):
+            if self._free(system, clock.now()):
                 self._waiting.discard(system)
                 return True
             return False
@@ -32,7 +33,7 @@ class Places:
     def take(self, key: object, system: str) -> bool:
         """Take a place for a run; return False when there is none left."""
         with self._lock:
-            if not self._free(clock.now()):
+            if not self._free(system, clock.now()):
                 self._waiting.add(system)
                 return False
             self._taken[key] = system
@@ -46,6 +47,8 @@ class Places:
         for name in waiting:
             self._state.work[name].set()
 
-    def _free(self, now: datetime) -> bool:
+    def _free(self, system: str, now: datetime) -> bool:
+        if system not in self._taken.values():
+            return True
         counted = [s for s in self._taken.values() if self._state.dark(s, now) is None]
         return len(counted) < self._count

@@ -35,6 +35,7 @@ from lifecycle.running.heartbeat import Heartbeat
 from lifecycle.running.stopping import Stop, Stopping
 from lifecycle.schedule import reclaim
 from lifecycle.system import System
+from lifecycle.watch import unwritten
 
 log = structlog.get_logger("lifecycle.run")
 
@@ -67,9 +68,7 @@ def by_hand(system: System, job: Job, shown: Shown | None = None) -> Outcome:
     not what would be done now, and whatever error ended the run early. A run by hand is never tried again by itself.
     """
     with contextlib.closing(system.connect(f"run {job.name}")) as conn:
-        months.make_ahead(conn)
-        # Where no daemon runs, a run whose process was killed would stand in the way for ever.
-        reclaim.reclaim(conn, system, [job], only=job.name)
+        _clear_the_way(conn, system, job)
         claim = claims.claim_new(
             conn,
             system.name,
@@ -105,8 +104,7 @@ def slot(system: System, job: Job, scheduled_for: datetime) -> Ending:
                 f"the slot {scheduled_for.isoformat()} of {job.name} has not come yet by the database's clock",
                 hint="Run it at its time or later, and set this host's clock by NTP.",
             )
-        months.make_ahead(conn)
-        reclaim.reclaim(conn, system, [job], only=job.name)
+        _clear_the_way(conn, system, job)
         holder = claims.new_holder()
         try:
             claim = claims.claim_new(
@@ -123,6 +121,13 @@ def slot(system: System, job: Job, scheduled_for: datetime) -> Ending:
                 return Ending(Outcome(Verdict.PASS, "already done"))
             raise
     return carry_out(system, claim, job)
+
+
+def _clear_the_way(conn: Connection[TupleRow], system: System, job: Job) -> None:
+    """Where no daemon runs, a run whose process was killed would stand in the way for ever."""
+    months.make_ahead(conn)
+    reclaim.reclaim(conn, system, [job], only=job.name)
+    unwritten.tell(system.machine.alerts)
 
 
 def carry_out(system: System, claim: Claim, job: Job) -> Ending:
@@ -143,6 +148,7 @@ def _carry_out(
             heartbeat.rest()  # a beat after the end would find the claim gone
             ending = _write(system, claim, ending, heartbeat, retry=retry)
         switch.end("success" if ending.exit_code == 0 else "fail")
+        unwritten.tell(system.machine.alerts)  # the process of a run has no later
     told.info(
         "run ended",
         verdict=ending.outcome.verdict.value,

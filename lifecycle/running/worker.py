@@ -127,7 +127,8 @@ def _settle(
 
 def hears(system: System, job: Job, ours: Mapping[str, str]) -> dict[str, str]:
     """Return what the process of a run gets of our environment: what this system's jobs need, and no more."""
-    named = dict(secrets_of(system.settings, ""))
+    # How it says that its run failed, where the ledger takes no alert, is among it.
+    named = dict((*secrets_of(system.settings, ""), *secrets_of(system.machine.alerts, "alerts")))
     if switch := system.machine.pings.jobs.get(job.name):
         named[job.name] = switch
     names = CHILDREN_HEAR

@@ -125,7 +125,7 @@ class Daemon(Part):
     """How the daemon works."""
 
     workers: Annotated[int, Field(ge=1, le=32)] = Field(
-        default=2, description="runs at the same time, per daemon"
+        default=2, description="runs at the same time, per daemon; each system may always have one"
     )
     tick: Span = Field(
         default=Span(15, "second"), description="how often it looks what is due and who is silent"

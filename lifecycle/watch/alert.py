@@ -15,7 +15,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import timedelta
 from typing import IO, Any
 
@@ -63,7 +63,7 @@ def deliver(
         taken = [a for _ in range(BATCH) if (a := alerts.take(conn, system)) is not None]
         if not taken:
             break
-        tried = send(settings.alerts, [a for a in taken if a.id not in known], stop=stop)
+        tried = _send_all(settings.alerts, [a for a in taken if a.id not in known], stop)
         known |= {number for number, heard in tried.items() if heard}
         for alert in taken:  # one that was not tried comes back when its lease is over
             if alert.id in known:
@@ -73,6 +73,24 @@ def deliver(
             elif alert.id in tried:
                 alerts.failed(conn, alert.id)
     return delivered
+
+
+def _send_all(
+    channels: Alerts, rows: Sequence[Alert], stop: threading.Event | None
+) -> dict[int, bool]:
+    """Send these rows, good news in one message; return, of those that were tried, whether somebody was told."""
+    good = [row for row in rows if row.kind == "recovered"]
+    bad = [(row,) for row in rows if row.kind != "recovered"]
+    bundles = {bundle[0].id: bundle for bundle in (*bad, tuple(good)) if bundle}
+    tried = send(channels, [_together(bundle) for bundle in bundles.values()], stop=stop)
+    return {row.id: heard for number, heard in tried.items() for row in bundles[number]}
+
+
+def _together(rows: Sequence[Alert]) -> Alert:
+    if len(rows) == 1:
+        return rows[0]
+    message = "; ".join(row.message for row in rows)
+    return replace(rows[0], job=None, run=None, message=message)
 
 
 def send(

@@ -16,6 +16,7 @@ import pytest
 
 from lifecycle.postgres import server
 from lifecycle.postgres.server import Cluster
+from tests.acceptance.ear import Ear, listening, secret, settle
 from tests.acceptance.stage import POLICY, Stage
 
 
@@ -126,5 +127,82 @@ def test_a_database_that_can_only_be_read_is_dark_and_somebody_is_told_by_anothe
         )
         admin.execute("grant insert, update on lifecycle.daemon to lifecycle")
     stage.until(lambda: '"recovered"' in heard.read_text(), 40)
+    daemon.terminate()
+    assert stage.finish(daemon) == 0
+
+
+@pytest.fixture
+def ear(stage: Stage) -> Iterator[Ear]:
+    """A webhook that hears the stage's alerts."""
+    stage.configure(heartbeat="15 seconds")  # a busy machine takes seconds to start a process
+    with listening() as open_ear:
+        settle(stage, alerts={"webhook": secret(stage.directory, open_ear.url)})
+        yield open_ear
+
+
+def test_an_alert_the_ledger_does_not_take_holds_no_ending_and_is_told_by_another_way(
+    stage: Stage, ear: Ear
+) -> None:
+    """Both by the process of the run, which ends it, and by the daemon, where that process was killed."""
+    with stage.admin() as admin:
+        admin.execute("revoke insert on lifecycle.alert from lifecycle")
+    stage.queue("fails")
+    stage.queue("dies")
+    jobs = {
+        "fails": {"does": "break"},
+        "dies": {"does": "sleep", "seconds": 60, "retry_safe": False},
+    }
+    daemon = stage.start("daemon", jobs=jobs)
+    os.kill(stage.until(lambda: stage.told("asleep")), signal.SIGKILL)
+    stage.until(lambda: ear.alerts("fail") and ear.alerts("lost"))
+    assert sorted(stage.runs()) == [("dies", "lost", None, 1), ("fails", "finished", "fail", 1)]
+    daemon.terminate()
+    assert stage.finish(daemon) == 0
+    assert [words["job"] for words in ear.alerts("fail")] == ["testroom.fails"]
+    assert [words["job"] for words in ear.alerts("lost")] == ["testroom.dies"]
+    assert stage.value("select count(*) from lifecycle.alert") == 0
+
+
+def test_alerts_that_nobody_may_take_are_told_of_by_another_way(stage: Stage, ear: Ear) -> None:
+    with stage.admin() as admin:
+        admin.execute("revoke update on lifecycle.alert from lifecycle")
+    stage.queue("fails")
+    assert stage.run("daemon", "--until-idle", jobs={"fails": {"does": "break"}}) == 1
+    (told,) = ear.alerts("undelivered")
+    assert told["system"] == "stage"
+
+
+def test_a_failing_alert_channel_leaves_a_line_in_the_log_that_says_which_alert(
+    stage: Stage,
+) -> None:
+    settle(stage, alerts={"command": ["/bin/false"]})
+    with stage.admin() as admin:
+        admin.execute("revoke insert on lifecycle.alert from lifecycle")
+    stage.queue("fails")
+    assert stage.run("daemon", "--until-idle", jobs={"fails": {"does": "break"}}) == 1
+    (line,) = [words for words in stage.logs().splitlines() if "alert.nobody_told" in words]
+    told = json.loads(line)
+    assert (told["job"], told["kind"], told["level"]) == ("testroom.fails", "fail", "error")
+
+
+def test_a_system_whose_runs_hold_every_place_keeps_no_other_from_its_own(
+    stage: Stage, frozen: Cluster
+) -> None:
+    with psycopg.connect(frozen.dsn(), autocommit=True) as admin:
+        admin.execute("create database d0")
+    (stage.directory / "slow").mkdir()
+    slow = Stage(frozen, "d0", stage.directory / "slow")
+    several(stage, {"slow": f"host={frozen.directory}/socket port=5432"}, None)
+    settle(stage, daemon={"workers": 2, "listen": None, "tick": "1 second", "drain": "1 second"})
+    jobs = {name: {"does": "sleep", "seconds": 90} for name in ("a", "b", "c")} | {"write": {}}
+    for job in ("a", "b", "c"):
+        slow.queue(job)
+    slow.rows("update lifecycle.run set system = 'slow' returning id")
+    daemon = stage.start("daemon", jobs=jobs)
+    going = "select count(*) from lifecycle.run where state = 'running'"
+    stage.until(lambda: slow.value(going) == 2)
+    stage.queue("write", count=2)
+    stage.until(lambda: [row[1:3] for row in stage.runs()] == [("finished", "pass")] * 2)
+    assert slow.value(going) == 2
     daemon.terminate()
     assert stage.finish(daemon) == 0

@@ -250,6 +250,20 @@ def test_what_is_delivered_is_not_sent_again(
     assert len(listener.heard) == 1
 
 
+def test_jobs_that_pass_again_at_the_same_time_are_one_message(
+    ledger: Connection[TupleRow], settings: Callable[..., Settings], listener: Listener
+) -> None:
+    for job in ("a.one", "a.two", "a.three"):
+        alerts.write(ledger, "vitalis", "recovered", f"{job} passes again", job=job)
+    write(ledger, "another failed")
+    assert alert.deliver(ledger, settings(listener.url), "vitalis") == 4
+    bad, good = listener.documents()
+    assert (bad["kind"], good["kind"], good["job"]) == ("fail", "recovered", None)
+    assert good["message"] == "a.one passes again; a.two passes again; a.three passes again"
+    assert {row[0] for row in states(ledger)} == {True}
+    assert alert.deliver(ledger, settings(listener.url), "vitalis") == 0
+
+
 def test_an_alert_nobody_took_comes_back_after_1_2_4_up_to_60_minutes(
     ledger: Connection[TupleRow], settings: Callable[..., Settings], listener: Listener
 ) -> None:

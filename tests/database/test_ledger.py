@@ -16,7 +16,7 @@ from psycopg.conninfo import conninfo_to_dict
 from structlog.testing import capture_logs
 
 from lifecycle.errors import Conflict, Fenced, NotFound
-from lifecycle.ledger import claims, daemons, evidence, generations, months, runs, schedules
+from lifecycle.ledger import alerts, claims, daemons, evidence, generations, months, runs, schedules
 from lifecycle.ledger.claims import Claim
 from lifecycle.ledger.effect import effect
 from lifecycle.outcome import Failure, Outcome, Verdict
@@ -190,8 +190,8 @@ def test_an_alert_that_cannot_be_written_holds_no_ending(stage: Stage, conn: Con
     with stage.admin() as admin:
         admin.execute(trouble.encode())
     with capture_logs() as logs:
-        assert claims.finish(conn, failed, FAIL, error_code=1) is False
-        assert claims.cancel(conn, stopped, "asked to stop") is False
+        claims.finish(conn, failed, FAIL, error_code=1)
+        claims.cancel(conn, stopped, "asked to stop")
         assert claims.abandon(conn, dead, retry_safe=False, summary="killed") == "lost"
     assert stage.rows("select state, verdict from lifecycle.run order by id") == [
         ("finished", "fail"),
@@ -200,13 +200,56 @@ def test_an_alert_that_cannot_be_written_holds_no_ending(stage: Stage, conn: Con
     ]
     assert [line["event"] for line in logs] == ["alert.not_written"] * 3
     assert [line["kind"] for line in logs] == ["fail", "cancelled", "lost"]
+    kept = [a for a in alerts.unwritten() if a.run in (failed.id, stopped.id, dead.id)]
+    assert [a.kind for a in kept] == ["fail", "cancelled", "lost"]
+    for one in alerts.unwritten():
+        alerts.told(one)
+
+
+def test_what_is_reminded_of_is_kept_once_a_reminder_where_it_cannot_be_written(
+    stage: Stage, conn: Conn
+):
+    with stage.admin() as admin:
+        admin.execute("revoke insert on lifecycle.alert from lifecycle")
+    kept: list[str] = []
+    for _ in range(3):
+        assert not alerts.write_unless_recent(
+            conn, "stage", None, "clock", "off", timedelta(days=1)
+        )
+        kept += [one.kind for one in alerts.unwritten()]
+        for one in alerts.unwritten():
+            alerts.told(one)
+    assert kept == ["clock"]
+
+
+@pytest.mark.parametrize("bad", [FAIL, Outcome(Verdict.UNVERIFIED, "a place was not seen")])
+def test_the_first_pass_after_trouble_is_told_once_and_no_other(conn: Conn, bad: Outcome):
+    for hour, outcome in enumerate((PASS, bad, bad, PASS, PASS)):
+        claims.finish(conn, take(conn, at=NOON + timedelta(hours=hour)), outcome)
+        claims.finish(conn, take(conn, "other", at=NOON + timedelta(hours=hour)), PASS)
+    told = conn.execute("select job, kind from lifecycle.alert order by id").fetchall()
+    assert told[-1] == ("a", "recovered")
+    assert [kind for _, kind in told].count("recovered") == 1
+
+
+def test_a_run_that_failed_and_passes_when_it_is_resumed_has_recovered(conn: Conn):
+    claim = take(conn)
+    claims.finish(conn, claim, FAIL, error_code=1)
+    runs.resume(conn, "stage", claim.id)
+    again = claims.claim_next(conn, "stage", "me")
+    assert again is not None
+    claims.finish(conn, again, PASS)
+    told = conn.execute("select kind, run_id from lifecycle.alert order by id").fetchall()
+    assert told == [("fail", claim.id), ("recovered", claim.id)]
 
 
 def test_whoever_holds_the_table_of_alerts_holds_no_ending(stage: Stage, conn: Conn):
     claim = take(conn)
     with stage.admin() as admin, admin.transaction():
         admin.execute("lock table lifecycle.alert in access exclusive mode")
-        assert claims.finish(conn, claim, FAIL) is False
+        claims.finish(conn, claim, FAIL)
+    assert [a.run for a in alerts.unwritten()] == [claim.id]
+    alerts.told(alerts.unwritten()[0])
     assert runs.shown(conn, "stage", claim.id)["verdict"] == "fail"
 
 

@@ -160,6 +160,7 @@ create table lifecycle.alert (
 );
 create index alert_undelivered on lifecycle.alert (not_before) where delivered_at is null;
 create index alert_by_kind on lifecycle.alert (system, kind, created_at);
+create index alert_of_job on lifecycle.alert (system, job, id);
 create index alert_of_run on lifecycle.alert (run_id) where run_id is not null;
 
 create table lifecycle.daemon (

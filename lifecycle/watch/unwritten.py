@@ -1,0 +1,30 @@
+"""Tells by another way what the ledger did not take: straight through the channels, from the process that keeps it.
+
+A right that was taken away, a table that is locked or a full disk may refuse an alert and nothing else. Its run ends
+all the same (`ledger/alerts.py`). Never raises: where no channel hears either, the log says which alert it was.
+"""
+
+import threading
+
+import structlog
+
+from lifecycle.ledger import alerts
+from lifecycle.settings.model import Alerts
+from lifecycle.watch import alert
+
+log = structlog.get_logger("lifecycle.alert")
+
+
+def tell(channels: Alerts, *, stop: threading.Event | None = None) -> None:
+    """Send what this process keeps. What a channel took is kept no longer; the rest is sent at the next call.
+
+    Takes as long as `alert.send` does, and nothing where nothing is kept.
+    """
+    kept = alerts.unwritten()
+    heard = alert.send(channels, kept, stop=stop)
+    for one in kept:
+        if heard.get(one.id) or not alert.configured(channels):
+            alerts.told(one)
+        else:
+            told = {"system": one.system, "job": one.job, "run": one.run, "kind": one.kind}
+            log.error("alert.nobody_told", **told)
