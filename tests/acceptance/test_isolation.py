@@ -206,3 +206,93 @@ def test_a_system_whose_runs_hold_every_place_keeps_no_other_from_its_own(
     assert slow.value(going) == 2
     daemon.terminate()
     assert stage.finish(daemon) == 0
+
+
+def test_until_idle_delivers_every_alert_of_those_it_can_reach_until_none_is_left(
+    stage: Stage, ear: Ear
+) -> None:
+    with psycopg.connect(stage.cluster.dsn(), autocommit=True) as admin:
+        admin.execute(f"create database {stage.database}_two".encode())
+    (stage.directory / "two").mkdir()
+    two = Stage(stage.cluster, f"{stage.database}_two", stage.directory / "two")
+    file = stage.directory / "settings.yaml"
+    settings = json.loads(file.read_text())
+    policy = POLICY.format(database=two.database, timezone="UTC")
+    for name, dsn in (("two", two.dsn), ("away", "host=/nonexistent")):
+        (stage.directory / f"{name}.yaml").write_text(policy.replace("stage", name, 1))
+        settings["systems"][name] = {"policy": f"{name}.yaml", "dsn": dsn}
+    file.write_text(json.dumps(settings))
+    alert = (
+        "insert into lifecycle.alert (system, kind, message) "
+        "select '{}', 'fail', 'm' || n from generate_series(1, 20) n returning id"
+    )
+    stage.rows(alert.format("stage"))
+    two.rows(alert.format("two"))
+    stage.queue("write")
+    assert stage.run("daemon", "--until-idle", jobs={"write": {}}) == 8
+    assert len(ear.alerts("fail")) == 40
+    left = "select count(*) from lifecycle.alert where delivered_at is null"
+    assert (stage.value(left), two.value(left)) == (0, 0)
+    assert [row[1:3] for row in stage.runs()] == [("finished", "pass")]
+
+
+def test_a_daemon_leaves_soon_although_its_webhook_drips(stage: Stage) -> None:
+    with listening(drips=True) as ear:
+        settle(stage, alerts={"webhook": secret(stage.directory, ear.url)})
+        stage.rows(
+            "insert into lifecycle.alert (system, kind, message) values ('stage', 'fail', 'm') returning id"
+        )
+        daemon = stage.start("daemon", jobs={"write": {}})
+        stage.until(lambda: ear.heard)
+        daemon.terminate()
+        assert stage.finish(daemon, 30) == 0
+
+
+def test_what_a_killed_daemon_had_taken_is_delivered_by_another(stage: Stage, ear: Ear) -> None:
+    stage.rows(
+        "insert into lifecycle.alert (system, kind, message) values ('stage', 'fail', 'm') returning id"
+    )
+    with listening(drips=True) as deaf:
+        good = json.loads((stage.directory / "settings.yaml").read_text())["alerts"]
+        settle(stage, alerts={"webhook": secret(stage.directory, deaf.url)})
+        first = stage.start("daemon", jobs={"write": {}})
+        stage.until(lambda: deaf.heard)
+        first.kill()
+        first.wait()
+    settle(stage, alerts=good)
+    lease = "select not_before - clock_timestamp() from lifecycle.alert"
+    assert stage.value(lease) < timedelta(seconds=61)
+    stage.rows("update lifecycle.alert set not_before = clock_timestamp() returning id")
+    assert stage.run("daemon", "--until-idle", jobs={"write": {}}) == 0
+    assert [words["message"] for words in ear.alerts("fail")] == ["m"]
+
+
+def test_the_ping_of_a_system_stops_with_its_ticks_and_that_of_another_goes_on(
+    stage: Stage,
+) -> None:
+    with listening() as ear:
+        several(stage, {"away": "host=/nonexistent"}, None)
+        pings = {
+            name: secret(stage.directory, f"{ear.url}/{name}")
+            for name in ("daemon", "away", "stage")
+        }
+        settle(stage, pings={"daemon": pings.pop("daemon"), "systems": pings})
+        daemon = stage.start("daemon", jobs={"write": {}})
+        stage.until(lambda: ear.paths().count("/stage") > 3 and "/daemon" in ear.paths())
+        assert "/away" not in ear.paths()
+        with stage.admin() as admin:
+            admin.execute("revoke insert, update on lifecycle.daemon from lifecycle")
+            stage.until(lambda: "no tick" in stage.logs().split('"system": "stage"', 1)[-1])
+            stage.until(lambda: stopped(ear, "/stage"))
+            admin.execute("grant insert, update on lifecycle.daemon to lifecycle")
+        before = ear.paths().count("/stage")
+        stage.until(lambda: ear.paths().count("/stage") > before)
+        daemon.terminate()
+        assert stage.finish(daemon) == 0
+
+
+def stopped(ear: Ear, path: str) -> bool:
+    """Say whether the others went on for three pings while this one was silent."""
+    seen = ear.paths()
+    last = max(n for n, heard in enumerate(seen) if heard == path)
+    return seen[last:].count("/daemon") >= 3
