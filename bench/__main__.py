@@ -2,13 +2,14 @@
 
 import sys
 
-from bench import catalog, claims, demo, idle, memory, startup
+from bench import catalog, claims, demo, idle, isolation, memory, startup
 
 PARTS = {
     "startup": startup.measure,
     "catalog": catalog.measure,
     "claims": claims.measure,
     "idle": idle.measure,
+    "isolation": isolation.measure,
     "memory": memory.measure,
     "demo": demo.measure,
 }

@@ -51,22 +51,24 @@ def measure() -> Iterator[str]:
         )
         try:
             time.sleep(10)
-            before = _cpu_seconds(daemon.pid)
+            before = cpu_seconds(daemon.pid)
             time.sleep(SECONDS)
-            used = _cpu_seconds(daemon.pid) - before
-            resident = _resident_megabytes(daemon.pid)
+            used = cpu_seconds(daemon.pid) - before
+            resident = resident_megabytes(daemon.pid)
         finally:
             daemon.terminate()
             daemon.wait(timeout=60)
     yield f"{resident:.0f} MB resident (aim < 100), {used / SECONDS:.2%} of a core (aim < 1 %) over {SECONDS} s"
 
 
-def _cpu_seconds(pid: int) -> float:
+def cpu_seconds(pid: int) -> float:
+    """Return what a process has used of a core so far."""
     fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def _resident_megabytes(pid: int) -> float:
+def resident_megabytes(pid: int) -> float:
+    """Return the memory that a process holds. Raise RuntimeError when it is gone."""
     for line in Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines():
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) / 1024
