@@ -2,7 +2,7 @@
 
 import sys
 
-from bench import catalog, claims, demo, idle, isolation, memory, startup
+from bench import catalog, claims, demo, idle, isolation, ledger, memory, startup
 
 PARTS = {
     "startup": startup.measure,
@@ -10,6 +10,7 @@ PARTS = {
     "claims": claims.measure,
     "idle": idle.measure,
     "isolation": isolation.measure,
+    "ledger": ledger.measure,
     "memory": memory.measure,
     "demo": demo.measure,
 }

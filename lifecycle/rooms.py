@@ -27,7 +27,15 @@ if (
     from lifecycle.job import Job
     from lifecycle.policy.model import Policy
 
-ROOMS = ("lifecycle.partitions", "audit", "backups", "retention", "gdpr", "runbooks")
+ROOMS = (
+    "lifecycle.partitions",
+    "lifecycle.records",
+    "audit",
+    "backups",
+    "retention",
+    "gdpr",
+    "runbooks",
+)
 
 
 def load(part: str) -> Iterator[tuple[str, ModuleType]]:

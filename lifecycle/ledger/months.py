@@ -14,10 +14,11 @@ AHEAD = 2
 
 _MAKE = "select lifecycle.make_months(%(ahead)s)"
 _KEPT = """
-    select to_date(substring(c.relname from '[0-9]{4}_[0-9]{2}$'), 'YYYY_MM')
+    select to_date(substring(c.relname from '[0-9]{4}_[0-9]{2}$'), 'YYYY_MM'),
+           sum(pg_total_relation_size(c.oid))::bigint
       from pg_inherits i join pg_class c on c.oid = i.inhrelid
-     where i.inhparent = 'lifecycle.evidence'::regclass
-     order by 1
+     where i.inhparent in ('lifecycle.evidence'::regclass, 'lifecycle.attempt'::regclass)
+     group by 1 order by 1
 """
 _DROP = "select lifecycle.drop_month(%(month)s, %(run)s)"
 
@@ -29,16 +30,17 @@ def make_ahead(conn: Connection[TupleRow]) -> int:
     return row[0]
 
 
-def kept(conn: Connection[TupleRow]) -> tuple[date, ...]:
-    """Return the first day of every month that is on the ledger, in order."""
-    return tuple(month for (month,) in conn.execute(_KEPT).fetchall())
+def kept(conn: Connection[TupleRow]) -> dict[date, int]:
+    """Return the first day of every month that is on the ledger, in order, with the bytes it takes on disk."""
+    return dict(conn.execute(_KEPT).fetchall())
 
 
 def drop(conn: Connection[TupleRow], month: date, run: int) -> int:
     """Drop a month's evidence, attempts, alerts and ended runs; return how many runs went.
 
     Raise psycopg's InsufficientPrivilege when it is less than a year old, or `run` has not recorded that it was
-    exported; LockNotAvailable when somebody reads or writes just then.
+    exported; ObjectNotInPrerequisiteState when it holds more or less than the export; LockNotAvailable when somebody
+    reads or writes just then.
     """
     row = conn.execute(_DROP, {"month": month, "run": run}).fetchone()
     assert row is not None

@@ -200,6 +200,10 @@ class Objects:
                     "date; then run it again.",
                 )
 
+    def must_know(self, bucket: str) -> None:
+        """Raise InputError when the settings do not say which real bucket this is. Asks no store."""
+        self._real(bucket)
+
     def _real(self, bucket: str) -> str:
         if bucket not in self.buckets:
             raise InputError(

@@ -6,7 +6,7 @@ that was away for a day finds all of them due, in an order that reads well.
 
 import secrets
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -30,6 +30,7 @@ BUCKETS = {
     "documents": "vitalis-documents",
     "backups": "vitalis-backups",
     "erasure-ledger": "vitalis-erasures",
+    "records": "vitalis-records",
 }
 DAY = (
     "partitions.create",
@@ -37,6 +38,7 @@ DAY = (
     "retention.expire",
     "gdpr.erase",
     "backups.drill",
+    "records.keep",
     "audit.report",
 )
 
@@ -83,6 +85,20 @@ class Place:
         path.write_text(value, encoding="utf-8")
         return {"file": str(path)}
 
+    def kept(self, name: str, make: Callable[[], str]) -> dict[str, str]:
+        """Write a secret as `secret` does, unless it is there; return how the settings name it."""
+        path = self.directory / name
+        return self.secret(name, path.read_text(encoding="utf-8") if path.exists() else make())
+
+
+def _signing_key() -> str:
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    key = Ed25519PrivateKey.generate()
+    return key.private_bytes(encoding, form, serialization.NoEncryption()).decode()
+
 
 def load(
     cluster: Cluster, objects: "S3Client", stripe: str, *, seed: int, now: datetime
@@ -125,7 +141,7 @@ def objects_at(url: str) -> "S3Client":
 
 
 def make_buckets(objects: "S3Client") -> None:
-    """Make the three buckets, with versions."""
+    """Make the buckets, with versions."""
     for bucket in BUCKETS.values():
         objects.create_bucket(Bucket=bucket)
         objects.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
@@ -154,13 +170,12 @@ def write_policy(place: Place, now: datetime) -> bool:
 
 
 def write_settings(place: Place, cluster: Cluster, store: str, stripe: str) -> None:
-    """Write the settings and the secrets they name; a reference key that is there stays."""
-    key = place.directory / "reference.key"
-    reference = key.read_text(encoding="utf-8") if key.exists() else secrets.token_hex(32)
+    """Write the settings and the secrets they name; keys that are there stay."""
     system: Mapping[str, object] = {
         "policy": "policy.yaml",
         "dsn": make_conninfo(cluster.dsn("vitalis"), user="lifecycle"),
-        "reference_key": place.secret(key.name, reference),
+        "reference_key": place.kept("reference.key", lambda: secrets.token_hex(32)),
+        "signing_key": place.kept("signing.key", _signing_key),
         "buckets": BUCKETS,
         "s3": {
             "endpoint": store,

@@ -112,6 +112,10 @@ class SystemSettings(Part):
         default=None,
         description="32 random bytes in hex: keys the references under which people appear in evidence",
     )
+    signing_key: Secret | None = Field(
+        default=None,
+        description="Ed25519 private key in PEM: signs what is exported of the ledger before it is dropped",
+    )
     buckets: dict[str, Text] = Field(
         default_factory=dict[str, str], description="bucket name in the policy -> real name"
     )

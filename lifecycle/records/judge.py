@@ -1,0 +1,78 @@
+"""Looks again afterwards: is every month over age gone with all it held, and is every younger one there?
+
+Promised are the months that the ledger had when the run began, and those it has now. Nothing is taken from what the run
+believes to have done.
+"""
+
+from contextlib import closing
+from datetime import date, datetime
+
+from lifecycle.coverage import Coverage, Judgement, Place
+from lifecycle.ledger import months
+from lifecycle.outcome import Failure
+from lifecycle.plan import Decision
+from lifecycle.promise import Listing, Task
+from lifecycle.records import age, survey
+from lifecycle.records.plan import RetireMonth
+from lifecycle.records.retire import Retired
+from lifecycle.records.section import SECTION
+from lifecycle.records.survey import Seen
+from lifecycle.system import System
+from lifecycle.words import counted
+
+
+def judge(task: Task, seen: Seen, decision: Decision[RetireMonth], retired: Retired) -> Judgement:
+    """Read the months again and return what was promised, looked at and found."""
+    wanted = {first for first in seen.months if task.only in (None, age.name(first))}
+    with closing(task.system.connect("records judge", write=False)) as conn:
+        now_there = months.kept(conn)
+        left = {
+            first: survey.count(conn, first)
+            for first in seen.over_age
+            if first in wanted and first not in now_there
+        }
+    places = frozenset(Place("month", age.name(first)) for first in wanted)
+    known = {failure.target for failure in (*retired.failures, *decision.refusals)}
+    found = [*retired.failures]
+    for first in sorted(wanted):
+        wrong = _wrong(first, first in seen.over_age, first in now_there, left.get(first))
+        if wrong is not None and wrong.target not in known:
+            found.append(wrong)
+    return Judgement(
+        Coverage(places, places, tuple(found)),
+        f"{counted(len(retired.steps), 'month')} exported and dropped, {len(now_there)} kept "
+        f"of the last {SECTION.of(task.system.policy).keep}",
+        {"months": len(now_there), "dropped": len(retired.steps), **_sums(seen, retired)},
+    )
+
+
+def _wrong(first: date, over_age: bool, there: bool, left: dict[str, int] | None) -> Failure | None:
+    """Return what is not as promised about a month; `left` is what it still holds where it should be gone."""
+    if over_age and there:
+        what = "it is over age and still there"
+        return Failure(age.name(first), what, "Run `lifecycle records plan`.")
+    if over_age and left and any(left.values()):
+        told = ", ".join(f"{n} {kind}" for kind, n in left.items() if n)
+        hint = "Look who changed it: `lifecycle.drop_month` takes all of a month or nothing."
+        return Failure(age.name(first), f"it was dropped, and {told} stayed", hint)
+    if not over_age and not there:
+        hint = "Nothing of ours drops a younger month: look at the server's log who did."
+        return Failure(age.name(first), "it is gone before its time", hint)
+    return None
+
+
+def _sums(seen: Seen, retired: Retired) -> dict[str, int]:
+    dropped = [seen.over_age[step.first] for step in retired.steps]
+    return {kind: sum(held[kind] for held in dropped) for kind in survey.KINDS} if dropped else {}
+
+
+def status(system: System, now: datetime) -> Listing:
+    """Return, per month of the ledger, its size and from when on it is over age."""
+    keep = SECTION.of(system.policy).keep
+    with closing(system.connect("records status", write=False)) as conn:
+        there = months.kept(conn)
+    rows = [
+        (age.name(first), size, age.leaves(first, keep), age.leaves(first, keep) <= now)
+        for first, size in there.items()
+    ]
+    return Listing("records", ("month", "bytes", "leaves", "over age"), rows)

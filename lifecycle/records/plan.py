@@ -1,0 +1,46 @@
+"""Decides which months leave the ledger. Pure: the policy, what was seen and the moment in, a frozen plan out.
+
+Whole months, by their age alone. The cap on rows does not hold for them: it is for the application's rows, of which
+there is no other copy.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from lifecycle.outcome import Failure
+from lifecycle.plan import Decision, Step
+from lifecycle.policy.model import Policy
+from lifecycle.records import age
+from lifecycle.records.section import SECTION
+from lifecycle.records.survey import Seen
+from lifecycle.words import counted
+
+
+@dataclass(frozen=True, slots=True)
+class RetireMonth(Step):
+    """Export the month that begins on this day, read the export back, and drop the month."""
+
+    first: date
+
+
+def decide(policy: Policy, seen: Seen, now: datetime) -> Decision[RetireMonth]:  # noqa: ARG001 - asked alike
+    """Return the months over age, each as a step, or refused where none could be exported."""
+    records = SECTION.of(policy)
+    wanted = [first for first in seen.over_age if seen.only in (None, age.name(first))]
+    if seen.lacking is not None:
+        why = f"it is kept longer than {records.keep}: {seen.lacking.what}"
+        hint = f"{seen.lacking.hint} Nothing is dropped that was not exported."
+        return Decision((), tuple(Failure(age.name(first), why, hint) for first in wanted))
+    return Decision(tuple(_step(first, seen, f"kept for {records.keep}") for first in wanted))
+
+
+def _step(first: date, seen: Seen, reason: str) -> RetireMonth:
+    holds = seen.over_age[first]
+    return RetireMonth(
+        verb="export and drop month",
+        target=age.name(first),
+        reason=reason,
+        cost=f"{counted(holds['runs'], 'run')}, {counted(holds['attempts'], 'attempt')}, "
+        f"{counted(holds['evidence'], 'line')} of evidence, {counted(holds['alerts'], 'alert')}",
+        first=first,
+    )

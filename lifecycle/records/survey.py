@@ -1,0 +1,85 @@
+"""Reads what is there: the months of the ledger, what those over age hold, and whether one could be exported."""
+
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+import psycopg
+from psycopg import Connection, IsolationLevel
+from psycopg.rows import TupleRow
+
+from lifecycle.errors import LifecycleError, NotFound
+from lifecycle.ledger import months
+from lifecycle.outcome import Failure
+from lifecycle.outside import objects, signing
+from lifecycle.postgres import connect
+from lifecycle.records import age, statements
+from lifecycle.records.section import SECTION
+from lifecycle.system import System
+
+KINDS = ("runs", "attempts", "evidence", "alerts")
+"""What a month holds, in the order of `statements.COUNT`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The ledger as it was: bytes of each month by its first day, and how much each month over age holds, by KINDS.
+
+    `lacking` says why no month could be exported, if none could. `only`: look at this month alone.
+    """
+
+    months: Mapping[date, int]
+    over_age: Mapping[date, Mapping[str, int]]
+    lacking: Failure | None
+    only: str | None
+
+
+def survey(system: System, now: datetime, only: str | None) -> Seen:
+    """Read it. Raise NotFound when no month is called `only`, else what `connect.explain` makes of it."""
+    try:
+        with closing(system.connect("records survey", write=False)) as conn:
+            conn.isolation_level = IsolationLevel.REPEATABLE_READ
+            with conn.transaction():
+                found = months.kept(conn)
+                over_age = {first: count(conn, first) for first in _over(system, found, now)}
+    except psycopg.Error as error:
+        raise connect.explain(error) from None
+    if only is not None and only not in map(age.name, found):
+        raise NotFound(
+            f"the ledger has no month {only!r}",
+            hint="`lifecycle records status` lists its months; write one like 2019-05.",
+        )
+    return Seen(found, over_age, lacking(system) if over_age else None, only)
+
+
+def count(conn: Connection[TupleRow], first: date) -> dict[str, int]:
+    """Return how much a month holds, by KINDS: what would be exported of it, and then dropped."""
+    row = conn.execute(statements.COUNT, bounds(first)).fetchone()
+    assert row is not None
+    return dict(zip(KINDS, row, strict=True))
+
+
+def bounds(first: date) -> dict[str, datetime]:
+    """Return the parameters that name a month in a statement."""
+    return {"since": datetime(first.year, first.month, 1, tzinfo=UTC), "to": age.end(first)}
+
+
+def lacking(system: System) -> Failure | None:
+    """Say what is missing before a month can be exported, if anything is. Asks the settings, and no store."""
+    bucket = SECTION.of(system.policy).bucket
+    if bucket is None:
+        return Failure(
+            "records", "the policy names no bucket for it", "Add `records: {bucket: NAME}`."
+        )
+    try:
+        signing.signing_key(system.settings.signing_key)
+        objects.store(system).must_know(bucket)
+    except LifecycleError as error:
+        return Failure("records", error.what, error.hint)
+    return None
+
+
+def _over(system: System, found: Mapping[date, int], now: datetime) -> list[date]:
+    keep = SECTION.of(system.policy).keep
+    return [first for first in found if age.leaves(first, keep) <= now]
