@@ -19,7 +19,8 @@ named, although nothing was found.
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -102,6 +103,45 @@ class Coverage:
             for place, reason in self.unseen().items()
         ]
         return {**self.counts(), "digest": self.digest(), "unseen": unseen}
+
+
+@dataclass(slots=True)
+class Looks:
+    """Where a judge has looked. Looking makes the entry, so a look that is forgotten is no look: it is never green.
+
+    What is promised comes from elsewhere, from the policy and the catalog; `cover` holds the one against the other.
+
+        looks = Looks()
+        for leaf in leaves:
+            with looks.at(Place("leaf", leaf)):
+                rows = count(leaf)           # an exception here leaves the leaf unseen
+            if rows:
+                looks.found(Failure(...))
+        return looks.cover(promised)
+    """
+
+    _at: set[Place] = field(default_factory=set[Place])
+    _found: list[Failure] = field(default_factory=list[Failure])
+    _not_at: dict[Place, Reason] = field(default_factory=dict[Place, Reason])
+
+    @contextmanager
+    def at(self, *places: Place) -> Generator[None]:
+        """Look at these places in the block. One that ends by an exception has looked at none of them."""
+        yield
+        self._at.update(places)
+
+    def not_at(self, place: Place, reason: Reason) -> None:
+        """Say why a place cannot be looked at. That holds, whoever else looks there."""
+        self._not_at[place] = reason
+
+    def found(self, *failures: Failure) -> None:
+        """Add what is not as promised."""
+        self._found += failures
+
+    def cover(self, promised: Iterable[Place]) -> Coverage:
+        """Return what was looked at, held against what is promised."""
+        at = frozenset(self._at - self._not_at.keys())
+        return Coverage(frozenset(promised), at, tuple(self._found), dict(self._not_at))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,10 @@
 """A verdict is what its coverage adds up to, and nothing else."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lifecycle.coverage import NOTHING_ASKED, Coverage, Judgement, Place, Reason, conclude
+from lifecycle.coverage import NOTHING_ASKED, Coverage, Judgement, Looks, Place, Reason, conclude
 from lifecycle.outcome import Failure, Verdict
 
 A, B, C = (Place("table", name) for name in "abc")
@@ -62,6 +63,31 @@ def test_many_places_are_counted_in_the_summary_and_kept_on_the_ledger() -> None
     outcome = conclude(Judgement(Coverage(places, frozenset()), "done"))
     assert outcome.summary.endswith("not looked at: leaf p0, leaf p1, leaf p2 and 6 more")
     assert outcome.coverage["not_looked_at"] == 9
+
+
+def test_only_looking_makes_a_look() -> None:
+    looks = Looks()
+    with looks.at(A):
+        pass
+    assert verdict(looks.cover({A})) is Verdict.PASS
+    assert verdict(looks.cover({A, B})) is Verdict.UNVERIFIED
+
+
+def test_a_look_that_ends_by_an_exception_is_none() -> None:
+    looks = Looks()
+    with pytest.raises(ZeroDivisionError), looks.at(A, B):
+        raise ZeroDivisionError
+    assert looks.cover({A}).looked_at == frozenset()
+
+
+def test_what_cannot_be_looked_at_is_not_made_good_by_somebody_who_looked() -> None:
+    looks = Looks()
+    looks.not_at(A, WHY)
+    with looks.at(A):
+        pass
+    assert looks.cover({A}).unseen() == {A: WHY}
+    looks.found(WRONG)
+    assert verdict(looks.cover({A})) is Verdict.FAIL
 
 
 PLACES = st.frozensets(st.sampled_from([A, B, C]))

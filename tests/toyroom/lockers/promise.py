@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from lockers import statements
 from lockers.section import SECTION
 
-from lifecycle.coverage import Coverage, Judgement, Place
+from lifecycle.coverage import Judgement, Looks, Place
 from lifecycle.ledger.effect import effect
 from lifecycle.outcome import Failure
 from lifecycle.plan import Decision, Step
@@ -65,10 +65,12 @@ def carry_out(task: Task, seen: Sequence[int], decision: Decision[Empty]) -> int
 
 def judge(task: Task, seen: Sequence[int], decision: Decision[Empty], done: int) -> Judgement:
     """Look again."""
-    left = survey(task.system, task.now, task.only)
-    places = frozenset({Place("table", "lockers")})
-    found = (Failure("lockers", f"{len(left)} are still held", "Run it again."),) if left else ()
-    return Judgement(Coverage(places, places, found), f"{done} lockers emptied", {"rows": done})
+    looks, table = Looks(), Place("table", "lockers")
+    with looks.at(table):
+        left = survey(task.system, task.now, task.only)
+    if left:
+        looks.found(Failure("lockers", f"{len(left)} are still held", "Run it again."))
+    return Judgement(looks.cover({table}), f"{done} lockers emptied", {"rows": done})
 
 
 def status(system: System, now: datetime) -> Listing:
