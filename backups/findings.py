@@ -1,5 +1,6 @@
 """What can be wrong with an installation that dumps and drills: programs, room on the disk, the bucket. Reads only."""
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -8,7 +9,7 @@ from pathlib import Path
 from backups import statements
 from backups.section import SECTION
 from lifecycle.admin import buckets
-from lifecycle.admin.finding import Finding, Look, bad, fine, refused, unknown
+from lifecycle.admin.finding import Finding, Look, bad, fine, not_asked, refused, unknown
 from lifecycle.errors import LifecycleError
 from lifecycle.postgres import catalog as catalogs
 from lifecycle.postgres.server import Binaries, find_binaries
@@ -23,7 +24,7 @@ def _binaries(system: System) -> Binaries:
 def _programs(system: System) -> Iterator[Finding]:
     label = f"{system.name}: programs"
     if SECTION.of(system.policy).dumps is None:
-        yield fine(label, "the policy asks for no dumps")
+        yield not_asked(label, "the policy asks for no dumps")
         return
     why = (
         "Dumps and their restore drills need PostgreSQL's own programs, not older than the server."
@@ -66,13 +67,16 @@ def _extensions(label: str, binaries: Binaries, wanted: list[str]) -> Iterator[F
 def _scratch(system: System) -> Iterator[Finding]:
     label = f"{system.name}: scratch"
     if SECTION.of(system.policy).dumps is None:
-        yield fine(label, "nothing is dumped or restored here")
+        yield not_asked(label, "the policy asks for no dumps")
         return
     named = system.machine.scratch
     place = system.machine.path(named) if named else Path(tempfile.gettempdir())
     why = "A dump and the restored database lie there at the same time, for the length of a drill."
     if not place.is_dir():
         yield bad(label, f"{place} is no directory", why, f"mkdir -m 700 {place}")
+        return
+    if not os.access(place, os.W_OK | os.X_OK):
+        yield bad(label, f"nothing can be written into {place}", why, "Let the service own it.")
         return
     with system.connect("doctor", write=False) as conn:
         row = conn.execute(statements.SIZE).fetchone()

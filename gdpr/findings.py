@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 
 from gdpr.section import SECTION
 from lifecycle.admin import buckets
-from lifecycle.admin.finding import Finding, Look, absent, bad, fine, refused, unknown
+from lifecycle.admin.finding import Finding, Look, bad, fine, not_asked, refused, unknown
 from lifecycle.errors import LifecycleError
 from lifecycle.outside import keys
 from lifecycle.settings.model import Stripe
@@ -18,14 +18,14 @@ from lifecycle.system import System
 def _reference_key(system: System) -> Iterator[Finding]:
     label = f"{system.name}: reference key"
     if system.settings.reference_key is None and SECTION.of(system.policy) is None:
-        yield absent(label, "none is set", "", "An erasure will need one.")
+        yield not_asked(label, "none is set, and the policy erases nobody")
         return
     try:
         keys.reference_key(system.settings.reference_key)
     except LifecycleError as error:
         yield refused(label, error, "Evidence names people by keyed references only.")
         return
-    yield fine(label, "32 bytes, readable by its owner alone")
+    yield fine(label, "32 bytes")
 
 
 def _buckets(system: System) -> Iterator[Finding]:
@@ -37,7 +37,7 @@ def _stripe(system: System) -> Iterator[Finding]:
     label = f"{system.name}: Stripe"
     payers = [kind for kind, subject in system.policy.subjects.items() if subject.payer]
     if not payers:
-        yield fine(label, "the policy names no payer")
+        yield not_asked(label, "the policy names no payer")
     elif system.settings.stripe is None:
         yield bad(
             label,

@@ -11,11 +11,12 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from lifecycle.admin import ddl_login, logins, statements
-from lifecycle.admin.finding import Finding, bad, fine, unknown
+from lifecycle.admin.finding import Finding, bad, fine, not_asked, unknown
 from lifecycle.policy import rights
 from lifecycle.postgres.catalog import Catalog, sql_name
 from lifecycle.postgres.names import quoted
 from lifecycle.system import System
+from lifecycle.words import counted
 
 Conn = Connection[TupleRow]
 
@@ -44,7 +45,7 @@ def role(system: System, conn: Conn, catalog: Catalog) -> Iterator[Finding]:
     if hidden and not bypass:
         yield bad(
             label,
-            f"{who} has no BYPASSRLS, and {len(hidden)} tables have row security ({', '.join(hidden[:5])})",
+            f"{who} has no BYPASSRLS; row security on {counted(len(hidden), 'table')} ({', '.join(hidden[:5])})",
             "A row hidden from an erasure is a row kept: every run refuses until it sees all rows.",
             f"alter role {name} bypassrls;  -- a superuser; from PostgreSQL 16 on whoever has BYPASSRLS himself",
         )
@@ -81,8 +82,11 @@ def owners(system: System, conn: Conn, catalog: Catalog) -> Iterator[Finding]:
             "A trigger on a table it changes would run with that right: whoever owns one table would own them all.",
             f"revoke {quoted(conn, owner)} from {quoted(conn, conn.info.user)};",
         )
-    if not acts_as:
-        yield fine(label, f"the service is a member of no owner of a table ({len(catalog.owners)})")
+    if not catalog.owners:
+        yield not_asked(label, "there is no table yet, so nobody owns one")
+    elif not acts_as:
+        whom = counted(len(catalog.owners), "owner")
+        yield fine(label, f"the service is a member of no owner of a table ({whom})")
     needed = rights.of(system.policy, catalog)
     if any(right.kind in ("own", "analyze") for right in needed):
         with contextlib.closing(system.connect_ddl("doctor")) as ddl:
@@ -179,7 +183,9 @@ def granted(system: System, conn: Conn, catalog: Catalog) -> Iterator[Finding]:
     if len(missing) > SHOWN:
         what = f"and {len(missing) - SHOWN} more rights are missing"
         yield bad(label, what, "", f"lifecycle init --system {system.name}")
-    if not missing:
+    if not catalog.tables:
+        yield not_asked(label, "there is no table yet on which the policy could ask for a right")
+    elif not missing:
         yield fine(label, "the service may do what the policy asks of it")
 
 

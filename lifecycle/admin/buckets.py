@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from lifecycle.admin.finding import Finding, bad, fine, refused, unknown
+from lifecycle.admin.finding import Finding, bad, fine, not_asked, refused, unknown
 from lifecycle.errors import LifecycleError
 from lifecycle.outside import objects
 from lifecycle.system import System
@@ -12,7 +12,7 @@ def look_at(system: System, label: str, names: Iterable[str]) -> Iterator[Findin
     """Look at the buckets that the policy calls `names`."""
     used = sorted(set(names))
     if not used:
-        yield fine(label, "the policy needs none")
+        yield not_asked(label, "the policy names none")
         return
     store = objects.store(system)
     for bucket in used:

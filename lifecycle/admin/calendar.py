@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from lifecycle import clock, cron, rooms
-from lifecycle.admin.finding import Finding, fine, unknown
+from lifecycle.admin.finding import Finding, fine, not_asked, unknown
 from lifecycle.system import System
 
 
@@ -23,7 +23,9 @@ def clock_changes(system: System) -> Iterator[Finding]:
             "It then runs right after the gap, and once in autumn: an hour off what somebody may expect.",
             f"Under `schedule:` move {name} out of that hour, or set `timezone: UTC`.",
         )
-    if not risky:
+    if not rooms.jobs(system.policy):
+        yield not_asked(label, "the policy schedules no job")
+    elif not risky:
         yield fine(label, f"no job is due in an hour that {zone} skips or repeats")
 
 

@@ -9,17 +9,19 @@ from functools import partial
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from lifecycle import clock, rooms
+from lifecycle import clock, rooms, show
 from lifecycle.admin import access, install, statements
-from lifecycle.admin.finding import Finding, bad, fine, refused, survive, unknown
+from lifecycle.admin.finding import Finding, bad, fine, not_asked, refused, survive, unknown
 from lifecycle.errors import LifecycleError
 from lifecycle.policy import reality
 from lifecycle.postgres import catalog as catalogs
 from lifecycle.postgres import ddl
 from lifecycle.postgres.catalog import Catalog
 from lifecycle.schedule.tick import REFUSE, WARN
+from lifecycle.settings.model import TICK_LIMIT
 from lifecycle.system import System
 from lifecycle.watch import check
+from lifecycle.words import counted
 
 Conn = Connection[TupleRow]
 Question = Callable[[System, Conn, Catalog], Iterator[Finding]]
@@ -73,7 +75,9 @@ def _policy(system: System, _conn: Conn, catalog: Catalog) -> Iterator[Finding]:
     if len(mistakes) > access.SHOWN:
         what = f"and {len(mistakes) - access.SHOWN} more mistakes"
         yield bad(label, what, "", f"lifecycle policy check --live --system {system.name}")
-    if not mistakes:
+    if not catalog.tables:
+        yield not_asked(label, "there is no table in this database that it could be compared with")
+    elif not mistakes:
         yield fine(label, "every table is declared, and the policy fits this database")
 
 
@@ -109,17 +113,67 @@ def _overdue(system: System, _conn: Conn, _catalog: Catalog) -> Iterator[Finding
     label = f"{system.name}: jobs"
     why = "A promise is not being kept."
     judged = list(check.jobs(system, clock.now()))
+    if not judged:
+        yield not_asked(label, "the policy schedules none")
     for job in judged:
         if job.state == check.State.CRITICAL:
             yield bad(label, f"{job.job}: {job.why}", why, "lifecycle runs list")
         elif job.state:
             yield unknown(label, f"{job.job}: {job.why}", why, "lifecycle daemon")
-    if not any(job.state for job in judged):
-        yield fine(label, f"{len(judged)} jobs succeeded when they should")
+        elif job.age is None:
+            yield unknown(
+                label,
+                f"{job.job}: {job.why}",
+                "What never ran may fail.",
+                "lifecycle schedule list",
+            )
+    well = sum(not job.state and job.age is not None for job in judged)
+    if well and well == len(judged):
+        yield fine(label, f"{counted(well, 'job')} succeeded on time")
 
 
-def _jobs(system: System, _conn: Conn, _catalog: Catalog) -> Iterator[Finding]:
-    yield fine(f"{system.name}: schedule", f"{len(rooms.jobs(system.policy))} jobs are scheduled")
+def _kept(system: System, conn: Conn, _catalog: Catalog) -> Iterator[Finding]:
+    label, count = f"{system.name}: schedule", len(rooms.jobs(system.policy))
+    if not count:
+        yield not_asked(label, "the policy schedules no job")
+        return
+    lives = max(TICK_LIMIT, 4 * system.machine.daemon.tick.at_least())
+    row = conn.execute(statements.KEPT, {"lives": lives}).fetchone()
+    assert row is not None
+    if row[1]:
+        yield fine(label, f"a daemon keeps it ({counted(count, 'job')})")
+        return
+    yield unknown(
+        label,
+        "no daemon keeps it" + (f" since {show.cell(row[0])}" if row[0] else " yet"),
+        "Nothing runs, and what falls due meanwhile may be missed.",
+        "lifecycle daemon",
+    )
+
+
+def _alerts(system: System, conn: Conn, _catalog: Catalog) -> Iterator[Finding]:
+    label, channels = f"{system.name}: alerts", ", ".join(system.machine.alerts.channels)
+    if not channels:
+        return  # doctor has said that nobody is told
+    row = conn.execute(statements.ALERTS, {"system": system.name}).fetchone()
+    assert row is not None
+    waiting, newest = row
+    if waiting:
+        yield bad(
+            label,
+            f"{counted(waiting, 'alert')} could not be delivered for an hour",
+            "Nobody is told what failed.",
+            "See what the daemon's log says of them, and try the channel by hand.",
+        )
+    elif newest:
+        yield fine(label, f"the newest went out by {channels} at {show.cell(newest)}")
+    else:
+        yield unknown(
+            label,
+            f"they go out by {channels}, and none ever did",
+            "With a mistake in the channel's settings nobody would be told.",
+            "Try the channel by hand, or let a run fail and see that the alert arrives.",
+        )
 
 
 QUESTIONS: dict[str, Question] = {
@@ -134,6 +188,7 @@ QUESTIONS: dict[str, Question] = {
     "policy": _policy,
     "pooler": _pooler,
     "clock": _clock,
-    "schedule": _jobs,
+    "alerts": _alerts,
+    "schedule": _kept,
     "jobs": _overdue,
 }

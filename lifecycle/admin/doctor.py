@@ -14,12 +14,12 @@ import typer
 
 from lifecycle import progress, rooms, settings_file, show
 from lifecycle.admin import calendar, database
-from lifecycle.admin.finding import Finding, absent, bad, fine, refused, survive, unknown
+from lifecycle.admin.finding import Finding, absent, bad, fine, not_asked, refused, survive, unknown
 from lifecycle.cli_options import open_settings
 from lifecycle.errors import FindingsPresent, InputError, LifecycleError, NotFound
 from lifecycle.outcome import Verdict
 from lifecycle.settings.model import Settings, secrets_of
-from lifecycle.words import choices
+from lifecycle.words import choices, counted
 
 COLUMNS = ("check", "verdict", "what")
 
@@ -47,7 +47,7 @@ def show_findings(name: str | None, as_json: bool) -> None:
 
 def _explain(finding: Finding) -> None:
     """Say why a finding matters and how to mend it, below the table."""
-    if finding.verdict != Verdict.PASS:
+    if finding.verdict != Verdict.PASS and (finding.why or finding.fix):
         show.text(f"\n{finding.verdict.value}: {finding.check}: {finding.what}")
         for label, words in (("why", finding.why), ("fix", finding.fix)):
             if words:
@@ -70,7 +70,7 @@ def findings(settings: Settings) -> list[Finding]:
 def _settings_mode() -> Iterator[Finding]:
     path = settings_file.find(None)
     if path is None:
-        yield fine("settings", "come from the environment")
+        yield not_asked("settings", "there is no file: they come from the environment")
         return
     mode = path.stat().st_mode
     if mode & (stat.S_IWGRP | stat.S_IWOTH):
@@ -85,22 +85,21 @@ def _settings_mode() -> Iterator[Finding]:
 
 
 def _secrets(settings: Settings) -> Iterator[Finding]:
-    count = 0
-    for place, secret in secrets_of(settings, ""):
-        count += 1
+    found, wrong = list(secrets_of(settings, "")), 0
+    for place, secret in found:
         try:
             secret.read(place)
         except InputError as error:
+            wrong += 1
             yield refused("secrets", error, "What needs this secret will fail when its time comes.")
-    yield fine("secrets", f"looked at {count}")
+    if not found:
+        yield not_asked("secrets", "the settings name none")
+    elif not wrong:
+        yield fine("secrets", f"{counted(len(found), 'secret')} can be read, by the service alone")
 
 
 def _alerts(settings: Settings) -> Iterator[Finding]:
-    alerts = settings.alerts
-    given = [name for name in ("webhook", "smtp", "command") if getattr(alerts, name) is not None]
-    if given:
-        yield fine("alerts", f"go out by {', '.join(given)}")
-    else:
+    if not settings.alerts.channels:  # whether they arrive, each system's ledger knows
         yield absent(
             "alerts",
             "nobody is told when a run fails, is lost or is missed",
@@ -111,7 +110,12 @@ def _alerts(settings: Settings) -> Iterator[Finding]:
 
 def _watched(settings: Settings) -> Iterator[Finding]:
     if settings.pings.daemon is not None:
-        yield fine("watched from outside", "the daemon pings a dead-man's switch")
+        yield unknown(
+            "watched from outside",
+            "a dead-man's switch is named; whether it hears the daemon is seen there alone",
+            "With a mistake in its URL nobody would notice a host that died.",
+            "Look at the switch: it must have heard of this host within the last minutes.",
+        )
     else:
         yield absent(
             "watched from outside",

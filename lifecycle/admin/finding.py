@@ -49,6 +49,11 @@ def absent(check: str, what: str, why: str, fix: str) -> Finding:
     return Finding(check, Verdict.NOT_CONFIGURED, what, why, fix)
 
 
+def not_asked(check: str, what: str) -> Finding:
+    """Return that nothing was looked at, as nothing here asks for it: never a pass, and nothing to mend."""
+    return Finding(check, Verdict.NOT_CONFIGURED, what)
+
+
 def survive(check: str, look: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
     """Yield what `look` finds. One that breaks is a finding itself, and the others go on."""
     try:

@@ -6,6 +6,18 @@ LEDGER = """
 """
 INSTALLED = "select system from lifecycle.installation"
 
+# --- what goes out, and who keeps the schedule
+
+ALERTS = """
+    select count(*) filter (where delivered_at is null and created_at < clock_timestamp() - interval '1 hour'),
+           max(delivered_at)
+      from lifecycle.alert where system = %(system)s
+"""
+KEPT = """
+    select max(seen_at), max(seen_at) > clock_timestamp() - %(lives)s
+      from lifecycle.daemon where schedules and stopped_at is null
+"""
+
 # --- who we are
 
 ROLE = """

@@ -3,11 +3,12 @@
 import contextlib
 from collections.abc import Iterator, Mapping
 
-from lifecycle.admin.finding import Finding, Look, bad, fine
+from lifecycle.admin.finding import Finding, Look, bad, fine, not_asked
 from lifecycle.partitions import survey
 from lifecycle.partitions.section import SECTION
 from lifecycle.postgres import catalog as catalogs
 from lifecycle.system import System
+from lifecycle.words import counted
 
 
 def _defaults(system: System) -> Iterator[Finding]:
@@ -24,8 +25,10 @@ def _defaults(system: System) -> Iterator[Finding]:
             "A partition for them can no longer be made, and no rule finds them by their date.",
             "lifecycle partitions status",
         )
-    if not holding:
-        yield fine(label, f"none of {len(found)} holds a row")
+    if not found:
+        yield not_asked(label, "no table under `partitions` has one")
+    elif not holding:
+        yield fine(label, f"{counted(len(found), 'default partition')} without a row")
 
 
 FINDINGS: Mapping[str, Look] = {"default partitions": _defaults}

@@ -174,6 +174,12 @@ class Alerts(Part):
         default=None, description="program and arguments; gets the alert as JSON on standard input"
     )
 
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Return the names of those that are given."""
+        names = ("webhook", "smtp", "command")
+        return tuple(name for name in names if getattr(self, name) is not None)
+
 
 class Pings(Part):
     """Dead-man's switches outside this host: they raise the alarm when a ping does not come."""

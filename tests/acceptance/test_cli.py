@@ -173,8 +173,17 @@ def whole(at: Workspace, outside: tuple[str, str]) -> None:
     }
 
 
+SEEN = """
+    insert into lifecycle.daemon (id, host, pid, version, policy) values ('d', 'here', 1, '1', 'p');
+    insert into lifecycle.alert (system, kind, message, delivered_at)
+    values ('vitalis', 'fail', 'a run failed', clock_timestamp());
+"""
+
+
 def succeeded(at: Workspace, vitalis: Any) -> None:
-    """Let every job have passed just now."""
+    """Let a daemon live, an alert have gone out, and every job have passed just now."""
+    with psycopg.connect(at.admin, autocommit=True) as conn:
+        conn.execute(SEEN)
     with vitalis.system.connect("test") as conn:
         for job in rooms.jobs(vitalis.system.policy):
             claim = vitalis.claim(job.name, clock.now())
@@ -188,7 +197,17 @@ def test_doctor_finds_nothing_in_a_whole_installation(
     succeeded(at, vitalis)
     before = at.picture()
     code, found = verdicts(at)
-    assert {w for words in found.values() for w in words if not w.startswith("pass: ")} == set()
+    rest = {
+        (name, w.partition(": ")[0])
+        for name, said in found.items()
+        for w in said
+        if not w.startswith("pass: ")
+    }
+    # A switch is heard by whoever keeps it; of default partitions Vitalis has none.
+    assert rest == {
+        ("watched from outside", "could not verify"),
+        ("default partitions", "not configured"),
+    }
     assert code == 0
     assert at.picture() == before
 
@@ -204,6 +223,60 @@ def test_doctor_names_what_is_left_out_and_that_is_no_failure(
     assert found["alerts"][0].startswith("not configured: nobody is told")
     assert found["watched from outside"][0].startswith("not configured: nothing outside this host")
     assert found["monitoring address"][0].startswith("not configured")
+
+
+def test_of_an_empty_policy_doctor_passes_nothing_that_nobody_asked_for(
+    database: str, tmp_path: Path
+) -> None:
+    at = Workspace(tmp_path, database)
+    del at.system["reference_key"]
+    name = conninfo_to_dict(database)["dbname"]
+    at.policy = f"system: vitalis\ndatabase: {name}\ntimezone: UTC\ntables: {{}}\n"
+    assert at.cli("init", env={"LIFECYCLE_ADMIN_DSN": database}).returncode == 0
+    code, found = verdicts(at)
+    told = {name: {words.partition(": ")[0] for words in said} for name, said in found.items()}
+    assert {name for name, said in told.items() if said == {"pass"}} == {
+        "settings", "monitoring address", "database", "role", "counts", "others", "ledger", "schema",
+        "event triggers", "pooler", "clock", "clock changes",
+    }  # fmt: skip
+    nothing = {name for name, said in told.items() if said == {"not configured"}}
+    assert nothing == {
+        "secrets", "alerts", "watched from outside", "owners", "rights", "policy", "default partitions",
+        "programs", "scratch", "bucket of dumps", "reference key", "buckets", "Stripe",
+    }  # fmt: skip
+    assert {name for name in told if name not in nothing and told[name] != {"pass"}} == {
+        "schedule", "jobs",
+    }  # fmt: skip
+    assert code == 0
+
+
+def test_doctor_says_that_alerts_wait_and_that_none_ever_went_out(
+    at: Workspace, vitalis: Any
+) -> None:
+    at.machine["alerts"] = {"command": ["/bin/true"]}
+    [never] = verdicts(at)[1]["alerts"]
+    assert never.startswith("could not verify: they go out by command, and none ever did")
+    with psycopg.connect(at.admin, autocommit=True) as conn:
+        conn.execute(
+            "insert into lifecycle.alert (system, kind, message, created_at) "
+            "values ('vitalis', 'fail', 'm', clock_timestamp() - interval '2 hours')"
+        )
+    code, found = verdicts(at)
+    assert found["alerts"][0].startswith("fail: 1 alert could not be delivered for an hour")
+    assert code == 10
+
+
+def test_a_job_that_has_not_run_yet_has_not_passed(at: Workspace, vitalis: Any) -> None:
+    succeeded(at, vitalis)
+    with psycopg.connect(at.admin, autocommit=True) as conn:
+        conn.execute(
+            "insert into lifecycle.schedule (system, job, cron, timezone, covered_until) "
+            "select 'vitalis', job, '0 3 * * *', 'UTC', clock_timestamp() from lifecycle.run"
+        )
+        conn.execute("truncate lifecycle.run cascade")
+    said = verdicts(at)[1]["jobs"]
+    assert said
+    assert all(words.startswith("could not verify: ") for words in said)
 
 
 # What an administrator can break: SQL -> (check, words of the finding, words of the remedy).
