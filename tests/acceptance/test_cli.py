@@ -203,10 +203,11 @@ def test_doctor_finds_nothing_in_a_whole_installation(
         for w in said
         if not w.startswith("pass: ")
     }
-    # A switch is heard by whoever keeps it; of default partitions Vitalis has none.
+    # A switch is heard by whoever keeps it; of default partitions Vitalis has none; no month is old enough to sign.
     assert rest == {
         ("watched from outside", "could not verify"),
         ("default partitions", "not configured"),
+        ("exports of the ledger", "not configured"),
     }
     assert code == 0
     assert at.picture() == before
@@ -243,6 +244,7 @@ def test_of_an_empty_policy_doctor_passes_nothing_that_nobody_asked_for(
     assert nothing == {
         "secrets", "alerts", "watched from outside", "owners", "rights", "policy", "default partitions",
         "programs", "scratch", "bucket of dumps", "reference key", "buckets", "Stripe",
+        "exports of the ledger", "bucket of the ledger's exports",
     }  # fmt: skip
     assert {name for name in told if name not in nothing and told[name] != {"pass"}} == {
         "schedule", "jobs",
