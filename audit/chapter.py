@@ -7,10 +7,9 @@ from typing import Any
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from audit.coverage import coverage
+from audit.coverage import coverage, promised
 from audit.section import SECTION
 from lifecycle.chapter import Chapter, Column, Facts, Table
-from lifecycle.postgres import catalog
 from lifecycle.system import System
 from lifecycle.words import counted
 
@@ -21,15 +20,13 @@ _COLUMNS = (Column("table", "Not captured", "name"),)
 def gather(
     conn: Connection[TupleRow], system: System, _since: datetime, _to: datetime
 ) -> dict[str, Any]:
-    """Return how many tables hold people's data, and which of them no row trigger stands on."""
-    policy, log = system.policy, SECTION.of(system.policy)
+    """Return how many tables hold people's data, and of which of them, or of which leaves, the log does not hear."""
+    unheard = coverage(conn, system.policy)
     return {
-        "configured": log is not None,
-        "tables_of_people": sum(
-            table.owner is not None and (log is None or name != log.table)
-            for name, table in policy.tables.items()
-        ),
-        "not_captured": coverage(policy, catalog.read(conn)),
+        "configured": SECTION.of(system.policy) is not None,
+        "tables_of_people": len(promised(system.policy)),
+        "tables_unheard": len({one.table for one in unheard}),
+        "not_captured": [one.relation for one in unheard],
     }
 
 
@@ -39,13 +36,13 @@ def chapter(_facts: Facts, own: Mapping[str, Any]) -> Chapter:
     if not own.get("configured"):
         return Chapter("capture", title, _NO_LOG)
     people, missing = own["tables_of_people"], tuple(own["not_captured"])
-    captured = people - len(missing)
+    captured = people - own["tables_unheard"]
     tables = counted(people, "table")
-    left = f"; {counted(len(missing), 'is', 'are')} not" if missing else ""
+    left = f"; of {counted(len(missing), 'relation')} it does not hear" if missing else ""
     return Chapter(
         "capture",
         title,
-        f"{captured} of {tables} with people's data have an enabled row trigger{left}.",
+        f"{captured} of {tables} with people's data are captured by the audit log{left}.",
         (
             Table(
                 "capture",
@@ -68,7 +65,8 @@ def chapter(_facts: Facts, own: Mapping[str, Any]) -> Chapter:
         (
             (
                 "That an application wrote true values into its audit log, or that every change in it was captured: a "
-                "table counts as captured when an enabled row trigger stands on it."
+                "table counts as captured when triggers that the policy says `audits` of are enabled for every insert, "
+                "update and delete on each of its leaves."
             ),
         ),
     )

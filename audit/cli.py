@@ -59,19 +59,15 @@ def report(
 @app.command()
 def status(system: SystemOption = None, as_json: JsonOption = False) -> None:
     """List the tables with people's data, and whether the audit log hears of their changes."""
-    from audit.coverage import coverage
-    from audit.section import SECTION
-    from lifecycle.postgres import catalog
+    from audit.coverage import coverage, promised
 
     at_hand = open_system(system)
-    policy = at_hand.policy
     with at_hand.connect("audit.status", write=False) as conn:
-        seen = catalog.read(conn)
-    log = SECTION.of(policy)
-    missing = coverage(policy, seen)
+        unheard = coverage(conn, at_hand.policy)
+    missing = {name: [one.relation for one in unheard if one.table == name] for name, _ in unheard}
     rows = [
-        (name, log is not None and name not in missing)
-        for name, table in policy.tables.items()
-        if table.owner is not None and (log is None or name != log.table)
+        (name, name not in missing, ", ".join(missing.get(name, ())))
+        for name in promised(at_hand.policy)
     ]
-    show.table("tables with people's data", ("table", "captured"), rows, as_json)
+    columns = ("table", "captured", "not heard of")
+    show.table("tables with people's data", columns, rows, as_json)

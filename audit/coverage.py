@@ -1,29 +1,56 @@
-"""Which tables with a person's data change without the audit log hearing of it. Pure: looks at the catalog only."""
+"""Where people's data changes without the audit log hearing of it. Looks at every leaf: rows fire a leaf's triggers."""
 
+import json
+from typing import NamedTuple
+
+from psycopg import Connection
+from psycopg.rows import TupleRow
+
+from audit import statements
 from audit.section import SECTION
 from lifecycle.policy.model import Policy
-from lifecycle.postgres.catalog import Catalog
-
-FIRES = ("O", "A")
-"""States in which a trigger fires in an ordinary session: origin, always (pg_trigger.tgenabled)."""
+from lifecycle.postgres.names import policy_name, sql_parts
 
 
-def coverage(policy: Policy, catalog: Catalog) -> tuple[str, ...]:
-    """Return the tables that hold somebody's data and have no enabled row trigger, sorted.
+class Unheard(NamedTuple):
+    """A relation of which the log does not hear, and the table of the policy it belongs to."""
 
-    Which trigger writes the log is the application's business; one without any cannot be captured. The log
-    itself is left out. Empty when the policy has no `audit:` section.
-    """
+    table: str
+    relation: str
+
+
+def promised(policy: Policy) -> tuple[str, ...]:
+    """Return the tables with somebody's data, the log left out. Empty when the policy has no `audit:` section."""
     log = SECTION.of(policy)
     if log is None:
         return ()
     return tuple(
-        sorted(
-            name
-            for name, table in policy.tables.items()
-            if table.owner is not None
-            and name != log.table
-            and name in catalog.tables
-            and not any(t.row and t.enabled in FIRES for t in catalog.tables[name].triggers)
-        )
+        name
+        for name, table in policy.tables.items()
+        if table.owner is not None and name != log.table
     )
+
+
+def coverage(conn: Connection[TupleRow], policy: Policy) -> tuple[Unheard, ...]:
+    """Return the tables and leaves with somebody's data of which the log does not hear, sorted.
+
+    Captured is a leaf on which triggers that the policy says `audits` of are enabled for each row of every insert,
+    update and delete. What such a trigger writes is the application's business.
+    """
+    tables = {name: sql_parts(name) for name in promised(policy)}
+    audits = {
+        name: [
+            trigger
+            for trigger, said in policy.tables[name].triggers.items()
+            if said.does == "audits"
+        ]
+        for name in tables
+    }
+    asked = {
+        "names": list(tables),
+        "schemas": [schema for schema, _ in tables.values()],
+        "tables": [relname for _, relname in tables.values()],
+        "audits": json.dumps(audits),
+    }
+    found = conn.execute(statements.UNHEARD, asked).fetchall()
+    return tuple(sorted(Unheard(name, policy_name(*leaf)) for name, *leaf in found))

@@ -1,7 +1,7 @@
 """The one sentence a reader takes away. Pure.
 
-Green only where the schedule expected something, nothing of the period is unknown, and every slot is on the ledger
-and passed.
+Green only where the schedule expected something, nothing of the period is unknown, every slot is on the ledger and
+passed, and no room has something to say that is not as promised.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -28,8 +28,8 @@ def headline(document: Mapping[str, Any]) -> dict[str, str]:
 
 def _said(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield (level, sentence), the gravest first; nothing where all is well."""
-    grave = [*_failed(document)]
-    unsure = [*_unsure(document["jobs"], document["attention"])]
+    grave = [*_failed(document), *_told(document, "bad")]
+    unsure = [*_told(document, "warn"), *_unsure(document["jobs"], document["attention"])]
     for number, (level, sentence) in enumerate([*grave, *unsure]):
         yield level, sentence if number or grave else f"Nothing failed; {sentence}"
     yield from _not_known(document)
@@ -48,6 +48,12 @@ def _failed(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             "bad",
             f"{slots} that the schedule expected {are} not on the ledger: {_named(gaps)}.",
         )
+
+
+def _told(document: Mapping[str, Any], level: str) -> Iterator[tuple[str, str]]:
+    for chapter in document["chapters"]:
+        if chapter["level"] == level:
+            yield level, f"{chapter['title']}: {chapter['sentence']}"
 
 
 def _unsure(

@@ -1,6 +1,7 @@
 """Every statement this room says to a managed database."""
 
 from collections.abc import Mapping
+from typing import LiteralString
 
 from psycopg import sql
 
@@ -149,3 +150,24 @@ def _unless(condition: sql.Composable, column: str) -> sql.Composed:
 
 def _a(column: str) -> sql.Identifier:
     return sql.Identifier("a", column)
+
+
+# The leaves of the tables named on which no enabled row trigger that audits hears of every insert (4), delete (8) and
+# update (16, of any column). A leaf bears its parent's trigger by the same name, and may have switched it off.
+UNHEARD: LiteralString = """
+    select asked.name, n.nspname, c.relname
+      from unnest(%(names)s::text[], %(schemas)s::text[], %(tables)s::text[]) as asked (name, schema, relname)
+      join pg_namespace s on s.nspname = asked.schema
+      join pg_class t on t.relnamespace = s.oid and t.relname = asked.relname
+     cross join lateral (
+           select t.oid as relid where t.relkind <> 'p'
+           union all
+           select tree.relid from pg_partition_tree(t.oid) as tree where t.relkind = 'p' and tree.isleaf) as leaf
+      join pg_class c on c.oid = leaf.relid
+      join pg_namespace n on n.oid = c.relnamespace
+     where coalesce((
+           select bit_or(g.tgtype & 28) from pg_trigger g
+            where g.tgrelid = c.oid and not g.tgisinternal and g.tgenabled in ('O', 'A')
+              and g.tgtype & 1 = 1 and g.tgattr = '' and g.tgqual is null
+              and %(audits)s::jsonb -> asked.name ? g.tgname::text), 0) <> 28
+"""

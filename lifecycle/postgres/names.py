@@ -21,8 +21,13 @@ def policy_name(schema: str, relname: str) -> str:
 
 def sql_name(name: str) -> sql.Identifier:
     """Return such a name as SQL: `users` is "public"."users", `a.b` is "a"."b"."""
+    return sql.Identifier(*sql_parts(name))
+
+
+def sql_parts(name: str) -> tuple[str, str]:
+    """Return schema and name of such a name: `users` is in public."""
     schema, dot, relname = name.partition(".")
-    return sql.Identifier(schema, relname) if dot else sql.Identifier("public", name)
+    return (schema, relname) if dot else ("public", name)
 
 
 def quoted(conn: Connection[TupleRow], name: str) -> str:

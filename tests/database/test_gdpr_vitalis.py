@@ -235,5 +235,5 @@ def test_requests_are_answered_with_the_tables_and_the_others_wait(night: Night)
 
 def test_every_table_with_a_persons_data_but_the_job_queue_is_captured(night: Night) -> None:
     with contextlib.closing(night.system.connect("test")) as conn:
-        found = coverage.coverage(night.system.policy, catalog.read(conn))
-    assert found == ("ingestion_jobs",)
+        found = coverage.coverage(conn, night.system.policy)
+    assert found == (("ingestion_jobs", "ingestion_jobs"),)

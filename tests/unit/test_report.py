@@ -73,7 +73,14 @@ def facts(
         runs,
         evidence,
         schedule or {job: Expected(slots, ()) for job, slots in due.items()},
-        {"audit": {"configured": True, "tables_of_people": 30, "not_captured": ()}},
+        {
+            "audit": {
+                "configured": True,
+                "tables_of_people": 30,
+                "tables_unheard": 0,
+                "not_captured": (),
+            }
+        },
     )
 
 
