@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.packages import PACKAGES
+
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("lifecycle", "audit", "backups", "retention", "gdpr", "runbooks")
 TREES = {
     str(file.relative_to(ROOT)): ast.parse(file.read_text(encoding="utf-8"))
     for package in PACKAGES

@@ -4,10 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.packages import PACKAGES
+
 ROOT = Path(__file__).parents[2]
 PRODUCT = sorted(
     file
-    for folder in ("lifecycle", "audit", "backups", "retention", "gdpr", "runbooks")
+    for folder in PACKAGES
     for file in (ROOT / folder).rglob("*.py")
     if file.relative_to(ROOT).parts[:2] != ("lifecycle", "ledger")
 )

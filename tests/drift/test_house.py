@@ -2,11 +2,13 @@
 
 import ast
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from lifecycle.rooms import ROOMS
+from tests.packages import PACKAGES
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/house.md").read_text(encoding="utf-8")
@@ -52,8 +54,7 @@ def test_every_room_has_its_charter_and_stands_on_the_page():
 
 
 def modules() -> list[Path]:
-    packages = ("lifecycle", "audit", "backups", "retention", "gdpr", "runbooks")
-    return [file for package in packages for file in sorted((ROOT / package).rglob("*.py"))]
+    return [file for package in PACKAGES for file in sorted((ROOT / package).rglob("*.py"))]
 
 
 @pytest.mark.parametrize("file", modules(), ids=lambda file: str(file.relative_to(ROOT)))
@@ -75,3 +76,12 @@ def test_only_one_module_reads_the_clock():
             continue
         text = file.read_text(encoding="utf-8")
         assert not re.search(r"datetime\.(now|utcnow|today)\(|time\.(time|monotonic)\(", text), file
+
+
+def test_a_package_of_a_room_is_built_typed_and_held_by_the_layers():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
+    whole = set(PACKAGES)
+    assert set(project["hatch"]["build"]["targets"]["wheel"]["packages"]) == whole
+    assert set(project["pyright"]["include"]) - {"tests", "bench", "scripts"} == whole
+    assert set(project["importlinter"]["root_packages"]) == whole
+    assert set(project["importlinter"]["contracts"][0]["layers"]) == whole
