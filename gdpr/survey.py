@@ -4,7 +4,6 @@
 """
 
 from collections.abc import Mapping
-from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -63,7 +62,7 @@ def survey(system: System, now: datetime, only: str | None) -> Seen:
     Raise Refused when the policy does not fit the database, NotFound when no request called `only` is due.
     """
     erasure, key = erasure_of(system.policy), reference_key(system.settings.reference_key)
-    with closing(system.connect("gdpr survey", write=False)) as conn:
+    with system.snapshot("gdpr survey") as conn:
         found = reach(system.policy, catalog.read(conn), erasure.subject)
         open_requests = waiting(conn, system, key)
         due = [
@@ -81,7 +80,8 @@ def survey(system: System, now: datetime, only: str | None) -> Seen:
         errors: list[LifecycleError] = []
         for request in due:
             try:
-                cases.append(_case(system, conn, found, key, request))
+                with conn.transaction():
+                    cases.append(_case(system, conn, found, key, request))
             except (LifecycleError, psycopg.Error) as error:
                 said = connect.explain(error) if isinstance(error, psycopg.Error) else error
                 if conn.broken:

@@ -1,9 +1,11 @@
 """A system at hand: its policy, where its things are, and how to open a connection to its database."""
 
+from collections.abc import Generator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
-from psycopg import Connection
+from psycopg import Connection, IsolationLevel
 from psycopg.conninfo import make_conninfo
 from psycopg.errors import InsufficientPrivilege, InvalidSchemaName, UndefinedTable
 from psycopg.rows import TupleRow
@@ -39,6 +41,18 @@ class System:
         belongs to another system's policy).
         """
         return self._open(self.conninfo(), purpose, write=write, patience=patience)
+
+    @contextmanager
+    def snapshot(self, purpose: str) -> Generator[Connection[TupleRow]]:
+        """Give a connection on which all that is read is of one moment, and nothing can be written. For surveys.
+
+        What may fail without ending the survey goes into a `conn.transaction()` of its own, a savepoint here.
+        """
+        with closing(self.connect(purpose, write=False)) as conn:
+            conn.isolation_level = IsolationLevel.REPEATABLE_READ
+            conn.read_only = True
+            with conn.transaction():
+                yield conn
 
     def connect_ddl(self, purpose: str) -> Connection[TupleRow]:
         """Open a connection of the login that steps into owners, for DDL and ANALYZE. It may read no row.

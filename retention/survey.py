@@ -1,7 +1,6 @@
 """Counts what is overdue now, leaf by leaf, with a digest of the keys. Reads nothing else; never changes a row."""
 
 from collections.abc import Mapping
-from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import LiteralString
@@ -70,7 +69,7 @@ def survey(system: System, now: datetime, only: str | None) -> Seen:
             f"no retention rule is about {only!r}",
             hint=f"Rules are about: {', '.join(dict.fromkeys(r.table for r in SECTION.of(system.policy)))}.",
         )
-    with closing(system.connect("retention survey", write=False)) as conn:
+    with system.snapshot("retention survey") as conn:
         return read(conn, system.policy, now, only)
 
 
@@ -90,13 +89,14 @@ def read(
     failures = [f for f in unfit if only in (None, f.target)]
     for bound in (b for b in fit if only in (None, b.rule.table)):
         try:
-            if _has_children(conn, bound):
-                what = "the table has child tables (inheritance, a hypertable) that the rule would not see"
-                hint = "Write a rule for each child table; hypertables need their own kind of rule."
-                failures.append(Failure(bound.rule.table, what, hint))
-            else:
-                counted.append(count(conn, bound))
-                copies[bound.place] = _copies(conn, policy, seen, bound)
+            with conn.transaction():
+                if _has_children(conn, bound):
+                    what = "the table has child tables (inheritance, a hypertable) that the rule would not see"
+                    hint = "Write a rule for each child table; hypertables need their own kind of rule."
+                    failures.append(Failure(bound.rule.table, what, hint))
+                else:
+                    counted.append(count(conn, bound))
+                    copies[bound.place] = _copies(conn, policy, seen, bound)
         except psycopg.Error as error:
             said = _said(conn, error)
             failures.append(
@@ -112,12 +112,13 @@ def count(conn: Connection[TupleRow], bound: Bound) -> Counted:
     undated = 0
     for leaf in bound.leaves:
         try:
-            rows, keys = _row(
-                conn,
-                statements.count_overdue(leaf, bound.by, bound.column, bound.key),
-                {"before": bound.before},
-            )
-            undated += _row(conn, statements.count_undated(leaf, bound.by, bound.column), {})[0]
+            with conn.transaction():
+                rows, keys = _row(
+                    conn,
+                    statements.count_overdue(leaf, bound.by, bound.column, bound.key),
+                    {"before": bound.before},
+                )
+                undated += _row(conn, statements.count_undated(leaf, bound.by, bound.column), {})[0]
         except psycopg.Error as error:
             unread[leaf] = _said(conn, error)
         else:

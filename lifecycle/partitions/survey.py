@@ -1,7 +1,6 @@
 """Reads what is there: the catalog, rows in default partitions, how a partition differs from its parent."""
 
 from collections.abc import Mapping
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -47,7 +46,7 @@ def survey(system: System, now: datetime, only: str | None) -> Seen:  # noqa: AR
             f"no table under `partitions` is called {only!r}",
             hint=f"Tables there are: {', '.join(SECTION.of(system.policy))}.",
         )
-    with closing(system.connect("partitions survey", write=False)) as conn:
+    with system.snapshot("partitions survey") as conn:
         return read(conn, system.policy, only)
 
 

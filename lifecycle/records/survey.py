@@ -1,12 +1,11 @@
 """Reads what is there: the months of the ledger, what those over age hold, and whether one could be exported."""
 
 from collections.abc import Mapping
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 import psycopg
-from psycopg import Connection, IsolationLevel
+from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from lifecycle.errors import LifecycleError, NotFound
@@ -38,11 +37,9 @@ class Seen:
 def survey(system: System, now: datetime, only: str | None) -> Seen:
     """Read it. Raise NotFound when no month is called `only`, else what `connect.explain` makes of it."""
     try:
-        with closing(system.connect("records survey", write=False)) as conn:
-            conn.isolation_level = IsolationLevel.REPEATABLE_READ
-            with conn.transaction():
-                found = months.kept(conn)
-                over_age = {first: count(conn, first) for first in _over(system, found, now)}
+        with system.snapshot("records survey") as conn:
+            found = months.kept(conn)
+            over_age = {first: count(conn, first) for first in _over(system, found, now)}
     except psycopg.Error as error:
         raise connect.explain(error) from None
     if only is not None and only not in map(age.name, found):

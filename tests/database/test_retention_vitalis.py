@@ -3,6 +3,8 @@
 from typing import Any
 
 import psycopg
+import pytest
+from psycopg.errors import ReadOnlySqlTransaction
 
 from lifecycle.outcome import Verdict
 from retention.promise import PROMISE
@@ -80,3 +82,16 @@ def test_the_ledger_adds_up_and_a_second_night_ends_nothing(vitalis: Vitalis) ->
         ("retention.cleared", first.counts["cleared"]),
         ("retention.deleted", first.counts["deleted"]),
     ]
+
+
+def test_a_survey_reads_one_moment_and_writes_nothing(vitalis: Vitalis) -> None:
+    count = "select count(*) from public.ingestion_jobs"
+    with (
+        vitalis.system.snapshot("test") as conn,
+        psycopg.connect(vitalis.admin, autocommit=True) as admin,
+    ):
+        before = conn.execute(count).fetchone()
+        assert admin.execute("delete from ingestion_jobs").rowcount
+        assert conn.execute(count).fetchone() == before
+        with pytest.raises(ReadOnlySqlTransaction), conn.transaction():
+            conn.execute("delete from public.ingestion_jobs")
