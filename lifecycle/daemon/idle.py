@@ -51,20 +51,30 @@ def _until_idle(
     state: DaemonState, claiming: Claiming, system: System, asked: Callable[[], bool]
 ) -> LifecycleError | None:
     """Return None when nothing is left to do, else why it could not be done. Slots that come meanwhile are not ours."""
-    waiting = look(state, system, plan=state.schedules)
-    if waiting is None:
+    if look(state, system, plan=state.schedules) is None:
         return _why(state, system)
+    every = system.machine.daemon.tick.at_least().total_seconds()
+    again = clock.monotonic()
     while not asked():
-        now = clock.now()
-        dark = state.dark(system.name, now)
-        if dark is not None and now - dark.since > state.tick_limit:
-            return dark.error
-        if not claiming.attends(system.name):
+        attended = claiming.attends(system.name)
+        # A run that is attended is no reason not to look: no alarm clock rings here, and who does not look for as
+        # long as a run lasts finds a healthy system dark.
+        if not attended or clock.monotonic() >= again:
+            again = clock.monotonic() + every
             waiting = look(state, system, plan=False)
-            if waiting is not None and waiting.open == 0:
+            if waiting is None and _away(state, system):
+                return _why(state, system)
+            if waiting is not None and waiting.open == 0 and not attended:
                 return None
         time.sleep(PAUSE)
     return None
+
+
+def _away(state: DaemonState, system: System) -> bool:
+    """Say whether the system has been away for longer than a daemon may be stuck. Asked after a look that failed."""
+    now = clock.now()
+    dark = state.dark(system.name, now)
+    return dark is not None and now - dark.since > state.tick_limit
 
 
 def _why(state: DaemonState, system: System) -> LifecycleError | None:

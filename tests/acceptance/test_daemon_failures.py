@@ -278,6 +278,17 @@ def test_a_daemon_started_before_its_database_waits_for_it(fragile_stage: Stage)
     assert stage.finish(daemon) == 0
 
 
+@pytest.mark.slow
+def test_until_idle_waits_for_a_run_longer_than_a_daemon_may_be_stuck(stage: Stage):
+    stage.configure(drain="1 second")
+    stage.queue("job")
+    jobs = {"job": {"does": "sleep", "seconds": 9}}
+    # `stuck` shortens that limit to four seconds; the alarm clock it hangs does not ring here anyway.
+    daemon = stage.start("daemon", "--until-idle", jobs=jobs, stuck=True)
+    assert stage.finish(daemon) == 0
+    assert stage.runs() == [("job", "finished", "pass", 1)]
+
+
 def test_until_idle_without_a_database_leaves_with_its_code(fragile_stage: Stage):
     fragile_stage.cluster.stop("immediate")
     assert fragile_stage.run("daemon", "--until-idle", jobs={"write": {}}) == 8
