@@ -9,6 +9,7 @@ from psycopg.rows import TupleRow
 
 from bench.timing import pair
 from lifecycle.postgres import catalog, connect, server, statements
+from lifecycle.postgres import statements_of_code as of_code
 
 # Each table has ten columns and points to three that were made before it.
 _TABLES = """
@@ -46,7 +47,10 @@ def _bare(conn: Connection[TupleRow], oids: list[int]) -> None:
         statements.EXTENSIONS,
         statements.RELATIONS,
         statements.CONSTRAINTS,
-        statements.TRIGGERS,
+        of_code.TRIGGERS,
+        of_code.RULES,
+        of_code.FUNCTIONS,
+        of_code.VERSIONS,
         statements.POLICIES,
     )
     with conn.transaction():

@@ -19,6 +19,7 @@ from gdpr.reach import Reach
 from gdpr.section import SECTION
 from lifecycle.errors import Conflict
 from lifecycle.ledger.claims import Claim
+from lifecycle.ledger.code import Code
 from lifecycle.ledger.effect import effect
 from lifecycle.outside import objects
 from lifecycle.policy.model import Policy
@@ -65,7 +66,7 @@ def _analyse(conn: Connection[TupleRow], reach: Reach, relations: Iterable[str])
 
 def write_failure(conn: Connection[TupleRow], claim: Claim, reference: str, proof: Proof) -> None:
     """Write down that the proof does not hold, and where."""
-    with effect(conn, claim) as change:
+    with effect(conn, claim, None) as change:
         for failure in proof.failures:
             change.record(
                 "finding",
@@ -101,6 +102,7 @@ def write_ledger(system: System, entry: Entry) -> bool:
 def complete(
     conn: Connection[TupleRow],
     claim: Claim,
+    code: Code,
     policy: Policy,
     entry: Entry,
     proof: Proof,
@@ -119,7 +121,7 @@ def complete(
         "requests": list(dict.fromkeys((entry.request, *entry.requests))),
     }
     conn.isolation_level = IsolationLevel.READ_COMMITTED
-    with effect(conn, claim) as change:
+    with effect(conn, claim, code) as change:
         answered = conn.execute(request_statements.complete(requests), values).rowcount
         if not answered:
             raise Conflict(

@@ -25,6 +25,7 @@ from lifecycle.errors import Conflict, Refused, Unproven
 from lifecycle.ledger import changed
 from lifecycle.ledger.changed import Changed
 from lifecycle.ledger.claims import Claim
+from lifecycle.ledger.code import Code
 from lifecycle.ledger.effect import Change, effect
 from lifecycle.policy import triggers
 from lifecycle.postgres import connect
@@ -48,6 +49,7 @@ class Erasing:
 
     conn: Connection[TupleRow]
     claim: Claim
+    code: Code
     reach: Reach
     reference: str
     note: Note
@@ -60,7 +62,7 @@ def rehearse(work: Erasing) -> None:
     """
 
     def attempt() -> None:
-        with effect(work.conn, work.claim, rehearsal=True):
+        with effect(work.conn, work.claim, work.code, rehearsal=True):
             _let_go(work)
 
     _again_while_passing(attempt)
@@ -74,7 +76,7 @@ def erase(work: Erasing) -> None:
     """
 
     def attempt() -> None:
-        with effect(work.conn, work.claim) as change:
+        with effect(work.conn, work.claim, work.code) as change:
             gone = _let_go(work)
             _write_down(change, work, gone)
             notes.mark_erased(work.conn, work.reference, gone.requests, gone.rows.erased())

@@ -63,5 +63,5 @@ def delete_payers(system: System, work: Erasing) -> int:
 
 def _say(work: Erasing, kind: Kind, target: str, event: str, counts: dict[str, int]) -> None:
     """Write one line of evidence, and make sure that this run is still ours to go on with."""
-    with effect(work.conn, work.claim) as change:
+    with effect(work.conn, work.claim, None) as change:
         change.record(kind, event, target, counts=counts, reference=work.reference)

@@ -32,7 +32,9 @@ from gdpr.survey import Case, Seen
 from gdpr.waiting import erasure_of, waiting
 from lifecycle.coverage import Coverage
 from lifecycle.errors import Fenced, Interrupted, LifecycleError, Unproven, Unreachable
+from lifecycle.ledger import code
 from lifecycle.ledger.claims import Claim
+from lifecycle.ledger.code import Code
 from lifecycle.ledger.effect import effect
 from lifecycle.outcome import Failure
 from lifecycle.outside.keys import ReferenceKey, reference_key
@@ -109,7 +111,10 @@ def carry_out(task: Task, seen: Seen, decision: Decision[ErasureStep]) -> dict[s
 def _one(desk: Desk, case: Case) -> Done:
     """Carry one request as far as it goes. Raise LifecycleError when it stays open."""
     request = case.request
-    with closing(desk.system.connect("gdpr.erase")) as conn:
+    with (
+        closing(desk.system.connect("gdpr.erase")) as conn,
+        code.code(desk.system, desk.reach.catalog) as as_seen,
+    ):
         # Asked again, as an erasure answers all open requests of the same person.
         still = {r.reference: r for r in waiting(conn, desk.system, desk.key).requests}
         if request.reference not in still:
@@ -117,19 +122,19 @@ def _one(desk: Desk, case: Case) -> Done:
         request = replace(request, processing=still[request.reference].processing)
         entry = notes.find(conn, desk.key, request.reference)
         if entry is None or entry.state == "sealed":
-            ended = _erase(desk, conn, request, entry)
-            return ended if isinstance(ended, Done) else _prove(desk, conn, ended)
-        if not request.processing and not _claim(desk, conn, request):
+            ended = _erase(desk, conn, as_seen, request, entry)
+            return ended if isinstance(ended, Done) else _prove(desk, conn, as_seen, ended)
+        if not request.processing and not _claim(desk, conn, as_seen, request):
             return Done(withdrawn=True)
         if entry.note is not None:
             conn.isolation_level = IsolationLevel.REPEATABLE_READ
-            work = Erasing(conn, desk.claim, desk.reach, request.reference, entry.note)
+            work = Erasing(conn, desk.claim, as_seen, desk.reach, request.reference, entry.note)
             _outside(desk, work)
             erase.erase(work)  # nothing is left but what somebody wrote between erasure and proof
-        return _prove(desk, conn, entry)
+        return _prove(desk, conn, as_seen, entry)
 
 
-def _claim(desk: Desk, conn: Connection[TupleRow], request: Open) -> bool:
+def _claim(desk: Desk, conn: Connection[TupleRow], as_seen: Code, request: Open) -> bool:
     """Take the request; return False when somebody cancelled it or took it first."""
     requests = erasure_of(desk.system.policy).requests
     values = requests.states.model_dump() | {
@@ -141,7 +146,7 @@ def _claim(desk: Desk, conn: Connection[TupleRow], request: Open) -> bool:
     conn.isolation_level = (
         IsolationLevel.READ_COMMITTED
     )  # it waits for a cancellation, and heeds it
-    with effect(conn, desk.claim) as change:
+    with effect(conn, desk.claim, as_seen) as change:
         if not conn.execute(request_statements.claim_request(requests), values).rowcount:
             return False
         change.record(
@@ -151,7 +156,7 @@ def _claim(desk: Desk, conn: Connection[TupleRow], request: Open) -> bool:
 
 
 def _erase(
-    desk: Desk, conn: Connection[TupleRow], request: Open, entry: Entry | None
+    desk: Desk, conn: Connection[TupleRow], as_seen: Code, request: Open, entry: Entry | None
 ) -> Entry | Done:
     """Rehearse, claim, seal, delete outside, erase. Return how it ended where it ends before that.
 
@@ -167,12 +172,12 @@ def _erase(
         note = found.note if found else earlier
         if note is None:
             return Done(nobody=True)
-        work = Erasing(conn, desk.claim, desk.reach, request.reference, note)
+        work = Erasing(conn, desk.claim, as_seen, desk.reach, request.reference, note)
         outside.must_be_reachable(desk.system, work)
         conn.isolation_level = IsolationLevel.REPEATABLE_READ
         try:
             erase.rehearse(work)
-            if not claimed and not _claim(desk, conn, request):
+            if not claimed and not _claim(desk, conn, as_seen, request):
                 return Done(withdrawn=True)
             claimed = True
             _seal(desk, work, request)
@@ -192,7 +197,7 @@ def _erase(
 
 
 def _seal(desk: Desk, work: Erasing, request: Open) -> None:
-    with effect(work.conn, work.claim) as change:
+    with effect(work.conn, work.claim, None) as change:
         notes.put(
             work.conn, desk.key, work.reference, request.request, (request.request,), work.note
         )
@@ -211,11 +216,11 @@ def _outside(desk: Desk, work: Erasing) -> None:
     outside.delete_payers(desk.system, work)
 
 
-def _prove(desk: Desk, conn: Connection[TupleRow], entry: Entry) -> Done:
+def _prove(desk: Desk, conn: Connection[TupleRow], as_seen: Code, entry: Entry) -> Done:
     """Look again; answer the request when nothing is found."""
     note: Note | None = entry.note
     if note is None:  # proven before, and somebody has opened the request again since
-        answer.complete(conn, desk.claim, desk.system.policy, entry, Proof(), desk.now)
+        answer.complete(conn, desk.claim, as_seen, desk.system.policy, entry, Proof(), desk.now)
         return Done(answered=True)
     standing = answer.refresh_statistics(desk.system, conn, desk.reach, note)
     proof = prove(desk.system, desk.reach, note, standing)
@@ -226,7 +231,7 @@ def _prove(desk: Desk, conn: Connection[TupleRow], entry: Entry) -> Done:
         )
         return Done(failures=failures, notes=tuple(proof.notes), coverage=proof.coverage())
     written = answer.write_ledger(desk.system, entry)
-    answer.complete(conn, desk.claim, desk.system.policy, entry, proof, desk.now)
+    answer.complete(conn, desk.claim, as_seen, desk.system.policy, entry, proof, desk.now)
     said = (
         () if written else ("no erasure ledger outside the database: no bucket `erasure-ledger`",)
     )

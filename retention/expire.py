@@ -1,7 +1,8 @@
 """Carries a plan out in batches, one short transaction each. `judge.py` counts again afterwards.
 
 A batch deletes or clears, and says so on the ledger, in the same transaction: a run may be killed at any instant,
-and what the ledger adds up to is what is gone. Rows that somebody has locked are passed over and tried again.
+and what the ledger adds up to is what is gone. What else would have changed with them is undone: only declared
+triggers may add to the log and to archives. Rows that somebody has locked are passed over and tried again.
 """
 
 import time
@@ -13,10 +14,14 @@ from psycopg import Connection
 from psycopg.errors import ForeignKeyViolation
 from psycopg.rows import TupleRow
 
+from lifecycle.errors import Unproven
+from lifecycle.ledger import changed, code
 from lifecycle.ledger.claims import Claim
+from lifecycle.ledger.code import Code
 from lifecycle.ledger.effect import effect
 from lifecycle.outcome import Failure
 from lifecycle.plan import Decision
+from lifecycle.policy import triggers
 from lifecycle.postgres import connect
 from lifecycle.promise import Task
 from retention import statements
@@ -51,45 +56,66 @@ def carry_out(task: Task, seen: Seen, decision: Decision[Expire]) -> Ended:
     if not decision.steps:
         return ended
     bounds = {counted.bound.place: counted.bound for counted in seen.counted}
-    with closing(task.system.connect("retention.expire")) as conn:
+    with (
+        closing(task.system.connect("retention.expire")) as conn,
+        code.code(task.system, seen.catalog) as as_seen,
+    ):
         for step in decision.steps:
-            failure = _expire(conn, task.claim, bounds[step.rule], step, ended.counts)
+            bound = bounds[step.rule]
+            adding = triggers.written_to(task.system.policy, bound.table)
+            batches = Batches(conn, task.claim, as_seen, bound, adding)
+            failure = _expire(batches, step, ended.counts)
             ended.failures += [failure] if failure else []
     return ended
 
 
-def _expire(
-    conn: Connection[TupleRow], claim: Claim, bound: Bound, step: Expire, counts: dict[str, int]
-) -> Failure | None:
+@dataclass(frozen=True, slots=True)
+class Batches:
+    """What is the same for all batches of one rule. Declared triggers may add rows to the tables `adding`."""
+
+    conn: Connection[TupleRow]
+    claim: Claim
+    code: Code
+    bound: Bound
+    adding: frozenset[str]
+
+
+def _expire(batches: Batches, step: Expire, counts: dict[str, int]) -> Failure | None:
     """Go through the leaves until nothing is left, for PASSES passes, and `step.rows` rows in all."""
     left = step.rows
-    word = "deleted" if bound.column is None else "cleared"
+    word = "deleted" if batches.bound.column is None else "cleared"
     for number in range(PASSES):
         if number:
             time.sleep(PAUSE)
         try:
             for leaf, _ in step.leaves:
-                while left > 0 and (gone := batch(conn, claim, bound, leaf, min(BATCH, left))):
+                while left > 0 and (gone := batch(batches, leaf, min(BATCH, left))):
                     left -= gone
                     counts[word] += gone
         except psycopg.Error as error:
-            return _refusal(conn, step, error)
+            return _refusal(batches.conn, step, error)
+        except Unproven as error:
+            return Failure(step.target, f"stopped: {error.what}", error.hint)
         if left <= 0:
             break
     return None
 
 
-def batch(conn: Connection[TupleRow], claim: Claim, bound: Bound, leaf: str, limit: int) -> int:
+def batch(batches: Batches, leaf: str, limit: int) -> int:
     """End up to `limit` overdue rows of one leaf with their evidence, or nothing. Return how many.
 
-    Raise Fenced when the claim is gone, psycopg.Error as it comes.
+    Raise Fenced when the claim is gone, Unproven when something else would have changed with them, Refused when code
+    was exchanged or the server does not count, psycopg.Error as it comes.
     """
+    conn, bound = batches.conn, batches.bound
     word = "deleted" if bound.column is None else "cleared"
-    with effect(conn, claim) as change:
+    with effect(conn, batches.claim, batches.code) as change:
+        before = changed.so_far(conn)
         gone = conn.execute(
             statements.expire(leaf, bound.by, bound.column),
             {"before": bound.before, "limit": limit},
         ).rowcount
+        changed.must_be(before, changed.so_far(conn), {bound.table: gone}, batches.adding)
         if gone:
             change.record("effect", f"retention.{word}", bound.rule.table, counts={"rows": gone})
     return gone

@@ -54,6 +54,7 @@ class Counted:
 class Seen:
     """Every rule, counted or failed; `copies` are places that may hold what a rule ends, by the rule's place."""
 
+    catalog: Catalog
     counted: tuple[Counted, ...]
     failures: tuple[Failure, ...]
     copies: Mapping[int, tuple[str, ...]]
@@ -102,7 +103,7 @@ def read(
             failures.append(
                 Failure(bound.rule.table, f"its rows cannot be counted: {said.why}", said.hint)
             )
-    return Seen(tuple(counted), tuple(failures), copies)
+    return Seen(seen, tuple(counted), tuple(failures), copies)
 
 
 def count(conn: Connection[TupleRow], bound: Bound) -> Counted:

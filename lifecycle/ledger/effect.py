@@ -1,13 +1,14 @@
 """The one way to change something: in a transaction that holds the run, bears its mark, and says what it did.
 
-    with effect(conn, claim) as change:
+    with effect(conn, claim, code) as change:
         gone = conn.execute(...).rowcount
         change.record("effect", "retention.deleted", "sessions", counts={"rows": gone})
 
 Whoever wants to take the run over waits until the transaction ends; whoever has taken it over already makes this
 one end in Fenced before its first write. Triggers of the application, the audit log's above all, read the run's
-number from the setting `lifecycle.run`, and act at once: what is deferred would act after the last look. Never
-decides what is changed.
+number from the setting `lifecycle.run`, and act at once: what is deferred would act after the last look. `code` is the
+application's as it was held against the policy; was it exchanged since, everything is undone. It is None where no
+statement touches a table of the application's with the rights of the service. Never decides what is changed.
 """
 
 from collections.abc import Generator, Mapping
@@ -19,6 +20,7 @@ from psycopg.rows import TupleRow
 
 from lifecycle.ledger import claims, evidence, statements
 from lifecycle.ledger.claims import Claim
+from lifecycle.ledger.code import Code
 from lifecycle.ledger.evidence import Kind
 
 
@@ -54,14 +56,17 @@ class Change:
 
 @contextmanager
 def effect(
-    conn: Connection[TupleRow], claim: Claim, *, rehearsal: bool = False
+    conn: Connection[TupleRow], claim: Claim, code: Code | None, *, rehearsal: bool = False
 ) -> Generator[Change]:
     """Open a transaction in which this run changes something; a `rehearsal` is rolled back at its end.
 
-    Raise Fenced, with nothing changed, when another process holds the run; psycopg.Error as it comes.
+    Raise Fenced, with nothing changed, when another process holds the run, Refused when code was exchanged;
+    psycopg.Error as it comes.
     """
     with conn.transaction(force_rollback=rehearsal):
         claims.hold(conn, claim)
         conn.execute(statements.IMMEDIATE)
         yield Change(conn, claim)
         conn.execute(statements.IMMEDIATE)  # what a trigger has deferred again
+        if code is not None:
+            code.must_stand()

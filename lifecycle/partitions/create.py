@@ -110,7 +110,7 @@ def make(conn: Connection[TupleRow], claim: Claim, step: CreatePartition) -> Non
         statements.CARRY_OVER_ATTACHED,
     ]
     door = (step.schema, f"lifecycle_{secrets.token_hex(8)}")  # a name that nobody has taken
-    with effect(conn, claim) as change:
+    with effect(conn, claim, None) as change:
         before = changed.so_far(conn)
         conn.execute(statements.PREPARE, {"limit": LOCK_WAIT})
         conn.execute(statements.NAME_BOTH, names)

@@ -4,6 +4,7 @@ All of it comes from one snapshot of pg_catalog. A partition is no table of its 
 parent, and so do its foreign keys. Never reads a row of anybody's data, and never changes anything.
 """
 
+import hashlib
 import re
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow
 
 from lifecycle.postgres import connect, statements
+from lifecycle.postgres import statements_of_code as of_code
 from lifecycle.postgres.names import policy_name, sql_name
 from lifecycle.postgres.shape import (
     Catalog,
@@ -101,10 +103,14 @@ def _picture(conn: Connection[TupleRow]) -> Catalog:
     raw.primary_keys = {k[2]: k[3] for k in constraints if k[0] == "p"}
     keys = [k for k in constraints if k[0] == "f" and k[2] in relations and k[4] in relations]
     # A partition's columns are wanted only where somebody tied a foreign key to that partition alone.
-    named = {oid for key in keys for oid in (key[2], key[4]) if oid in parents}
-    _fill_columns(raw, ask(statements.COLUMNS, oids=[*tables, *named]))
-    _fill_triggers(raw, ask(statements.TRIGGERS), ask(statements.RULES))
-    _fill_functions(raw, ask(statements.FUNCTIONS))
+    tied = {oid for key in keys for oid in (key[2], key[4]) if oid in parents}
+    _fill_columns(raw, ask(statements.COLUMNS, oids=[*tables, *tied]))
+    triggers, functions = ask(of_code.TRIGGERS), ask(of_code.FUNCTIONS)
+    named = dict(ask(of_code.NAMED, of=[*{row[1] for row in (*triggers, *functions)}]))
+    _fill_triggers(raw, triggers, named)
+    _fill_rules(raw, ask(of_code.RULES))
+    _fill_functions(raw, functions, named)
+    [(code,)] = ask(of_code.VERSIONS)
     for oid, name in ask(statements.POLICIES):
         raw.policies[oid].append(name)
     pictured = {raw.names[oid]: _table(raw, oid) for oid in tables}
@@ -112,30 +118,42 @@ def _picture(conn: Connection[TupleRow]) -> Catalog:
     views = tuple(raw.names[oid] for oid, row in relations.items() if row[3] in "vm")
     superusers = frozenset(row[5] for row in relations.values() if row[14])
     return Catalog(
-        identifier, database, version, extensions, pictured, foreign_keys, views, superusers
+        identifier, database, version, extensions, pictured, foreign_keys, views, superusers, code
     )
 
 
-def _fill_triggers(raw: _Raw, triggers: list[TupleRow], rules: list[TupleRow]) -> None:
-    """Sort triggers and rules under the outermost table: what a partition has for itself, too."""
-    for oid, name, schema, function, *rest in triggers:
+def _fill_triggers(raw: _Raw, rows: list[TupleRow], named: dict[int, str]) -> None:
+    """Sort triggers under the outermost table: what a partition has for itself, too."""
+    for oid, code, name, schema, function, enabled, row, pinned, digest in rows:
         if oid in raw.relations:
-            trigger = Trigger(name, raw.names[oid], policy_name(schema, function), *rest)
+            whole = _with_named(digest, named.get(code))
+            called = policy_name(schema, function)
+            trigger = Trigger(name, raw.names[oid], called, enabled, row, pinned, whole)
             raw.triggers[raw.table_name(oid)].append(trigger)
-    for oid, name, enabled, digest in rules:
+
+
+def _fill_rules(raw: _Raw, rows: list[TupleRow]) -> None:
+    """Sort rules under the outermost table."""
+    for oid, name, enabled, digest in rows:
         if oid in raw.relations:
             rule = Trigger(name, raw.names[oid], "", enabled, row=False, pinned=True, digest=digest)
             raw.rules[raw.table_name(oid)].append(rule)
 
 
-def _fill_functions(raw: _Raw, functions: list[TupleRow]) -> None:
+def _fill_functions(raw: _Raw, rows: list[TupleRow], named: dict[int, str]) -> None:
     """Sort functions under the outermost table, each once: its partitions evaluate the same."""
-    for oid, schema, function, arguments, pinned, digest in functions:
+    for oid, code, schema, function, arguments, pinned, digest in rows:
         if oid in raw.relations:
             table, name = raw.table_name(oid), f"{policy_name(schema, function)}({arguments})"
+            whole = _with_named(digest, named.get(code))
             raw.functions[table][name] = Trigger(
-                name, table, name, "O", row=True, pinned=pinned, digest=digest
+                name, table, name, "O", row=True, pinned=pinned, digest=whole
             )
+
+
+def _with_named(own: str, named: str | None) -> str:
+    """Return the digest of a function with all that it names: its own where it names none."""
+    return own if named is None else hashlib.sha256((own + named).encode()).hexdigest()[:32]
 
 
 def _fill_columns(raw: _Raw, rows: list[TupleRow]) -> None:

@@ -30,8 +30,8 @@ class Trigger:
 
     A function is named by its signature. `enabled` as in pg_trigger: O, D (disabled), R or A. `relation` is the table,
     or of a trigger a partition has for itself, that partition. `row`: it fires for each row. `pinned`: its function
-    finds names by a search path of its own. `digest` changes with all that decides what it does: definition, state, and
-    the function's source, language, owner, settings and SECURITY DEFINER.
+    finds names by a search path of its own. `digest` changes with all that decides what it does: definition, state, the
+    function's source, language, owner, settings and SECURITY DEFINER, and the same of every function it names.
     """
 
     name: str
@@ -129,7 +129,7 @@ class ForeignKey:
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """The picture."""
+    """The picture. `code` is another whenever a function, trigger or rule was made, dropped or changed."""
 
     system_identifier: str
     database: str
@@ -139,6 +139,7 @@ class Catalog:
     foreign_keys: tuple[ForeignKey, ...]
     views: tuple[str, ...]
     superusers: frozenset[str] = frozenset()
+    code: str = ""
 
     @property
     def digest(self) -> str:

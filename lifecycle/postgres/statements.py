@@ -1,6 +1,7 @@
 """The questions that `catalog.py` asks pg_catalog. Never information_schema, which is slow and has no unique names.
 
 Each is one scan without a correlated subquery; names are put together in Python, where that is ten times faster.
+Those about code stand in `statements_of_code.py`.
 Left out: PostgreSQL's own schemas, ours, and TimescaleDB's internal ones (a chunk is no table of its own).
 """
 
@@ -50,81 +51,6 @@ CONSTRAINTS: LiteralString = """
       from pg_constraint
      where contype = 'p' or (contype = 'f' and conparentid = 0)
      order by conname, conrelid
-"""
-
-# Triggers that somebody made: PostgreSQL's own enforce foreign keys, and a partition's copy is its parent's. The digest
-# covers all that decides what it does and as whom: definition, state, and the function with its owner and settings.
-TRIGGERS: LiteralString = """
-    select t.tgrelid, t.tgname, n.nspname, p.proname, t.tgenabled::text, t.tgtype & 1 = 1,
-           coalesce(array_to_string(p.proconfig, ',') ~ '(^|,)search_path=', false) or l.lanname in ('c', 'internal'),
-           left(encode(sha256(convert_to(jsonb_build_array(
-               pg_get_triggerdef(t.oid), t.tgenabled, pg_get_function_identity_arguments(p.oid), l.lanname, p.prosrc,
-               p.probin, p.prosecdef, r.rolname, p.proconfig)::text, 'UTF8')), 'hex'), 32)
-      from pg_trigger t
-      join pg_proc p on p.oid = t.tgfoid
-      join pg_namespace n on n.oid = p.pronamespace
-      join pg_language l on l.oid = p.prolang
-      join pg_roles r on r.oid = p.proowner
-     where not t.tgisinternal and t.tgparentid = 0
-     order by t.tgrelid, t.tgname
-"""
-
-# Rules that rewrite what is done to a table: all but the one that makes a view a view.
-RULES: LiteralString = """
-    select r.ev_class, r.rulename, r.ev_enabled::text,
-           left(encode(sha256(convert_to(jsonb_build_array(pg_get_ruledef(r.oid), r.ev_enabled)::text, 'UTF8')),
-                       'hex'), 32)
-      from pg_rewrite r
-     where r.rulename <> '_RETURN'
-     order by r.ev_class, r.rulename
-"""
-
-# Functions of an application's that PostgreSQL evaluates when a table is read, planned for or written, as whoever does
-# so: of its checks, indexes, statistics, generated columns, partition key, and of its columns' domains and casts.
-# PostgreSQL's own are left out (nothing depends on them), and an extension's: no owner of a table can change those.
-FUNCTIONS: LiteralString = """
-    with used (relid, classid, objid) as (
-        select conrelid, 'pg_constraint'::regclass, oid from pg_constraint where contype = 'c' and conrelid <> 0
-        union all
-        select a.attrelid, 'pg_constraint'::regclass, c.oid
-          from pg_constraint c join pg_attribute a on a.atttypid = c.contypid and not a.attisdropped
-         where c.contypid <> 0
-        union all
-        select d.adrelid, 'pg_attrdef'::regclass, d.oid
-          from pg_attrdef d join pg_attribute a on a.attrelid = d.adrelid and a.attnum = d.adnum
-         where a.attgenerated <> ''
-        union all
-        select indrelid, 'pg_class'::regclass, indexrelid from pg_index
-        union all
-        select stxrelid, 'pg_statistic_ext'::regclass, oid from pg_statistic_ext
-        union all
-        select partrelid, 'pg_class'::regclass, partrelid from pg_partitioned_table
-        union all
-        select a.attrelid, 'pg_cast'::regclass, c.oid
-          from pg_cast c join pg_attribute a on a.atttypid = c.castsource and not a.attisdropped
-         where c.castfunc <> 0
-    ), called (relid, funcid) as (
-        select u.relid, d.refobjid
-          from used u join pg_depend d on (d.classid, d.objid) = (u.classid, u.objid)
-         where d.refclassid = 'pg_proc'::regclass
-        union
-        select u.relid, o.oprcode::oid
-          from used u join pg_depend d on (d.classid, d.objid) = (u.classid, u.objid)
-          join pg_operator o on o.oid = d.refobjid
-         where d.refclassid = 'pg_operator'::regclass)
-    select c.relid, n.nspname, p.proname, pg_get_function_identity_arguments(p.oid),
-           coalesce(array_to_string(p.proconfig, ',') ~ '(^|,)search_path=', false) or l.lanname in ('c', 'internal'),
-           left(encode(sha256(convert_to(jsonb_build_array(pg_get_functiondef(p.oid), r.rolname)::text, 'UTF8')),
-                       'hex'), 32)
-      from called c
-      join pg_proc p on p.oid = c.funcid
-      join pg_namespace n on n.oid = p.pronamespace
-      join pg_language l on l.oid = p.prolang
-      join pg_roles r on r.oid = p.proowner
-     where p.prokind = 'f'
-       and not exists (select from pg_depend e
-                        where (e.classid, e.objid, e.deptype) = ('pg_proc'::regclass, p.oid, 'e'))
-     order by 1, 2, 3, 4
 """
 
 POLICIES: LiteralString = "select polrelid, polname from pg_policy order by polrelid, polname"

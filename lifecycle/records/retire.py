@@ -179,7 +179,7 @@ def _patiently(
     """Drop it within one transaction. Raise psycopg.Error as it comes, a missing lock's after TRIES tries."""
     for attempt in range(1, TRIES + 1):
         try:
-            with effect(conn, claim) as change:
+            with effect(conn, claim, None) as change:
                 months.drop(conn, step.first, claim.id)
                 change.record("effect", "records.dropped", step.target, counts=held)
         except (LockNotAvailable, DeadlockDetected):

@@ -136,6 +136,62 @@ def test_code_that_is_not_what_was_declared_is_refused(firm: Firm, how: str):
     assert "is not what it was" in told(firm)
 
 
+NAMED = {
+    "directly": "create or replace function public.deep() returns int language sql as 'select 2'",
+    "through another": "create or replace function public.deeper() returns int language sql as 'select 3'",
+    "a better fitting one": "create function public.deep(int) returns int language sql as 'select 4'",
+    "its owner": "alter function public.deep() security definer",
+}
+
+
+@pytest.mark.parametrize("how", NAMED)
+def test_what_declared_code_calls_is_declared_with_it(firm: Firm, how: str):
+    firm.mallory(
+        """create function public.deeper() returns int language sql as 'select 1';
+        create function public.deep() returns int language sql as 'select public.deeper()';
+        create function public.caller() returns trigger language plpgsql as
+            $$ begin perform public.deep(); return old; end $$;
+        create trigger t before delete on sessions for each row execute function caller()"""
+    )
+    firm.declared()
+    firm.mallory(NAMED[how])
+    with pytest.raises(Refused, match="is not what it was"):
+        firm.expire()
+    untouched(firm)
+
+
+MORE = {
+    "another table": "delete from public.hits",
+    "more of the same": "delete from public.sessions where id = 2",
+    "rows added": "insert into public.hits values (9, 9)",
+}
+
+
+@pytest.mark.parametrize("how", MORE)
+def test_a_batch_that_would_change_more_than_its_rows_is_undone(firm: Firm, how: str):
+    firm.mallory(
+        f"""create function public.more() returns trigger language plpgsql security definer as
+            $$ begin if pg_trigger_depth() = 1 then {MORE[how]}; end if; return old; end $$;
+        create trigger t after delete on sessions for each row execute function more()"""
+    )
+    firm.declared()
+    outcome = firm.expire()
+    assert outcome.verdict is Verdict.FAIL
+    assert firm.ask("select id from sessions order by id") == [1, 2]
+    assert firm.ask("select id from hits") == [1]
+    assert firm.ask("select word from visits") == [None]  # one rule stops no other
+
+
+def test_a_batch_is_not_begun_where_the_server_does_not_count(firm: Firm):
+    try:
+        firm.ask("alter role lifecycle set track_counts = off")
+        with pytest.raises(Refused, match="does not count"):
+            firm.expire()
+        untouched(firm)
+    finally:
+        firm.ask("alter role lifecycle reset track_counts")
+
+
 # --- against the evidence, and the ledger's schema
 
 EVIDENCE = (
@@ -281,6 +337,15 @@ READ = {
     " create function worded(mood) returns text immutable language sql as $$ select pure(1)::text $$;"
     " create cast (mood as text) with function worded(mood);"
     " alter table sessions add column mood mood",
+    "domain over a domain": "create domain inner_one as text check (pure(1) > 0); create domain outer_one as inner_one;"
+    " alter table visits alter column word type outer_one",
+    "array of a domain": "create domain one as text check (pure(1) > 0); alter table visits add more one[]",
+    "composite": "create domain one as text check (pure(1) > 0); create type pair as (a one, b int);"
+    " alter table sessions add more pair[]",
+    "cast of whole rows": "create function told(sessions) returns text language sql as $$ select pure(1)::text $$;"
+    " create cast (sessions as text) with function told(sessions)",
+    "condition of a trigger": "create function idle() returns trigger language plpgsql as 'begin return old; end';"
+    " create trigger t before delete on sessions for each row when (pure(old.id) > 0) execute function idle()",
 }
 
 
@@ -299,20 +364,17 @@ def test_code_of_a_check_an_index_or_a_type_is_refused_before_it_runs_with_our_r
     firm.policy = firm.policy.model_copy(
         update={"tables": firm.policy.tables | {"loot": firm.policy.tables["payroll"]}}
     )
-    with pytest.raises(Refused, match=r"function .* is not declared"):
+    with pytest.raises(Refused, match="is not declared"):
         firm.expire()
     assert "function " in told(firm)
     assert firm.ask("select count(*) from loot") == [0]
     untouched(firm)
     firm.declared()
-    assert firm.expire().failures == ()
+    # Declared or not: a row it would write while ours go undoes them.
+    assert all("loot: 1 rows would have been added" in f.what for f in firm.expire().failures)
     firm.ask(
         "alter function pure owner to payroll_owner; alter function same owner to payroll_owner"
     )
-    if how == "cast":
-        firm.mallory(
-            "create or replace function worded(mood) returns text language sql as $$ select 'x' $$"
-        )
     with pytest.raises(Refused, match="is not what it was"):
         firm.expire()
 

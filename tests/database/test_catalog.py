@@ -11,6 +11,7 @@ from psycopg.rows import TupleRow
 
 from lifecycle.errors import AccessDenied, LifecycleError, NotFound, Refused
 from lifecycle.postgres import catalog, connect, statements
+from lifecycle.postgres import statements_of_code as of_code
 from lifecycle.postgres.catalog import Catalog, ForeignKey
 
 MIXED = Path(__file__).with_name("mixed.sql").read_bytes()
@@ -291,7 +292,10 @@ def bare_queries(conn: Connection[TupleRow]) -> None:
             statements.FACTS,
             statements.EXTENSIONS,
             statements.CONSTRAINTS,
-            statements.TRIGGERS,
+            of_code.TRIGGERS,
+            of_code.RULES,
+            of_code.FUNCTIONS,
+            of_code.VERSIONS,
             statements.POLICIES,
         ):
             conn.execute(question, binary=True).fetchall()

@@ -258,14 +258,14 @@ def test_an_effect_holds_its_run_bears_its_mark_and_records_in_one_transaction(
 ):
     claim = take(conn)
     mark = "select current_setting('lifecycle.run', true)"
-    with effect(conn, claim) as change:
+    with effect(conn, claim, None) as change:
         assert conn.execute(mark).fetchone() == (str(claim.id),)
         change.record("effect", "a.b", "users", counts={"rows": 3})
     assert conn.execute(mark).fetchone() == ("",)
-    with effect(conn, claim, rehearsal=True) as change:
+    with effect(conn, claim, None, rehearsal=True) as change:
         change.record("effect", "a.rehearsed", "users")
     claims.finish(conn, claim, PASS)
-    with pytest.raises(Fenced), effect(conn, claim):
+    with pytest.raises(Fenced), effect(conn, claim, None):
         pytest.fail("whoever lost the run begins nothing")
     assert stage.rows("select event from lifecycle.evidence") == [("a.b",)]
 

@@ -9,10 +9,12 @@ from lockers import statements
 from lockers.section import SECTION
 
 from lifecycle.coverage import Judgement, Looks, Place
+from lifecycle.ledger import code
 from lifecycle.ledger.effect import effect
 from lifecycle.outcome import Failure
 from lifecycle.plan import Decision, Step
 from lifecycle.policy.model import Policy
+from lifecycle.postgres import catalog
 from lifecycle.promise import Listing, Promise, Task
 from lifecycle.system import System
 
@@ -54,9 +56,12 @@ def carry_out(task: Task, seen: Sequence[int], decision: Decision[Empty]) -> int
     lockers = SECTION.of(task.system.policy)
     assert lockers is not None
     gone = 0
-    with closing(task.system.connect("lockers.empty")) as conn:
+    with (
+        closing(task.system.connect("lockers.empty")) as conn,
+        code.code(task.system, catalog.read(conn)) as as_seen,
+    ):
         for step in decision.steps:
-            with effect(conn, task.claim) as change:
+            with effect(conn, task.claim, as_seen) as change:
                 values = {"ids": list(step.ids), "now": task.now}
                 gone += conn.execute(statements.empty(lockers), values).rowcount
                 change.record("effect", "lockers.emptied", step.target, counts={"rows": gone})

@@ -1,0 +1,43 @@
+"""Holds that the application's code which runs in our statements is what a survey held against the policy.
+
+An owner may exchange a function at any instant, and in a transaction of ours the newest runs, whatever the snapshot its
+statements read by. So `effect` asks after the last statement and before the commit, over a connection of its own, which
+sees what was committed until then: whatever could have run is seen, also when it was put back. Then everything is
+undone. Only versions are compared here; `policy/triggers.py` judges what they are.
+"""
+
+from collections.abc import Generator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+
+from psycopg import Connection
+from psycopg.rows import TupleRow
+
+from lifecycle.errors import Refused
+from lifecycle.postgres import statements_of_code
+from lifecycle.postgres.shape import Catalog
+from lifecycle.system import System
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """All functions, triggers and rules of a database, as they were when a catalog was read."""
+
+    eyes: Connection[TupleRow]
+    versions: str
+
+    def must_stand(self) -> None:
+        """Raise Refused when somebody has committed a change of any of it since."""
+        if self.eyes.execute(statements_of_code.VERSIONS).fetchone() != (self.versions,):
+            raise Refused(
+                "code of the application's was exchanged while the run was at work",
+                hint="What would have been changed with it was undone. `lifecycle policy check --live` names what is "
+                "not as it was declared; where it names nothing, a function that is not ours was changed: run again.",
+            )
+
+
+@contextmanager
+def code(system: System, catalog: Catalog) -> Generator[Code]:
+    """Open the eyes. Raise as `System.connect` does."""
+    with closing(system.connect("look at code", write=False)) as eyes:
+        yield Code(eyes, catalog.code)

@@ -1,0 +1,158 @@
+"""The questions about code of an application's that runs in statements of ours: what it is, and which version of it.
+
+All names are PostgreSQL's own. Objects below oid 16384 are PostgreSQL's, and an extension's functions are a
+superuser's: no owner of a table can change either.
+"""
+
+from typing import LiteralString
+
+# Triggers that somebody made: PostgreSQL's own enforce foreign keys, and a partition's copy is its parent's. The digest
+# covers all that decides what it does and as whom: definition, state, and the function with its owner and settings.
+TRIGGERS: LiteralString = """
+    select t.tgrelid, p.oid, t.tgname, n.nspname, p.proname, t.tgenabled::text, t.tgtype & 1 = 1,
+           coalesce(array_to_string(p.proconfig, ',') ~ '(^|,)search_path=', false) or l.lanname in ('c', 'internal'),
+           left(encode(sha256(convert_to(jsonb_build_array(
+               pg_get_triggerdef(t.oid), t.tgenabled, pg_get_function_identity_arguments(p.oid), l.lanname, p.prosrc,
+               p.probin, p.prosecdef, r.rolname, p.proconfig)::text, 'UTF8')), 'hex'), 32)
+      from pg_trigger t
+      join pg_proc p on p.oid = t.tgfoid
+      join pg_namespace n on n.oid = p.pronamespace
+      join pg_language l on l.oid = p.prolang
+      join pg_roles r on r.oid = p.proowner
+     where not t.tgisinternal and t.tgparentid = 0
+     order by t.tgrelid, t.tgname
+"""
+
+# Rules that rewrite what is done to a table: all but the one that makes a view a view.
+RULES: LiteralString = """
+    select r.ev_class, r.rulename, r.ev_enabled::text,
+           left(encode(sha256(convert_to(jsonb_build_array(pg_get_ruledef(r.oid), r.ev_enabled)::text, 'UTF8')),
+                       'hex'), 32)
+      from pg_rewrite r
+     where r.rulename <> '_RETURN'
+     order by r.ev_class, r.rulename
+"""
+
+# Functions that PostgreSQL evaluates when a table is read, planned for or written, as whoever does so: of its checks,
+# indexes, statistics, generated columns, partition key, rules and triggers' conditions, and of its columns' types and
+# what these are made of: checks of domains, casts, ranges. A cast may be one of whole rows. Of a type of PostgreSQL's
+# own nobody below a superuser makes a cast to another such.
+_CALLED: LiteralString = """
+    with recursive typed (relid, typid) as (
+        select a.attrelid, a.atttypid
+          from pg_attribute a where a.atttypid >= 16384 and a.attnum > 0 and not a.attisdropped
+        union
+        select t.relid, part.typid
+          from typed t join pg_type y on y.oid = t.typid
+          cross join lateral (
+              select y.typbasetype union all select y.typelem
+              union all select g.rngsubtype from pg_range g where g.rngtypid = y.oid
+              union all select g.rngtypid from pg_range g where g.rngmultitypid = y.oid
+              union all select a.atttypid from pg_attribute a
+                         where a.attrelid = y.typrelid and a.attnum > 0 and not a.attisdropped) as part (typid)
+         where part.typid >= 16384
+    ), used (relid, classid, objid) as (
+        select conrelid, 'pg_constraint'::regclass, oid from pg_constraint where contype = 'c' and conrelid <> 0
+        union all
+        select t.relid, 'pg_constraint'::regclass, c.oid from typed t join pg_constraint c on c.contypid = t.typid
+        union all
+        select d.adrelid, 'pg_attrdef'::regclass, d.oid
+          from pg_attrdef d join pg_attribute a on a.attrelid = d.adrelid and a.attnum = d.adnum
+         where a.attgenerated <> ''
+        union all
+        select indrelid, 'pg_class'::regclass, indexrelid from pg_index
+        union all
+        select stxrelid, 'pg_statistic_ext'::regclass, oid from pg_statistic_ext
+        union all
+        select partrelid, 'pg_class'::regclass, partrelid from pg_partitioned_table
+        union all
+        select ev_class, 'pg_rewrite'::regclass, oid from pg_rewrite where rulename <> '_RETURN'
+        union all
+        select tgrelid, 'pg_trigger'::regclass, oid from pg_trigger where tgqual is not null and not tgisinternal
+        union all
+        select t.relid, 'pg_type'::regclass, t.typid from typed t join pg_range g on g.rngtypid = t.typid
+        union all
+        select t.relid, 'pg_cast'::regclass, c.oid
+          from typed t join pg_cast c on c.castsource = t.typid where c.castfunc <> 0
+        union all
+        select t.oid, 'pg_cast'::regclass, c.oid
+          from pg_cast c join pg_class t on t.reltype = c.castsource where c.castfunc <> 0 and c.oid >= 16384
+    ), called (relid, funcid) as (
+        select u.relid, d.refobjid
+          from used u join pg_depend d on (d.classid, d.objid) = (u.classid, u.objid)
+         where d.refclassid = 'pg_proc'::regclass
+        union
+        select u.relid, o.oprcode::oid
+          from used u join pg_depend d on (d.classid, d.objid) = (u.classid, u.objid)
+          join pg_operator o on o.oid = d.refobjid
+         where d.refclassid = 'pg_operator'::regclass)
+"""
+_OURS: LiteralString = """
+    p.oid >= 16384 and p.prokind <> 'a' and p.prorettype <> 'trigger'::regtype
+       and not exists (select from pg_depend e
+                        where (e.classid, e.objid, e.deptype) = ('pg_proc'::regclass, p.oid, 'e'))
+"""
+
+FUNCTIONS: LiteralString = f"""{_CALLED}
+    select c.relid, p.oid, n.nspname, p.proname, pg_get_function_identity_arguments(p.oid),
+           coalesce(array_to_string(p.proconfig, ',') ~ '(^|,)search_path=', false) or l.lanname in ('c', 'internal'),
+           left(encode(sha256(convert_to(jsonb_build_array(pg_get_functiondef(p.oid), r.rolname)::text, 'UTF8')),
+                       'hex'), 32)
+      from called c
+      join pg_proc p on p.oid = c.funcid
+      join pg_namespace n on n.oid = p.pronamespace
+      join pg_language l on l.oid = p.prolang
+      join pg_roles r on r.oid = p.proowner
+     where {_OURS}
+     order by 1, 3, 4, 5
+"""  # noqa: S608 - put together from constants only
+
+# What the functions %(of)s name in their turn, and so on: every function whose name is a word of the definition, in
+# whichever schema, with whichever arguments. One digest over all of them for each that names any.
+NAMED: LiteralString = """
+    with recursive ours (oid, name) as materialized (
+        select p.oid, lower(p.proname) from pg_proc p
+         where p.oid >= 16384 and p.prokind <> 'a'
+           and not exists (select from pg_depend e
+                            where (e.classid, e.objid, e.deptype) = ('pg_proc'::regclass, p.oid, 'e'))
+    ), reached (root, funcid) as (
+        select f, f from unnest(%(of)s::oid[]) as f
+        union
+        select r.root, o.oid
+          from reached r
+          cross join lateral (select lower(pg_get_functiondef(r.funcid))) as d (text)
+          cross join lateral (
+              select n.oid from regexp_split_to_table(d.text, '[^[:alnum:]_$]+') as word join ours n on n.name = word
+              union
+              select n.oid from ours n where n.name ~ '[^[:alnum:]_$]' and strpos(d.text, n.name) > 0) as o
+    )
+    select r.root, encode(sha256(convert_to(string_agg(
+               jsonb_build_array(pg_get_functiondef(p.oid), o.rolname)::text, '' order by p.oid::regprocedure::text),
+               'UTF8')), 'hex')
+      from reached r join pg_proc p on p.oid = r.funcid join pg_roles o on o.oid = p.proowner
+     where r.root <> r.funcid
+     group by r.root
+"""
+
+# One text that differs when somebody commits a change of any of it, and back again counts: a row's xmin is new then.
+# Of functions all; what is called, triggers and rules of tables that others see. A partition that is made meanwhile
+# calls what its parent calls.
+VERSIONS: LiteralString = f"""{_CALLED}
+    , versions (one) as (
+        select 'calls ' || c.funcid
+          from called c join pg_class t on t.oid = c.relid
+         where c.funcid >= 16384 and t.relpersistence <> 't' group by c.funcid
+        union all
+        select 'function ' || p.oid || ' ' || p.xmin
+          from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+         where p.oid >= 16384 and n.nspname !~ '^pg_temp_'
+        union all
+        select 'trigger ' || g.oid || ' ' || g.xmin
+          from pg_trigger g join pg_class t on t.oid = g.tgrelid
+         where not g.tgisinternal and g.tgparentid = 0 and t.relpersistence <> 't'
+        union all
+        select 'rule ' || r.oid || ' ' || r.xmin
+          from pg_rewrite r join pg_class t on t.oid = r.ev_class
+         where r.rulename <> '_RETURN' and t.relpersistence <> 't')
+    select encode(sha256(convert_to(coalesce(string_agg(one, ',' order by one), ''), 'UTF8')), 'hex') from versions
+"""  # noqa: S608 - put together from constants only
