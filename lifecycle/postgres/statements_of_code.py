@@ -107,28 +107,38 @@ FUNCTIONS: LiteralString = f"""{_CALLED}
      order by 1, 3, 4, 5
 """  # noqa: S608 - put together from constants only
 
-# What the functions %(of)s name in their turn, and so on: every function whose name is a word of the definition, in
-# whichever schema, with whichever arguments. One digest over all of them for each that names any.
-NAMED: LiteralString = """
-    with recursive ours (oid, name) as materialized (
-        select p.oid, lower(p.proname) from pg_proc p
+# What the functions %(of)s name in their turn, and so on: every function called `schema.name` in the source, or `name`
+# alone where its schema is in the search path that the function, or whoever calls it, pins; with whichever arguments.
+# Others of that name are another's: a decoy stops nobody. One digest over all of them for each function that names any.
+NAMED: LiteralString = r"""
+    with recursive ours (oid, schema, name) as materialized (
+        select p.oid, lower(n.nspname), lower(p.proname)
+          from pg_proc p join pg_namespace n on n.oid = p.pronamespace
          where p.oid >= 16384 and p.prokind <> 'a'
            and not exists (select from pg_depend e
                             where (e.classid, e.objid, e.deptype) = ('pg_proc'::regclass, p.oid, 'e'))
-    ), reached (root, funcid) as (
-        select f, f from unnest(%(of)s::oid[]) as f
+    ), reached (root, funcid, path) as (
+        select p.oid, p.oid, coalesce((select c from unnest(p.proconfig) as c where c like 'search_path=%%'), '')
+          from pg_proc p where p.oid = any (%(of)s::oid[])
         union
-        select r.root, o.oid
-          from reached r
-          cross join lateral (select lower(pg_get_functiondef(r.funcid))) as d (text)
+        select r.root, o.oid, coalesce((select c from unnest(o.proconfig) as c where c like 'search_path=%%'), r.path)
+          from reached r join pg_proc p on p.oid = r.funcid
+          cross join lateral (select regexp_replace(replace(lower(concat_ws(' ',
+              p.prosrc, pg_get_function_sqlbody(p.oid), pg_get_expr(p.proargdefaults, 0))), '"', ''),
+              '\s*\.\s*', '.', 'g')) as d (text)
           cross join lateral (
-              select n.oid from regexp_split_to_table(d.text, '[^[:alnum:]_$]+') as word join ours n on n.name = word
+              select f.oid from regexp_split_to_table(d.text, '[^[:alnum:]_$.]+') as word
+                join ours f on f.name = regexp_replace(word, '^.*\.', '')
+               where '.' || word like '%%.' || replace(replace(f.schema || '.' || f.name, '\', '\\'), '_', '\_')
+                  or word = f.name and (strpos(lower(r.path), f.schema) > 0 or strpos(r.path, '$user') > 0)
               union
-              select n.oid from ours n where n.name ~ '[^[:alnum:]_$]' and strpos(d.text, n.name) > 0) as o
+              select f.oid from ours f
+               where f.schema || f.name ~ '[^[:alnum:]_$]' and strpos(d.text, f.name) > 0) as f
+          join pg_proc o on o.oid = f.oid
     )
-    select r.root, encode(sha256(convert_to(string_agg(
-               jsonb_build_array(pg_get_functiondef(p.oid), o.rolname)::text, '' order by p.oid::regprocedure::text),
-               'UTF8')), 'hex')
+    select r.root, encode(sha256(convert_to(string_agg(distinct
+               jsonb_build_array(pg_get_functiondef(p.oid), o.rolname)::text, '' order by
+               jsonb_build_array(pg_get_functiondef(p.oid), o.rolname)::text), 'UTF8')), 'hex')
       from reached r join pg_proc p on p.oid = r.funcid join pg_roles o on o.oid = p.proowner
      where r.root <> r.funcid
      group by r.root

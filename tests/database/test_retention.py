@@ -65,7 +65,9 @@ class House:
     def number(self, text: str) -> int:
         return int(self.ask(text)[0][0] or 0)
 
-    def promise(self, *rules: Rule, cap: int = 100_000, zone: str = "UTC") -> None:
+    def promise(
+        self, *rules: Rule, cap: int = 100_000, zone: str = "UTC", does: str = "checks"
+    ) -> None:
         retention = tuple(
             RetentionRule.model_validate(
                 {"table": table, "after": after, "do": do, "because": "it is promised"}
@@ -85,7 +87,7 @@ class House:
             }
             self.policy = self.policy.model_copy(update=update)
             install.install(conn, self.policy, catalog.read(conn), None)
-        self.policy = declare.triggers_now(self.admin, self.policy)
+        self.policy = declare.triggers_now(self.admin, self.policy, does)
 
     def system(self) -> System:
         return build.system(self.admin, self.policy)
@@ -214,7 +216,7 @@ def test_the_audit_trigger_is_told_which_run_it_was(house: House) -> None:
         " insert into seen values (current_setting('lifecycle.run', true)); return null; end $$;"
         "create trigger audit after delete on log for each row execute function note()"
     )
-    house.promise(LOG)
+    house.promise(LOG, does="archives to seen")
     claim = house.claim()
     keep(PROMISE, house.system(), claim, NOW)
     assert house.ask("select run, count(*) from seen group by 1") == [(str(claim.id), 1000)]
@@ -401,7 +403,7 @@ def test_no_more_goes_than_the_plan_showed(house: House) -> None:
         " insert into log select n, '2020-01-01' from generate_series(10001, 10500) n; return null; end $$;"
         "create trigger again after delete on first for each row execute function again()"
     )
-    house.promise(("first", "90 days", "at", "delete"), LOG)
+    house.promise(("first", "90 days", "at", "delete"), LOG, does="archives to log")
     outcome = house.run()
     [failure] = outcome.failures
     assert failure.what == "500 rows are still overdue"
