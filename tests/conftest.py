@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+import hypothesis
 import psycopg
 import pytest
 from psycopg import sql
@@ -31,6 +32,11 @@ from tests.progress import Progress
 VITALIS = Path(sample.__file__).parent
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 HEADER = pytest.StashKey[str]()
+# No example fails because a neighbour is busy: neither a slow one, nor one that is slowly drawn.
+hypothesis.settings.register_profile(
+    "patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("patient")
 _numbers = itertools.count()
 
 

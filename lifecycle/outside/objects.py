@@ -6,6 +6,7 @@ message: a key often holds a person's name. Never decides what is deleted.
 """
 
 import contextlib
+import functools
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +25,7 @@ from lifecycle.outside.digest import file_sha256
 from lifecycle.system import System
 
 if TYPE_CHECKING:
+    from botocore.loaders import Loader
     from types_boto3_s3.client import S3Client
     from types_boto3_s3.type_defs import ObjectIdentifierTypeDef
 
@@ -216,6 +218,7 @@ class Objects:
 def store(system: System) -> Objects:
     """Return the system's object store. Nothing is asked of it yet. Raise InputError without settings."""
     import boto3
+    from botocore import session as core
     from botocore.config import Config
 
     settings = system.settings.s3
@@ -225,7 +228,10 @@ def store(system: System) -> Objects:
             hint="Add `s3:` to the system's settings; an empty mapping means AWS with its own key chain.",
         )
     access, secret = settings.access_key, settings.secret_key
-    client: S3Client = boto3.session.Session().client(  # pyright: ignore[reportUnknownMemberType]
+    inner = core.get_session()
+    session = boto3.session.Session(botocore_session=inner)
+    inner.register_component("data_loader", _models())
+    client: S3Client = session.client(  # pyright: ignore[reportUnknownMemberType]
         "s3",
         endpoint_url=settings.endpoint,
         region_name=settings.region,
@@ -241,28 +247,31 @@ def store(system: System) -> Objects:
     return Objects(client, system.settings.buckets)
 
 
+@functools.cache
+def _models() -> "Loader":
+    """Return what S3's own description is read through: once per process, for it takes longer than most calls."""
+    from botocore.loaders import create_loader
+
+    return create_loader()
+
+
 @contextlib.contextmanager
 def _classified(bucket: str) -> Generator[None]:
     """Turn every error of the store's client into one of ours."""
     from boto3.exceptions import Boto3Error
-    from botocore.exceptions import (
-        BotoCoreError,
-        ClientError,
-        CredentialRetrievalError,
-        NoCredentialsError,
-        PartialCredentialsError,
-    )
+    from botocore import exceptions as core
 
+    absent = (core.NoCredentialsError, core.PartialCredentialsError, core.CredentialRetrievalError)
     try:
         yield
-    except ClientError as error:
+    except core.ClientError as error:
         raise _error(bucket, error.response.get("Error", {}).get("Code", "")) from None
-    except (NoCredentialsError, PartialCredentialsError, CredentialRetrievalError):
+    except absent:
         raise AccessDenied(
             "there are no credentials for the object store",
             hint="Name them under `s3:` in the settings, or give this machine an instance role.",
         ) from None
-    except (BotoCoreError, Boto3Error) as error:
+    except (core.BotoCoreError, Boto3Error) as error:
         raise Unreachable(
             f"the object store did not answer ({type(error).__name__})",
             hint="Check `endpoint` in the settings and the network; the run is tried again.",

@@ -85,11 +85,12 @@ def told(tmp_path: Path, model: type[BaseModel], text: str) -> list[str]:
 
 
 KEYS = sorted({name for m in MODELS for s in schemas(m.__pydantic_core_schema__) if s["type"] == "model-fields" for name in s["fields"]})  # fmt: skip
+ANY = st.characters(exclude_categories=["Cs"])  # by codec, it takes seconds to know them
 VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=70),
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(ANY, max_size=70),
     lambda below: (
         st.lists(below, max_size=3)
-        | st.dictionaries(st.sampled_from(KEYS) | st.text(max_size=3), below, max_size=5)
+        | st.dictionaries(st.sampled_from(KEYS) | st.text(ANY, max_size=3), below, max_size=5)
     ),
     max_leaves=30,
 )
@@ -97,7 +98,8 @@ VALUES = st.recursive(
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=60,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(data=st.dictionaries(st.sampled_from(KEYS), VALUES, min_size=1, max_size=8))
 def test_no_file_is_refused_in_pydantics_words(tmp_path: Path, model: type[BaseModel], data: Any):
