@@ -111,14 +111,41 @@ def test_uploads_of_this_key_that_never_ended_are_aborted_and_no_others(store: O
     store.delete_versions("papers", "scan-10", ())
 
 
-@pytest.mark.slow
-def test_more_than_a_thousand_versions_go_in_batches(store: Objects) -> None:
-    for _ in range(1003):
+def test_more_versions_than_one_call_takes_go_in_batches(
+    store: Objects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert objects.BATCH == 1000  # the most that S3 takes; the stand-in takes any number
+    monkeypatch.setattr(objects, "BATCH", 10)
+    calls: list[object] = []
+
+    def heard(**call: object) -> None:
+        calls.append(call["params"])
+
+    store.client.meta.events.register("before-call.s3.DeleteObjects", heard)
+    for _ in range(23):
         store.put_bytes("papers", "scan-1", b"")
     found = store.versions("papers", "scan-1")
-    assert len(found) == 1003
-    store.delete_versions("papers", "scan-1", found)
+    assert store.delete_versions("papers", "scan-1", found) == 23
+    assert len(calls) == 3
     assert store.versions("papers", "scan-1") == ()
+
+
+def test_more_versions_than_one_answer_lists_are_all_found(store: Objects) -> None:
+    def ten_at_a_time(params: dict[str, object], **_: object) -> None:
+        params["MaxKeys"] = 10
+
+    store.client.meta.events.register("before-parameter-build.s3.ListObjectVersions", ten_at_a_time)
+    for _ in range(23):
+        store.put_bytes("papers", "scan-1", b"")
+    assert len(store.versions("papers", "scan-1")) == 23
+
+
+def test_how_s3_is_spoken_is_read_once_for_all_stores_of_a_process(
+    server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = (objects.store(system_at(server, monkeypatch)).client for _ in range(2))
+    assert one is not other
+    assert vars(one)["_loader"] is vars(other)["_loader"]
 
 
 def test_a_locked_version_is_refused_with_its_date_and_without_its_key(store: Objects) -> None:
