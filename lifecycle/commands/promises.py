@@ -80,13 +80,13 @@ def _apply(room: str) -> Any:
         chosen = open_system(system)
         job, short = _job(chosen, room), room.rpartition(".")[2]
         with closing(chosen.connect(f"{short} apply", write=False)) as conn:
-            shown = plans.find(conn, chosen.name, short, wanted)
-        if shown is None:
+            known = plans.find(conn, chosen.name, short, wanted) is not None
+        if not known:
             raise NotFound(
                 f"nobody was shown a plan {wanted!r} of {short} for {chosen.name}",
                 hint=f"Look at `lifecycle {short} plan`: it shows what would be done and its hash.",
             )
-        show.outcome(run.by_hand(chosen, job, shown), as_json)
+        show.outcome(run.by_hand(chosen, job, wanted), as_json)
 
     return apply
 

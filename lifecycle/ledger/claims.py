@@ -100,7 +100,7 @@ def claim_one(
             state = "waiting for another run of the same job"
         raise Conflict(
             f"run {job} for {scheduled_for.isoformat()} is {state}",
-            hint="See `lifecycle runs list`; a slot runs once, `lifecycle runs resume` queues it again.",
+            hint="See `lifecycle runs list`; a slot runs once, `lifecycle runs resume` queues one that failed again.",
         )
     return claim
 
@@ -114,13 +114,14 @@ def claim_new(
     *,
     asked_by: Literal["schedule", "person"],
     lease: timedelta = LEASE,
+    plan: str | None = None,
 ) -> Claim:
-    """Put a slot on the ledger, unless it is there, and claim it in the same instant.
+    """Put a slot on the ledger, unless it is there, and claim it in the same instant; `plan` as in `enqueue`.
 
     Nobody else can claim it in between, and nothing stays queued when it cannot be claimed. Raise Conflict then.
     """
     with conn.transaction():
-        enqueue(conn, system, job, scheduled_for, asked_by=asked_by)
+        enqueue(conn, system, job, scheduled_for, asked_by=asked_by, plan=plan)
         return claim_one(conn, system, job, scheduled_for, holder, lease=lease)
 
 
@@ -149,11 +150,21 @@ def _claim(
 
 
 def enqueue(
-    conn: Connection[TupleRow], system: str, job: str, scheduled_for: datetime, *, asked_by: str
+    conn: Connection[TupleRow],
+    system: str,
+    job: str,
+    scheduled_for: datetime,
+    *,
+    asked_by: str,
+    plan: str | None = None,
 ) -> bool:
-    """Put a slot on the ledger. Return False when it is there already, in whatever state."""
-    values = {"system": system, "job": job, "scheduled_for": scheduled_for, "asked_by": asked_by}
-    return conn.execute(statements.ENQUEUE, values).fetchone() is not None
+    """Put a slot on the ledger. Return False when it is there already, in whatever state.
+
+    `plan` is the hash of the one plan that this run may carry out, which a person was shown.
+    """
+    values = {"system": system, "job": job, "scheduled_for": scheduled_for}
+    row = conn.execute(statements.ENQUEUE, values | {"asked_by": asked_by, "plan": plan}).fetchone()
+    return row is not None
 
 
 def start(conn: Connection[TupleRow], claim: Claim, limit: timedelta) -> None:

@@ -17,6 +17,10 @@ _REMEMBER = """
 _FIND = """
     select document from lifecycle.plan where system = %(system)s and hash = %(hash)s and room = %(room)s
 """
+_OF_RUN = """
+    select plan.document from lifecycle.run join lifecycle.plan on plan.system = run.system and plan.hash = run.plan
+     where run.id = %(run)s
+"""
 
 
 def remember(conn: Connection[TupleRow], plan: Plan[Step]) -> None:
@@ -31,4 +35,10 @@ def find(
     """Return the document of the plan with this hash, or None when nobody was shown it."""
     values = {"system": system, "room": room, "hash": wanted}
     row = conn.execute(_FIND, values).fetchone()
+    return row[0] if row else None
+
+
+def of_run(conn: Connection[TupleRow], run: int) -> Mapping[str, Any] | None:
+    """Return the document of the one plan that this run may carry out, or None when it does what is due."""
+    row = conn.execute(_OF_RUN, {"run": run}).fetchone()
     return row[0] if row else None

@@ -34,8 +34,8 @@ SET_DEADLINE = """
 """
 
 ENQUEUE = """
-    insert into lifecycle.run (system, job, scheduled_for, asked_by)
-    values (%(system)s, %(job)s, %(scheduled_for)s, %(asked_by)s)
+    insert into lifecycle.run (system, job, scheduled_for, asked_by, plan)
+    values (%(system)s, %(job)s, %(scheduled_for)s, %(asked_by)s, %(plan)s)
         on conflict (system, job, scheduled_for) do nothing
  returning id
 """
@@ -176,7 +176,7 @@ LIST_ENDED_SO = (
 SHOW_RUN = """
     select id, job, scheduled_for, state, verdict, attempt, asked_by, holder, lease, queued_at, not_before, started_at,
            (select at from lifecycle.heartbeat where run_id = run.id) as heartbeat_at, deadline_at, finished_at,
-           error_code, summary, counts, failures, coverage
+           error_code, summary, counts, failures, coverage, plan
       from lifecycle.run where system = %(system)s and id = %(id)s
 """
 

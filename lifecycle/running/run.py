@@ -25,12 +25,11 @@ from lifecycle.errors import (
     Unreachable,
 )
 from lifecycle.job import Job
-from lifecycle.ledger import claims, daemons, months
+from lifecycle.ledger import claims, daemons, months, plans
 from lifecycle.ledger.claims import ATTEMPTS, Claim
 from lifecycle.outcome import Failure, Outcome, Verdict
 from lifecycle.outside import ping
 from lifecycle.running import apply
-from lifecycle.running.apply import Shown
 from lifecycle.running.heartbeat import Heartbeat
 from lifecycle.running.stopping import Stop, Stopping
 from lifecycle.schedule import reclaim
@@ -61,11 +60,12 @@ class Ending:
         return {Verdict.FAIL: 1, Verdict.UNVERIFIED: 9}.get(self.outcome.verdict, 0)
 
 
-def by_hand(system: System, job: Job, shown: Shown | None = None) -> Outcome:
+def by_hand(system: System, job: Job, plan: str | None = None) -> Outcome:
     """Run `job` once for a person, now by the database's clock, on the ledger like every other run; return its outcome.
 
-    `shown` is the plan that the person has seen. Raise Conflict when a run of this job is going on or that plan is
-    not what would be done now, and whatever error ended the run early. A run by hand is never tried again by itself.
+    `plan` is the hash of a plan that the person was shown; the run keeps it, and does that or nothing, also when it
+    is resumed. Raise Conflict when a run of this job is going on or that plan is not what would be done now, and
+    whatever error ended the run early. A run by hand is never tried again by itself.
     """
     with contextlib.closing(system.connect(f"run {job.name}")) as conn:
         _clear_the_way(conn, system, job)
@@ -77,8 +77,9 @@ def by_hand(system: System, job: Job, shown: Shown | None = None) -> Outcome:
             claims.new_holder(),
             asked_by="person",
             lease=system.machine.daemon.stale,
+            plan=plan,
         )
-    ending = _carry_out(system, claim, job, retry=False, shown=shown)
+    ending = _carry_out(system, claim, job, retry=False)
     if ending.error is not None:
         raise ending.error
     return ending.outcome
@@ -135,16 +136,14 @@ def carry_out(system: System, claim: Claim, job: Job) -> Ending:
     return _carry_out(system, claim, job, retry=True)
 
 
-def _carry_out(
-    system: System, claim: Claim, job: Job, *, retry: bool, shown: Shown | None = None
-) -> Ending:
+def _carry_out(system: System, claim: Claim, job: Job, *, retry: bool) -> Ending:
     told = log.bind(system=system.name, job=claim.job, run=claim.id, attempt=claim.attempt)
     told.info("run started")
     progress.phase(claim.job)
     switch = ping.Beside(system.machine, claim.job, claim.id)
     with Stopping(job.name, job.limit) as stopping:
         with Heartbeat(system, claim) as heartbeat:
-            ending = _until_stopped(system, claim, job, stopping, shown)
+            ending = _until_stopped(system, claim, job, stopping)
             heartbeat.rest()  # a beat after the end would find the claim gone
             ending = _write(system, claim, ending, heartbeat, retry=retry)
         switch.end("success" if ending.exit_code == 0 else "fail")
@@ -158,26 +157,25 @@ def _carry_out(
     return ending
 
 
-def _until_stopped(
-    system: System, claim: Claim, job: Job, stopping: Stopping, shown: Shown | None
-) -> Ending:
+def _until_stopped(system: System, claim: Claim, job: Job, stopping: Stopping) -> Ending:
     """Let the job work until it is done, or its limit or a signal stops it."""
     try:
         stopping.open()
-        ending = _work(system, claim, job, shown)
+        ending = _work(system, claim, job)
         stopping.close()
     except Stop as stop:  # it comes once, be it while another ending is put into words
         return _failed(claim, stop.error)
     return ending
 
 
-def _work(system: System, claim: Claim, job: Job, shown: Shown | None) -> Ending:
+def _work(system: System, claim: Claim, job: Job) -> Ending:
     """Do the job's work within its limit and turn whatever comes of it into an ending."""
     try:
         with contextlib.closing(system.connect(f"run {claim.job} {claim.id}")) as conn:
             claims.start(conn, claim, job.limit)
             # What is due is judged by one clock between hosts.
             now = daemons.time(conn).astimezone(UTC)
+            shown = plans.of_run(conn, claim.id)
         return Ending(apply.carry_out(system, claim, job, now, shown))
     except (LifecycleError, psycopg.Error) as error:
         return _failed(claim, unexpected.explain(error))

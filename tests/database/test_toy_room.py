@@ -18,9 +18,10 @@ from audit import gather, render, report
 from lifecycle import cli, cli_options, clock, rooms
 from lifecycle.admin import doctor, install
 from lifecycle.coverage import Coverage, Judgement, Place, Reason, conclude
-from lifecycle.ledger import claims
+from lifecycle.ledger import claims, runs
 from lifecycle.policy import load
 from lifecycle.postgres import catalog
+from lifecycle.running.run import carry_out
 from lifecycle.schedule.state import DaemonState
 from lifecycle.system import System
 from lifecycle.watch import metrics
@@ -124,6 +125,37 @@ def test_its_promise_is_shown_planned_applied_and_judged_like_every_other(
     ]
     assert say("run", "lockers.empty")["verdict"] == "pass"
     assert "lockers.empty" in {row["job"] for row in say("schedule", "list")["rows"]}
+
+
+def test_a_run_that_applied_a_plan_is_resumed_with_that_plan_and_no_other(
+    gym: Gym, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def say(*words: str, code: int = 0) -> Any:
+        ended = cli.carry_out([*words, "--json"])
+        said = capsys.readouterr().out
+        assert ended == code, said
+        return json.loads(said)
+
+    def resumed() -> tuple[str, Any]:
+        say("runs", "resume", str(refused["id"]))
+        with gym.system.connect("test") as conn:
+            claim = claims.claim_next(conn, "gym", claims.new_holder())
+        assert claim is not None
+        system = cli_options.open_system("gym")
+        carry_out(system, claim, rooms.job(system.policy, claim.job))
+        with gym.system.connect("test") as conn:
+            shown = runs.shown(conn, "gym", claim.id)
+        return shown["verdict"], shown["error_code"]
+
+    plan = say("lockers", "plan")["hash"]
+    gym.ask("update lockers set emptied_at = emptied_at - interval '365 days' where locker_id = 1")
+    say("lockers", "apply", plan, code=7)
+    [refused] = say("runs", "list")["rows"]
+    assert resumed() == ("fail", 7)
+    assert gym.ask("select count(holder) from lockers") == [(5,)]
+    gym.ask("update lockers set emptied_at = emptied_at + interval '365 days' where locker_id = 1")
+    assert resumed() == ("pass", None)
+    assert gym.ask("select count(holder) from lockers") == [(2,)]
 
 
 def test_monitors_hear_its_figures(gym: Gym) -> None:
