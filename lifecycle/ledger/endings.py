@@ -143,12 +143,13 @@ ADD_SLOTS = f"""
 
 # --- once more
 
-# What the run was before goes into its history: nothing of it is lost.
+# What the run was before goes into its history: nothing of it is lost. A run that ended as `could not verify` stays
+# what it is: it has changed what it could, and a second look would find nothing to do and call that a pass.
 RESUME_RUN = """
     with before as (
         select id, coalesce(verdict, state) as ending, summary, counts from lifecycle.run
          where system = %(system)s and id = %(id)s
-           and (state in ('lost', 'missed', 'cancelled') or (state = 'finished' and verdict <> 'pass'))
+           and (state in ('lost', 'missed', 'cancelled') or (state = 'finished' and verdict = 'fail'))
            for update),
     resumed as (
         update lifecycle.run r

@@ -118,13 +118,14 @@ def cancel(conn: Connection[TupleRow], system: str, run_id: int) -> None:
 def resume(conn: Connection[TupleRow], system: str, run_id: int) -> None:
     """Queue a run again that failed, was lost, missed or cancelled; what it was stays in its history.
 
-    Raise NotFound or Conflict.
+    One that applies a plan applies that plan again, or nothing. Raise NotFound or Conflict: also for a run that
+    could not verify, of which what nobody looked at would be forgotten.
     """
     if conn.execute(endings.RESUME_RUN, {"system": system, "id": run_id}).fetchone() is None:
         raise Conflict(
             f"run {run_id} is {_state(conn, system, run_id)}",
-            hint="Only a run that failed, was lost, missed or cancelled can be resumed; "
-            "`lifecycle run JOB` starts a new one.",
+            hint="Only a run that failed, was lost, missed or cancelled can be resumed. What a run did not look at "
+            "stays on the ledger: see `lifecycle runs show RUN`; `lifecycle run JOB` starts a new run.",
         )
 
 

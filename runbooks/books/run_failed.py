@@ -48,6 +48,11 @@ def gather(system: System, about: Mapping[str, str]) -> Facts:
             hint="See `lifecycle runs list` for the one that did.",
         )
     job = str(row["job"])
+    if state == "could not verify":
+        raise Refused(
+            f"run {run} could not verify: it stays what it is and cannot be resumed",
+            hint=f"`lifecycle runs show {run}` says what was not looked at and why; then `lifecycle run {job}`.",
+        )
     return Facts(
         system.name,
         str(run),

@@ -290,6 +290,22 @@ def test_a_silent_run_is_taken_from_its_process_and_a_beating_one_is_not(stage: 
         claims.beat(conn, claim)
 
 
+def test_a_run_whose_host_dies_again_and_again_is_lost_after_its_last_attempt(
+    stage: Stage, conn: Conn
+):
+    claim = take(conn)
+    for attempt in range(2, claims.ATTEMPTS + 1):
+        age(stage)
+        assert [r.state for r in runs.reclaim(conn, "stage", ["a"], grace=SECOND)] == ["queued"]
+        again = claims.claim_next(conn, "stage", claims.new_holder())
+        assert again is not None
+        assert (again.id, again.attempt) == (claim.id, attempt)
+    age(stage)
+    assert [r.state for r in runs.reclaim(conn, "stage", ["a"], grace=SECOND)] == ["lost"]
+    assert state(conn, claim) == "lost"
+    assert claims.claim_next(conn, "stage", claims.new_holder()) is None
+
+
 @pytest.mark.parametrize(
     ("person", "retry_safe", "column"),
     [(True, ["a"], "started_at"), (False, [], "started_at"), (False, ["a"], "deadline_at")],
@@ -328,6 +344,18 @@ def test_a_failed_run_can_be_resumed_and_a_passed_one_cannot(conn: Conn):
     claims.finish(conn, passed, PASS)
     with pytest.raises(Conflict, match=r"finished \(pass\)"):
         runs.resume(conn, "stage", passed.id)
+
+
+def test_a_run_that_could_not_verify_is_not_made_a_pass_by_a_second_look(conn: Conn):
+    claim = take(conn)
+    left = {"unseen": [{"place": "copy images", "why": "not searched", "hint": "Search."}]}
+    unverified = Outcome(Verdict.UNVERIFIED, "1 of 2", coverage=left)
+    claims.finish(conn, claim, unverified)
+    with pytest.raises(Conflict, match=r"finished \(could not verify\)") as refused:
+        runs.resume(conn, "stage", claim.id)
+    assert "lifecycle run JOB" in str(refused.value.hint)
+    shown = runs.shown(conn, "stage", claim.id)
+    assert (shown["verdict"], shown["coverage"]) == ("could not verify", left)
 
 
 def test_only_a_waiting_run_can_be_cancelled(conn: Conn):
