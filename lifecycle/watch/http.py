@@ -3,7 +3,7 @@
     /healthz   this daemon lives: its alarm clock rings. A database's trouble restarts nobody
     /readyz    this daemon can work: every system is reached and written to, and the daemon is not on its way out
     /metrics   figures for Prometheus
-    /status    a page for a person
+    /status    a page for a person; / is the same page
 
 Answers from what the daemon keeps in mind and asks no database, so it answers at once when none does. Reads only.
 Knows nothing of a person, and shows no connection string.
@@ -11,19 +11,16 @@ Knows nothing of a person, and shows no connection string.
 
 import json
 import threading
-from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
-from html import escape
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socket import AF_INET6
 from typing import Any
 
-from lifecycle import clock, cron, show, unexpected
+from lifecycle import clock, unexpected
 from lifecycle.errors import InputError
 from lifecycle.schedule.breaker import Dark
 from lifecycle.schedule.state import DaemonState
-from lifecycle.system import System
-from lifecycle.watch import check, metrics
+from lifecycle.watch import metrics, page
 
 Answer = tuple[int, str, bytes]
 """Status code, content type, body."""
@@ -108,44 +105,11 @@ def figures(state: DaemonState) -> Answer:
 
 def status(state: DaemonState) -> Answer:
     """Return a page that says how every job stands, and which systems are dark."""
-    now = clock.now()
-    rows = [row for system in state.systems for row in _rows(state, system, now)]
-    head = "".join(
-        f"<th>{name}" for name in ("system", "job", "state", "why", "last success", "next slot")
-    )
-    body = "".join(
-        "<tr>" + "".join(f"<td>{escape(show.cell(value))}" for value in row) for row in rows
-    )
-    page = (
-        "<!doctype html><html lang=en><meta charset=utf-8><meta http-equiv=refresh content=30>"
-        "<title>Lifecycle</title><style>body{font:16px sans-serif;margin:2em}table{border-collapse:collapse}"
-        "td,th{text-align:left;padding:.3em .8em;border-bottom:1px solid #ccc}</style>"
-        f"<h1>Lifecycle</h1><p>{escape(show.cell(clock.now()))}"
-        f"{' - on its way out' if state.draining else ''}<table><tr>{head}{body}</table></html>"
-    )
-    return 200, "text/html; charset=utf-8", page.encode()
-
-
-def _rows(state: DaemonState, system: System, now: datetime) -> Iterator[tuple[object, ...]]:
-    """Yield what is known of a system's jobs; when it is dark, or nothing was read of late, that comes first."""
-    kept, zone = state.snapshots.get(system.name), system.policy.timezone
-    if dark := state.dark(system.name, now):
-        why = f"{dark.error.what}, since {show.cell(dark.since)}. {dark.error.hint}"
-        yield (system.name, None, "DARK", why, None, None)
-    elif kept is None or now - kept.at > state.tick_limit:
-        since = f"since {show.cell(kept.at)}" if kept else "yet"
-        yield (system.name, None, "UNKNOWN", f"no figures were read {since}", None, None)
-    crons = {job.name: job.cron for job in state.jobs[system.name]}
-    for j in check.judged(system, state.jobs[system.name], kept.jobs, now) if kept else ():
-        coming = cron.next_slot(crons[j.job], zone, now)
-        yield (j.system, j.job, j.state.name, j.why, _ago(j.age), coming)
-
-
-def _ago(age: timedelta | None) -> str | None:
-    return None if age is None else f"{show.cell(age)} ago"
+    return 200, "text/html; charset=utf-8", page.render(state, clock.now()).encode()
 
 
 PAGES: dict[str, Callable[[DaemonState], Answer]] = {
+    "/": status,
     "/healthz": healthy,
     "/readyz": ready,
     "/metrics": figures,
@@ -173,11 +137,11 @@ class _Handler(BaseHTTPRequestHandler):
     do_HEAD = do_GET  # noqa: N815
 
     def _answer(self, path: str) -> Answer:
-        page = PAGES.get(path)
-        if page is None:
+        answer = PAGES.get(path)
+        if answer is None:
             return _json(404, error="no such page", pages=list(PAGES))
         try:
-            return page(self.server.state)
+            return answer(self.server.state)
         except Exception as error:  # noqa: BLE001 - a monitor gets an answer
             return _json(500, error=unexpected.explain(error).what)
 

@@ -248,8 +248,37 @@ def test_the_page_for_people_shows_every_job_and_no_foreign_markup(
     assert "<script>" not in body
 
 
+def test_the_page_for_people_says_what_waits_and_what_to_do(
+    get: Get, state: DaemonState, vitalis: Any
+) -> None:
+    with psycopg.connect(vitalis.admin, autocommit=True) as conn:
+        conn.execute("""insert into lifecycle.run (system, job, scheduled_for)
+                        select 'vitalis', 'gdpr.erase', now() - n * interval '1 h' from generate_series(1, 37) n""")
+    look(state)
+    body = get("/")[1]
+    row = next(row for row in body.split("<tr class=") if "'job'>gdpr.erase<" in row)
+    assert "<td data-name='waiting'>37</td>" in row
+    never = next(
+        row for row in body.split("<tr class=") if "'state'><span class=word>WARNING" in row
+    )
+    assert "lifecycle runs list --job " in never
+
+
+def test_a_dark_system_is_the_first_row_of_the_page_with_its_cause_and_what_to_do(
+    get: Get, state: DaemonState
+) -> None:
+    look(state)
+    state.started -= timedelta(days=1)
+    state.__post_init__()
+    away(state)
+    first = get("/")[1].split("<tr class=")[1]
+    assert first.startswith("DARK>")
+    assert "since " in first
+    assert "data-name='what to do'></td>" not in first
+
+
 def test_other_pages_and_methods_are_refused(get: Callable[..., tuple[int, str]]) -> None:
-    assert get("/")[0] == 404
+    assert get("/status/x")[0] == 404
     assert get("/metrics/../etc/passwd")[0] == 404
     assert get("/healthz", "POST")[0] == 501
     assert get("/healthz", "HEAD") == (200, "")
