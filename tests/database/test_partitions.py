@@ -595,28 +595,29 @@ def test_a_pending_detach_is_noted_and_blocks_nothing_else(shop: Shop) -> None:
 def test_a_night_with_nothing_to_do_costs_about_one_look_at_the_catalog(shop: Shop) -> None:
     with psycopg.connect(shop.admin, autocommit=True) as conn:
         conn.execute("set role shop_owner")
-        for number in range(100):
+        for number in range(25):
             table = sql.Identifier(f"log{number}")
             conn.execute(
                 sql.SQL("create table {} (id int, at date) partition by range (at)").format(table)
             )
-    tables = {f"log{number}": ("at", "month", 11) for number in range(100)}
+    tables = {f"log{number}": ("at", "month", 11) for number in range(25)}
     system = shop.promise(**tables)
     with system.connect("test") as conn:
-        assert shop.run(datetime(2026, 1, 1, tzinfo=UTC)).counts["made"] == 1200
+        assert shop.run(datetime(2026, 1, 1, tzinfo=UTC)).counts["made"] == 300
         first, policy = datetime(2026, 1, 1, tzinfo=UTC), system.policy
         looks: list[float] = []
         plans: list[float] = []
-        for _ in range(9):  # in turns, and the least of each: what a busy machine adds is not ours
+        for _ in range(9):  # in turns, and the least of each
             looks.append(_seconds(lambda: catalog.read(conn)))
             plans.append(_seconds(lambda: PROMISE.decide(policy, survey.read(conn, policy), first)))
-    assert min(plans) < 3 * min(looks)
+    assert min(plans) < 2.5 * min(looks)
 
 
 def _seconds(work: Callable[[], object]) -> float:
-    began = time.monotonic()
+    """Return the processor's seconds of this process: a busy machine adds none."""
+    began = time.process_time()
     work()
-    return time.monotonic() - began
+    return time.process_time() - began
 
 
 def test_an_owner_who_may_not_make_tables_is_named_with_the_grant_that_helps(shop: Shop) -> None:

@@ -143,15 +143,25 @@ def test_it_is_drafted_shown_and_in_the_schema_and_on_the_page(
     assert "\nlockers: {table: lockers, emptied: emptied_at}\n" in text
     file = tmp_path / "policy.yaml"
     file.write_text(GOOD)
-    shown = CliRunner().invoke(cli.app, ["show", str(file)], catch_exceptions=False).output
+    shown = CliRunner().invoke(cli.app, ["show", str(file)], catch_exceptions=False).stdout
     assert "emptied every week" in shown
-    printed = CliRunner().invoke(cli.app, ["schema"], catch_exceptions=False).output
+    printed = CliRunner().invoke(cli.app, ["schema"], catch_exceptions=False).stdout
     parser = YAML(typ="safe", pure=True)
     data = parser.load(GOOD)  # pyright: ignore[reportUnknownMemberType]
     jsonschema.validate(data, json.loads(printed))
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(data | {"lockers": {"table": 1}}, json.loads(printed))
     assert "### `lockers`" in policy_page.tables(whole.model(), "")
+
+
+def test_a_room_brought_again_is_another_and_nothing_of_the_first_is_remembered(tmp_path: Path):
+    seen: list[object] = []
+    for place in ("one", "other"):
+        with toyroom.brought(tmp_path / place) as name:
+            module = dict(rooms.load("section"))[name]
+            assert module.SECTION in whole.sections()
+            seen.append(module.SECTION)
+    assert seen[0] is not seen[1]
 
 
 def test_two_sections_of_one_name_are_refused(room: ModuleType, monkeypatch: pytest.MonkeyPatch):

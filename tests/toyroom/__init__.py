@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from lifecycle import rooms
+from lifecycle.policy import whole
 
 NAME = "lockers"
 
@@ -25,3 +26,6 @@ def brought(directory: Path) -> Generator[str]:
         finally:
             for module in [m for m in sys.modules if m.partition(".")[0] == NAME]:
                 del sys.modules[module]
+            # Remembered by the names of the rooms: the next copy of this one has the same name and is another.
+            whole._sections.cache_clear()  # pyright: ignore[reportPrivateUsage]
+            whole._model.cache_clear()  # pyright: ignore[reportPrivateUsage]
