@@ -44,9 +44,10 @@ class System:
 
     @contextmanager
     def snapshot(self, purpose: str) -> Generator[Connection[TupleRow]]:
-        """Give a connection on which all that is read is of one moment, and nothing can be written. For surveys.
+        """Give a connection on which all that is read is of one moment and nothing can be written: to survey, to judge.
 
-        What may fail without ending the survey goes into a `conn.transaction()` of its own, a savepoint here.
+        Code of a table's owner that runs when it is read can write nothing here with the rights of the service.
+        What may fail without ending the look goes into a `conn.transaction()` of its own, a savepoint here.
         """
         with closing(self.connect(purpose, write=False)) as conn:
             conn.isolation_level = IsolationLevel.REPEATABLE_READ

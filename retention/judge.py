@@ -4,7 +4,6 @@ Promised are, per rule, the leaves that can hold overdue rows, and every copy of
 log's images, materialised views. What is not reached yet is named.
 """
 
-from contextlib import closing
 from datetime import datetime
 
 from lifecycle.coverage import Coverage, Judgement, Place, Reason
@@ -25,7 +24,7 @@ _COPY = Reason(
 
 def judge(task: Task, seen: Seen, decision: Decision[Expire], ended: Ended) -> Judgement:
     """Count every rule again and return what was promised, looked at and found."""
-    with closing(task.system.connect("retention judge", write=False)) as conn:
+    with task.system.snapshot("retention judge") as conn:
         after = survey.read(conn, task.system.policy, task.now, task.only)
     planned = {step.rule for step in decision.steps}
     # Refused as it would pass the cap: whoever refused it says so.

@@ -5,7 +5,6 @@ taken from what the run believes to have done.
 """
 
 from collections.abc import Iterator
-from contextlib import closing
 from datetime import datetime
 
 from lifecycle.coverage import Coverage, Judgement, Place, Reason
@@ -31,7 +30,7 @@ _BELOW = Reason(
 def judge(task: Task, seen: Seen, decision: Decision[CreatePartition], made: Made) -> Judgement:
     """Read everything again and return what was promised, looked at and found."""
     policy = task.system.policy
-    with closing(task.system.connect("partitions judge", write=False)) as conn:
+    with task.system.snapshot("partitions judge") as conn:
         after = survey.read(conn, policy, task.only)
     known = {failure.target for failure in (*made.failures, *decision.refusals)}
     still = plan.decide(policy, after, task.now)

@@ -24,7 +24,7 @@ from lifecycle.words import counted
 def judge(task: Task, seen: Seen, decision: Decision[RetireMonth], retired: Retired) -> Judgement:
     """Read the months again and return what was promised, looked at and found."""
     wanted = {first for first in seen.months if task.only in (None, age.name(first))}
-    with closing(task.system.connect("records judge", write=False)) as conn:
+    with task.system.snapshot("records judge") as conn:
         now_there = months.kept(conn)
         left = {
             first: survey.count(conn, first)
