@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
-from psycopg import Connection, IsolationLevel
+from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from lifecycle import rooms
@@ -37,11 +37,8 @@ def gather(system: System, version: str, own: int, since: datetime, to: datetime
     """Return the facts of `[since, to)`. Raise as `System.connect` and `connect.explain` say."""
     period = Period(system.name, own, since, to)
     try:
-        with system.connect("audit.report", write=False) as conn:
-            conn.isolation_level = IsolationLevel.REPEATABLE_READ
-            conn.read_only = True
-            with conn.transaction():
-                return _facts(conn, system, version, period)
+        with system.snapshot("audit.report") as conn:
+            return _facts(conn, system, version, period)
     except psycopg.Error as error:
         raise connect.explain(error) from None
 

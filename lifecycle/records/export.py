@@ -7,14 +7,12 @@ the way of writing values are PostgreSQL's, the zone is UTC, and the digest is t
 import gzip
 import hashlib
 from collections.abc import Iterator, Mapping
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import LiteralString
 
 import psycopg
-from psycopg import IsolationLevel
 
 from lifecycle.errors import Refused
 from lifecycle.postgres import connect
@@ -61,12 +59,9 @@ def write(system: System, first: date, file: Path) -> Content:
 
 
 def _lines(system: System, first: date) -> Iterator[tuple[str, bytes]]:
-    with closing(system.connect("records export", write=False)) as conn:
-        conn.isolation_level = IsolationLevel.REPEATABLE_READ
-        conn.read_only = True
-        with conn.transaction():
-            for kind, statement in _PARTS.items():
-                with conn.cursor("records") as rows:
-                    rows.itersize = AT_ONCE
-                    for (line,) in rows.execute(statement, bounds(first)):
-                        yield kind, f"{line}\n".encode()
+    with system.snapshot("records export") as conn:
+        for kind, statement in _PARTS.items():
+            with conn.cursor("records") as rows:
+                rows.itersize = AT_ONCE
+                for (line,) in rows.execute(statement, bounds(first)):
+                    yield kind, f"{line}\n".encode()

@@ -177,8 +177,7 @@ class Alerts(Part):
     @property
     def channels(self) -> tuple[str, ...]:
         """Return the names of those that are given."""
-        names = ("webhook", "smtp", "command")
-        return tuple(name for name in names if getattr(self, name) is not None)
+        return tuple(name for name in type(self).model_fields if getattr(self, name) is not None)
 
 
 class Pings(Part):

@@ -54,7 +54,7 @@ def deliver(
     1, 2, 4 ... 60 minutes. `unwritten` keeps, from one call to the next, those that were sent while the database
     could not hear of it. Leaves soon after `stop`. `conn` is in autocommit; psycopg's errors pass, no channel's.
     """
-    if not configured(settings.alerts):
+    if not settings.alerts.channels:
         warn_nobody_is_told(system)
         return 0
     known = set[int]() if unwritten is None else unwritten
@@ -100,7 +100,7 @@ def send(
 
     Takes no longer than LIMIT, nor much longer than until `stop`. Never raises for a channel.
     """
-    if not messages or not configured(channels):
+    if not messages or not channels.channels:
         return {}
     told = [asdict(alert) | {"created_at": alert.created_at.isoformat()} for alert in messages]
     asked = {"alerts": channels.model_dump_json(), "messages": told}
@@ -141,11 +141,6 @@ def _carry_out(
     if sender.poll() is None:
         os.killpg(sender.pid, signal.SIGKILL)
         sender.wait()
-
-
-def configured(channels: Alerts) -> bool:
-    """Say whether anybody is told."""
-    return any(getattr(channels, name) is not None for name in type(channels).model_fields)
 
 
 def _log(alert: Alert, line: dict[str, Any]) -> None:

@@ -63,7 +63,7 @@ def raise_alarm(state: DaemonState, told: Told) -> None:
     gone, back = decide(told, dark, every, now)
     messages = [_gone(gone, now)] if gone else []
     messages += [_back(back, now)] if back else []
-    if not messages or not alert.configured(machine.alerts):
+    if not messages or not machine.alerts.channels:
         return
     told.tried = moment
     heard = alert.send(machine.alerts, messages, stop=state.stop)

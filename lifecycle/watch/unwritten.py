@@ -23,7 +23,7 @@ def tell(channels: Alerts, *, stop: threading.Event | None = None) -> None:
     kept = alerts.unwritten()
     heard = alert.send(channels, kept, stop=stop)
     for one in kept:
-        if heard.get(one.id) or not alert.configured(channels):
+        if heard.get(one.id) or not channels.channels:
             alerts.told(one)
         else:
             told = {"system": one.system, "job": one.job, "run": one.run, "kind": one.kind}
