@@ -5,11 +5,10 @@ left for the next run: a statement waiting for a lock holds up every reader that
 makes a whole partition or nothing, so a run may be killed at any instant and started again.
 """
 
-import random
 import secrets
-import time
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 
 import psycopg
 from psycopg import Connection
@@ -32,15 +31,11 @@ from lifecycle.partitions import statements
 from lifecycle.partitions.plan import CreatePartition
 from lifecycle.partitions.survey import Seen
 from lifecycle.plan import Decision
-from lifecycle.postgres import connect
+from lifecycle.postgres import connect, locks
 from lifecycle.promise import Task
 
 LOCK_WAIT = "2s"
 """How long one try waits for a lock: as long as a reader behind it may have to wait."""
-
-TRIES = 5
-PAUSE = 0.2
-"""Seconds before the second try; doubled each time, with up to as much again at random."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +66,7 @@ def _make_all(
         if step.parent in deferred:
             continue
         try:
-            _make_patiently(conn, claim, step)
+            locks.patiently(partial(make, conn, claim, step))
         except (LockNotAvailable, DeadlockDetected):
             deferred.add(step.parent)
             failures.append(_deferral(step))
@@ -88,16 +83,6 @@ def _make_all(
         else:
             made.append(step)
     return made, failures
-
-
-def _make_patiently(conn: Connection[TupleRow], claim: Claim, step: CreatePartition) -> None:
-    """Make one partition. Raise psycopg.Error as it comes, a missing lock's after TRIES tries."""
-    for attempt in range(TRIES - 1):
-        try:
-            return make(conn, claim, step)
-        except (LockNotAvailable, DeadlockDetected):
-            time.sleep(PAUSE * 2**attempt * (1 + random.random()))  # noqa: S311 - jitter
-    return make(conn, claim, step)
 
 
 def make(conn: Connection[TupleRow], claim: Claim, step: CreatePartition) -> None:
@@ -131,7 +116,7 @@ def _no_row_changed(before: Changed, after: Changed) -> None:
 def _deferral(step: CreatePartition) -> Failure:
     return Failure(
         step.parent,
-        f"deferred: no lock for {step.target} within {TRIES} tries of {LOCK_WAIT}",
+        f"deferred: no lock for {step.target} within {locks.TRIES} tries of {LOCK_WAIT}",
         "The next run tries again. See pg_stat_activity for long transactions on this table, "
         "its default partition and the tables it references.",
     )

@@ -5,12 +5,11 @@ is there already, and compares again. The drop is one transaction with the line 
 refuses it where this run has not recorded such an export, or the month holds anything else than that.
 """
 
-import random
 import tempfile
-import time
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -28,7 +27,7 @@ from lifecycle.outside import objects, signing
 from lifecycle.outside.digest import file_sha256
 from lifecycle.outside.signing import SigningKey
 from lifecycle.plan import Decision
-from lifecycle.postgres import connect
+from lifecycle.postgres import connect, locks
 from lifecycle.promise import Task
 from lifecycle.records import export, manifest
 from lifecycle.records.manifest import DATA, Manifest
@@ -36,10 +35,6 @@ from lifecycle.records.plan import RetireMonth
 from lifecycle.records.section import SECTION
 from lifecycle.records.shelf import Shelf
 from lifecycle.records.survey import Seen
-
-TRIES = 5
-PAUSE = 0.2
-"""Seconds before the second try for a lock; doubled each time, with up to as much again at random."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +153,7 @@ def _drop(task: Task, step: RetireMonth, held: Mapping[str, int]) -> None:
     """Drop the month. Raise Unproven when it is not what was exported, Unreachable when no lock comes in time."""
     with closing(task.system.connect("records.keep")) as conn:
         try:
-            _patiently(conn, task.claim, step, held)
+            locks.patiently(partial(_drop_and_tell, conn, task.claim, step, held))
         except ObjectNotInPrerequisiteState:
             raise Unproven(
                 "it has changed since it was exported",
@@ -166,25 +161,17 @@ def _drop(task: Task, step: RetireMonth, held: Mapping[str, int]) -> None:
             ) from None
         except (LockNotAvailable, DeadlockDetected):
             raise LifecycleError(
-                f"no lock within {TRIES} tries",
+                f"no lock within {locks.TRIES} tries",
                 hint="The next run tries again. See pg_stat_activity for long transactions that read the ledger.",
             ) from None
         except psycopg.Error as error:
             raise connect.explain(error) from None
 
 
-def _patiently(
+def _drop_and_tell(
     conn: Connection[TupleRow], claim: Claim, step: RetireMonth, held: Mapping[str, int]
 ) -> None:
-    """Drop it within one transaction. Raise psycopg.Error as it comes, a missing lock's after TRIES tries."""
-    for attempt in range(1, TRIES + 1):
-        try:
-            with effect(conn, claim, None) as change:
-                months.drop(conn, step.first, claim.id)
-                change.record("effect", "records.dropped", step.target, counts=held)
-        except (LockNotAvailable, DeadlockDetected):
-            if attempt == TRIES:
-                raise
-            time.sleep(PAUSE * 2 ** (attempt - 1) * (1 + random.random()))  # noqa: S311 - jitter
-        else:
-            return
+    """Drop it within one transaction, with the line that tells of it. Raise psycopg.Error as it comes."""
+    with effect(conn, claim, None) as change:
+        months.drop(conn, step.first, claim.id)
+        change.record("effect", "records.dropped", step.target, counts=held)

@@ -57,17 +57,24 @@ def cover_job(conn: Connection[TupleRow], system: System, job: Job, now: datetim
             _report_future(conn, system, job, known.covered_until)
         former = job.at(known.cron)
         due = slots.decide(former, known.timezone, known.covered_until, now, known.paused)
-        added = (
-            schedules.add(
-                conn, system.name, job.name, [(s.at, s.state, s.reason, s.stands_for) for s in due]
-            )
-            if due
-            else ()
-        )
-        if known.paused is None:
-            _report_missed(conn, system, job.name, added)
+        added = _put_down(conn, system, job.name, known, due)
         schedules.cover(conn, system.name, job.name, job.cron, zone, now)
     return sum(slot.state == "queued" for slot in added)
+
+
+def _put_down(
+    conn: Connection[TupleRow],
+    system: System,
+    job: str,
+    known: schedules.Schedule,
+    due: Sequence[slots.Slot],
+) -> Sequence[schedules.Added]:
+    """Put slots on the ledger, and tell of those that nobody runs; return those that were not there."""
+    rows = [(slot.at, slot.state, slot.reason, slot.stands_for) for slot in due]
+    added = schedules.add(conn, system.name, job, rows) if rows else ()
+    if known.paused is None:
+        _report_missed(conn, system, job, added)
+    return added
 
 
 def _holds(conn: Connection[TupleRow], system: System, jobs: Sequence[Job], now: datetime) -> bool:
@@ -112,10 +119,7 @@ def _close(
             continue
         zone, covered = known.timezone, known.covered_until
         due = slots.taken_out(known.cron, zone, covered, now, known.paused)
-        rows = [(slot.at, slot.state, slot.reason, slot.stands_for) for slot in due]
-        added = schedules.add(conn, system.name, name, rows) if rows else ()
-        if known.paused is None:
-            _report_missed(conn, system, name, added)
+        _put_down(conn, system, name, known, due)
         schedules.cover(conn, system.name, name, known.cron, zone, now)
 
 
