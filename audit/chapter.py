@@ -7,7 +7,7 @@ from typing import Any
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from audit.coverage import coverage, promised
+from audit.coverage import coverage, of_people
 from audit.section import SECTION
 from lifecycle.chapter import Chapter, Column, Facts, Table
 from lifecycle.system import System
@@ -24,7 +24,7 @@ def gather(
     unheard = coverage(conn, system.policy)
     return {
         "configured": SECTION.of(system.policy) is not None,
-        "tables_of_people": len(promised(system.policy)),
+        "tables_of_people": len(of_people(system.policy)),
         "tables_unheard": len({one.table for one in unheard}),
         "not_captured": [one.relation for one in unheard],
     }

@@ -59,15 +59,17 @@ def report(
 @app.command()
 def status(system: SystemOption = None, as_json: JsonOption = False) -> None:
     """List the tables with people's data, and whether the audit log hears of their changes."""
-    from audit.coverage import coverage, promised
+    from audit.coverage import coverage, of_people
+    from audit.section import SECTION
 
     at_hand = open_system(system)
     with at_hand.connect("audit.status", write=False) as conn:
         unheard = coverage(conn, at_hand.policy)
+    heard = SECTION.of(at_hand.policy) is not None
     missing = {name: [one.relation for one in unheard if one.table == name] for name, _ in unheard}
     rows = [
-        (name, name not in missing, ", ".join(missing.get(name, ())))
-        for name in promised(at_hand.policy)
+        (name, heard and name not in missing, ", ".join(missing.get(name, ())))
+        for name in of_people(at_hand.policy)
     ]
     columns = ("table", "captured", "not heard of")
     show.table("tables with people's data", columns, rows, as_json)

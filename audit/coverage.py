@@ -19,15 +19,13 @@ class Unheard(NamedTuple):
     relation: str
 
 
-def promised(policy: Policy) -> tuple[str, ...]:
-    """Return the tables with somebody's data, the log left out. Empty when the policy has no `audit:` section."""
+def of_people(policy: Policy) -> tuple[str, ...]:
+    """Return the tables with somebody's data, the log left out."""
     log = SECTION.of(policy)
-    if log is None:
-        return ()
     return tuple(
         name
         for name, table in policy.tables.items()
-        if table.owner is not None and name != log.table
+        if table.owner is not None and (log is None or name != log.table)
     )
 
 
@@ -35,9 +33,11 @@ def coverage(conn: Connection[TupleRow], policy: Policy) -> tuple[Unheard, ...]:
     """Return the tables and leaves with somebody's data of which the log does not hear, sorted.
 
     Captured is a leaf on which triggers that the policy says `audits` of are enabled for each row of every insert,
-    update and delete. What such a trigger writes is the application's business.
+    update and delete. What such a trigger writes is the application's business. Empty when the policy has no `audit:`.
     """
-    tables = {name: sql_parts(name) for name in promised(policy)}
+    if SECTION.of(policy) is None:
+        return ()
+    tables = {name: sql_parts(name) for name in of_people(policy)}
     audits = {
         name: [
             trigger

@@ -11,7 +11,7 @@ import pytest
 from psycopg import sql
 
 from audit import gather, jobs, render, report
-from audit.coverage import coverage
+from audit.coverage import coverage, of_people
 from audit.headline import headline
 from lifecycle import rooms as room_list
 from lifecycle.coverage import Coverage, Judgement, Place, Reason, conclude
@@ -265,6 +265,9 @@ def test_a_policy_without_an_audit_log_says_so(vitalis: Vitalis):
     (capture,) = [c for c in document["chapters"] if c["key"] == "capture"]
     assert capture["sentence"] == "The policy names no audit log."
     assert "The policy names no audit log" in render.page(document)
+    assert "users" in of_people(system.policy)  # all of them are listed, and none is heard of
+    with system.connect("test") as conn:
+        assert coverage(conn, system.policy) == ()
 
 
 @pytest.mark.parametrize("name", ["report.json", "report.html"])
