@@ -1,12 +1,10 @@
 """The daemon and its schedules on quiet days: many runs of one job, a pause that nobody saw."""
 
-import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from tests.acceptance.ear import Ear, listening, secret, settle
 from tests.acceptance.stage import Stage
 
 
@@ -33,34 +31,15 @@ def test_slots_of_a_pause_without_a_daemon_do_not_run_once_it_is_over(stage: Sta
 
 
 @pytest.fixture
-def switch(stage: Stage) -> Iterator[list[str]]:
-    """The paths that a dead-man's switch hears, once the stage's settings name it."""
-    heard: list[str] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            heard.append(self.path)
-            self.send_response(200)
-            self.end_headers()
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as listening:
-        threading.Thread(target=listening.serve_forever, args=(0.05,), daemon=True).start()
-        secret = stage.directory / "switch"
-        secret.write_text(f"http://127.0.0.1:{listening.server_port}/uuid")
-        secret.chmod(0o600)
-        file = stage.directory / "settings.yaml"
-        settings = json.loads(file.read_text())
-        settings["pings"] = {"daemon": {"file": str(secret)}}
-        file.write_text(json.dumps(settings))
-        yield heard
-        listening.shutdown()
+def switch(stage: Stage) -> Iterator[Ear]:
+    """A dead-man's switch that the stage's settings name."""
+    with listening() as ear:
+        settle(stage, pings={"daemon": secret(stage.directory, f"{ear.url}/uuid")})
+        yield ear
 
 
 def test_a_daemon_that_reaches_no_database_does_not_say_outside_that_all_is_well(
-    stage: Stage, switch: list[str]
+    stage: Stage, switch: Ear
 ):
     """It could alert nobody: alerts are rows of that database. So its silence must be what is heard."""
     closed = f"alter database {stage.database} connection limit"  # but for superusers
@@ -68,8 +47,8 @@ def test_a_daemon_that_reaches_no_database_does_not_say_outside_that_all_is_well
         conn.execute(f"{closed} 0".encode())
         daemon = stage.start("daemon", jobs={"write": {}})
         stage.until(lambda: stage.logs().count("no tick") > 2)
-        assert switch == []
+        assert switch.paths() == []
         conn.execute(f"{closed} -1".encode())
-    stage.until(lambda: "/uuid" in switch)
+    stage.until(lambda: "/uuid" in switch.paths())
     daemon.terminate()
     assert stage.finish(daemon) == 0

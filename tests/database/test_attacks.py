@@ -1,11 +1,9 @@
 """The owner of a table the service changes is after another owner's rows, or after the evidence: refused, and told."""
 
-from collections.abc import Iterator
 from contextlib import closing
 
 import psycopg
 import pytest
-from psycopg.conninfo import conninfo_to_dict
 
 from lifecycle import rooms
 from lifecycle.admin import database as doctor
@@ -14,10 +12,7 @@ from lifecycle.errors import Refused
 from lifecycle.ledger import daemons
 from lifecycle.outcome import Verdict
 from lifecycle.postgres import catalog
-from lifecycle.postgres.server import Cluster
 from lifecycle.running import worker
-from tests.conftest import a_database
-from tests.database import firm as the_firm
 from tests.database.firm import Firm
 
 STEAL = """
@@ -33,19 +28,6 @@ GRAB = """
         return old;
     end $$;
 """
-
-
-@pytest.fixture(scope="module")
-def template(cluster: Cluster) -> Iterator[str]:
-    for conninfo in a_database(cluster, "template0"):
-        the_firm.make(conninfo)
-        yield str(conninfo_to_dict(conninfo)["dbname"])
-
-
-@pytest.fixture
-def firm(cluster: Cluster, template: str) -> Iterator[Firm]:
-    for conninfo in a_database(cluster, template):
-        yield Firm(conninfo)
 
 
 def told(firm: Firm) -> str:

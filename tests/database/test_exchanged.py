@@ -8,7 +8,6 @@ from pathlib import Path
 import psycopg
 import pytest
 from psycopg import Connection
-from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import TupleRow
 
 from lifecycle.errors import Refused
@@ -17,7 +16,6 @@ from lifecycle.postgres.server import Cluster
 from retention.promise import PROMISE as RETENTION
 from tests.conftest import a_database
 from tests.database import clinic as the_clinic
-from tests.database import firm as the_firm
 from tests.database.clinic import Clinic
 from tests.database.firm import NOW, Firm
 from tests.keep import keep
@@ -32,19 +30,6 @@ EVIL = """
         $$ begin perform pg_notify('loot', 'word'); return coalesce(new, old); end $$;
 """
 ON_SESSIONS = "create trigger t before delete on sessions for each row execute function public.t();"
-
-
-@pytest.fixture(scope="module")
-def template(cluster: Cluster) -> Iterator[str]:
-    for conninfo in a_database(cluster, "template0"):
-        the_firm.make(conninfo)
-        yield str(conninfo_to_dict(conninfo)["dbname"])
-
-
-@pytest.fixture
-def firm(cluster: Cluster, template: str) -> Iterator[Firm]:
-    for conninfo in a_database(cluster, template):
-        yield Firm(conninfo)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import psycopg
 import pytest
@@ -64,6 +64,23 @@ class Gym:
             return found.fetchall() if found.description else []
 
 
+class Say(Protocol):
+    """Says something to the command line, as `--json`; returns what came."""
+
+    def __call__(self, *words: str, code: int = 0) -> Any: ...
+
+
+@pytest.fixture
+def say(capsys: pytest.CaptureFixture[str]) -> Say:
+    def saying(*words: str, code: int = 0) -> Any:
+        ended = cli.carry_out([*words, "--json"])
+        said = capsys.readouterr().out
+        assert ended == code, said
+        return json.loads(said)
+
+    return saying
+
+
 @pytest.fixture
 def gym(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gym]:
     with toyroom.brought(tmp_path / "rooms"):
@@ -101,14 +118,8 @@ def test_doctor_asks_the_room_and_misses_its_rights(gym: Gym) -> None:
 
 
 def test_its_promise_is_shown_planned_applied_and_judged_like_every_other(
-    gym: Gym, capsys: pytest.CaptureFixture[str]
+    gym: Gym, say: Say
 ) -> None:
-    def say(*words: str, code: int = 0) -> Any:
-        ended = cli.carry_out([*words, "--json"])
-        said = capsys.readouterr().out
-        assert ended == code, said
-        return json.loads(said)
-
     assert say("lockers", "status")["rows"] == [{"held_too_long": 3}]
     plan = say("lockers", "plan")
     assert [step["cost"] for step in plan["steps"]] == ["3 lockers"]
@@ -128,14 +139,8 @@ def test_its_promise_is_shown_planned_applied_and_judged_like_every_other(
 
 
 def test_a_run_that_applied_a_plan_is_resumed_with_that_plan_and_no_other(
-    gym: Gym, capsys: pytest.CaptureFixture[str]
+    gym: Gym, say: Say
 ) -> None:
-    def say(*words: str, code: int = 0) -> Any:
-        ended = cli.carry_out([*words, "--json"])
-        said = capsys.readouterr().out
-        assert ended == code, said
-        return json.loads(said)
-
     def resumed() -> tuple[str, Any]:
         say("runs", "resume", str(refused["id"]))
         with gym.system.connect("test") as conn:
