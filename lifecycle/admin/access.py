@@ -13,8 +13,8 @@ from psycopg.rows import TupleRow
 from lifecycle.admin import ddl_login, logins, statements
 from lifecycle.admin.finding import Finding, bad, fine, not_asked, unknown
 from lifecycle.policy import rights
-from lifecycle.postgres.catalog import Catalog, sql_name
-from lifecycle.postgres.names import quoted
+from lifecycle.postgres.catalog import Catalog
+from lifecycle.postgres.names import policy_name, quoted, sql_name, sql_parts
 from lifecycle.system import System
 from lifecycle.words import counted
 
@@ -72,15 +72,14 @@ def counts(system: System, conn: Conn, _catalog: Catalog) -> Iterator[Finding]:
 def owners(system: System, conn: Conn, catalog: Catalog) -> Iterator[Finding]:
     """Say whom our logins may act as, and whom the second one cannot."""
     label = f"{system.name}: owners"
-    acts_as = [
-        row[0] for row in conn.execute(statements.MAY_ACT_AS, {"owners": sorted(catalog.owners)})
-    ]
-    for owner in acts_as:
+    acts_as = conn.execute(statements.MAY_ACT_AS, {"owners": sorted(catalog.owners)}).fetchall()
+    for owner, granted in acts_as:
         yield bad(
             label,
-            f"the service may act as {owner}",
+            f"the service may act as {owner}"
+            + (f", through {granted}" if granted != owner else ""),
             "A trigger on a table it changes would run with that right: whoever owns one table would own them all.",
-            f"revoke {quoted(conn, owner)} from {quoted(conn, conn.info.user)};",
+            f"revoke {quoted(conn, granted)} from {quoted(conn, conn.info.user)};",
         )
     if not catalog.owners:
         yield not_asked(label, "there is no table yet, so nobody owns one")
@@ -116,8 +115,8 @@ def schema(system: System, conn: Conn, _catalog: Catalog) -> Iterator[Finding]:
     row = conn.execute(statements.OWNED_BY).fetchone()
     if row is None:
         return  # the ledger's own question says so
-    owner, enters, member = row
-    wrong = list(_ownership(label, why, conn, (owner, enters, member)))
+    owner, enters, reached_by = row
+    wrong = list(_ownership(label, why, conn, (owner, enters, reached_by)))
     guards = dict(conn.execute(statements.GUARDS).fetchall())
     off = [name for name, on in guards.items() if not on]
     if off or not guards:
@@ -135,13 +134,13 @@ def schema(system: System, conn: Conn, _catalog: Catalog) -> Iterator[Finding]:
 
 
 def _ownership(
-    label: str, why: str, conn: Conn, found: tuple[str, bool, bool]
+    label: str, why: str, conn: Conn, found: tuple[str, bool, list[str]]
 ) -> Iterator[Finding]:
-    owner, enters, member = found
-    if owner != logins.OWNER or enters or member:
+    owner, enters, reached_by = found
+    if owner != logins.OWNER or enters or reached_by:
         what = f"the schema lifecycle belongs to {owner}"
         what += ", who can log in" if enters else ""
-        what += ", whom the service may act as" if member else ""
+        what += f", whom {' and '.join(reached_by)} can become" if reached_by else ""
         yield bad(label, what, why, "lifecycle init")
     strangers = [row[0] for row in conn.execute(statements.OWNED_BY_OTHERS)]
     if strangers:
@@ -175,6 +174,12 @@ def events(system: System, conn: Conn, _catalog: Catalog) -> Iterator[Finding]:
 def granted(system: System, conn: Conn, catalog: Catalog) -> Iterator[Finding]:
     """Say which right the policy needs and the service lacks."""
     label = f"{system.name}: rights"
+    schemas = sorted({table.schema for table in catalog.tables.values()})
+    closed = conn.execute(statements.MISSING_SCHEMA_RIGHTS, {"schemas": schemas}).fetchall()
+    for (schema,) in closed:
+        why = "Nothing in it can be read."
+        fix = f"grant usage on schema {quoted(conn, schema)} to lifecycle;"
+        yield bad(label, f"the service may not use schema {schema}", why, fix)
     missing = list(_missing_rights(system, conn, catalog))
     for relation, right in missing[:SHOWN]:
         why = "The run that needs it would fail in the middle of the night."
@@ -185,21 +190,25 @@ def granted(system: System, conn: Conn, catalog: Catalog) -> Iterator[Finding]:
         yield bad(label, what, "", f"lifecycle init --system {system.name}")
     if not catalog.tables:
         yield not_asked(label, "there is no table yet on which the policy could ask for a right")
-    elif not missing:
+    elif not missing and not closed:
         yield fine(label, "the service may do what the policy asks of it")
 
 
 def _missing_rights(system: System, conn: Conn, catalog: Catalog) -> Iterator[tuple[str, str]]:
     """Yield (table or partition, right as `grant` spells it) for what the service role lacks."""
     whole, columns = _wanted(rights.of(system.policy, catalog), catalog)
-    spelled = {sql_name(r).as_string(conn): r for r, _ in (*whole, *columns)}
-    in_sql = {relation: text for text, relation in spelled.items()}
-    asked = {"names": [in_sql[r] for r, _ in whole], "privileges": [p for _, p in whole]}
-    for name, privilege in conn.execute(statements.MISSING_TABLE_RIGHTS, asked):
-        yield spelled[name], privilege
-    asked = {"names": [in_sql[r] for r, _ in columns], "columns": [c for _, c in columns]}
-    for name, column in conn.execute(statements.MISSING_COLUMN_RIGHTS, asked):
-        yield spelled[name], f"update ({quoted(conn, column)})"
+    asked = _places(whole) | {"privileges": [privilege for _, privilege in whole]}
+    for schema, name, privilege in conn.execute(statements.MISSING_TABLE_RIGHTS, asked).fetchall():
+        yield policy_name(schema, name), privilege
+    asked = _places(columns) | {"columns": [column for _, column in columns]}
+    for schema, name, column in conn.execute(statements.MISSING_COLUMN_RIGHTS, asked).fetchall():
+        yield policy_name(schema, name), f"update ({quoted(conn, column)})"
+
+
+def _places(wanted: list[tuple[str, str]]) -> dict[str, list[str]]:
+    """Return the schemas and names of these relations, as the statements take them."""
+    parts = [sql_parts(relation) for relation, _ in wanted]
+    return {"schemas": [schema for schema, _ in parts], "names": [name for _, name in parts]}
 
 
 def _wanted(

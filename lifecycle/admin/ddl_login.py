@@ -7,9 +7,9 @@ from psycopg.rows import TupleRow
 
 from lifecycle.admin import statements
 from lifecycle.admin.finding import Finding, bad, fine
-from lifecycle.policy.rights import Right, owners
-from lifecycle.postgres.catalog import Catalog, sql_name
-from lifecycle.postgres.names import quoted
+from lifecycle.policy.rights import Right, barred, owners
+from lifecycle.postgres.catalog import Catalog
+from lifecycle.postgres.names import policy_name, quoted, sql_name, sql_parts
 
 Conn = Connection[TupleRow]
 
@@ -42,15 +42,25 @@ def _more(
         yield bad(label, f"{who} may more than step into owners", "It needs no more.", fix)
         return
     others = sorted(catalog.owners - wanted - {who})
-    for (owner,) in conn.execute(statements.MAY_ACT_AS, {"owners": others}).fetchall():
-        fix = f"revoke {quoted(conn, owner)} from {login};"
-        yield bad(label, f"{who} may act as {owner}", "The policy needs that nowhere.", fix)
+    for owner, granted in conn.execute(statements.MAY_ACT_AS, {"owners": others}).fetchall():
+        what = f"{who} may act as {owner}" + (f", through {granted}" if granted != owner else "")
+        fix = f"revoke {quoted(conn, granted)} from {login};"
+        yield bad(label, what, "The policy needs that nowhere, or it must not be.", fix)
 
 
 def _unreached(
     label: str, conn: Conn, catalog: Catalog, needed: tuple[Right, ...], who: str
 ) -> Iterator[Finding]:
-    tables = [catalog.tables[right.table] for right in needed if right.kind == "own"]
+    refused = barred(needed, catalog)
+    for name in refused:
+        yield bad(
+            label,
+            f"{name} is to be partitioned, and belongs to {catalog.tables[name].owner}",
+            "Who may act as a superuser, or as who can make roles or become the ledger's owner, could do anything.",
+            f"alter table {sql_name(name).as_string(conn)} owner to ...;  -- then `lifecycle init`",
+        )
+    own = [right.table for right in needed if right.kind == "own" and right.table not in refused]
+    tables = [catalog.tables[name] for name in own]
     partitioned = sorted({table.owner for table in tables})
     for (owner,) in conn.execute(statements.MEMBER, {"owners": partitioned}).fetchall():
         yield bad(
@@ -87,12 +97,13 @@ def _all_the_time(
 
 def _rows(label: str, conn: Conn, catalog: Catalog, who: str) -> Iterator[Finding]:
     relations = [relation for table in catalog.tables.values() for relation in table.relations]
-    names = [sql_name(relation).as_string(conn) for relation in relations]
-    readable = [row[0] for row in conn.execute(statements.ROWS, {"names": names})]
+    places = [sql_parts(relation) for relation in relations]
+    asked = {"schemas": [schema for schema, _ in places], "names": [name for _, name in places]}
+    readable = [policy_name(*row) for row in conn.execute(statements.ROWS, asked).fetchall()]
     if readable:
         yield bad(
             label,
             f"{who} has rights on rows of {', '.join(readable[:5])}{', ...' if len(readable) > 5 else ''}",
             "It says DDL alone; a right on rows is the other login's.",
-            f"revoke all on {readable[0]} from {quoted(conn, who)}, public;",
+            f"revoke all on {sql_name(readable[0]).as_string(conn)} from {quoted(conn, who)}, public;",
         )

@@ -54,8 +54,8 @@ def install(
     """Make roles, schema, tables and grants in one transaction; safe to repeat. Return the migrations applied.
 
     A password, when given, becomes its login's, sent as a SCRAM verifier only. Raise Refused when the database
-    belongs to another system's policy or a table to be partitioned to a superuser, AccessDenied when this
-    administrator may not do all of it.
+    belongs to another system's policy or a table to be partitioned to whom the service must not act as, AccessDenied
+    when this administrator may not do all of it.
     """
     try:
         with conn.transaction():
@@ -137,25 +137,21 @@ def memberships(conn: Connection[TupleRow]) -> Memberships:
 def grants(policy: Policy, catalog: Catalog, acts_as: Memberships) -> Iterator[Statement]:
     """Yield the grants the policy needs on the tables of this database, in the catalog's order.
 
-    Raise Refused when a table to be partitioned belongs to a superuser: whoever may act as its owner could do
-    anything.
+    Raise Refused when a table to be partitioned belongs to a superuser or to who could let himself into the ledger:
+    whoever may act as its owner could do anything.
     """
     needed = rights.of(policy, catalog)
-    barred = [
-        right.table
-        for right in needed
-        if right.kind == "own" and catalog.tables[right.table].owner in catalog.superusers
-    ]
-    if barred:
+    if barred := rights.barred(needed, catalog):
+        whose = ", ".join(sorted({catalog.tables[table].owner for table in barred}))
         raise Refused(
-            f"{', '.join(barred)} belong to a superuser, and only a table's owner can attach partitions",
-            hint="The service must not act as a superuser. Give them another owner, with "
-            "`alter table ... owner to ...`, and run `lifecycle init` again.",
+            f"{', '.join(barred)} belong to {whose}, and only a table's owner can attach partitions",
+            hint="The service must not act as a superuser, nor as who can make roles or could become the ledger's "
+            "owner. Give them another owner, with `alter table ... owner to ...`, and run `lifecycle init` again.",
         )
     yield sql.SQL("grant connect on database {} to lifecycle, lifecycle_ddl").format(
         sql.Identifier(catalog.database)
     )
-    yield from _memberships(catalog, acts_as, rights.owners(needed, catalog) - catalog.superusers)
+    yield from _memberships(catalog, acts_as, rights.owners(needed, catalog))
     schemas = sorted({table.schema for table in catalog.tables.values()})
     for schema in map(sql.Identifier, schemas):  # what an earlier policy needed is taken back
         yield sql.SQL("revoke all on all tables in schema {} from lifecycle, lifecycle_ddl").format(

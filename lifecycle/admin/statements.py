@@ -1,5 +1,11 @@
 """What `doctor` asks a managed database. It changes nothing."""
 
+# ruff: noqa: S608 - put together of constants only: each is a LiteralString, and pyright holds that
+
+from typing import LiteralString
+
+from lifecycle.postgres.statements import POWERFUL
+
 BACKEND = "select pg_backend_pid()"
 LEDGER = """
     select to_regclass('lifecycle.migration') is not null and to_regclass('lifecycle.installation') is not null
@@ -27,14 +33,13 @@ ROLE = """
 
 COUNTS = "select setting::bool, source from pg_settings where name = 'track_counts'"
 
-# Whoever may act as one of these may change rows, evidence or rights past us.
-MAY_ACT_AS = """
-    select r.rolname from pg_roles r
-     where r.rolname <> current_user and pg_has_role(current_user, r.oid, 'member')
-       and (r.rolsuper or r.rolcreaterole or r.rolbypassrls or r.rolname = any(%(owners)s)
-            or r.rolname in ('lifecycle', 'lifecycle_ddl', 'lifecycle_owner', 'pg_write_all_data',
-                             'pg_execute_server_program', 'pg_read_server_files', 'pg_write_server_files'))
-     order by 1
+# Whoever may act as one of these may change rows, evidence or rights past us; and the membership that leads there.
+MAY_ACT_AS: LiteralString = f"""
+    select p.rolname, g.rolname
+      from pg_roles p, pg_auth_members a join pg_roles g on g.oid = a.roleid
+     where a.member = current_user::regrole and pg_has_role(g.oid, p.oid, 'member') and p.rolname <> current_user
+       and ({POWERFUL} or p.rolname = any(%(owners)s))
+     group by 1, 2 order by 1, 2
 """
 MEMBER = """
     select owner from unnest(%(owners)s::text[]) as owner where not pg_has_role(current_user, owner, 'member')
@@ -48,26 +53,37 @@ MAY_CREATE = """
       from unnest(%(owners)s::text[], %(schemas)s::text[]) as wanted (owner, place)
      where not has_schema_privilege(wanted.owner, wanted.place, 'create')
 """
+# Relations are asked by their oid: by name, PostgreSQL answers with an error where the schema may not be used.
 ROWS = """
-    select name from unnest(%(names)s::text[]) as name
-     where has_table_privilege(current_user, name, 'select, insert, update, delete, truncate')
-        or has_any_column_privilege(current_user, name, 'select, insert, update')
-     order by 1
+    select n.nspname, c.relname
+      from unnest(%(schemas)s::text[], %(names)s::text[]) as wanted (place, name)
+      join pg_namespace n on n.nspname = wanted.place
+      join pg_class c on c.relnamespace = n.oid and c.relname = wanted.name
+     where has_table_privilege(c.oid, 'select, insert, update, delete, truncate')
+        or has_any_column_privilege(c.oid, 'select, insert, update')
+     order by 1, 2
 """
 
 # --- what we may
 
+MISSING_SCHEMA_RIGHTS = """
+    select place from unnest(%(schemas)s::text[]) as place where not has_schema_privilege(place, 'usage') order by 1
+"""
 MISSING_TABLE_RIGHTS = """
-    select wanted.name, wanted.privilege
-      from unnest(%(names)s::text[], %(privileges)s::text[]) as wanted (name, privilege)
-     where not has_table_privilege(current_user, wanted.name, wanted.privilege)
-     order by 1, 2
+    select n.nspname, c.relname, wanted.privilege
+      from unnest(%(schemas)s::text[], %(names)s::text[], %(privileges)s::text[]) as wanted (place, name, privilege)
+      join pg_namespace n on n.nspname = wanted.place
+      join pg_class c on c.relnamespace = n.oid and c.relname = wanted.name
+     where not has_table_privilege(c.oid, wanted.privilege)
+     order by 1, 2, 3
 """
 MISSING_COLUMN_RIGHTS = """
-    select wanted.name, wanted.column_name
-      from unnest(%(names)s::text[], %(columns)s::text[]) as wanted (name, column_name)
-     where not has_column_privilege(current_user, wanted.name, wanted.column_name, 'update')
-     order by 1, 2
+    select n.nspname, c.relname, wanted.column_name
+      from unnest(%(schemas)s::text[], %(names)s::text[], %(columns)s::text[]) as wanted (place, name, column_name)
+      join pg_namespace n on n.nspname = wanted.place
+      join pg_class c on c.relnamespace = n.oid and c.relname = wanted.name
+     where not has_column_privilege(c.oid, wanted.column_name, 'update')
+     order by 1, 2, 3
 """
 
 # --- who else
@@ -81,20 +97,30 @@ BECOME = """
                                              then 'set' else 'member' end)
      order by 1, 2
 """
+# Whoever administers our roles, and every member of one who does.
 ADMINISTER = """
-    select distinct r.rolname from pg_roles r
-     where not r.rolsuper
-       and (current_setting('server_version_num')::int < 160000 and r.rolcreaterole
+    with administrator as materialized (
+        select p.oid from pg_roles p
+         where current_setting('server_version_num')::int < 160000 and p.rolcreaterole
             or exists (select from pg_auth_members a join pg_roles ours on ours.oid = a.roleid
-                        where a.member = r.oid and a.admin_option
+                        where a.member = p.oid and a.admin_option
                           and ours.rolname in ('lifecycle', 'lifecycle_ddl', 'lifecycle_owner')))
+    select distinct r.rolname
+      from pg_roles r join administrator on pg_has_role(r.oid, administrator.oid, 'member')
+     where not r.rolsuper
      order by 1
 """
 
 # --- the schema
 
 OWNED_BY = """
-    select r.rolname, r.rolcanlogin, pg_has_role(current_user, r.oid, 'member')
+    select r.rolname, r.rolcanlogin,
+           array(select o.rolname::text from pg_roles o
+                  where o.rolname in (current_user, 'lifecycle', 'lifecycle_ddl')
+                    and exists (select from pg_roles p
+                                 where pg_has_role(o.oid, p.oid, 'member')
+                                   and (p.oid = r.oid or p.rolsuper or p.rolcreaterole))
+                  order by 1)
       from pg_namespace n join pg_roles r on r.oid = n.nspowner where n.nspname = 'lifecycle'
 """
 OWNED_BY_OTHERS = """

@@ -55,10 +55,11 @@ def _truth(partitions: Partitions, look: Look) -> None:
         path: Where = ("partitions", name)
         if table is None or look.column((*path, "by"), name, rule.by) is None:
             continue
-        if table.owner in look.catalog.superusers:
+        if table.owner in look.catalog.barred:
             look.notes.append(
-                f"{name} belongs to the superuser {table.owner}, and only a table's owner attaches partitions: "
-                f"`lifecycle init` refuses until `alter table {name} owner to` a role that is none"
+                f"{name} belongs to {table.owner}, a superuser or who could become the ledger's owner, and only a "
+                f"table's owner attaches partitions: `lifecycle init` refuses until `alter table {name} owner to` "
+                "a role that is neither"
             )
         if (table.strategy, table.partition_key) != ("range", rule.by):
             actual = (

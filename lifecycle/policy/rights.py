@@ -52,5 +52,15 @@ def updatable(rights: Iterable[Right], table: str) -> tuple[str, ...]:
 
 
 def owners(rights: Iterable[Right], catalog: Catalog) -> frozenset[str]:
-    """Return whom the DDL login steps into."""
-    return frozenset(catalog.tables[r.table].owner for r in rights if r.kind in ("own", "analyze"))
+    """Return whom the DDL login steps into; never one who could let himself into the ledger."""
+    wanted = (catalog.tables[r.table].owner for r in rights if r.kind in ("own", "analyze"))
+    return frozenset(wanted) - catalog.barred
+
+
+def barred(rights: Iterable[Right], catalog: Catalog) -> tuple[str, ...]:
+    """Return the tables that need another owner: theirs has to do DDL for us, and must not."""
+    return tuple(
+        r.table
+        for r in rights
+        if r.kind == "own" and catalog.tables[r.table].owner in catalog.barred
+    )

@@ -116,9 +116,10 @@ def _picture(conn: Connection[TupleRow]) -> Catalog:
     pictured = {raw.names[oid]: _table(raw, oid) for oid in tables}
     foreign_keys = _foreign_keys(raw, keys)
     views = tuple(raw.names[oid] for oid, row in relations.items() if row[3] in "vm")
-    superusers = frozenset(row[5] for row in relations.values() if row[14])
+    owners = sorted({row[5] for row in relations.values()})
+    barred = frozenset(row[0] for row in ask(statements.BARRED, owners=owners))
     return Catalog(
-        identifier, database, version, extensions, pictured, foreign_keys, views, superusers, code
+        identifier, database, version, extensions, pictured, foreign_keys, views, barred, code
     )
 
 
@@ -169,7 +170,7 @@ def _fill_columns(raw: _Raw, rows: list[TupleRow]) -> None:
 
 
 def _table(raw: _Raw, oid: int) -> Table:
-    _, schema, relname, kind, _, owner, rls, forced, rows, parent, _, _, strategy, key, _ = (
+    _, schema, relname, kind, _, owner, rls, forced, rows, parent, _, _, strategy, key = (
         raw.relations[oid]
     )
     columns = raw.columns[oid]

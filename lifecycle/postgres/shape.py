@@ -129,7 +129,10 @@ class ForeignKey:
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """The picture. `code` is another whenever a function, trigger or rule was made, dropped or changed."""
+    """The picture. `code` is another whenever a function, trigger or rule was made, dropped or changed.
+
+    `barred` are the owners whom the service must not act as: superusers, and whoever could let himself into the ledger.
+    """
 
     system_identifier: str
     database: str
@@ -138,7 +141,7 @@ class Catalog:
     tables: Mapping[str, Table]
     foreign_keys: tuple[ForeignKey, ...]
     views: tuple[str, ...]
-    superusers: frozenset[str] = frozenset()
+    barred: frozenset[str] = frozenset()
     code: str = ""
 
     @property

@@ -25,7 +25,7 @@ RELATIONS: LiteralString = """
     select c.oid, n.nspname, c.relname, c.relkind::text, c.relispartition, r.rolname,
            c.relrowsecurity, c.relforcerowsecurity, greatest(c.reltuples, 0)::bigint,
            i.inhparent, coalesce(i.inhdetachpending, false), pg_get_expr(c.relpartbound, c.oid),
-           p.partstrat::text, p.partattrs::int2[], r.rolsuper
+           p.partstrat::text, p.partattrs::int2[]
       from pg_class c
       join pg_namespace n on n.oid = c.relnamespace
       join pg_roles r on r.oid = c.relowner
@@ -36,6 +36,20 @@ RELATIONS: LiteralString = """
        and n.nspname !~ '^(pg_toast|pg_temp|_timescaledb_|timescaledb_)'
      order by n.nspname, c.relname
 """
+
+# Who could let himself into the ledger, or past every right: a superuser, a maker of roles, our own roles and whoever
+# administers them (ADMIN is a membership), and every member of one of these, however far. Each membership counts,
+# whatever its options: from 16 on ADMIN gives itself SET, before 16 every member may step in.
+POWERFUL: LiteralString = """
+    (p.rolsuper or p.rolcreaterole or p.rolbypassrls
+     or p.rolname in ('lifecycle', 'lifecycle_ddl', 'lifecycle_owner', 'pg_write_all_data',
+                      'pg_execute_server_program', 'pg_read_server_files', 'pg_write_server_files'))
+"""
+BARRED: LiteralString = f"""
+    select r.rolname from pg_roles r
+     where r.rolname = any(%(owners)s)
+       and exists (select from pg_roles p where {POWERFUL} and pg_has_role(r.oid, p.oid, 'member'))
+"""  # noqa: S608 - put together of constants only
 
 COLUMNS: LiteralString = """
     select attrelid, attnum, attname, format_type(atttypid, atttypmod), attnotnull,

@@ -291,5 +291,5 @@ def test_a_table_that_points_to_itself_with_restrict_goes_in_one_statement(
 
 def test_a_table_of_a_superuser_is_a_note_before_init_refuses_it(conn: Connection[TupleRow]):
     [note] = [n for n in compare(conn, {}).notes if "superuser" in n]
-    assert note.startswith("visits belongs to the superuser postgres")
+    assert note.startswith("visits belongs to postgres, a superuser")
     assert "`lifecycle init` refuses" in note
