@@ -9,7 +9,8 @@ A room writes down these four; `conclude` makes the verdict of them, and nothing
 
     not configured      the policy asks for nothing of this kind
     fail                something was found, or nothing at all was promised: the derivation of the promise is broken
-    could not verify    something promised was not looked at, whatever the reason
+    could not verify    something promised was not looked at, whatever the reason: a limit of the program, which is the
+                        same every night and told once, or something that was in the way
     pass                everything promised was looked at, and nothing was found
 
 Example: a rule clears `wearable_daily.raw_data`. Promised are its three leaves and the audit log's images of them.
@@ -22,7 +23,7 @@ import json
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from lifecycle.outcome import Failure, Outcome, Verdict
 
@@ -42,10 +43,14 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why a place was not looked at, and what would let somebody look there."""
+    """Why a place was not looked at, and what would let somebody look there.
+
+    A `limit`: the program does not look there yet, the same every night. Anything else was in the way, and is trouble.
+    """
 
     why: str
     hint: str
+    kind: Literal["limit", "trouble"] = "trouble"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +82,16 @@ class Coverage:
         return named | {p: r for p, r in sorted(self.not_looked_at.items()) if p not in named}
 
     def counts(self) -> dict[str, int]:
-        """Return how many places were promised, looked at and not, and how much was found."""
+        """Return how many places were promised, looked at and not, and how much was found.
+
+        `in_the_way`: how many of those not looked at are no limit of the program.
+        """
         return {
             "promised": len(self.promised),
             "looked_at": len(self.promised & self.looked_at),
             "found": len(self.found),
             "not_looked_at": len(self.unseen()),
+            "in_the_way": sum(reason.kind == "trouble" for reason in self.unseen().values()),
         }
 
     def digest(self) -> str:
@@ -91,7 +100,7 @@ class Coverage:
             "promised": sorted(map(str, self.promised)),
             "looked_at": sorted(map(str, self.looked_at)),
             "found": sorted([f.target, f.what] for f in self.found),
-            "not_looked_at": sorted([str(p), r.why] for p, r in self.unseen().items()),
+            "not_looked_at": sorted([str(p), r.why, r.kind] for p, r in self.unseen().items()),
         }
         canonical = json.dumps(whole, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()
@@ -99,7 +108,7 @@ class Coverage:
     def document(self) -> dict[str, object]:
         """Return what the ledger keeps of it: the counts, the digest, and each place not looked at with its reason."""
         unseen = [
-            {"place": str(place), "why": reason.why, "hint": reason.hint}
+            {"place": str(place), "why": reason.why, "hint": reason.hint, "kind": reason.kind}
             for place, reason in self.unseen().items()
         ]
         return {**self.counts(), "digest": self.digest(), "unseen": unseen}

@@ -38,3 +38,10 @@ class Outcome:
     counts: Mapping[str, int] = field(default_factory=dict[str, int])
     failures: tuple[Failure, ...] = ()
     coverage: Mapping[str, object] = field(default_factory=dict[str, object])
+
+    @property
+    def well(self) -> bool:
+        """Say whether nothing was found wrong and nothing was in the way: at most, limits of the program are left."""
+        if self.verdict is Verdict.UNVERIFIED:
+            return self.coverage.get("in_the_way") == 0
+        return self.verdict is not Verdict.FAIL

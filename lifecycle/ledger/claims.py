@@ -190,6 +190,7 @@ def finish(
 ) -> None:
     """End the run with its outcome; anything but a pass raises an alert, and the first pass after it another.
 
+    What could not be verified is told every time something was in the way; where only limits of the program were, once.
     Raise Fenced when the claim is gone.
     """
     failures = [
@@ -204,6 +205,7 @@ def finish(
         "coverage": Json(dict(outcome.coverage)) if outcome.coverage else None,
     }
     with conn.transaction():
+        # Asked before the run ends: its own places are not what was known before.
         known = outcome.verdict is Verdict.UNVERIFIED and _known(conn, claim, outcome)
         _fenced(conn.execute(endings.FINISH, values).fetchone(), claim)
         if outcome.verdict is Verdict.FAIL or (outcome.verdict is Verdict.UNVERIFIED and not known):
@@ -213,7 +215,9 @@ def finish(
 
 
 def _known(conn: Connection[TupleRow], claim: Claim, outcome: Outcome) -> bool:
-    """Say whether the job's last finished run left exactly the same places unseen: nobody is told every night."""
+    """Say whether these are limits of the program, and the job's last run had the same: nobody is told every night."""
+    if not outcome.well:
+        return False
     row = conn.execute(statements.UNSEEN_BEFORE, claim.key()).fetchone()
     return row is not None and bool(row[0]) and row[0] == outcome.coverage.get("unseen")
 

@@ -10,7 +10,8 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 # However many runs there are: each job's newest, last passed and first one by an index, what waits and runs by
-# partial ones, and what can only be counted from the tally.
+# partial ones, and what can only be counted from the tally. A success is what `Outcome.well` says: a run in whose way
+# something was is none, though it found nothing wrong.
 _STANDING = """
     with recursive ran (job) as (
         (select min(job) from lifecycle.run where system = %(system)s)
@@ -42,6 +43,7 @@ _STANDING = """
       left join lateral (
           select finished_at as succeeded from lifecycle.run
            where system = %(system)s and job = k.job and verdict in ('pass', 'could not verify')
+             and (verdict = 'pass' or coverage -> 'in_the_way' = '0'::jsonb)
            order by finished_at desc limit 1) p on true
       left join lateral (
           select extract(epoch from finished_at - started_at)::float8 as seconds from lifecycle.run
@@ -54,6 +56,8 @@ _STANDING = """
 @dataclass(frozen=True, slots=True)
 class Standing:
     """One job on the ledger. `seconds` is how long its last finished run took.
+
+    `succeeded` is when it last ended with nothing found wrong and nothing in its way.
 
     `since` is when its first run was queued; before that, up to when its slots were looked at: where no daemon does
     so any more, that instant grows old.

@@ -64,10 +64,11 @@ HOLD = """
 # What is deferred to the end of a transaction would act after everything was counted and judged.
 IMMEDIATE = "set constraints all immediate"
 
+# Null where the last run failed or was lost: that it ends better now is news.
 UNSEEN_BEFORE = """
-    select o.coverage -> 'unseen'
+    select case when o.verdict = 'could not verify' then o.coverage -> 'unseen' end
       from lifecycle.run r join lifecycle.run o on o.system = r.system and o.job = r.job and o.id <> r.id
-     where r.id = %(id)s and o.state = 'finished'
+     where r.id = %(id)s and o.state in ('finished', 'lost')
      order by o.scheduled_for desc limit 1
 """
 

@@ -59,6 +59,11 @@ class Ending:
             return self.error.exit_code
         return {Verdict.FAIL: 1, Verdict.UNVERIFIED: 9}.get(self.outcome.verdict, 0)
 
+    @property
+    def well(self) -> bool:
+        """Say whether the run ended with nothing found wrong and nothing in its way."""
+        return self.error is None and self.outcome.well
+
 
 def by_hand(system: System, job: Job, plan: str | None = None) -> Outcome:
     """Run `job` once for a person, now by the database's clock, on the ledger like every other run; return its outcome.
@@ -146,7 +151,7 @@ def _carry_out(system: System, claim: Claim, job: Job, *, retry: bool) -> Ending
             ending = _until_stopped(system, claim, job, stopping)
             heartbeat.rest()  # a beat after the end would find the claim gone
             ending = _write(system, claim, ending, heartbeat, retry=retry)
-        switch.end("success" if ending.exit_code == 0 else "fail")
+        switch.end("success" if ending.well else "fail")
         unwritten.tell(system.machine.alerts)  # the process of a run has no later
     told.info(
         "run ended",

@@ -1,6 +1,8 @@
 """Is each job's last success as recent as its schedule promises?
 
-Pure but for `jobs`, which reads the ledger. Never trusts that a daemon runs: it looks at what succeeded.
+Success is to end with nothing found wrong and nothing in the way; limits of the program, the same every night, do not
+make a job overdue. Pure but for `jobs`, which reads the ledger. Never trusts that a daemon runs: it looks at what
+succeeded.
 """
 
 import threading

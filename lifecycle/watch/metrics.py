@@ -29,7 +29,7 @@ _GAUGES = (
     Figure("room_figures_read", "1 when the room's figures could be read.", ("room",)),
     Figure(
         "job_last_success_timestamp_seconds",
-        "When the job last ended with nothing found wrong.",
+        "When the job last ended with nothing found wrong and nothing in its way.",
         _JOB,
     ),
     Figure("job_registered_timestamp_seconds", "Since when the job is known.", _JOB),

@@ -3,7 +3,7 @@
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -15,8 +15,19 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 from structlog.testing import capture_logs
 
+from lifecycle.coverage import Coverage, Judgement, Place, Reason, conclude
 from lifecycle.errors import Conflict, Fenced, NotFound
-from lifecycle.ledger import alerts, claims, daemons, evidence, generations, months, runs, schedules
+from lifecycle.ledger import (
+    alerts,
+    claims,
+    daemons,
+    evidence,
+    generations,
+    months,
+    runs,
+    schedules,
+    standing,
+)
 from lifecycle.ledger.claims import Claim
 from lifecycle.ledger.effect import effect
 from lifecycle.outcome import Failure, Outcome, Verdict
@@ -25,6 +36,7 @@ from lifecycle.sandbox import installation
 from lifecycle.schedule import cover
 from lifecycle.schedule.expected import expected
 from lifecycle.system import System
+from lifecycle.watch import check
 from tests.acceptance.stage import Stage
 from tests.unit.test_slots import job
 
@@ -356,6 +368,81 @@ def test_a_run_that_could_not_verify_is_not_made_a_pass_by_a_second_look(conn: C
     assert "lifecycle run JOB" in str(refused.value.hint)
     shown = runs.shown(conn, "stage", claim.id)
     assert (shown["verdict"], shown["coverage"]) == ("could not verify", left)
+
+
+IMAGES, STORE = Place("copy", "images"), Place("store", "")
+LIMIT = Reason("nothing searches them yet", "Search them by hand.", "limit")
+AWAY = Reason("the store does not answer", "Look at the bucket.")
+
+
+def night(conn: Conn, number: int, end: Outcome | Mapping[Place, Reason]) -> list[str]:
+    """End the run of one night, so or with these places not looked at; return the alerts that were written of it."""
+    if not isinstance(end, Outcome):
+        seen = Place("table", "users")
+        promised = frozenset((seen, *end))
+        end = conclude(Judgement(Coverage(promised, frozenset({seen}), (), end), "looked"))
+    claim = take(conn, at=NOON + timedelta(days=number))
+    claims.finish(conn, claim, end)
+    told = "select kind from lifecycle.alert where run_id = %s"
+    return [str(kind) for (kind,) in conn.execute(told, [claim.id]).fetchall()]
+
+
+def test_what_was_in_the_way_is_told_every_night_and_a_limit_once(conn: Conn):
+    unsure = ["could not verify"]
+    assert night(conn, 1, {IMAGES: LIMIT}) == unsure
+    assert night(conn, 2, {IMAGES: LIMIT}) == []
+    assert night(conn, 3, {IMAGES: LIMIT, STORE: AWAY}) == unsure
+    assert night(conn, 4, {IMAGES: LIMIT, STORE: AWAY}) == unsure
+    assert night(conn, 5, {STORE: AWAY}) == unsure
+    assert night(conn, 6, {STORE: AWAY}) == unsure
+    assert night(conn, 7, {IMAGES: LIMIT, STORE: LIMIT}) == unsure  # other limits than before
+    assert night(conn, 8, {IMAGES: LIMIT, STORE: LIMIT}) == []
+    failed = replace(FAIL, coverage={"unseen": [], "in_the_way": 0})
+    assert night(conn, 9, failed) == ["fail"]
+    assert (
+        night(conn, 10, {IMAGES: LIMIT, STORE: LIMIT}) == unsure
+    )  # better than what was told last
+    assert night(conn, 11, PASS) == ["recovered"]
+
+
+def test_a_lost_night_does_not_hide_that_the_next_one_ended_as_those_before(conn: Conn):
+    night(conn, 1, {IMAGES: LIMIT})
+    lost = take(conn, at=NOON + timedelta(days=2))
+    assert claims.abandon(conn, lost, retry_safe=False, summary="killed") == "lost"
+    assert night(conn, 3, {IMAGES: LIMIT}) == ["could not verify"]
+    assert night(conn, 4, {IMAGES: LIMIT}) == []
+
+
+def test_a_night_in_whose_way_something_was_is_no_success_and_the_job_becomes_overdue(
+    stage: Stage, conn: Conn
+):
+    def days_ago(number: int) -> None:
+        with stage.admin() as admin:
+            admin.execute(
+                "update lifecycle.run set finished_at = scheduled_for, queued_at = scheduled_for"
+            )
+            admin.execute(
+                "update lifecycle.run set finished_at = %s where scheduled_for = (select max(scheduled_for) from lifecycle.run)",
+                [NOON + timedelta(days=number)],
+            )
+
+    def stands(number: int) -> tuple[int | None, check.State]:
+        days_ago(number)
+        found = standing.read(conn, "stage")["a"]
+        nightly = replace(job("0 12 * * *"), name="a")
+        at = NOON + timedelta(days=number, hours=1)
+        judged = check.judge("stage", "UTC", nightly, found, at)
+        return found.succeeded and (found.succeeded - NOON).days, judged.state
+
+    night(conn, 1, {IMAGES: LIMIT})
+    assert stands(1) == (1, check.State.WARNING)
+    night(conn, 2, {IMAGES: LIMIT})
+    assert stands(2) == (2, check.State.WARNING)
+    for number in (3, 4, 5):
+        night(conn, number, {IMAGES: LIMIT, STORE: AWAY})
+    assert stands(5) == (2, check.State.CRITICAL)
+    night(conn, 6, {IMAGES: LIMIT})
+    assert stands(6) == (6, check.State.WARNING)
 
 
 def test_only_a_waiting_run_can_be_cancelled(conn: Conn):

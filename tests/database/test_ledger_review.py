@@ -12,12 +12,13 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import FrameType
+from typing import Literal
 
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from lifecycle import clock
-from lifecycle.coverage import Coverage, Judgement, Place, conclude
+from lifecycle.coverage import Coverage, Judgement, Place, Reason, conclude
 from lifecycle.daemon import notify
 from lifecycle.errors import Interrupted
 from lifecycle.job import Job
@@ -28,6 +29,7 @@ from lifecycle.running import run, worker
 from lifecycle.schedule.state import DaemonState
 from lifecycle.settings.model import Pings, Secret
 from lifecycle.system import System
+from tests.acceptance.ear import listening
 from tests.acceptance.stage import ROOT, Stage
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -111,6 +113,23 @@ def test_a_switch_that_does_not_answer_delays_neither_the_start_of_a_run_nor_its
     assert began - asked < 5
     assert clock.monotonic() - asked < 20
     assert stage.value("select finished_at - started_at < interval '5 s' from lifecycle.run")
+
+
+@pytest.mark.parametrize(("kind", "signal_heard"), [("limit", "/uuid"), ("trouble", "/uuid/fail")])
+def test_a_switch_hears_fail_where_something_was_in_the_way_and_not_of_a_limit(
+    stage: Stage,
+    kind: Literal["limit", "trouble"],
+    signal_heard: str,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    def work(_task: Task) -> Judgement:
+        there = Place("test", "there")
+        left = {there: Reason("not looked at", "Look there.", kind)}
+        return Judgement(Coverage(HERE | {there}, HERE, (), left), "done")
+
+    with listening() as ear:
+        run.by_hand(pinging(stage, f"{ear.url}/uuid", monkeypatch), job(work))
+    assert [path.partition("?")[0] for path in ear.paths()] == ["/uuid/start", signal_heard]
 
 
 # --- signals

@@ -10,6 +10,7 @@ from lifecycle.outcome import Failure, Verdict
 A, B, C = (Place("table", name) for name in "abc")
 WRONG = Failure("a", "two rows are left", "run again")
 WHY = Reason("no right to read it", "grant it")
+LIMIT = Reason("nothing looks there yet", "Look by hand.", "limit")
 
 
 def verdict(coverage: Coverage) -> Verdict:
@@ -34,6 +35,7 @@ def test_a_promised_place_that_nobody_looked_at_is_named_even_where_nobody_says_
             "place": "table b",
             "why": "nobody looked there",
             "hint": "This is a mistake in the program: report it.",
+            "kind": "trouble",
         }
     ]
 
@@ -63,6 +65,36 @@ def test_many_places_are_counted_in_the_summary_and_kept_on_the_ledger() -> None
     outcome = conclude(Judgement(Coverage(places, frozenset()), "done"))
     assert outcome.summary.endswith("not looked at: leaf p0, leaf p1, leaf p2 and 6 more")
     assert outcome.coverage["not_looked_at"] == 9
+
+
+@pytest.mark.parametrize(
+    ("reasons", "in_the_way"),
+    [({A: LIMIT}, 0), ({A: LIMIT, B: WHY}, 1), ({A: LIMIT, B: LIMIT}, 0), ({}, 2)],
+)
+def test_only_a_run_that_limits_of_the_program_alone_kept_from_a_place_ended_well(
+    reasons: dict[Place, Reason], in_the_way: int
+) -> None:
+    promised = frozenset(reasons) or frozenset({A, B})  # of what is forgotten, nobody knows why
+    outcome = conclude(Judgement(Coverage(promised, frozenset(), (), reasons), "done"))
+    assert outcome.verdict is Verdict.UNVERIFIED
+    assert outcome.coverage["in_the_way"] == in_the_way
+    assert outcome.well == (in_the_way == 0)
+
+
+def test_what_was_found_is_not_well_and_a_pass_is() -> None:
+    outcomes = [
+        conclude(Judgement(Coverage(frozenset({A}), frozenset({A}), found), "done"))
+        for found in ((), (WRONG,))
+    ]
+    assert [outcome.well for outcome in outcomes] == [True, False]
+
+
+def test_a_limit_and_trouble_at_the_same_place_have_not_the_same_digest() -> None:
+    digests = {
+        Coverage(frozenset({A}), frozenset(), (), {A: Reason("why", "hint", kind)}).digest()
+        for kind in ("limit", "trouble")
+    }
+    assert len(digests) == 2
 
 
 def test_only_looking_makes_a_look() -> None:
