@@ -35,6 +35,7 @@ LIMIT = timedelta(hours=4)
 _LARGE_OBJECTS = Reason(
     "the database holds large objects, and the manifest counts rows of tables only",
     "They are in the dump; nothing compares them after a restore yet.",
+    "limit",
 )
 
 

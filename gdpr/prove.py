@@ -36,6 +36,7 @@ _HINT = (
 _NAMELESS = Reason(
     "an object is found by the row that names its key, and by nothing else",
     "Where an application leaves older files under a person's prefix, list that prefix by hand.",
+    "limit",
 )
 
 

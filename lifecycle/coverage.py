@@ -41,6 +41,10 @@ class Place(NamedTuple):
         return f"{self.kind} {self.name}" if self.name else self.kind
 
 
+Kind = Literal["limit", "trouble"]
+"""Why nobody looked there: the program does not do so yet, or something was in the way."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reason:
     """Why a place was not looked at, and what would let somebody look there.
@@ -50,7 +54,7 @@ class Reason:
 
     why: str
     hint: str
-    kind: Literal["limit", "trouble"] = "trouble"
+    kind: Kind = "trouble"
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from retention.survey import Counted, Seen
 _COPY = Reason(
     "retention ends the rows and values of the table itself, and does not reach into its copies yet",
     "Refresh the view, or clear the copy by hand; until then the value is still there.",
+    "limit",
 )
 
 

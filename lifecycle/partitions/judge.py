@@ -24,6 +24,7 @@ from lifecycle.system import System
 _BELOW = Reason(
     "it is partitioned again, and what its own leaves take and grant is not compared yet",
     "Look at it by hand: a row between its leaves is refused, and a leaf may be read past its parent.",
+    "limit",
 )
 
 

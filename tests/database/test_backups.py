@@ -269,7 +269,7 @@ def test_the_newest_dump_restores_to_exactly_what_its_snapshot_held_while_others
         stop.set()
         writer.join()
     outcome = world.drill()
-    assert (outcome.verdict, outcome.failures) == (RESTORED, ())
+    assert (outcome.verdict, outcome.failures, outcome.well) == (RESTORED, (), True)
     phases = {name for name in outcome.counts if name.endswith("_ms")}
     assert phases == {
         f"{p}_ms"
@@ -490,6 +490,7 @@ def test_what_is_no_fault_of_the_dump_could_not_be_verified(world: World, tmp_pa
         assert (outcome.verdict, said in outcome.summary) == (Verdict.UNVERIFIED, True), (
             outcome.summary
         )
+        assert not outcome.well
     sources: dict[str, dict[str, Any]] = {
         "bytes are needed": {"database_bytes": 10**18},
         "lack nosuch_extension": {"extensions": {"nosuch_extension": "1"}},

@@ -550,6 +550,7 @@ def test_statistics_that_cannot_be_made_anew_are_told(clinic: Clinic) -> None:
     unseen = str(outcome.coverage["unseen"])
     assert "'statistics finding'" in unseen
     assert "'statistics person'" in unseen
+    assert not outcome.well
 
 
 def test_a_person_who_is_gone_already_cannot_be_verified(clinic: Clinic) -> None:
@@ -557,6 +558,7 @@ def test_a_person_who_is_gone_already_cannot_be_verified(clinic: Clinic) -> None
     outcome = clinic.erase()
     assert outcome.verdict is Verdict.UNVERIFIED
     assert "gone already" in str(outcome.coverage["unseen"])
+    assert not outcome.well
 
 
 def test_one_failing_request_neither_stops_nor_hides_the_others(clinic: Clinic) -> None:

@@ -318,6 +318,7 @@ def test_a_missing_right_fails_its_rule_alone(house: House) -> None:
     blind = house.run()
     assert (blind.verdict, blind.failures) == (Verdict.UNVERIFIED, ())
     assert [place["place"] for place in unseen(blind)] == ["leaf few"]
+    assert not blind.well
 
 
 def test_a_partition_that_cannot_be_read_stops_no_other_and_is_named(house: House) -> None:
@@ -340,6 +341,7 @@ def test_a_materialised_view_of_what_expires_is_a_copy_that_is_named(house: Hous
     assert (outcome.verdict, outcome.counts["deleted"]) == (Verdict.UNVERIFIED, 1000)
     places = {place["place"] for place in unseen(outcome)}
     assert places == {"copy materialised view recent", "copy materialised view top"}
+    assert outcome.well  # retention reaches into no copy, tonight as any night
 
 
 def test_locked_rows_are_left_and_reported_and_go_with_the_next_run(house: House) -> None:
