@@ -21,6 +21,14 @@ FIGURES = (
         "erasure_requests_overdue", "Requests to be forgotten that are past the legal deadline."
     ),
     Figure("erasure_requests_undated", "Open requests whose dates are missing or infinite."),
+    Figure(
+        "erasure_requests_unclear",
+        "Requests to be forgotten whose status is empty or no word of the policy.",
+    ),
+    Figure(
+        "erasures_abandoned",
+        "Erasures that were begun, are not proven, and that no open request asks for.",
+    ),
 )
 
 
@@ -29,10 +37,10 @@ def read(system: System, conn: Connection[TupleRow], now: datetime) -> Iterator[
     erasure = SECTION.of(system.policy)
     if erasure is None:
         return
-    states = erasure.requests.states
-    rows = conn.execute(
-        request_statements.open_dates(erasure.requests), states.model_dump()
-    ).fetchall()
+    requests, states = erasure.requests, erasure.requests.states
+    rows = conn.execute(request_statements.open_dates(requests), states.model_dump()).fetchall()
+    begun = conn.execute(request_statements.abandoned(requests), states.model_dump()).fetchall()
+    words = (states.pending, states.processing)
     dated = [
         Open("", "", None, status == states.processing, requested, due, erasure.grace)
         for status, requested, due in rows
@@ -41,3 +49,5 @@ def read(system: System, conn: Connection[TupleRow], now: datetime) -> Iterator[
     yield Value("erasure_requests_due", sum(request.ready(now) for request in dated))
     yield Value("erasure_requests_overdue", len(overdue(dated, erasure.deadline, now)))
     yield Value("erasure_requests_undated", len(rows) - len(dated))
+    yield Value("erasure_requests_unclear", sum(status not in words for status, _, _ in rows))
+    yield Value("erasures_abandoned", len(begun))

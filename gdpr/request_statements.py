@@ -5,28 +5,39 @@ from psycopg import sql
 from gdpr.section import Requests
 from lifecycle.postgres.names import sql_name
 
+_OPEN = sql.SQL("(t.{status}::text in (%(completed)s, %(cancelled)s)) is not true")
+
 
 def open_requests(requests: Requests) -> sql.Composed:
-    """Return the query of all requests that are not answered: key, person, status, asked, due."""
+    """Return the query of all requests neither answered nor cancelled: key, person, status, asked, due.
+
+    A status that is empty or no word of the policy is among them: who asked in other words has asked.
+    """
     return sql.SQL("""
         select t.{key}::text, t.{subject}::text, t.{status}::text,
                case when isfinite(t.{requested}::timestamptz) then t.{requested}::timestamptz end,
                case when isfinite(t.{due}::timestamptz) then t.{due}::timestamptz end
-          from {table} as t
-         where t.{status} in (%(pending)s, %(processing)s) order by t.{due}, t.{key}""").format(
+          from {table} as t where {is_open} order by t.{due}, t.{key}""").format(
         **_request(requests)
     )
 
 
 def open_dates(requests: Requests) -> sql.Composed:
-    """Return the query of the dates of all requests that are not answered: status, asked, due. No key, no person."""
+    """Return the query of the dates of what `open_requests` finds: status, asked, due. No key, no person."""
     return sql.SQL("""
         select t.{status}::text,
                case when isfinite(t.{requested}::timestamptz) then t.{requested}::timestamptz end,
                case when isfinite(t.{due}::timestamptz) then t.{due}::timestamptz end
-          from {table} as t where t.{status} in (%(pending)s, %(processing)s)""").format(
-        **_request(requests)
-    )
+          from {table} as t where {is_open}""").format(**_request(requests))
+
+
+def abandoned(requests: Requests) -> sql.Composed:
+    """Return the query of the erasures, by reference, that were begun and not proven, and no open request asks for."""
+    return sql.SQL("""
+        select e.reference from lifecycle.erasure as e
+         where e.state <> 'proven'
+           and not exists (select from {table} as t where t.{key}::text = e.request and {is_open})
+         order by e.claimed_at, e.reference""").format(**_request(requests))
 
 
 def all_requests(requests: Requests) -> sql.Composed:
@@ -69,10 +80,13 @@ def complete(requests: Requests) -> sql.Composed:
     )
 
 
-def _request(requests: Requests) -> dict[str, sql.Identifier]:
+def _request(requests: Requests) -> dict[str, sql.Composable]:
     named = requests.model_dump(
         include={"key", "subject", "requested", "due", "status", "completed"}
     )
-    return {part: sql.Identifier(column) for part, column in named.items()} | {
-        "table": sql_name(requests.table)
+    names = {part: sql.Identifier(column) for part, column in named.items()}
+    return {
+        **names,
+        "table": sql_name(requests.table),
+        "is_open": _OPEN.format(status=names["status"]),
     }

@@ -89,7 +89,7 @@ def survey(system: System, now: datetime, only: str | None) -> Seen:
                 errors.append(said)
                 unread.append(Failure(f"request {request.reference}", said.what, said.hint))
     return Seen(
-        found, open_requests.requests, tuple(cases), open_requests.odd, tuple(unread), tuple(errors)
+        found, open_requests.open, tuple(cases), open_requests.odd, tuple(unread), tuple(errors)
     )
 
 

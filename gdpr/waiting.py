@@ -17,29 +17,66 @@ from lifecycle.system import System
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """The requests that are not answered, the longest due first, and those whose dates make no sense."""
+    """The requests that are not answered, the longest due first.
+
+    `unclear` are those whose status is no word of the policy: nothing is done for them, and their deadlines run.
+    `odd` says of each request that nobody can work on what is wrong with it.
+    """
 
     requests: tuple[Open, ...]
+    unclear: tuple[Open, ...]
     odd: tuple[Failure, ...]
+
+    @property
+    def open(self) -> tuple[Open, ...]:
+        """Return all whose deadline runs."""
+        return (*self.requests, *self.unclear)
 
 
 def waiting(conn: Connection[TupleRow], system: System, key: ReferenceKey) -> Waiting:
-    """Return all requests that are not answered. One odd row hides no other."""
+    """Return all requests that are not answered. One odd row hides no other.
+
+    Odd is also an erasure that was begun and not proven, and for which no request is open any more.
+    """
     erasure = erasure_of(system.policy)
-    requests = erasure.requests
-    rows = conn.execute(
-        request_statements.open_requests(requests), requests.states.model_dump()
-    ).fetchall()
+    requests, states = erasure.requests, erasure.requests.states
+    rows = conn.execute(request_statements.open_requests(requests), states.model_dump()).fetchall()
     found: list[Open] = []
+    unclear: list[Open] = []
     odd: list[Failure] = []
     for request, person, status, requested, due in rows:
         reference = key.reference("request", request)
         if requested is None or due is None:
             odd.append(_odd(reference, requests.due if due is None else requests.requested))
             continue
-        processing = status == requests.states.processing
-        found.append(Open(request, reference, person, processing, requested, due, erasure.grace))
-    return Waiting(tuple(found), tuple(odd))
+        processing = status == states.processing
+        one = Open(request, reference, person, processing, requested, due, erasure.grace)
+        if processing or status == states.pending:
+            found.append(one)
+        else:
+            unclear.append(one)
+            odd.append(_unclear(reference, requests.status))
+    begun = conn.execute(request_statements.abandoned(requests), states.model_dump()).fetchall()
+    odd += (_abandoned(reference, states.processing) for (reference,) in begun)
+    return Waiting(tuple(found), tuple(unclear), tuple(odd))
+
+
+def _unclear(reference: str, column: str) -> Failure:
+    return Failure(
+        f"request {reference}",
+        f"its {column} is empty or no word of the policy, so nobody can say whether it is open",
+        "Set it to a word under `erasure.requests.states`, or correct those; until then nothing is done for it.",
+    )
+
+
+def _abandoned(reference: str, processing: str) -> Failure:
+    return Failure(
+        f"request {reference}",
+        "its erasure was begun and is not proven, and the request was closed or taken away since",
+        "Part of the person may be gone. Set the request back to "
+        f"`{processing}`, or put its row back, and the next run ends what was begun; "
+        f"`lifecycle gdpr verify {reference}` looks for what is left.",
+    )
 
 
 def _odd(reference: str, column: str) -> Failure:

@@ -14,7 +14,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from gdpr import verify
+from gdpr import figures, verify
 from gdpr.promise import PROMISE
 from lifecycle import cli as product
 from lifecycle import cli_options
@@ -585,6 +585,91 @@ def test_a_request_without_a_day_is_a_finding_and_hides_no_other(clinic: Clinic,
     assert failure.target == f"request {clinic.reference(1)}"
     assert "its due is empty or infinite" in failure.what
     assert outcome.counts["answered"] == 1
+
+
+def begun_and_left(clinic: Clinic) -> None:
+    """Let a run die after the objects went."""
+    cut_off_at(clinic, "outcome", "gdpr.objects_deleted", "pg_terminate_backend(pg_backend_pid())")
+    with pytest.raises(Unreachable):
+        clinic.erase()
+    clinic.ask("drop trigger cut on lifecycle.evidence")
+    assert clinic.store.versions("papers", "scan-1") == ()
+
+
+CLOSED_AND_OPENED = {
+    "cancelled": (
+        "update request set state = 'canceled' where request_id = 1",
+        "update request set state = 'processing' where request_id = 1",
+    ),
+    "taken away": (
+        "delete from request where request_id = 1",
+        f"insert into request values (1, '{ANNA}', '2026-10-22 06:00Z', '2026-11-21 06:00Z', 'processing')",
+    ),
+}
+
+
+@pytest.mark.parametrize("how", CLOSED_AND_OPENED)
+def test_an_erasure_that_was_begun_is_not_forgotten_when_its_request_is(
+    clinic: Clinic, how: str
+) -> None:
+    close, open_again = CLOSED_AND_OPENED[how]
+    begun_and_left(clinic)
+    clinic.ask(close)
+    clinic.erase()
+    outcome = clinic.erase()  # every night, until somebody has looked
+    assert outcome.verdict is Verdict.FAIL
+    [failure] = outcome.failures
+    assert failure.target == f"request {clinic.reference(1)}"
+    assert "begun and is not proven" in failure.what
+    listed = [row[:2] for row in PROMISE.status(clinic.system, NOW).rows]
+    assert (clinic.reference(1), failure.what) in listed
+    assert figures_of(clinic)["erasures_abandoned"] == 1
+    clinic.ask(open_again)
+    assert clinic.erase().verdict is SEARCHED
+    anna_is_gone(clinic)
+    assert figures_of(clinic)["erasures_abandoned"] == 0
+
+
+def test_an_erasure_that_is_closed_while_it_runs_is_found_by_the_same_run(clinic: Clinic) -> None:
+    seen = PROMISE.survey(clinic.system, NOW, None)
+    decision = PROMISE.decide(clinic.system.policy, seen, NOW)
+    task = Task(clinic.system, clinic.claim(), NOW)
+    begun_and_left(clinic)
+    clinic.ask("update request set state = 'canceled' where request_id = 1")
+    done = PROMISE.carry_out(replace(task, claim=clinic.claim()), seen, decision)
+    outcome = conclude(PROMISE.judge(task, seen, decision, done))
+    assert outcome.verdict is Verdict.FAIL
+    assert [f.target for f in outcome.failures] == [f"request {clinic.reference(1)}"]
+
+
+def figures_of(clinic: Clinic, now: datetime = NOW) -> dict[str, object]:
+    """Return what the room says to /metrics."""
+    with clinic.system.snapshot("a test") as conn:
+        return {value.name: value.value for value in figures.read(clinic.system, conn, now)}
+
+
+@pytest.mark.parametrize("status", ["'on hold'", "null"])
+def test_a_status_in_other_words_is_a_finding_and_its_deadline_runs(
+    clinic: Clinic, status: str
+) -> None:
+    clinic.ask("alter table request alter column state drop not null")
+    clinic.ask(f"update request set state = {status} where request_id = 1")
+    before = clinic.everything()
+    outcome = clinic.erase()
+    assert outcome.verdict is Verdict.FAIL
+    [failure] = outcome.failures
+    assert failure.target == f"request {clinic.reference(1)}"
+    assert "its state is empty or no word of the policy" in failure.what
+    assert (outcome.counts["waiting"], outcome.counts["overdue"]) == (2, 0)
+    late = datetime(2026, 11, 22, 7, tzinfo=UTC)
+    assert clinic.erase(late).counts["overdue"] == 1
+    assert clinic.everything() == before
+    found = figures_of(clinic, late)
+    assert found["erasure_requests_unclear"] == 1
+    assert (found["erasure_requests_due"], found["erasure_requests_overdue"]) == (1, 1)
+    assert (clinic.reference(1), failure.what) in [
+        row[:2] for row in PROMISE.status(clinic.system, NOW).rows
+    ]
 
 
 def test_who_is_given_more_time_between_plan_and_claim_keeps_it(clinic: Clinic) -> None:
