@@ -31,37 +31,31 @@ LEDGER = "erasure-ledger"
 
 def refresh_statistics(
     system: System, conn: Connection[TupleRow], reach: Reach, note: Note
-) -> frozenset[str]:
+) -> None:
     """Analyse the tables whose samples, which the planner keeps, quote the person, as the DDL login.
 
-    Return those that go on quoting them: where that login cannot step into the owner, and where no row is left,
+    What goes on quoting them the proof finds: where that login cannot step into the owner, and where no row is left,
     as ANALYZE then leaves the former samples standing.
     """
-    quoting = sampled(conn, note)
-    if not quoting:
-        return frozenset()
-    with contextlib.closing(system.connect_ddl("gdpr.analyze")) as owners:
-        standing = _analyse(owners, reach, quoting)
-    for relation in set(quoting) - standing:
-        row = conn.execute(statements.empty(relation)).fetchone()
-        standing |= {relation} if row and row[0] else set()
-    return frozenset(standing)
+    if quoting := sampled(conn, note):
+        with contextlib.closing(system.connect_ddl("gdpr.analyze")) as owners:
+            _analyse(owners, reach, quoting)
 
 
-def _analyse(conn: Connection[TupleRow], reach: Reach, relations: Iterable[str]) -> set[str]:
-    """Analyse what can be analysed, each as its owner; return the others."""
+def _analyse(conn: Connection[TupleRow], reach: Reach, relations: Iterable[str]) -> None:
+    """Analyse what can be analysed, each as its owner. Of a materialized view nobody here knows the owner."""
     owners = {name: table.owner for name, table in reach.catalog.tables.items()}
     for table in reach.catalog.tables.values():
         owners |= {leaf.name: leaf.relation.owner for leaf in table.partitions}
-    standing: set[str] = set()
-    for relation in relations:
-        try:
-            with conn.transaction():
-                conn.execute(statements.step_into(owners[relation]))
-                conn.execute(statements.analyze(relation))
-        except (psycopg.errors.InsufficientPrivilege, psycopg.errors.LockNotAvailable):
-            standing.add(relation)
-    return standing
+    for relation in owners.keys() & set(relations):
+        with (
+            contextlib.suppress(
+                psycopg.errors.InsufficientPrivilege, psycopg.errors.LockNotAvailable
+            ),
+            conn.transaction(),
+        ):
+            conn.execute(statements.step_into(owners[relation]))
+            conn.execute(statements.analyze(relation))
 
 
 def write_failure(conn: Connection[TupleRow], claim: Claim, reference: str, proof: Proof) -> None:

@@ -1,18 +1,22 @@
-"""What can be wrong with an installation that erases people: the reference key, their buckets, their Stripe key.
+"""What can be wrong with an installation that erases people: reference key, buckets, Stripe key, statistics.
 
 Reads only. The one question to Stripe is for a customer who cannot exist: an answer proves the key, and no person's
 data is fetched for it.
 """
 
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 
+from gdpr.rights import quoting
 from gdpr.section import SECTION
-from lifecycle.admin import buckets
+from lifecycle.admin import buckets, statements
 from lifecycle.admin.finding import Finding, Look, bad, fine, not_asked, refused, unknown
 from lifecycle.errors import LifecycleError
 from lifecycle.outside import keys
+from lifecycle.postgres import catalog
 from lifecycle.settings.model import Stripe
 from lifecycle.system import System
+from lifecycle.words import counted
 
 
 def _reference_key(system: System) -> Iterator[Finding]:
@@ -74,8 +78,38 @@ def _stripe_key(label: str, settings: Stripe) -> Finding:
     return fine(label, "the key is valid")
 
 
+def _statistics(system: System) -> Iterator[Finding]:
+    """Say of which tables the planner's samples cannot be made anew when a person whom they quote is gone."""
+    label = f"{system.name}: statistics"
+    if SECTION.of(system.policy) is None:
+        yield not_asked(label, "the policy erases nobody")
+        return
+    with closing(system.connect("doctor", write=False)) as conn:
+        there = catalog.read(conn).tables
+    tables = [there[name] for name in quoting(system.policy) if name in there]
+    owners = sorted({table.owner for table in tables})
+    with closing(system.connect_ddl("doctor")) as ddl:
+        barred = {row[0] for row in ddl.execute(statements.MEMBER, {"owners": owners}).fetchall()}
+    standing = [table.name for table in tables if table.owner in barred]
+    if not tables:
+        yield not_asked(label, "there is no table yet in which a person could stand")
+    elif not standing:
+        yield fine(
+            label, f"can be made anew for {counted(len(tables), 'table')} that may quote a person"
+        )
+    else:
+        yield unknown(
+            label,
+            f"{', '.join(standing)} belong to {', '.join(sorted(barred))}, for whom the service cannot say ANALYZE",
+            "The erasure of a person whom the planner's samples of them quote stays open until somebody does.",
+            "Give them an owner who is no superuser, and run `lifecycle init` again; or say ANALYZE by hand "
+            "when an erasure asks for it.",
+        )
+
+
 FINDINGS: Mapping[str, Look] = {
     "reference key": _reference_key,
     "buckets": _buckets,
     "Stripe": _stripe,
+    "statistics": _statistics,
 }

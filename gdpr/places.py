@@ -1,7 +1,8 @@
-"""Where a person can be in a database, and which of these places a proof can look at. From the catalog, read afresh.
+"""Where a person can be, and which of these places no search of today reaches. From policy and catalog, read afresh.
 
-Promised is everything that stores values: each relation of every schema, each of its columns whose type can hold text,
-statistics, large objects, transactions that have not ended. What the search does not reach is named with its reason.
+Promised is everything that stores values: the person's rows by their predicates, each relation of every schema, each
+column whose type can spell a value otherwise, the planner's statistics, large objects, transactions that have not
+ended, the audit log; and of one person their objects and their payer. `prove.py` looks; this module does not.
 """
 
 from collections.abc import Iterator
@@ -10,9 +11,12 @@ from typing import LiteralString
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
+from audit.section import SECTION as AUDIT
 from gdpr import statements_of_search as search
-from lifecycle.coverage import Kind, Place, Reason
-from lifecycle.postgres.catalog import Catalog
+from gdpr.notes import Note
+from gdpr.reach import Reach
+from lifecycle.coverage import Kind, Looks, Place, Reason
+from lifecycle.postgres.catalog import Catalog, Table
 from lifecycle.postgres.names import policy_name
 
 _LOOK = "Look there by hand for the person, or take the place out of the database."
@@ -49,68 +53,107 @@ _NO_TEXT = (
 """Types in which no name or address can stand."""
 
 
-def unreached(
-    conn: Connection[TupleRow], catalog: Catalog
-) -> Iterator[tuple[Place, Reason | None]]:
-    """Yield every place of this database, with the reason where the search does not look."""
-    searched = _searched(catalog)
-    for schema, name, stored, ours in conn.execute(search.STORED).fetchall():
-        relation = policy_name(schema, name)
+STATISTICS = Place("statistics", "of the planner")
+
+_COUNTED: tuple[tuple[Place, LiteralString, str, Kind], ...] = (
+    (Place("large objects", ""), search.LARGE_OBJECTS, "large objects are not read", "limit"),
+    (
+        Place("statistics", "extended"),
+        search.EXTENDED,
+        "extended statistics are not read",
+        "limit",
+    ),
+    (
+        Place("transactions", "prepared"),
+        search.PREPARED,
+        "a prepared transaction may still write",
+        "trouble",
+    ),
+    (
+        Place("transactions", "open since before"),
+        search.OLDER,
+        "a transaction that began earlier may still write",
+        "trouble",
+    ),
+)
+"""Places that are empty in most databases: where they are not, nobody looks inside."""
+
+
+def promised(conn: Connection[TupleRow], reach: Reach) -> frozenset[Place]:
+    """Return every place of this database where a person can be."""
+    found = {*rows(reach), *log(reach), STATISTICS, *BEYOND, *(place for place, *_ in _COUNTED)}
+    found |= {Place("relation", name) for name, _ in _stored(conn)}
+    return frozenset(found | {place for place, _ in _odd_columns(conn)})
+
+
+def rows(reach: Reach) -> tuple[Place, ...]:
+    """Return the places that the person's predicates are asked of: tables, and columns that may point to them."""
+    return tuple(
+        Place("rows", name)
+        for name in (*reach.deleted, *reach.kept, *(m.name for m in reach.mentions))
+    )
+
+
+def log(reach: Reach) -> tuple[Place, ...]:
+    """Return the audit log, if there is one."""
+    audit = AUDIT.of(reach.policy)
+    return (Place("log", audit.table),) if audit else ()
+
+
+def read_with(table: Table) -> tuple[Place, ...]:
+    """Return what a query of this table reads: itself and its leaves, but for those that pend detach."""
+    leaves = (part.name for part in table.partitions if not part.pending_detach)
+    return tuple(Place("relation", name) for name in (table.name, *leaves))
+
+
+def of_person(note: Note) -> frozenset[Place]:
+    """Return the places outside the database where this person was."""
+    found = {Place("bucket", bucket) for bucket in note.objects}
+    found |= {nameless(bucket) for bucket in note.objects}
+    return frozenset(found | ({PAYER} if note.payers else set()))
+
+
+PAYER = Place("processor", "stripe")
+
+
+def nameless(bucket: str) -> Place:
+    """Return what stands in a bucket and no row knows of."""
+    return Place("bucket", f"{bucket}, objects that no row names")
+
+
+def unreached(looks: Looks, conn: Connection[TupleRow], catalog: Catalog) -> None:
+    """Say of every place of this database that the search does not reach why not."""
+    for place, reason in BEYOND.items():
+        looks.not_at(place, reason)
+    searched = {place.name for table in catalog.tables.values() for place in read_with(table)}
+    for relation, kind in _stored(conn):
+        if kind != "m" and relation not in searched:  # views are read by themselves
+            looks.not_at(Place("relation", relation), _unsearched(kind))
+    for place, reason in _odd_columns(conn):
+        looks.not_at(place, reason)
+    for place, count, why, kind in _COUNTED:
+        with looks.at(place):
+            row = conn.execute(count).fetchone()
+        if row is None or row[0]:
+            looks.not_at(place, Reason(f"{row[0] if row else 'some'} there: {why}", _LOOK, kind))
+
+
+def _stored(conn: Connection[TupleRow]) -> Iterator[tuple[str, str]]:
+    """Yield (relation, kind) for everything that stores rows and is not this product's own."""
+    for schema, name, kind, ours in conn.execute(search.STORED).fetchall():
         if not ours:
-            yield Place("relation", relation), _why_not(relation, stored, searched)
-    for schema, name, column, typed in conn.execute(search.TYPED).fetchall():
-        if (reason := _why_not_type(typed)) is not None:
-            yield Place("column", f"{policy_name(schema, name)}.{column}"), reason
-    counted: tuple[tuple[Place, LiteralString, str, Kind], ...] = (
-        (Place("large objects", ""), search.LARGE_OBJECTS, "large objects are not read", "limit"),
-        (
-            Place("statistics", "extended"),
-            search.EXTENDED,
-            "extended statistics are not read",
-            "limit",
-        ),
-        (
-            Place("transactions", "prepared"),
-            search.PREPARED,
-            "a prepared transaction may still write",
-            "trouble",
-        ),
-        (
-            Place("transactions", "open since before"),
-            search.OLDER,
-            "a transaction that began earlier may still write",
-            "trouble",
-        ),
-    )
-    for place, count, why, kind in counted:
-        row = conn.execute(count).fetchone()
-        yield place, Reason(f"{row[0]} there: {why}", _LOOK, kind) if row and row[0] else None
+            yield policy_name(schema, name), kind
 
 
-def _searched(catalog: Catalog) -> frozenset[str]:
-    """Return the relations that a query of their tables reads: those pending detach are not among them."""
-    leaves = (
-        part.name
-        for table in catalog.tables.values()
-        for part in table.partitions
-        if not part.pending_detach
-    )
-    return frozenset((*catalog.tables, *leaves))
-
-
-def _why_not(relation: str, kind: str, searched: frozenset[str]) -> Reason | None:
-    if (
-        kind == "m" or relation in searched
-    ):  # of views, those that cannot be read are told where they are read
-        return None
+def _unsearched(kind: str) -> Reason:
     what = {"f": "a foreign table is not read"}.get(kind, "no query of a declared table reads it")
     return Reason(what, _LOOK, "limit")
 
 
-def _why_not_type(kind: str) -> Reason | None:
-    bare = kind.removesuffix("[]").partition("(")[0].partition(" with")[0]
-    if bare in _NO_TEXT or bare in _SPELLED_PLAINLY:
-        return None
-    return Reason(
-        f"{kind} may spell a value in another way than it is searched for", _LOOK, "limit"
-    )
+def _odd_columns(conn: Connection[TupleRow]) -> Iterator[tuple[Place, Reason]]:
+    """Yield the columns in which a value may stand in another spelling than the one searched for."""
+    for schema, name, column, kind in conn.execute(search.TYPED).fetchall():
+        bare = kind.removesuffix("[]").partition("(")[0].partition(" with")[0]
+        if bare not in (*_NO_TEXT, *_SPELLED_PLAINLY):
+            why = f"{kind} may spell a value in another way than it is searched for"
+            yield Place("column", f"{policy_name(schema, name)}.{column}"), Reason(why, _LOOK, "limit")

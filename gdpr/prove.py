@@ -8,6 +8,7 @@ anything.
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from psycopg import Connection
@@ -15,16 +16,17 @@ from psycopg.rows import TupleRow
 
 from audit import anonymise
 from audit.section import SECTION as AUDIT
-from gdpr import places
+from gdpr import places, statements
 from gdpr import statements_of_search as search
 from gdpr.notes import Note
 from gdpr.payer import payer
 from gdpr.person import as_person, count
 from gdpr.reach import Reach, searchable
-from lifecycle.coverage import Coverage, Place, Reason
+from lifecycle.coverage import Coverage, Looks, Place, Reason
 from lifecycle.errors import Unproven
 from lifecycle.outcome import Failure
 from lifecycle.outside import objects
+from lifecycle.postgres.catalog import Table
 from lifecycle.postgres.names import policy_name
 from lifecycle.system import System
 
@@ -40,89 +42,107 @@ _NAMELESS = Reason(
 )
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Proof:
-    """What was looked at and what was found. Nothing was found when there are no failures."""
+    """Where was looked and what was found there, held against what is promised; `counts` says how much was read."""
 
-    failures: list[Failure] = field(default_factory=list[Failure])
-    notes: list[str] = field(default_factory=list[str])
+    coverage: Coverage
+    counts: dict[str, int]
+
+    @property
+    def failures(self) -> tuple[Failure, ...]:
+        """Return the traces of the person. A proof that holds has none."""
+        return self.coverage.found
+
+
+NOWHERE = Proof(Coverage(frozenset(), frozenset()), {})
+"""The proof about somebody whom nobody knows any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """One search under way: each look is noted by the function that looks."""
+
+    looks: Looks = field(default_factory=Looks)
     counts: dict[str, int] = field(default_factory=dict[str, int])
-    places: dict[Place, Reason | None] = field(default_factory=dict[Place, "Reason | None"])
 
-    def coverage(self) -> Coverage:
-        """Return the places, and which of them nobody looked at."""
-        unseen = {place: reason for place, reason in self.places.items() if reason is not None}
-        promised = frozenset(self.places)
-        return Coverage(promised, promised - frozenset(unseen), (), unseen)
-
-    def looked(self, what: str, number: int) -> None:
-        """Count what was looked at."""
+    def read(self, what: str, number: int) -> None:
         self.counts[what] = self.counts.get(what, 0) + number
 
-    def found(self, target: str, what: str) -> None:
-        """Note a trace of the person."""
-        self.failures.append(Failure(target, what, _HINT))
+    def found(self, target: str, what: str, hint: str = _HINT) -> None:
+        self.looks.found(Failure(target, what, hint))
 
 
-def prove(system: System, reach: Reach, note: Note, standing: frozenset[str]) -> Proof:
-    """Return what is left of a person anywhere. `standing` are tables whose statistics could not be made anew.
+def prove(system: System, reach: Reach, note: Note, promised: frozenset[Place]) -> Proof:
+    """Look for a person at every place that is `promised` for them; return what is left of them anywhere.
 
     Raise Unreachable and the like when a place could not be looked at: that is no proof either.
     """
-    proof = Proof()
+    proof = _Search()
     with system.connect("gdpr prove", write=False) as conn:
         conn.read_only = True
         with conn.transaction():
-            proof.places |= dict(places.unreached(conn, reach.catalog)) | places.BEYOND
+            places.unreached(proof.looks, conn, reach.catalog)
             _rows(proof, conn, reach, note)
+            _log(proof, conn, reach, note)
             _values(proof, conn, reach, note)
             _views(proof, conn, note)
-            _statistics(proof, conn, note, standing)
+            _statistics(proof, conn, note)
     _objects(proof, system, note)
     _payers(proof, system, note)
-    return proof
+    return Proof(proof.looks.cover(promised), proof.counts)
 
 
-def _rows(proof: Proof, conn: Connection[TupleRow], reach: Reach, note: Note) -> None:
-    rows = count(conn, reach, note.person)
+def _rows(proof: _Search, conn: Connection[TupleRow], reach: Reach, note: Note) -> None:
+    with proof.looks.at(*places.rows(reach)):
+        rows = count(conn, reach, note.person)
     for part in (rows.deleted, rows.kept, rows.mentions):
-        proof.looked("predicates", len(part))
+        proof.read("predicates", len(part))
         for where, left in part.items():
             if left:
                 proof.found(where, f"{left} rows of the person are there")
-    left = anonymise.left(conn, reach.policy, reach.catalog, as_person(reach, note))
+
+
+def _log(proof: _Search, conn: Connection[TupleRow], reach: Reach, note: Note) -> None:
+    with proof.looks.at(*places.log(reach)):
+        left = anonymise.left(conn, reach.policy, reach.catalog, as_person(reach, note))
     log = AUDIT.of(reach.policy)
     if left and log:
         proof.found(log.table, f"{left} rows of the audit log still carry the person")
 
 
-def _values(proof: Proof, conn: Connection[TupleRow], reach: Reach, note: Note) -> None:
-    needles = spellings(note)
+def _values(proof: _Search, conn: Connection[TupleRow], reach: Reach, note: Note) -> None:
     for table in reach.catalog.tables.values():
-        columns = searchable(table)
-        proof.looked("columns", len(columns))
-        if not columns:
-            continue
-        query = search.candidates(table.name, columns, len(needles))
-        row = conn.execute(query, {f"needle_{i}": n for i, n in enumerate(needles)}).fetchone()
-        rows, texts = row or (0, ())
-        proof.looked("rows", rows)
-        left = sum(any(stands_in(text, needle) for needle in needles) for text in texts)
+        with proof.looks.at(*places.read_with(table)):
+            left = _hits(proof, conn, table, spellings(note))
         if left:
             proof.found(table.name, f"an identifier stands in {left} rows")
 
 
-def _views(proof: Proof, conn: Connection[TupleRow], note: Note) -> None:
+def _hits(proof: _Search, conn: Connection[TupleRow], table: Table, needles: Sequence[str]) -> int:
+    """Return how many rows of a table quote the person: none where no column can."""
+    columns = searchable(table)
+    proof.read("columns", len(columns))
+    if not columns:
+        return 0
+    query = search.candidates(table.name, columns, len(needles))
+    row = conn.execute(query, {f"needle_{i}": n for i, n in enumerate(needles)}).fetchone()
+    rows, texts = row or (0, ())
+    proof.read("rows", rows)
+    return sum(any(stands_in(text, needle) for needle in needles) for text in texts)
+
+
+def _views(proof: _Search, conn: Connection[TupleRow], note: Note) -> None:
     needles = spellings(note)
     for schema, view, readable in conn.execute(search.MATVIEWS).fetchall():
+        place = Place("relation", policy_name(schema, view))
         if not readable:
-            why = Reason(
-                "this role may not read it", f"grant select on {schema}.{view} to lifecycle;"
-            )
-            proof.places[Place("relation", policy_name(schema, view))] = why
+            fix = f"grant select on {schema}.{view} to lifecycle;"
+            proof.looks.not_at(place, Reason("this role may not read it", fix))
             continue
-        proof.looked("views", 1)
-        rows = conn.execute(search.whole_rows(schema, view), {"needles": needles}).fetchall()
+        proof.read("views", 1)
+        with proof.looks.at(place):
+            rows = conn.execute(search.whole_rows(schema, view), {"needles": needles}).fetchall()
         if any(stands_in(row[0], needle) for row in rows for needle in needles):
             proof.found(
                 f"{schema}.{view}", "an identifier stands in a materialized view: refresh it"
@@ -141,45 +161,54 @@ def sampled(conn: Connection[TupleRow], note: Note) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def _statistics(
-    proof: Proof, conn: Connection[TupleRow], note: Note, standing: frozenset[str]
-) -> None:
-    proof.looked("statistics", 1)
-    for table in sampled(conn, note):
-        if table in standing:
-            why = Reason("the planner's samples of it quote the person still", f"analyze {table};")
-            proof.places[Place("statistics", table)] = why
-        else:
-            proof.found(table, "an identifier stands in the planner's statistics")
+def _statistics(proof: _Search, conn: Connection[TupleRow], note: Note) -> None:
+    proof.read("statistics", 1)
+    with proof.looks.at(places.STATISTICS):
+        quoting = sampled(conn, note)
+    for table in quoting:
+        row = conn.execute(statements.empty(table)).fetchone()
+        hint = _hint_of_samples(table, empty=bool(row and row[0]))
+        proof.found(f"statistics of {table}", "the planner's samples quote the person", hint)
 
 
-def _objects(proof: Proof, system: System, note: Note) -> None:
+def _hint_of_samples(table: str, *, empty: bool) -> str:
+    again = "The request stays open; then `lifecycle run gdpr.erase` proves it."
+    analyze, forget = statements.analyze(table), statements.forget_samples(table)
+    if not empty:
+        return f"As the table's owner: `{analyze.as_string()};`. {again}"
+    return (
+        "No row is left, and ANALYZE then keeps the former samples. As the table's owner put a row in, "
+        f"`{analyze.as_string()};`, take it out; or as a superuser: `{forget.as_string()};`. {again}"
+    )
+
+
+def _objects(proof: _Search, system: System, note: Note) -> None:
     if not note.objects:
         return
     store = objects.store(system)
     try:
         for bucket, keys in note.objects.items():
-            proof.places[Place("bucket", bucket)] = None
-            proof.places[Place("bucket", f"{bucket}, objects that no row names")] = _NAMELESS
-            proof.looked("objects", len(keys))
-            left = sum(len(store.versions(bucket, key)) for key in keys)
+            proof.looks.not_at(places.nameless(bucket), _NAMELESS)
+            proof.read("objects", len(keys))
+            with proof.looks.at(Place("bucket", bucket)):
+                left = sum(len(store.versions(bucket, key)) for key in keys)
             if left:
                 proof.found(bucket, f"{left} versions of the person's objects are there")
     finally:
         store.close()
 
 
-def _payers(proof: Proof, system: System, note: Note) -> None:
+def _payers(proof: _Search, system: System, note: Note) -> None:
     if not note.payers:
         return
     account = payer(system)
-    proof.places[Place("processor", "stripe")] = None
-    for customer in note.payers:
-        proof.looked("customers", 1)
-        try:
-            account.must_be_deleted(customer)
-        except Unproven as error:
-            proof.found("stripe", error.what)
+    with proof.looks.at(places.PAYER):
+        for customer in note.payers:
+            proof.read("customers", 1)
+            try:
+                account.must_be_deleted(customer)
+            except Unproven as error:
+                proof.found("stripe", error.what)
 
 
 def spellings(note: Note) -> list[str]:

@@ -21,12 +21,12 @@ import psycopg
 from psycopg import Connection, IsolationLevel
 from psycopg.rows import TupleRow
 
-from gdpr import answer, erase, notes, outside, person, request_statements
+from gdpr import answer, erase, notes, outside, person, places, request_statements
 from gdpr.deadline import Open
 from gdpr.erase import Erasing, MoreOutside
 from gdpr.notes import Entry, Note
 from gdpr.plan import ErasureStep, refuse
-from gdpr.prove import Proof, prove
+from gdpr.prove import NOWHERE, prove
 from gdpr.reach import Reach
 from gdpr.survey import Case, Seen
 from gdpr.waiting import erasure_of, waiting
@@ -63,7 +63,7 @@ class Desk:
 class Done:
     """How one request ended: answered, withdrawn by its person, or with what a person should know.
 
-    `coverage` is what the proof looked at. `nobody`: who it is about is known to nobody.
+    `coverage` is that of the proof, with what it found. `nobody`: who it is about is known to nobody.
     """
 
     answered: bool = False
@@ -220,16 +220,17 @@ def _prove(desk: Desk, conn: Connection[TupleRow], as_seen: Code, entry: Entry) 
     """Look again; answer the request when nothing is found."""
     note: Note | None = entry.note
     if note is None:  # proven before, and somebody has opened the request again since
-        answer.complete(conn, desk.claim, as_seen, desk.system.policy, entry, Proof(), desk.now)
+        answer.complete(conn, desk.claim, as_seen, desk.system.policy, entry, NOWHERE, desk.now)
         return Done(answered=True)
-    standing = answer.refresh_statistics(desk.system, conn, desk.reach, note)
-    proof = prove(desk.system, desk.reach, note, standing)
+    answer.refresh_statistics(desk.system, conn, desk.reach, note)
+    promised = places.promised(conn, desk.reach) | places.of_person(note)
+    proof = prove(desk.system, desk.reach, note, promised)
     if proof.failures:
         answer.write_failure(conn, desk.claim, entry.reference, proof)
-        failures = tuple(
+        found = tuple(
             replace(f, target=f"request {entry.reference}: {f.target}") for f in proof.failures
         )
-        return Done(failures=failures, notes=tuple(proof.notes), coverage=proof.coverage())
+        return Done(coverage=replace(proof.coverage, found=found))
     written = answer.write_ledger(desk.system, entry)
     answer.complete(conn, desk.claim, as_seen, desk.system.policy, entry, proof, desk.now)
     said = (
@@ -237,7 +238,7 @@ def _prove(desk: Desk, conn: Connection[TupleRow], as_seen: Code, entry: Entry) 
     )
     return Done(
         answered=True,
-        notes=(*proof.notes, *said),
+        notes=said,
         rows=sum(entry.tables.values()),
-        coverage=proof.coverage(),
+        coverage=proof.coverage,
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from audit.section import SECTION as AUDIT
 from gdpr.section import SECTION, Erasure
 from lifecycle.policy import whole
 from lifecycle.policy.model import Policy, SharedBy
@@ -18,11 +19,20 @@ def rights(policy: Policy, _catalog: Catalog) -> Iterator[Right]:
     for name, table in policy.tables.items():
         if table.owner is not None and not table.keep and name not in stays:
             yield Right(name, "delete", "rows of a person who asked to be forgotten")
-            yield Right(name, "analyze", "the planner remembers values of rows that are gone")
+    for name in quoting(policy):
+        yield Right(name, "analyze", "the planner remembers values of rows that are gone")
     for name in policy.tables:
         columns = tuple(dict.fromkeys(_set(policy, erasure, name)))
         if columns:
             yield Right(name, "update", "an erasure sets or locks it", columns)
+
+
+def quoting(policy: Policy) -> Iterator[str]:
+    """Yield the tables in which a person can stand: those of which the planner may keep samples that quote them."""
+    log = AUDIT.of(policy)
+    for name, table in policy.tables.items():
+        if table.owner or table.mentions or (log and name == log.table):
+            yield name
 
 
 def _set(policy: Policy, erasure: Erasure, name: str) -> Iterator[str]:

@@ -38,7 +38,7 @@ def candidates(table: str, searched: Sequence[Column], needles: int) -> sql.Comp
 STORED = """
     select n.nspname, c.relname, c.relkind::text, n.nspname = 'lifecycle' and c.relowner = n.nspowner
       from pg_class c join pg_namespace n on n.oid = c.relnamespace
-     where c.relkind in ('r', 'm', 'f') and c.relpersistence <> 't'
+     where c.relkind in ('r', 'm', 'f') and c.relpersistence <> 't' and c.relispopulated
        and n.nspname <> all (array['pg_catalog', 'information_schema', 'pg_toast']) and n.nspname !~ '^pg_temp_'
      order by 1, 2
 """
@@ -55,10 +55,11 @@ TYPED = """
 LARGE_OBJECTS = "select count(*) from pg_largeobject_metadata"
 EXTENDED = "select count(*) from pg_statistic_ext"
 PREPARED = "select count(*) from pg_prepared_xacts where database = current_database()"
+# When another's transaction began is shown to members of its role alone: what is not shown counts as earlier.
 OLDER = """
     select count(*) from pg_stat_activity
      where datname = current_database() and backend_xid is not null and pid <> pg_backend_pid()
-       and xact_start < transaction_timestamp()
+       and coalesce(xact_start, '-infinity') < transaction_timestamp()
 """
 
 MATVIEWS = """

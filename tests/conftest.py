@@ -58,7 +58,11 @@ def pytest_report_header(config: pytest.Config) -> str:
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
     """A running private cluster with room for many connections; durability off."""
-    settings = {"max_connections": "200", "max_locks_per_transaction": "512"}
+    settings = {
+        "max_connections": "200",
+        "max_locks_per_transaction": "512",
+        "max_prepared_transactions": "4",
+    }
     with server.temporary(server.find_binaries(), settings=settings) as running:
         yield running
 

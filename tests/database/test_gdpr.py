@@ -2,20 +2,22 @@
 
 import json
 import os
+import re
 import signal
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from gdpr import figures, verify
+from gdpr import figures, findings, places, prove, request, verify
 from gdpr.promise import PROMISE
+from gdpr.request import Done
 from lifecycle import cli as product
 from lifecycle import cli_options
 from lifecycle.admin import install
@@ -459,6 +461,9 @@ def test_objects_that_come_while_objects_go_are_taken_too(clinic: Clinic) -> Non
 
 def test_a_customer_who_becomes_theirs_alone_while_objects_go_is_taken_too(clinic: Clinic) -> None:
     clinic.ask("truncate scan, paper, finding, visit, diary")
+    clinic.ask(
+        "delete from pg_statistic"
+    )  # of tables without rows ANALYZE keeps the former samples
     clinic.ask("insert into paper (paper_id, person_id, file) values (1, %(a)s, 'scan-1')", a=ANNA)
     clinic.ask(
         f"""create function public.late() returns trigger language plpgsql security definer as $$ begin
@@ -540,17 +545,137 @@ def test_the_planner_forgets_as_well(clinic: Clinic) -> None:
     assert clinic.ask(sampled) == ["{joanna@example.org,otto@example.org}"]
 
 
-def test_statistics_that_cannot_be_made_anew_are_told(clinic: Clinic) -> None:
+def test_statistics_that_quote_the_person_keep_the_request_open(clinic: Clinic) -> None:
+    """Found is found, whoever may mend it: the hints are what a person types, and then it is proven."""
     clinic.ask("truncate finding")
     clinic.ask("insert into finding (site, number, words) values (1, 1, array['anna@example.org'])")
     clinic.ask("analyze finding")
     clinic.ask("revoke clinic_owner from lifecycle_ddl")
+    try:
+        outcome = clinic.erase()
+    finally:
+        clinic.ask("grant clinic_owner to lifecycle_ddl")  # roles are every database's
+    assert outcome.verdict is Verdict.FAIL
+    hints = {f.target.partition(": ")[2]: f.hint for f in outcome.failures}
+    assert {"statistics of finding", "statistics of person"} <= set(hints)
+    assert clinic.ask("select state from request where request_id = 1") == ["processing"]
+    assert clinic.ask("select state from lifecycle.erasure") == ["erased"]
+    for target, hint in hints.items():
+        analyze, *forget = re.findall(r"`((?:analyze|delete)[^`]+)`", hint)
+        assert bool(forget) == (target == "statistics of finding")
+        for command in (analyze, *forget):
+            clinic.ask(command)
+    assert clinic.erase().verdict is SEARCHED
+    anna_is_gone(clinic)
+
+
+def test_doctor_names_tables_whose_statistics_cannot_be_made_anew(clinic: Clinic) -> None:
+    [fine] = findings.FINDINGS["statistics"](clinic.system)
+    assert fine.verdict is Verdict.PASS
+    clinic.ask("alter table diary owner to postgres; alter table history owner to postgres")
+    [found] = findings.FINDINGS["statistics"](clinic.system)
+    assert found.verdict is Verdict.UNVERIFIED
+    assert found.what.startswith("diary, history belong to postgres")
+
+
+def test_a_materialized_view_that_was_analysed_is_found_by_its_statistics_too(
+    clinic: Clinic,
+) -> None:
+    clinic.ask("create materialized view addresses as select email from person")
+    clinic.ask("grant select on addresses to lifecycle")
+    clinic.ask("analyze addresses")
     outcome = clinic.erase()
-    assert outcome.verdict is SEARCHED
-    unseen = str(outcome.coverage["unseen"])
-    assert "'statistics finding'" in unseen
-    assert "'statistics person'" in unseen
-    assert not outcome.well
+    assert outcome.verdict is Verdict.FAIL
+    assert any("statistics of addresses" in f.target for f in outcome.failures)
+    clinic.ask("refresh materialized view addresses")
+    clinic.ask("analyze addresses")
+    assert clinic.erase().verdict is SEARCHED
+
+
+def nobody_looked(outcome: Outcome) -> set[str]:
+    """Return the places that were promised and forgotten."""
+    unseen = cast("list[dict[str, str]]", outcome.coverage["unseen"])
+    return {one["place"] for one in unseen if one["why"] == "nobody looked there"}
+
+
+def nothing(*_: object) -> None:
+    """Look nowhere."""
+
+
+def done_nothing(*_: object) -> Done:
+    """Pass a request over."""
+    return Done()
+
+
+LOOKERS = {
+    "_rows": "rows visit",
+    "_log": "log history",
+    "_values": "relation board",
+    "_views": "relation addresses",
+    "_statistics": "statistics of the planner",
+    "_objects": "bucket papers",
+    "_payers": "processor stripe",
+}
+
+
+def test_where_everybody_looks_no_place_is_forgotten(clinic: Clinic) -> None:
+    joanna_asks(clinic)
+    clinic.ask("create materialized view addresses as select board_id from board")
+    clinic.ask("grant select on addresses to lifecycle")
+    assert nobody_looked(clinic.erase()) == set()
+
+
+@pytest.mark.parametrize("looker", LOOKERS)
+def test_a_look_of_the_proof_that_is_left_out_leaves_its_places_unseen(
+    clinic: Clinic, monkeypatch: pytest.MonkeyPatch, looker: str
+) -> None:
+    if looker == "_payers":
+        joanna_asks(clinic)
+    clinic.ask("create materialized view addresses as select board_id from board")
+    clinic.ask("grant select on addresses to lifecycle")
+    monkeypatch.setattr(prove, looker, nothing)
+    outcome = clinic.erase()
+    assert outcome.verdict is Verdict.UNVERIFIED
+    assert LOOKERS[looker] in nobody_looked(outcome)
+
+
+def test_a_place_that_nobody_names_as_unreached_is_not_seen_either(
+    clinic: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clinic.ask("alter table board add column raw bytea")
+    monkeypatch.setattr(places, "unreached", nothing)
+    assert {"column board.raw", "transactions prepared", "log of the database server"} <= (
+        nobody_looked(clinic.erase())
+    )
+
+
+def test_requests_that_a_run_passes_over_are_not_seen(
+    clinic: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(request, "_one", done_nothing)
+    outcome = clinic.erase()
+    assert outcome.verdict is Verdict.UNVERIFIED
+    assert f"request {clinic.reference(1)}" in str(outcome.coverage["unseen"])
+
+
+def test_a_transaction_that_has_not_ended_is_named(clinic: Clinic) -> None:
+    """It may hold a row of the person that no other session sees."""
+    with psycopg.connect(clinic.admin) as app:
+        app.execute("insert into board values (8, 'anna@example.org')")
+        unseen = str(clinic.erase().coverage["unseen"])
+    assert "transactions open since before" in unseen
+
+
+def test_a_prepared_transaction_is_named(clinic: Clinic) -> None:
+    with psycopg.connect(clinic.admin, autocommit=True) as app:
+        app.execute("begin")
+        app.execute("insert into board values (8, 'anna@example.org')")
+        app.execute("prepare transaction 'of a test'")
+        try:
+            unseen = str(clinic.erase().coverage["unseen"])
+        finally:
+            app.execute("rollback prepared 'of a test'")
+    assert "transactions prepared" in unseen
 
 
 def test_a_person_who_is_gone_already_cannot_be_verified(clinic: Clinic) -> None:
@@ -715,10 +840,12 @@ def test_rows_in_a_table_with_a_dot_in_its_name_go_and_its_statistics_forget(
     clinic: Clinic,
 ) -> None:
     clinic.ask('create table "odd.name" (person_id uuid references person, mail text)')
+    clinic.ask('alter table "odd.name" owner to clinic_owner')
     clinic.ask(
         """insert into "odd.name" select %(a)s, 'anna@example.org' from generate_series(1, 20)""",
         a=ANNA,
     )
+    clinic.ask("""insert into "odd.name" values (%(o)s, 'otto@example.org')""", o=OTTO)
     clinic.ask('analyze "odd.name"')
     table = {"public.odd.name": Table(owner={"person": "person_id"})}
     policy = clinic.system.policy.model_copy(
