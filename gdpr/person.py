@@ -60,6 +60,10 @@ class Survey:
     ambiguous: int
     sees_all: bool
 
+    def changed(self) -> int:
+        """Return how many rows would be deleted or changed, the log's included: what the cap is held against."""
+        return sum(self.rows.by_table().values()) + self.audit_rows
+
 
 def survey(
     conn: Connection[TupleRow], reach: Reach, person: str, earlier: Note | None = None

@@ -44,7 +44,7 @@ def decide(policy: Policy, seen: Seen, now: datetime) -> Decision[ErasureStep]: 
 
 
 def refuse(reach: Reach, found: Survey, cap: int) -> None:
-    """Raise Refused, with every reason, when this erasure would do harm, stay incomplete, or end more than `cap` rows.
+    """Raise Refused, with every reason, when this erasure would do harm, be incomplete, or touch more than `cap` rows.
 
     Asked once more immediately before the first write: the world may have changed since the plan.
     """
@@ -59,9 +59,8 @@ def _reasons(reach: Reach, found: Survey, cap: int | None) -> Iterator[str]:
     guarded = [t for t in (*reach.deleted, *reach.kept) if reach.table(t).rls]
     if guarded and not found.sees_all:
         yield f"row-level security hides rows of {len(guarded)} tables from this role: it lacks BYPASSRLS"
-    going = sum(found.rows.deleted.values())
-    if cap is not None and going > cap:
-        yield f"{going} rows would go, more than the {cap} that were looked at or allowed"
+    if cap is not None and found.changed() > cap:
+        yield f"{found.changed()} rows would go or change, more than the {cap} that were looked at or allowed"
 
 
 def _steps(reach: Reach, case: Case) -> Iterator[ErasureStep]:
@@ -79,7 +78,7 @@ def _steps(reach: Reach, case: Case) -> Iterator[ErasureStep]:
 
 
 def _parts(reach: Reach, case: Case) -> Iterator[tuple[str, str, str, str, int]]:
-    """Yield (verb, target, reason, cost, rows that end)."""
+    """Yield (verb, target, reason, cost, rows deleted or changed)."""
     found = case.found
     if case.state == "erased":
         yield (
@@ -109,7 +108,7 @@ def _parts(reach: Reach, case: Case) -> Iterator[tuple[str, str, str, str, int]]
         )
     for verb, target, reason, rows in _in_tables(reach, found):
         if rows:
-            yield verb, target, reason, f"{rows} rows", rows if verb == "delete" else 0
+            yield verb, target, reason, f"{rows} rows", rows
     log = AUDIT.of(reach.policy)
     if log:
         cost = f"{found.audit_rows} rows, and those the erasure itself writes"
@@ -118,7 +117,7 @@ def _parts(reach: Reach, case: Case) -> Iterator[tuple[str, str, str, str, int]]
             log.table,
             "what names the person goes, the row stays",
             cost,
-            0,
+            found.audit_rows,
         )
 
 

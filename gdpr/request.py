@@ -49,7 +49,7 @@ ROUNDS = 3
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What is the same for all requests of one run. `caps`: by request, the most rows that may go."""
+    """What is the same for all requests of one run. `caps`: by request, the most rows that may go or change."""
 
     system: System
     claim: Claim

@@ -19,9 +19,9 @@ class Step:
     """One thing to do. Rooms subclass it with the typed fields that carrying it out needs.
 
     `verb` is what is done ("create partition"), `target` what to (a table, a bucket; never a person), `reason` the
-    written rule behind it, `cost` what it takes (rows, locks). `rows` counts what it ends, for the cap. `binds` is a
-    digest of exactly what it would touch (keys of rows, objects), so that a plan is not another one with the same
-    numbers. Steps of one `group` stand or fall together.
+    written rule behind it, `cost` what it takes (rows, locks). `rows` counts what it ends or changes, for the cap.
+    `binds` is a digest of exactly what it would touch (keys of rows, objects), so that a plan is not another one with
+    the same numbers. Steps of one `group` stand or fall together.
     """
 
     verb: str
@@ -98,7 +98,7 @@ def within(
 def _beyond(target: str, asked: int, left: int, room: str) -> Failure:
     return Failure(
         target,
-        f"{asked} rows would end, and an unattended run may end {left} more",
+        f"{asked} rows would end or change, and an unattended run may do that to {left} more",
         f"Look at `lifecycle {room} plan`; if it is right, `lifecycle {room} apply PLAN` carries it out. "
         "The cap is `limits.rows_per_run` in the policy.",
     )

@@ -153,7 +153,7 @@ class Limits(Part):
 
     rows_per_run: Annotated[int, Field(ge=1)] = Field(
         default=100_000,
-        description="the cap: the most rows that a run nobody looked at may end, per run and per person erased",
+        description="the cap: the most rows a run nobody looked at may end or change, per run and per person erased",
     )
     floor: Span = Field(
         default=Span(30, "day"), description="no retention rule may be shorter than this"

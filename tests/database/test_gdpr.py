@@ -434,13 +434,52 @@ def test_a_table_the_policy_does_not_know_is_refused_before_a_claim(clinic: Clin
 
 
 def test_more_rows_than_the_limit_need_a_person_who_has_seen_the_plan(clinic: Clinic) -> None:
-    limits = clinic.system.policy.limits.model_copy(update={"rows_per_run": 3})
-    policy = clinic.system.policy.model_copy(update={"limits": limits})
-    system = replace(clinic.system, policy=policy)
-    small = replace(clinic, system=system)
-    refused(small, "12 rows would end, and an unattended run may end 3")
-    seen = plan(PROMISE, system, NOW)
+    small = capped(clinic, 3)
+    refused(small, " rows would end or change, and an unattended run may do that to 3 more")
+    seen = plan(PROMISE, small.system, NOW)
     assert small.erase(shown=seen).verdict is SEARCHED
+
+
+def capped(clinic: Clinic, rows: int) -> Clinic:
+    """Return the clinic with another cap."""
+    limits = clinic.system.policy.limits.model_copy(update={"rows_per_run": rows})
+    policy = clinic.system.policy.model_copy(update={"limits": limits})
+    return replace(clinic, system=replace(clinic.system, policy=policy))
+
+
+def test_the_cap_counts_every_row_that_is_deleted_or_changed(clinic: Clinic) -> None:
+    """A person who is mentioned in every row of others is more than their own rows: so is what the log says of them."""
+    decided = PROMISE.decide(
+        clinic.system.policy, seen := PROMISE.survey(clinic.system, NOW, None), NOW
+    )
+    rows = {(step.verb, step.target): step.rows for step in decided.steps}
+    assert rows["set null", "visit.doctor_id"] == 1
+    assert rows["clear person_id", "request"] == 1
+    [logged] = clinic.ask("select count(*) from history where about = %(a)s", a=ANNA)
+    assert rows["anonymise", "history"] >= logged > 0
+    whole = sum(rows.values())
+    [case] = seen.cases
+    assert case.found is not None
+    assert case.found.changed() == whole
+    refused(capped(clinic, whole - 1), f"{whole} rows would end or change")
+    clinic.ask(
+        "insert into visit select 3, n, %(o)s, %(a)s from generate_series(1, 500) n", o=OTTO, a=ANNA
+    )
+    refused(capped(clinic, whole), "rows would end or change")
+    assert capped(clinic, whole + 2000).erase().verdict is SEARCHED
+
+
+def test_what_comes_between_the_plan_and_the_deed_counts_for_the_cap(clinic: Clinic) -> None:
+    seen = PROMISE.survey(clinic.system, NOW, None)
+    decision = PROMISE.decide(clinic.system.policy, seen, NOW)
+    clinic.ask(
+        "insert into visit select 3, n, %(o)s, %(a)s from generate_series(1, 500) n", o=OTTO, a=ANNA
+    )
+    small = capped(clinic, 100)
+    done = PROMISE.carry_out(Task(small.system, clinic.claim(), NOW), seen, decision)
+    [failure] = done[clinic.reference(1)].failures
+    assert "rows would go or change, more than the 100" in failure.what
+    assert clinic.ask("select state from request where request_id = 1") == ["pending"]
 
 
 def test_objects_that_come_while_objects_go_are_taken_too(clinic: Clinic) -> None:
