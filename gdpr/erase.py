@@ -45,7 +45,7 @@ class MoreOutside(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class Erasing:
-    """One erasure in the hands of one run."""
+    """One erasure in the hands of one run. `agreed`: the rows a person was shown, where one was."""
 
     conn: Connection[TupleRow]
     claim: Claim
@@ -53,6 +53,7 @@ class Erasing:
     reach: Reach
     reference: str
     note: Note
+    agreed: Rows | None = None
 
 
 def rehearse(work: Erasing) -> None:
@@ -98,6 +99,7 @@ def _let_go(work: Erasing) -> _Gone:
     conn.execute(statements.lock_person(reach), person)
     _nothing_new_outside(work)
     expected = count(conn, reach, work.note.person)
+    _as_agreed(work, expected)
     if any(expected.hanging.values()):
         raise Refused(
             f"rows of others hang on rows that would go: {', '.join(w for w, n in expected.hanging.items() if n)}",
@@ -123,6 +125,21 @@ def _let_go(work: Erasing) -> _Gone:
         )
     _no_residue(work)
     return _Gone(expected, audited, requests)
+
+
+def _as_agreed(work: Erasing, expected: Rows) -> None:
+    """Raise Conflict when others are to go than a person was shown. The request itself was changed by its claim."""
+    if work.agreed is None:
+        return
+    erasure = SECTION.of(work.reach.policy)
+    own = erasure.requests.table if erasure else ""
+    now, then = expected.keys, work.agreed.keys
+    others = [where for where in now if where != own and now[where] != then[where]]
+    if others:
+        raise Conflict(
+            f"since the plan was shown other rows would go or change: {', '.join(others)}",
+            hint="No row was changed. Look at `lifecycle gdpr plan` again, and apply that one.",
+        )
 
 
 def _requests(work: Erasing) -> tuple[str, ...]:

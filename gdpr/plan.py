@@ -4,7 +4,7 @@ A plan names tables, buckets and counts, never a person, a key or a file. Everyt
 is refused here, before its request is claimed: it stays pending, and nothing of it is touched.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,7 +12,7 @@ from audit.section import SECTION as AUDIT
 from gdpr.person import Survey
 from gdpr.reach import Reach
 from gdpr.survey import Case, Seen
-from lifecycle.errors import Refused
+from lifecycle.errors import Conflict, Refused
 from lifecycle.outcome import Failure
 from lifecycle.plan import Decision, Step
 from lifecycle.policy.model import Policy
@@ -37,7 +37,7 @@ def decide(policy: Policy, seen: Seen, now: datetime) -> Decision[ErasureStep]: 
         if reasons:
             refusals.append(Failure(case.name, "; ".join(reasons), _HINT))
             continue
-        steps += _steps(seen.reach, case)
+        steps += steps_of(seen.reach, case)
         notes += _notes(case)
     facts = {"schema": seen.reach.catalog.digest[:16], "requests": str(len(seen.cases))}
     return Decision(tuple(steps), tuple(refusals), tuple(notes), facts)
@@ -52,6 +52,26 @@ def refuse(reach: Reach, found: Survey, cap: int) -> None:
         raise Refused("; ".join(reasons), hint=_HINT)
 
 
+def must_be(shown: Sequence[ErasureStep], reach: Reach, case: Case) -> None:
+    """Raise Conflict unless what would be done for this request now is what a person was shown.
+
+    Asked when its turn comes: those before it took their time, and the world went on.
+    """
+    now = tuple(steps_of(reach, case))
+    if tuple(shown) == now:
+        return
+    before, after = ({(s.verb, s.target): s for s in steps} for steps in (shown, now))
+    others = sorted(
+        f"{verb} {target}"
+        for verb, target in before.keys() | after.keys()
+        if before.get((verb, target)) != after.get((verb, target))
+    )
+    raise Conflict(
+        f"since the plan was shown something else would be done: {', '.join(others)}",
+        hint="Nothing was done for this request. Look at `lifecycle gdpr plan` again, and apply that one.",
+    )
+
+
 def _reasons(reach: Reach, found: Survey, cap: int | None) -> Iterator[str]:
     for where, rows in found.rows.hanging.items():
         if rows:
@@ -63,7 +83,8 @@ def _reasons(reach: Reach, found: Survey, cap: int | None) -> Iterator[str]:
         yield f"{found.changed()} rows would go or change, more than the {cap} that were looked at or allowed"
 
 
-def _steps(reach: Reach, case: Case) -> Iterator[ErasureStep]:
+def steps_of(reach: Reach, case: Case) -> Iterator[ErasureStep]:
+    """Yield what would be done for one request."""
     for verb, target, reason, cost, rows in _parts(reach, case):
         yield ErasureStep(
             verb,

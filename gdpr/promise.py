@@ -14,4 +14,5 @@ PROMISE: Promise[Seen, ErasureStep, dict[str, Done]] = Promise(
     carry_out=request.carry_out,
     judge=judge.judge,
     status=judge.status,
+    called=survey.called,
 )

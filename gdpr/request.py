@@ -25,10 +25,11 @@ from gdpr import answer, erase, notes, outside, person, places, request_statemen
 from gdpr.deadline import Open
 from gdpr.erase import Erasing, MoreOutside
 from gdpr.notes import Entry, Note
-from gdpr.plan import ErasureStep, refuse
+from gdpr.person import Survey
+from gdpr.plan import ErasureStep, must_be, refuse
 from gdpr.prove import NOWHERE, prove
 from gdpr.reach import Reach
-from gdpr.survey import Case, Seen
+from gdpr.survey import Case, Seen, case_of
 from gdpr.waiting import erasure_of, waiting
 from lifecycle.coverage import Coverage
 from lifecycle.errors import Fenced, Interrupted, LifecycleError, Unproven, Unreachable
@@ -49,7 +50,10 @@ ROUNDS = 3
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What is the same for all requests of one run. `caps`: by request, the most rows that may go or change."""
+    """What is the same for all requests of one run. `caps`: by request, the most rows that may go or change.
+
+    `shown`: by request, the steps a person has looked at; empty where nobody has.
+    """
 
     system: System
     claim: Claim
@@ -57,6 +61,7 @@ class Desk:
     key: ReferenceKey
     now: datetime
     caps: Mapping[str, int]
+    shown: Mapping[str, list[ErasureStep]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,16 +85,17 @@ def carry_out(task: Task, seen: Seen, decision: Decision[ErasureStep]) -> dict[s
 
     Raise Fenced when another process holds the run, Unreachable when nothing but that went wrong.
     """
-    planned: dict[str, int] = {}
+    planned: dict[str, list[ErasureStep]] = {}
     for step in decision.steps:
-        planned[step.request] = planned.get(step.request, 0) + step.rows
-    caps = (
-        planned
-        if task.seen_by_person
-        else dict.fromkeys(planned, task.system.policy.limits.rows_per_run)
-    )
+        planned.setdefault(step.request, []).append(step)
+    cap = task.system.policy.limits.rows_per_run
+    caps = {
+        request: sum(step.rows for step in steps) if task.seen_by_person else cap
+        for request, steps in planned.items()
+    }
     key = reference_key(task.system.settings.reference_key)
-    desk = Desk(task.system, task.claim, seen.reach, key, task.now, caps)
+    shown = planned if task.seen_by_person else {}
+    desk = Desk(task.system, task.claim, seen.reach, key, task.now, caps, shown)
     done: dict[str, Done] = {}
     errors: list[LifecycleError] = list(seen.errors)
     for case in (case for case in seen.cases if case.request.reference in planned):
@@ -167,12 +173,12 @@ def _erase(
     claimed = request.processing
     for _ in range(ROUNDS):
         found = person.survey(conn, desk.reach, who, earlier) if who is not None else None
-        if found is not None:
-            refuse(desk.reach, found, desk.caps[request.reference])
+        _may_be_done(desk, request, found, entry.state if entry else "new")
         note = found.note if found else earlier
         if note is None:
             return Done(nobody=True)
-        work = Erasing(conn, desk.claim, as_seen, desk.reach, request.reference, note)
+        agreed = found.rows if found is not None and desk.shown else None
+        work = Erasing(conn, desk.claim, as_seen, desk.reach, request.reference, note, agreed)
         outside.must_be_reachable(desk.system, work)
         conn.isolation_level = IsolationLevel.REPEATABLE_READ
         try:
@@ -194,6 +200,15 @@ def _erase(
         f"objects or customers were added {ROUNDS} times while they were being deleted",
         hint="Something still works for this person: stop it, then run again.",
     )
+
+
+def _may_be_done(desk: Desk, request: Open, found: Survey | None, state: str) -> None:
+    """Raise Conflict when this is not what a person was shown, Refused when it may not be done at all."""
+    if request.reference in desk.shown:
+        case = case_of(desk.system, desk.key, request, state, found)
+        must_be(desk.shown[request.reference], desk.reach, case)
+    if found is not None:
+        refuse(desk.reach, found, desk.caps[request.reference])
 
 
 def _seal(desk: Desk, work: Erasing, request: Open) -> None:

@@ -3,6 +3,7 @@
 `person.py` reads about one of them. What cannot be read about one hides no other.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -56,8 +57,15 @@ class Seen:
     errors: tuple[LifecycleError, ...]
 
 
+def called(system: System, only: str) -> str:
+    """Return the reference of a request that is named by it or by the application's own id, which is never kept."""
+    if re.fullmatch(r"[0-9a-f]{32}", only):
+        return only
+    return reference_key(system.settings.reference_key).reference("request", only)
+
+
 def survey(system: System, now: datetime, only: str | None) -> Seen:
-    """Look at all that are due, or at the one request called `only`, by reference or by the application's own id.
+    """Look at all that are due, or at the one request with the reference `only`.
 
     Raise Refused when the policy does not fit the database, NotFound when no request called `only` is due.
     """
@@ -65,11 +73,7 @@ def survey(system: System, now: datetime, only: str | None) -> Seen:
     with system.snapshot("gdpr survey") as conn:
         found = reach(system.policy, catalog.read(conn), erasure.subject)
         open_requests = waiting(conn, system, key)
-        due = [
-            r
-            for r in open_requests.requests
-            if r.ready(now) and only in (None, r.reference, r.request)
-        ]
+        due = [r for r in open_requests.requests if r.ready(now) and only in (None, r.reference)]
         if only is not None and not due:
             raise NotFound(
                 "no request of that name is due",
@@ -102,7 +106,13 @@ def _case(
     who = earlier.person if earlier else request.person
     if who is None or state in ("erased", "proven"):
         return Case(request, state, None)
-    surveyed = person.survey(conn, found, who, earlier)
+    return case_of(system, key, request, state, person.survey(conn, found, who, earlier))
+
+
+def case_of(
+    system: System, key: ReferenceKey, request: Open, state: str, surveyed: Survey | None
+) -> Case:
+    """Return the case of a request whose person was surveyed just now."""
     if surveyed is None:
         return Case(request, state, None)
     return Case(request, state, surveyed, _versions(system, surveyed), _binds(surveyed, key))

@@ -47,9 +47,17 @@ class Listing:
     rows: Sequence[tuple[object, ...]]
 
 
+def as_typed(_system: System, only: str) -> str:
+    """Return the name as a person typed it: of a table or a month the ledger may keep that."""
+    return only
+
+
 @dataclass(frozen=True, slots=True)
 class Promise(Generic[Seen, S, Done]):
-    """One promise. `job` is the daemon's name for keeping it; `only` says what a plan can be narrowed to."""
+    """One promise. `job` is the daemon's name for keeping it; `only` says what a plan can be narrowed to.
+
+    `called` gives that one thing the name by which plans and the ledger may know it.
+    """
 
     job: str
     only: str
@@ -58,3 +66,4 @@ class Promise(Generic[Seen, S, Done]):
     carry_out: Callable[[Task, Seen, Decision[S]], Done]
     judge: Callable[[Task, Seen, Decision[S], Done], Judgement]
     status: Callable[[System, datetime], Listing]
+    called: Callable[[System, str], str] = as_typed

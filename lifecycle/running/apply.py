@@ -57,7 +57,8 @@ def _keep(promise: Promise[Any, Any, Any], task: Task, shown: Shown | None) -> J
 def plan(
     promise: Promise[Any, Any, Any], system: System, now: datetime, only: str | None
 ) -> Plan[Step]:
-    """Return what would be done now. Raise whatever the room's survey raises."""
+    """Return what would be done now. `only` is what a person typed. Raise whatever the room's survey raises."""
+    only = None if only is None else promise.called(system, only)
     seen = promise.survey(system, now, only)
     return plan_of(promise, system, promise.decide(system.policy, seen, now), only)
 

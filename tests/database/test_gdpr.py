@@ -482,6 +482,47 @@ def test_what_comes_between_the_plan_and_the_deed_counts_for_the_cap(clinic: Cli
     assert clinic.ask("select state from request where request_id = 1") == ["pending"]
 
 
+MORE = {
+    "pointers": f"insert into public.visit select 3, n, '{OTTO}', '{ANNA}' from generate_series(1, 500) n",
+    "objects": f"insert into paper values (7, '{ANNA}', 'late')",
+    "other rows": "update diary set day = '2026-07-07' where words = 'mine' and day = '2026-06-01'",
+}
+
+
+@pytest.mark.parametrize("more", MORE)
+def test_a_plan_that_was_shown_is_compared_at_the_deed_too(clinic: Clinic, more: str) -> None:
+    seen = PROMISE.survey(clinic.system, NOW, None)
+    decision = PROMISE.decide(clinic.system.policy, seen, NOW)
+    clinic.ask(MORE[more])
+    before = clinic.everything()
+    task = Task(clinic.system, clinic.claim(), NOW, seen_by_person=True)
+    done = PROMISE.carry_out(task, seen, decision)
+    [failure] = done[clinic.reference(1)].failures
+    assert "since the plan was shown something else would be done" in failure.what
+    assert clinic.everything() == before
+    assert len(clinic.store.versions("papers", "scan-1")) == 2
+    assert clinic.erase().verdict is SEARCHED
+
+
+def test_rows_that_come_while_objects_go_are_not_those_of_the_plan(clinic: Clinic) -> None:
+    clinic.ask(
+        f"""create function public.late() returns trigger language plpgsql security definer as $$ begin
+               if new.kind = 'outcome' and new.event = 'gdpr.objects_deleted' then
+                   {MORE["pointers"]} on conflict do nothing; end if;
+               return new; end $$"""
+    )
+    clinic.ask(
+        "create trigger late before insert on lifecycle.evidence for each row execute function public.late()"
+    )
+    outcome = clinic.erase(shown=plan(PROMISE, clinic.system, NOW))
+    [failure] = outcome.failures
+    assert "other rows would go or change: visit.doctor_id" in failure.what
+    assert clinic.ask("select count(*) from person") == [3]
+    assert clinic.ask("select state from request where request_id = 1") == ["processing"]
+    assert clinic.erase().verdict is SEARCHED
+    anna_is_gone(clinic)
+
+
 def test_objects_that_come_while_objects_go_are_taken_too(clinic: Clinic) -> None:
     clinic.ask(
         f"""create function public.late() returns trigger language plpgsql security definer as $$ begin
@@ -864,8 +905,9 @@ def test_a_plan_shows_counts_and_changes_nothing(clinic: Clinic) -> None:
     assert "others share it" in " ".join(found.decision.notes)
     text = json.dumps(found.document())
     assert not any(trace in text for trace in (*the_clinic.TRACES, "scan-1"))
-    assert plan(PROMISE, clinic.system, NOW, clinic.reference(1)).decision == found.decision
-    assert plan(PROMISE, clinic.system, NOW, "1").decision == found.decision
+    for named in (clinic.reference(1), "1"):
+        narrowed = plan(PROMISE, clinic.system, NOW, named)
+        assert (narrowed.decision, narrowed.only) == (found.decision, clinic.reference(1))
     assert clinic.everything() == before
     with pytest.raises(NotFound):
         plan(PROMISE, clinic.system, NOW, "2")
@@ -967,6 +1009,7 @@ def test_a_person_sees_the_plan_and_applies_it_by_its_hash(
 
     assert [row["state"] for row in say("gdpr", "status")["rows"]] == ["due", "in grace"]
     plan = say("gdpr", "plan", "1")
+    assert clinic.ask("select document ->> 'only' from lifecycle.plan") == [clinic.reference(1)]
     assert "nobody was shown a plan" in say("gdpr", "apply", "0" * 16, code=6)["error"]
     assert say("gdpr", "apply", plan["hash"], code=9)["counts"]["answered"] == 1
     anna_is_gone(clinic)
