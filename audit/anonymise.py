@@ -56,14 +56,21 @@ def anonymise(
 
 def left(conn: Connection[TupleRow], policy: Policy, catalog: Catalog, person: Person) -> int:
     """Return how many rows of the audit log still carry the person: before, those to change; after, none."""
+    return which(conn, policy, catalog, person)[0]
+
+
+def which(
+    conn: Connection[TupleRow], policy: Policy, catalog: Catalog, person: Person
+) -> tuple[int, str]:
+    """Return what `left` does, and a digest of which rows these are: as many rows are not the same rows."""
     audit = SECTION.of(policy)
     if audit is None:
-        return 0
+        return 0, ""
     log, key = catalog.table(audit.table), key_column(policy, catalog, person.kind)
     values = _values(policy, catalog, audit, person)
     row = conn.execute(statements.left(log, audit, key), values).fetchone()
     assert row is not None
-    return row[0]
+    return row[0], row[1]
 
 
 def key_column(policy: Policy, catalog: Catalog, kind: str) -> Column:

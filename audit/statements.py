@@ -29,7 +29,9 @@ _WITHOUT = sql.SQL("""
     end""")
 
 _UPDATE = sql.SQL("update {log} as a set {changes} where {rows}")
-_COUNT = sql.SQL("select count(*) from {log} as a where {rows}")
+_COUNT = sql.SQL("""
+    select count(*), coalesce(sum(hashtextextended({key}::text, 0)), 0)::text from {log} as a where {rows}
+""")
 
 
 def about(log: Table, audit: Audit, key: Column) -> sql.Composed:
@@ -61,9 +63,14 @@ def mention(log: Table, audit: Audit) -> sql.Composed:
 
 
 def left(log: Table, audit: Audit, key: Column) -> sql.Composed:
-    """Return the count of the rows that still carry the person in one way or another."""
+    """Return the query of (rows that still carry the person in one way or another, a digest of which they are)."""
     rows = [_rows_about(log, audit, key), _equal(log, audit.actor, key), _found(audit)]
-    return _COUNT.format(log=sql_name(log.name), rows=sql.SQL(" or ").join(rows))
+    own = sql.SQL(", ").join(_a(column) for column in log.primary_key)
+    return _COUNT.format(
+        key=sql.SQL("row({})").format(own) if log.primary_key else sql.SQL("a"),
+        log=sql_name(log.name),
+        rows=sql.SQL(" or ").join(rows),
+    )
 
 
 def _update(

@@ -48,13 +48,15 @@ class Rows:
 class Survey:
     """What was found about one person; `note` holds the values and is never printed.
 
-    `payers_kept`: customers that others share. `objects_kept`: objects that another person's row names as well.
+    `audit_keys`: a digest of which rows of the log these are. `payers_kept`: customers that others share.
+    `objects_kept`: objects that another person's row names as well.
     `ambiguous`: identifiers another person goes by too, so they are not searched for.
     """
 
     note: Note
     rows: Rows
     audit_rows: int
+    audit_keys: str
     payers_kept: int
     objects_kept: int
     ambiguous: int
@@ -85,10 +87,12 @@ def survey(
     going += tuple(c for c in (earlier.payers if earlier else ()) if c not in staying)
     identifiers = tuple(value for value in dict.fromkeys(named) if value not in shared)
     note = Note(person, identifiers, tuple(dict.fromkeys(going)), objects)
+    logged, which = anonymise.which(conn, reach.policy, reach.catalog, as_person(reach, note))
     return Survey(
         note,
         count(conn, reach, person),
-        anonymise.left(conn, reach.policy, reach.catalog, as_person(reach, note)),
+        logged,
+        which,
         len(staying),
         objects_kept,
         len(shared),

@@ -12,6 +12,7 @@ import psycopg
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
+from audit.section import SECTION as AUDIT
 from gdpr import notes, person
 from gdpr.deadline import Open
 from gdpr.person import Survey
@@ -21,6 +22,7 @@ from lifecycle.errors import LifecycleError, NotFound
 from lifecycle.outcome import Failure
 from lifecycle.outside import objects
 from lifecycle.outside.keys import ReferenceKey, reference_key
+from lifecycle.policy.model import Policy
 from lifecycle.postgres import catalog, connect
 from lifecycle.system import System
 
@@ -115,11 +117,15 @@ def case_of(
     """Return the case of a request whose person was surveyed just now."""
     if surveyed is None:
         return Case(request, state, None)
-    return Case(request, state, surveyed, _versions(system, surveyed), _binds(surveyed, key))
+    return Case(
+        request, state, surveyed, _versions(system, surveyed), _binds(system.policy, surveyed, key)
+    )
 
 
-def _binds(surveyed: Survey, key: ReferenceKey) -> dict[str, str]:
+def _binds(policy: Policy, surveyed: Survey, key: ReferenceKey) -> dict[str, str]:
     touched = dict(surveyed.rows.keys)
+    if log := AUDIT.of(policy):
+        touched[log.table] = f"{surveyed.audit_rows} {surveyed.audit_keys}"
     touched |= {bucket: "\0".join(keys) for bucket, keys in surveyed.note.objects.items()}
     touched["stripe"] = "\0".join(surveyed.note.payers)
     return {where: key.reference("plan", what)[:16] for where, what in touched.items()}

@@ -917,6 +917,25 @@ def test_a_plan_shows_counts_and_changes_nothing(clinic: Clinic) -> None:
     assert clinic.ask("select state from request where request_id = 1") == ["pending"]
 
 
+def test_another_row_of_the_log_is_another_plan(clinic: Clinic) -> None:
+    """As many rows, and not the same ones: one that named the person names somebody else, and the other way round."""
+    shown = plan(PROMISE, clinic.system, NOW)
+    one, other = (
+        clinic.ask("select min(history_id) from history where about = %(p)s", p=person)[0]
+        for person in (ANNA, OTTO)
+    )
+    swap = "update history set about = case history_id when %(a)s then %(q)s::uuid else %(p)s::uuid end"
+    swap += ", before = '{}', after = '{}', rec = '1', by = null where history_id in (%(a)s, %(b)s)"
+    clinic.ask(swap, a=one, b=other, p=ANNA, q=OTTO)
+    costs = [
+        next(s.cost for s in p.decision.steps if s.verb == "anonymise")
+        for p in (shown, plan(PROMISE, clinic.system, NOW))
+    ]
+    assert costs[0] == costs[1]
+    with pytest.raises(Conflict, match="anonymise history: as many rows"):
+        clinic.erase(shown=shown)
+
+
 def test_rows_in_a_table_with_a_dot_in_its_name_go_and_its_statistics_forget(
     clinic: Clinic,
 ) -> None:
