@@ -1,17 +1,17 @@
 """Counts again afterwards what is overdue: that, and never how the run went, says whether the promise is kept.
 
-Promised are, per rule, the leaves that can hold overdue rows, and every copy of them this database makes: the audit
-log's images, materialised views. What is not reached yet is named.
+Promised are, per rule, the leaves that can hold overdue rows, the rows without a date, and a search for the copies this
+database makes of them: the audit log's images, materialised views, archives that triggers fill. Each copy is named.
 """
 
 from datetime import datetime
 
-from lifecycle.coverage import Coverage, Judgement, Place, Reason
+from lifecycle.coverage import Judgement, Looks, Place, Reason
 from lifecycle.outcome import Failure
 from lifecycle.plan import Decision
 from lifecycle.promise import Listing, Task
 from lifecycle.system import System
-from retention import survey
+from retention import places, rules, survey
 from retention.expire import Ended
 from retention.plan import Expire
 from retention.survey import Counted, Seen
@@ -22,44 +22,47 @@ _COPY = Reason(
     "limit",
 )
 
+_UNDATED = Reason(
+    "no rule can tell how old a row is that has no date, so these rows stay, however old they are",
+    "See that they get a date, or end them by hand: the run's `without a date` counts them.",
+    "limit",
+)
+
 
 def judge(task: Task, seen: Seen, decision: Decision[Expire], ended: Ended) -> Judgement:
     """Count every rule again and return what was promised, looked at and found."""
+    looks, policy = Looks(), task.system.policy
     with task.system.snapshot("retention judge") as conn:
-        after = survey.read(conn, task.system.policy, task.now, task.only)
+        after = survey.read(conn, policy, task.now, task.only, looks)
     planned = {step.rule for step in decision.steps}
     # Refused as it would pass the cap: whoever refused it says so.
     capped = {c.bound.place for c in seen.counted if c.rows} - planned
     stopped = {failure.target for failure in ended.failures}
-    coverage = Coverage(frozenset(), frozenset(), tuple(ended.failures))
+    looks.found(*ended.failures)
     for counted in after.counted:
+        _unreached(looks, counted, after.copies[counted.bound.place])
         place, rule = counted.bound.place, counted.bound.rule.table
-        coverage |= _rule(counted, after.copies[place])
         if counted.rows and place not in capped and rule not in stopped:
-            coverage |= Coverage(frozenset(), frozenset(), (_still(counted),))
+            looks.found(_still(counted))
     known = {f.target for f in (*decision.refusals, *ended.failures)}
-    coverage |= Coverage(
-        frozenset(Place("rule", f.target) for f in after.failures),
-        frozenset(),
-        tuple(f for f in after.failures if f.target not in known),
-        {Place("rule", f.target): Reason(f.what, f.hint) for f in after.failures},
-    )
-    return Judgement(coverage, *_words(after, ended))
+    looks.found(*(f for f in after.failures if f.target not in known))
+    promised = places.promised(*rules.bind(policy, after.catalog, task.now, task.only))
+    for failure in after.failures:
+        for place in promised[failure.target]:
+            looks.not_at(place, Reason(failure.what, failure.hint))
+    every = {place for of_rule in promised.values() for place in of_rule}
+    return Judgement(looks.cover(every), *_words(after, ended))
 
 
-def _rule(counted: Counted, copies: tuple[str, ...]) -> Coverage:
-    rule = counted.bound.rule.table
-    leaves = {leaf: Place("leaf", _named(rule, leaf)) for leaf in counted.bound.leaves}
-    unseen = {leaves[leaf]: reason for leaf, reason in counted.unread.items()}
-    unseen |= {Place("copy", copy): _COPY for copy in copies}
-    own = Place("rule", rule)
-    promised = frozenset((own, *leaves.values(), *unseen))
-    return Coverage(promised, promised - frozenset(unseen), (), unseen)
-
-
-def _named(rule: str, leaf: str) -> str:
-    """Return what a leaf is called in a coverage: two rules may look at one leaf."""
-    return leaf if leaf == rule else f"{leaf} ({rule})"
+def _unreached(looks: Looks, counted: Counted, copies: tuple[str, ...]) -> None:
+    """Name what counting cannot reach: leaves that cannot be read, rows without a date, copies."""
+    bound = counted.bound
+    for leaf, reason in counted.unread.items():
+        looks.not_at(places.leaf(bound, leaf), reason)
+    if counted.undated:
+        looks.not_at(places.undated(bound), _UNDATED)
+    for copy in copies:
+        looks.not_at(Place("copy", copy), _COPY)
 
 
 def _still(counted: Counted) -> Failure:

@@ -39,11 +39,18 @@ class _Unfit(Exception):
     """Why a rule cannot be bound."""
 
 
-def bind(policy: Policy, catalog: Catalog, now: datetime) -> tuple[list[Bound], list[Failure]]:
-    """Return the rules that can be carried out, in the policy's order, and why the others cannot."""
+def bind(
+    policy: Policy, catalog: Catalog, now: datetime, only: str | None
+) -> tuple[list[Bound], list[Failure]]:
+    """Return the rules that can be carried out, in the policy's order, and why the others cannot.
+
+    With `only`, the rules of this table or column alone.
+    """
     fit: list[Bound] = []
     unfit: list[Failure] = []
     for place, rule in enumerate(SECTION.of(policy)):
+        if only not in (None, rule.table):
+            continue
         try:
             fit.append(_bind(policy, catalog, place, now))
         except _Unfit as reason:

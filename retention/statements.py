@@ -8,13 +8,18 @@ from psycopg import sql
 
 from lifecycle.postgres.names import sql_name
 
-# Views made of views count, too. Of a cleared column only what reads that column, where PostgreSQL remembers it.
+# Of the table and of each of its partitions: a view may be made of a leaf alone. Views made of views count, too. Of a
+# cleared column only what reads that column, where PostgreSQL remembers it.
 MATERIALISED_FROM = """
-    with recursive made (oid) as (
+    with recursive whole (oid) as (
+        select to_regclass(%(relation)s)::oid
+         union
+        select relid from pg_partition_tree(to_regclass(%(relation)s))),
+    made (oid) as (
         select r.ev_class
           from pg_depend d join pg_rewrite r on r.oid = d.objid
          where d.classid = 'pg_rewrite'::regclass and d.refclassid = 'pg_class'::regclass
-           and d.refobjid = to_regclass(%(relation)s) and r.ev_class <> d.refobjid
+           and d.refobjid in (select oid from whole) and r.ev_class <> d.refobjid
            and (%(column)s::text is null or d.refobjsubid = 0 or exists (
                 select from pg_attribute a where a.attrelid = d.refobjid and a.attnum = d.refobjsubid
                                              and a.attname = %(column)s))

@@ -1,6 +1,9 @@
-"""Counts what is overdue now, leaf by leaf, with a digest of the keys. Reads nothing else; never changes a row."""
+"""Counts what is overdue now, leaf by leaf, with a digest of the keys. Reads nothing else; never changes a row.
 
-from collections.abc import Mapping
+Whoever counts says where he looked, in the function that asks the database: the judge has no other knowledge of it.
+"""
+
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import LiteralString
@@ -10,15 +13,15 @@ from psycopg import Connection, sql
 from psycopg.rows import TupleRow
 
 from audit.section import SECTION as AUDIT
-from lifecycle.coverage import Reason
+from lifecycle.coverage import Looks, Reason
 from lifecycle.errors import NotFound
 from lifecycle.outcome import Failure
-from lifecycle.policy import reality
+from lifecycle.policy import reality, triggers
 from lifecycle.policy.model import Policy
 from lifecycle.postgres import catalog, connect, names
 from lifecycle.postgres.catalog import Catalog
 from lifecycle.system import System
-from retention import rules, statements
+from retention import places, rules, statements
 from retention.rules import Bound
 from retention.section import SECTION
 
@@ -71,24 +74,24 @@ def survey(system: System, now: datetime, only: str | None) -> Seen:
             hint=f"Rules are about: {', '.join(dict.fromkeys(r.table for r in SECTION.of(system.policy)))}.",
         )
     with system.snapshot("retention survey") as conn:
-        return read(conn, system.policy, now, only)
+        return read(conn, system.policy, now, only, Looks())
 
 
 def read(
-    conn: Connection[TupleRow], policy: Policy, now: datetime, only: str | None = None
+    conn: Connection[TupleRow], policy: Policy, now: datetime, only: str | None, looks: Looks
 ) -> Seen:
-    """Bind every rule and count. A rule that cannot be counted is a failure and stops no other.
+    """Bind every rule and count. A rule that cannot be counted is a failure and stops no other. `looks` takes it down.
 
     Raise Refused when the policy does not account for every table: whoever does not know what a table holds
     does not know what hangs on the rows of another. Raise Unreachable when the server goes away.
     """
     seen = catalog.read(conn)
     reality.must_fit(policy, seen, but_for="retention")  # one bad rule stops no other
-    fit, unfit = rules.bind(policy, seen, now)
+    fit, unfit = rules.bind(policy, seen, now, only)
     counted: list[Counted] = []
     copies: dict[int, tuple[str, ...]] = {}
-    failures = [f for f in unfit if only in (None, f.target)]
-    for bound in (b for b in fit if only in (None, b.rule.table)):
+    failures = [*unfit]
+    for bound in fit:
         try:
             with conn.transaction():
                 if _has_children(conn, bound):
@@ -96,8 +99,8 @@ def read(
                     hint = "Write a rule for each child table; hypertables need their own kind of rule."
                     failures.append(Failure(bound.rule.table, what, hint))
                 else:
-                    counted.append(count(conn, bound))
-                    copies[bound.place] = _copies(conn, policy, seen, bound)
+                    counted.append(count(conn, bound, looks))
+                    copies[bound.place] = _copies(conn, policy, seen, bound, looks)
         except psycopg.Error as error:
             said = _said(conn, error)
             failures.append(
@@ -106,25 +109,30 @@ def read(
     return Seen(seen, tuple(counted), tuple(failures), copies)
 
 
-def count(conn: Connection[TupleRow], bound: Bound) -> Counted:
+def count(conn: Connection[TupleRow], bound: Bound, looks: Looks) -> Counted:
     """Count one rule's rows. A leaf that cannot be read hides no other. Raise Unreachable when the server goes away."""
     overdue: list[Overdue] = []
     unread: dict[str, Reason] = {}
-    undated = 0
     for leaf in bound.leaves:
         try:
-            with conn.transaction():
+            with looks.at(places.leaf(bound, leaf)), conn.transaction():
                 rows, keys = _row(
                     conn,
                     statements.count_overdue(leaf, bound.by, bound.column, bound.key),
                     {"before": bound.before},
                 )
-                undated += _row(conn, statements.count_undated(leaf, bound.by, bound.column), {})[0]
         except psycopg.Error as error:
             unread[leaf] = _said(conn, error)
         else:
             overdue += [Overdue(leaf, rows, keys)] if rows else []
-    return Counted(bound, tuple(overdue), undated, unread)
+    readable = [leaf for leaf in bound.leaves if leaf not in unread]
+    return Counted(bound, tuple(overdue), _undated(conn, bound, readable, looks), unread)
+
+
+def _undated(conn: Connection[TupleRow], bound: Bound, leaves: Iterable[str], looks: Looks) -> int:
+    with looks.at(places.undated(bound)):
+        queries = (statements.count_undated(leaf, bound.by, bound.column) for leaf in leaves)
+        return sum(_row(conn, query, {})[0] for query in queries)
 
 
 def _said(conn: Connection[TupleRow], error: psycopg.Error) -> Reason:
@@ -136,21 +144,24 @@ def _said(conn: Connection[TupleRow], error: psycopg.Error) -> Reason:
 
 
 def _copies(
-    conn: Connection[TupleRow], policy: Policy, seen: Catalog, bound: Bound
+    conn: Connection[TupleRow], policy: Policy, seen: Catalog, bound: Bound, looks: Looks
 ) -> tuple[str, ...]:
-    """Return where else the values may stand: materialised views of the table, and the audit log's images of it."""
+    """Return where else the values may stand: materialised views, the audit log's images, what triggers fill."""
     name = names.sql_name(bound.table).as_string(conn)
     values = {"relation": name, "column": bound.column}
-    views = [
-        names.policy_name(schema, view)
-        for schema, view in conn.execute(statements.MATERIALISED_FROM, values)
-    ]
+    with looks.at(places.copies(bound)):
+        found = conn.execute(statements.MATERIALISED_FROM, values).fetchall()
+    views = [f"materialised view {names.policy_name(*view)}" for view in found]
     log = AUDIT.of(policy)
-    logged = log is not None and any(
-        trigger.enabled in ("O", "A") for trigger in seen.tables[bound.table].triggers
+    logs = {log.table} if log is not None else set[str]()
+    written = triggers.written_to(policy, bound.table)
+    enabled = any(t.enabled in ("O", "A") for t in seen.tables[bound.table].triggers)
+    images = logs if enabled else logs & written
+    return (
+        *views,
+        *(f"images of {bound.rule.table} in {table}" for table in sorted(images)),
+        *(f"archive {table}" for table in sorted(written - logs)),
     )
-    images = [f"images of {bound.rule.table} in {log.table}"] if log is not None and logged else []
-    return (*(f"materialised view {view}" for view in views), *images)
 
 
 def _has_children(conn: Connection[TupleRow], bound: Bound) -> bool:

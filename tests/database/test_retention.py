@@ -13,6 +13,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from lifecycle.admin import install
 from lifecycle.config.span import Span
+from lifecycle.coverage import Looks
 from lifecycle.errors import Conflict, Fenced, Refused
 from lifecycle.ledger import claims
 from lifecycle.ledger.claims import Claim
@@ -22,10 +23,11 @@ from lifecycle.policy import whole
 from lifecycle.policy.model import Limits, Table
 from lifecycle.postgres import catalog
 from lifecycle.system import System
-from retention import expire
+from retention import expire, survey
 from retention.promise import PROMISE
+from retention.rules import Bound
 from retention.section import RetentionRule
-from retention.survey import read
+from retention.survey import Counted, read
 from tests import build, declare
 from tests.keep import keep, plan
 from tests.waiting import wait_until
@@ -141,7 +143,8 @@ def test_rows_before_the_cutoff_go_and_the_row_on_it_stays(house: House) -> None
     )
     house.promise(LOG)
     outcome = house.run()
-    assert (outcome.verdict, outcome.failures) == (Verdict.PASS, ())
+    assert (outcome.verdict, outcome.failures) == (Verdict.UNVERIFIED, ())
+    assert [place["place"] for place in unseen(outcome)] == ["rows without a date of log"]
     assert outcome.counts == {"deleted": 2, "cleared": 0, "overdue": 0, "without a date": 2}
     assert "2 rows have no date yet and stay" in outcome.summary
     assert house.ask("select id from log order by id") == [(1,), (4,), (5,), (6,), (7,)]
@@ -204,7 +207,7 @@ def test_only_partitions_that_can_hold_overdue_rows_are_looked_at(house: House) 
     house.say(PARTED + "create table log_rest partition of log default;")
     house.promise(("log", "90 days", "at", "delete"))
     with house.system().connect("test") as conn:
-        [counted] = read(conn, house.policy, NOW).counted
+        [counted] = read(conn, house.policy, NOW, None, Looks()).counted
     assert set(counted.bound.leaves) == {"log_old", "log_now", "log_rest"}
     assert [one.leaf for one in counted.overdue] == ["log_now", "log_old"]
 
@@ -342,6 +345,63 @@ def test_a_materialised_view_of_what_expires_is_a_copy_that_is_named(house: Hous
     places = {place["place"] for place in unseen(outcome)}
     assert places == {"copy materialised view recent", "copy materialised view top"}
     assert outcome.well  # retention reaches into no copy, tonight as any night
+
+
+def test_a_materialised_view_of_one_partition_is_a_copy_too(house: House) -> None:
+    house.say(PARTED + "create materialized view spring as select id, raw from log_old;")
+    house.say("create materialized view summer as select id from log_now")
+    house.promise(("log", "90 days", "at", "delete"))
+    of_rows = {place["place"] for place in unseen(house.run())}
+    assert of_rows == {"copy materialised view spring", "copy materialised view summer"}
+    house.promise(("log.raw", "90 days", None, "clear"))
+    assert [place["place"] for place in unseen(house.run())] == ["copy materialised view spring"]
+
+
+def test_what_a_trigger_archives_is_a_copy_that_is_named(house: House) -> None:
+    house.say(PLAIN + ROWS)
+    house.say(
+        "create table attic (like log);"
+        "create function keep() returns trigger security definer set search_path = public language plpgsql as $$ begin"
+        " insert into attic values (old.*); return null; end $$;"
+        "create trigger keep after delete on log for each row execute function keep()"
+    )
+    house.promise(LOG, does="archives to attic")
+    outcome = house.run()
+    assert (outcome.verdict, outcome.failures) == (Verdict.UNVERIFIED, ())
+    assert outcome.counts["deleted"] == house.number("select count(*) from attic") == 1000
+    assert [place["place"] for place in unseen(outcome)] == ["copy archive attic"]
+
+
+def _looks_nowhere(*_: object) -> tuple[str, ...]:
+    return ()
+
+
+def _counts_nothing(_conn: object, bound: Bound, _looks: Looks) -> Counted:
+    return Counted(bound, (), 0)
+
+
+def _undates_nothing(*_: object) -> int:
+    return 0
+
+
+@pytest.mark.parametrize(
+    ("looker", "nothing", "places"),
+    [
+        ("count", _counts_nothing, {"leaf log", "rows without a date of log"}),
+        ("_undated", _undates_nothing, {"rows without a date of log"}),
+        ("_copies", _looks_nowhere, {"search for copies of log"}),
+    ],
+)
+def test_a_look_that_is_taken_out_is_no_pass(
+    house: House, monkeypatch: pytest.MonkeyPatch, looker: str, nothing: Any, places: set[str]
+) -> None:
+    house.say(PLAIN)
+    house.promise(LOG)
+    assert house.run().verdict is Verdict.PASS
+    monkeypatch.setattr(survey, looker, nothing)
+    outcome = house.run()
+    assert outcome.verdict is Verdict.UNVERIFIED
+    assert {place["place"] for place in unseen(outcome)} == places
 
 
 def test_locked_rows_are_left_and_reported_and_go_with_the_next_run(house: House) -> None:
