@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Iterator, Mapping
 
 from lifecycle.admin.finding import Finding, Look, bad, fine, not_asked
+from lifecycle.coverage import Looks
 from lifecycle.partitions import survey
 from lifecycle.partitions.section import SECTION
 from lifecycle.postgres import catalog as catalogs
@@ -15,8 +16,8 @@ def _defaults(system: System) -> Iterator[Finding]:
     label = f"{system.name}: default partitions"
     with contextlib.closing(system.connect("doctor", write=False)) as conn:
         catalog = catalogs.read(conn)
-        holding = survey.strays(conn, system.policy, catalog)
-    named = [catalog.tables[t] for t in SECTION.of(system.policy) if t in catalog.tables]
+        named = [catalog.tables[t] for t in SECTION.of(system.policy) if t in catalog.tables]
+        holding = survey.strays(conn, named, Looks())
     found = [(t.name, p.name) for t in named for p in t.partitions if p.default]
     for name in (partition for table, partition in found if table in holding):
         yield bad(

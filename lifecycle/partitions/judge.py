@@ -1,22 +1,23 @@
 """Looks again afterwards: has every period a partition that takes its rows, and is each partition like its parent?
 
-Promised are the periods of each table and the leaves below it, as the policy and the catalog have them now. Nothing is
-taken from what the run believes to have done.
+Promised are the periods of each table, the leaves below it and that no row lies in a default partition, as the policy
+and the catalog have them now. Nothing is taken from what the run believes to have done.
 """
 
 from collections.abc import Iterator
 from datetime import datetime
 
-from lifecycle.coverage import Coverage, Judgement, Place, Reason
+from lifecycle.coverage import Judgement, Looks, Place, Reason
 from lifecycle.outcome import Failure
 from lifecycle.partitions import plan, survey
 from lifecycle.partitions.create import Made
+from lifecycle.partitions.grid import Slot
 from lifecycle.partitions.plan import CreatePartition
-from lifecycle.partitions.section import SECTION
+from lifecycle.partitions.section import SECTION, promised
 from lifecycle.partitions.survey import Seen
 from lifecycle.plan import Decision
 from lifecycle.policy.model import Policy
-from lifecycle.postgres.catalog import Partition, Table
+from lifecycle.postgres.catalog import Catalog, Table
 from lifecycle.postgres.names import policy_name
 from lifecycle.promise import Listing, Task
 from lifecycle.system import System
@@ -27,54 +28,102 @@ _BELOW = Reason(
     "limit",
 )
 
+_HOLE = Reason(
+    "no partition takes a row of that time, and Lifecycle makes none for the past",
+    "If such rows can still come, make a partition for them by hand; until then each is refused.",
+    "limit",
+)
+
+_UNFIT = Reason("it is not what the policy says", "What was found of it says what to do.")
+
 
 def judge(task: Task, seen: Seen, decision: Decision[CreatePartition], made: Made) -> Judgement:
     """Read everything again and return what was promised, looked at and found."""
-    policy = task.system.policy
+    looks, policy, tables = Looks(), task.system.policy, promised(task.system.policy, task.only)
     with task.system.snapshot("partitions judge") as conn:
-        after = survey.read(conn, policy, task.only)
-    known = {failure.target for failure in (*made.failures, *decision.refusals)}
+        after = survey.read(conn, policy, task.only, looks)
+    refused = {failure.target for failure in decision.refusals}
     still = plan.decide(policy, after, task.now)
-    coverage = Coverage(frozenset(), frozenset(), made.failures)
-    for name in plan.promised(policy, task.only):
-        coverage |= _table(policy, after, task.now, name)
-    missing = dict.fromkeys(step.parent for step in still.steps if step.parent not in known)
-    found = [
-        Failure(p, "a partition is still missing", "Run `lifecycle partitions plan`.")
-        for p in missing
-    ]
-    found += [f for f in still.refusals if f.target not in {r.target for r in decision.refusals}]
-    found += _unlike(after, made)
-    wanted = sum(
-        len(plan.periods(policy, seen.catalog.tables.get(n), task.now, n))
-        for n in SECTION.of(policy)
-    )
+    looks.found(*made.failures, *(f for f in still.refusals if f.target not in refused))
+    known = refused | {failure.target for failure in made.failures}
+    for name in tables:
+        slots = plan.periods(policy, after.catalog.tables.get(name), task.now, name)
+        if missing := _missing(looks, after.catalog, name, slots):
+            looks.found(*(_still(name, slot) for slot in missing if name not in known))
+        _places(looks, after, name, slots)
+    looks.found(*_unlike(after, made))
+    wanted = sum(len(plan.periods(policy, seen.catalog.tables.get(n), task.now, n)) for n in tables)
     there = wanted - len(decision.steps)
     summary = f"{len(made.steps)} partitions made, {there} of {wanted} were there"
     counts = {"wanted": wanted, "made": len(made.steps), "notes": len(decision.notes)}
-    return Judgement(coverage, summary, counts).with_found(found)
+    return Judgement(looks.cover(_promised(policy, after.catalog, task)), summary, counts)
 
 
-def _table(policy: Policy, after: Seen, now: datetime, name: str) -> Coverage:
-    """Return the periods and leaves of one table, and which of them could be looked at."""
+def _promised(policy: Policy, catalog: Catalog, task: Task) -> Iterator[Place]:
+    for name in promised(policy, task.only):
+        yield Place("table", name)
+        table = catalog.tables.get(name)
+        yield from (_period(name, slot) for slot in plan.periods(policy, table, task.now, name))
+        for part in table.partitions if table else ():
+            yield Place("leaf", part.name)
+            if part.default:
+                yield Place("default partition", part.name)
+
+
+def _missing(
+    looks: Looks, catalog: Catalog, name: str, slots: tuple[Slot, ...]
+) -> tuple[Slot, ...]:
+    """Look whether each period is covered, and return those that are not."""
+    if not slots:
+        looks.not_at(Place("table", name), _UNFIT)
+        return ()
+    with looks.at(Place("table", name), *(_period(name, slot) for slot in slots)):
+        return plan.uncovered(catalog.tables[name], slots)
+
+
+def _places(looks: Looks, after: Seen, name: str, slots: tuple[Slot, ...]) -> None:
+    """Add what is wrong with the partitions of one table, and where nobody can look."""
     table = after.catalog.tables.get(name)
-    if table is None:  # refused by the plan, with what to do
-        return Coverage(frozenset({Place("table", name)}), frozenset())
-    slots = plan.periods(policy, table, now, name)
-    periods = frozenset(Place("period", f"{name}_{slot.label}") for slot in slots)
-    leaves = frozenset(Place("leaf", part.name) for part in table.partitions)
-    promised = {Place("table", name), *periods, *leaves}
-    unseen = {Place("leaf", part.name): _BELOW for part in table.partitions if part.parent != name}
-    found = tuple(_without_leaf(table, part) for part in table.partitions if part.kind == "p")
-    return Coverage(frozenset(promised), frozenset(promised - set(unseen)), found, unseen)
+    if table is None or not slots:
+        return
+    for part in table.partitions:
+        if part.parent != name:
+            looks.not_at(Place("leaf", part.name), _BELOW)
+        if part.default and name in after.strays:
+            looks.found(_stray(name, part.name))
+    looks.found(*_broken(table))
+    if not any(part.default for part in table.partitions):
+        for hole in plan.holes(table, slots):
+            looks.not_at(Place("hole", f"of {name} between {hole}"), _HOLE)
 
 
-def _without_leaf(table: Table, part: Partition) -> Failure:
+def _period(name: str, slot: Slot) -> Place:
+    return Place("period", f"{name}_{slot.label}")
+
+
+def _still(name: str, slot: Slot) -> Failure:
+    what = f"a partition is still missing, for {slot.label}"
+    return Failure(name, what, "Run `lifecycle partitions plan`.")
+
+
+def _stray(name: str, part: str) -> Failure:
     return Failure(
-        table.name,
-        f"{part.name} is partitioned again and has no leaf: every row of its period is refused",
-        f"Make a partition of {part.name}, or replace it by a plain one.",
+        name,
+        f"rows lie in the default partition {part}",
+        "Move them by hand into a partition of their time: none can be made over them, and no rule finds them by it.",
     )
+
+
+def _broken(table: Table) -> Iterator[Failure]:
+    for part in table.partitions:
+        if part.kind == "p":
+            what = f"{part.name} is partitioned again and has no leaf: every row of its period is refused"
+            hint = f"Make a partition of {part.name}, or replace it by a plain one."
+            yield Failure(table.name, what, hint)
+        if part.pending_detach:
+            what = f"the detach of {part.name} was interrupted: nobody finds its rows through {table.name}"
+            hint = "Finish it: `alter table ... detach partition ... finalize`, then run again."
+            yield Failure(table.name, what, hint)
 
 
 def _unlike(after: Seen, made: Made) -> Iterator[Failure]:

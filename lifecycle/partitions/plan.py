@@ -15,7 +15,7 @@ from lifecycle.outcome import Failure
 from lifecycle.partitions import bounds, grid
 from lifecycle.partitions.bounds import KeyType
 from lifecycle.partitions.grid import Slot
-from lifecycle.partitions.section import SECTION, Partitioning
+from lifecycle.partitions.section import SECTION, Partitioning, promised
 from lifecycle.partitions.survey import Seen
 from lifecycle.plan import Decision, Step
 from lifecycle.policy.model import Policy
@@ -45,11 +45,6 @@ class _Attached:
     lower: datetime
     upper: datetime
     pending_detach: bool
-
-
-def promised(policy: Policy, only: str | None) -> dict[str, Partitioning]:
-    """Return the tables to look after."""
-    return {n: p for n, p in SECTION.of(policy).items() if only in (None, n)}
 
 
 def periods(policy: Policy, table: Table | None, now: datetime, name: str) -> tuple[Slot, ...]:
@@ -97,9 +92,9 @@ def _decide_slot(
     taken: set[str],
 ) -> CreatePartition | Failure | None:
     """Return the step that makes this period, None when it is covered, or why neither is so."""
-    inside = [part for part in attached if part.lower < slot.upper and slot.lower < part.upper]
-    if _cover((part for part in inside if not part.pending_detach), slot):
+    if _covered(slot, attached):
         return None
+    inside = _inside(slot, attached)
     lower, upper = bounds.literal(slot.lower, key), bounds.literal(slot.upper, key)
     if inside:
         return _in_the_way(name, f"{lower} to {upper}", partitioning.every, inside)
@@ -201,10 +196,32 @@ def _attached(table: Table) -> tuple[tuple[_Attached, ...], list[Failure]]:
     return tuple(sorted(found, key=lambda part: part.lower)), unread
 
 
-def _cover(inside: Iterable[_Attached], slot: Slot) -> bool:
+def uncovered(table: Table, slots: Iterable[Slot]) -> tuple[Slot, ...]:
+    """Return the periods of which a row would be refused, or land in the default partition."""
+    attached, _ = _attached(table)
+    return tuple(slot for slot in slots if not _covered(slot, attached))
+
+
+def holes(table: Table, slots: tuple[Slot, ...]) -> tuple[str, ...]:
+    """Return the times before these periods, and after the first partition, that no partition takes."""
+    attached, _ = _attached(table)
+    return tuple(
+        f"{earlier.upper} and {min(later.lower, slots[0].lower)}"
+        for earlier, later in pairwise(attached)
+        if earlier.upper < later.lower and earlier.upper < slots[0].lower
+    )
+
+
+def _inside(slot: Slot, attached: Iterable[_Attached]) -> list[_Attached]:
+    return [part for part in attached if part.lower < slot.upper and slot.lower < part.upper]
+
+
+def _covered(slot: Slot, attached: Iterable[_Attached]) -> bool:
     """Say whether these partitions, in order, leave no moment of the period out."""
     reached = slot.lower
-    for part in inside:
+    for part in _inside(slot, attached):
+        if part.pending_detach:
+            continue
         if part.lower > reached:
             return False
         reached = max(reached, part.upper)
@@ -219,9 +236,8 @@ def _notes(
     stray_rows: bool,
 ) -> Iterator[str]:
     """Yield what a person should know and nothing here mends."""
-    for earlier, later in pairwise(attached):
-        if earlier.upper < later.lower and earlier.upper < slots[0].lower:
-            yield f"{name}: no partition between {earlier.upper} and {min(later.lower, slots[0].lower)}"
+    for hole in holes(table, slots):
+        yield f"{name}: no partition between {hole}"
     for part in attached:
         if part.upper > slots[-1].upper:
             reach = "lies" if part.lower >= slots[-1].upper else "reaches"

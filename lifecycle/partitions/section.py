@@ -148,3 +148,8 @@ SECTION = Section[Partitions, Partitions](
     guess=_guess,
     draft=_draft,
 )
+
+
+def promised(policy: Policy, only: str | None) -> dict[str, Partitioning]:
+    """Return the tables to look after."""
+    return {n: p for n, p in SECTION.of(policy).items() if only in (None, n)}

@@ -226,8 +226,8 @@ _POLICIES = """
       from pg_policy y where y.polrelid = RELATION.oid
 """
 
-# One row per partition that is not like its parent. `open` holds what lets somebody past the parent; `lacking`
-# what the parent has and the partition has not. A partition with row security and no policy is shut, not open.
+# One row per partition. `open` holds what lets somebody past the parent or past its triggers; `lacking` what else the
+# parent has and the partition has not. A partition with row security and no policy is shut, not open.
 COMPARE = f"""
     with judged as (
         select n.nspname, c.relname,
@@ -244,17 +244,18 @@ COMPARE = f"""
                                              and (y.grantee, y.privilege_type) = (x.grantee, x.privilege_type)))
                         then 'it grants columns that its parent does not' end,
                    case when own.policies not in ('{{}}', wanted.policies)
-                        then 'its policies are not its parent''s' end], null) as open,
-               array_remove(array[
-                   case when own.policies = '{{}}' and wanted.policies <> '{{}}' then 'it has no policies' end,
-                   case when not theirs.grants <@ ours.grants then 'it lacks grants of its parent' end,
+                        then 'its policies are not its parent''s' end,
                    case when exists (
                        select from pg_trigger t
-                        where t.tgrelid = p.oid and not t.tgisinternal and t.tgtype & 1 = 1
+                        where t.tgrelid = p.oid and not t.tgisinternal and t.tgtype & 1 = 1 and t.tgenabled <> 'D'
                           and not exists (select from pg_trigger u
                                            where u.tgrelid = c.oid and u.tgparentid = t.oid
                                              and u.tgenabled = t.tgenabled))
-                        then 'it lacks a trigger of its parent' end], null) as lacking
+                        then 'it lacks a trigger of its parent' end], null) as open,
+               array_remove(array[
+                   case when own.policies = '{{}}' and wanted.policies <> '{{}}' then 'it has no policies' end,
+                   case when not theirs.grants <@ ours.grants
+                        then 'it lacks grants of its parent' end], null) as lacking
           from unnest(%(schemas)s::text[], %(tables)s::text[]) as promised (schema, name)
           join pg_namespace n on n.nspname = promised.schema
           join pg_class p on p.relnamespace = n.oid and p.relname = promised.name and p.relkind = 'p'
@@ -264,5 +265,5 @@ COMPARE = f"""
           join pg_class c on c.oid = i.inhrelid
          cross join lateral ({_GRANTS.replace("RELATION", "c")}) as ours
          cross join lateral ({_POLICIES.replace("RELATION", "c")}) as own)
-    select nspname, relname, open, lacking from judged where open <> '{{}}' or lacking <> '{{}}'
+    select nspname, relname, open, lacking from judged
 """  # noqa: S608 - put together from constants only

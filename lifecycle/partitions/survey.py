@@ -1,6 +1,9 @@
-"""Reads what is there: the catalog, rows in default partitions, how a partition differs from its parent."""
+"""Reads what is there: the catalog, rows in default partitions, how a partition differs from its parent.
 
-from collections.abc import Mapping
+Whoever reads says where he looked, in the function that asks the database: the judge has no other knowledge of it.
+"""
+
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -8,12 +11,14 @@ import psycopg
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
+from lifecycle.coverage import Looks, Place
 from lifecycle.errors import NotFound
 from lifecycle.partitions import statements
-from lifecycle.partitions.section import SECTION
+from lifecycle.partitions.section import SECTION, promised
 from lifecycle.policy.model import Policy
 from lifecycle.postgres import catalog, connect
-from lifecycle.postgres.catalog import Catalog
+from lifecycle.postgres.catalog import Catalog, Table
+from lifecycle.postgres.names import policy_name
 from lifecycle.system import System
 
 
@@ -29,7 +34,7 @@ class Difference:
 class Seen:
     """The database as it was. `strays` are tables whose default partition holds rows.
 
-    `differences` are the direct children that are not like their parents, by (schema, name). `only`: look at this
+    `differences` are the direct children held against their parents, by (schema, name). `only`: look at this
     table alone.
     """
 
@@ -47,43 +52,45 @@ def survey(system: System, now: datetime, only: str | None) -> Seen:  # noqa: AR
             hint=f"Tables there are: {', '.join(SECTION.of(system.policy))}.",
         )
     with system.snapshot("partitions survey") as conn:
-        return read(conn, system.policy, only)
+        return read(conn, system.policy, only, Looks())
 
 
-def read(conn: Connection[TupleRow], policy: Policy, only: str | None = None) -> Seen:
-    """Read it over this connection. Raise what `connect.explain` makes of an error."""
+def read(conn: Connection[TupleRow], policy: Policy, only: str | None, looks: Looks) -> Seen:
+    """Read it over this connection. `looks` takes it down. Raise what `connect.explain` makes of an error."""
     seen = catalog.read(conn)
+    tables = [seen.tables[name] for name in promised(policy, only) if name in seen.tables]
     try:
-        return Seen(seen, strays(conn, policy, seen), _differences(conn, policy, seen), only)
+        return Seen(seen, strays(conn, tables, looks), _differences(conn, tables, looks), only)
     except psycopg.Error as error:
         raise connect.explain(error) from None
 
 
-def strays(conn: Connection[TupleRow], policy: Policy, catalog: Catalog) -> frozenset[str]:
-    """Return the tables under `partitions:` whose default partition holds a row. Raise psycopg.Error as it comes."""
+def strays(conn: Connection[TupleRow], tables: Iterable[Table], looks: Looks) -> frozenset[str]:
+    """Return the tables whose default partition holds a row. Raise psycopg.Error as it comes."""
     return frozenset(
-        name
-        for name in SECTION.of(policy)
-        if name in catalog.tables
-        for partition in catalog.tables[name].partitions
-        if partition.default and _any_row(conn, partition.name)
+        table.name
+        for table in tables
+        for partition in table.partitions
+        if partition.default and _any_row(conn, partition.name, looks)
     )
 
 
 def _differences(
-    conn: Connection[TupleRow], policy: Policy, catalog: Catalog
+    conn: Connection[TupleRow], tables: Iterable[Table], looks: Looks
 ) -> dict[tuple[str, str], Difference]:
-    tables = [catalog.tables[name] for name in SECTION.of(policy) if name in catalog.tables]
+    named = [(table.schema, table.relname) for table in tables]
     values = {
-        "schemas": [table.schema for table in tables],
-        "tables": [table.relname for table in tables],
+        "schemas": [schema for schema, _ in named],
+        "tables": [relname for _, relname in named],
     }
-    return {
-        (schema, name): Difference(tuple(opened), tuple(lacking))
-        for schema, name, opened, lacking in conn.execute(statements.COMPARE, values)
-    }
+    found: dict[tuple[str, str], Difference] = {}
+    for schema, name, opened, lacking in conn.execute(statements.COMPARE, values):
+        with looks.at(Place("leaf", policy_name(schema, name))):
+            found[schema, name] = Difference(tuple(opened), tuple(lacking))
+    return found
 
 
-def _any_row(conn: Connection[TupleRow], partition: str) -> bool:
-    row = conn.execute(statements.any_row(partition)).fetchone()
+def _any_row(conn: Connection[TupleRow], partition: str, looks: Looks) -> bool:
+    with looks.at(Place("default partition", partition)):
+        row = conn.execute(statements.any_row(partition)).fetchone()
     return bool(row and row[0])

@@ -6,10 +6,11 @@ import threading
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import psycopg
 import pytest
@@ -17,11 +18,12 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from lifecycle.admin import install
+from lifecycle.coverage import Looks
 from lifecycle.errors import Conflict, Fenced
 from lifecycle.ledger import claims
 from lifecycle.ledger.claims import Claim
 from lifecycle.outcome import Outcome, Verdict
-from lifecycle.partitions import create, survey
+from lifecycle.partitions import create, judge, survey
 from lifecycle.partitions.plan import CreatePartition
 from lifecycle.partitions.promise import PROMISE
 from lifecycle.partitions.section import Partitioning
@@ -248,6 +250,20 @@ def test_a_shut_partition_without_policies_or_grants_is_no_failure(shop: Shop) -
     assert shop.run().failures == ()
 
 
+def test_a_partition_that_lost_a_trigger_of_its_parent_is_found_whoever_made_it(shop: Shop) -> None:
+    shop.say(EVENTS)
+    shop.promise(events=("at", "quarter", 1))
+    assert shop.run().verdict is Verdict.PASS
+    shop.say("alter table events_2027_q1 disable trigger audit")
+    [failure] = shop.run().failures
+    assert (failure.target, failure.what) == (
+        "events_2027_q1",
+        "the partition is not like its parent: it lacks a trigger of its parent",
+    )
+    shop.say("alter table events disable trigger audit")
+    assert shop.run().verdict is Verdict.PASS
+
+
 LOG = """
     set role shop_owner;
     create table {name} (id int, at {type} not null) partition by range (at);
@@ -310,13 +326,87 @@ def test_rows_in_the_default_partition_block_their_period_alone(shop: Shop) -> N
     shop.say("create table rest partition of a default; insert into a values (1, '2026-12-05')")
     shop.promise(a=("at", "month", 2), b=("at", "month", 1))
     outcome = shop.run()
-    assert [f.target for f in outcome.failures] == ["a"]
-    assert (
-        "rows of 2026-12-01 to 2027-01-01 lie in the default partition" in outcome.failures[0].what
-    )
+    assert [(f.target, f.what) for f in outcome.failures] == [
+        ("a", "rows of 2026-12-01 to 2027-01-01 lie in the default partition"),
+        ("a", "rows lie in the default partition rest"),
+    ]
     assert set(shop.partitions("a")) == {"rest", "a_2026_11", "a_2027_01"}
     assert len(shop.partitions("b")) == 2
     assert shop.ask("select count(*) from rest") == [(1,)]
+
+
+def test_rows_in_a_default_partition_are_found_where_nothing_is_to_be_made(shop: Shop) -> None:
+    log(shop, "log")
+    shop.say("create table rest partition of log default")
+    shop.promise(log=("at", "month", 1))
+    assert shop.run().verdict is Verdict.PASS
+    shop.say("insert into log select n, '2019-05-05' from generate_series(1, 1000) n")
+    outcome = shop.run()
+    [failure] = outcome.failures
+    assert (outcome.verdict, outcome.counts["made"]) == (Verdict.FAIL, 0)
+    assert failure.what == "rows lie in the default partition rest"
+
+
+def unseen(outcome: Outcome) -> list[str]:
+    """Return the places that were not looked at."""
+    return [place["place"] for place in cast("list[dict[str, str]]", outcome.coverage["unseen"])]
+
+
+def test_a_hole_in_the_past_refuses_rows_and_is_no_pass_unless_a_default_takes_them(
+    shop: Shop,
+) -> None:
+    log(shop, "log")
+    shop.say("create table old partition of log for values from ('2026-01-01') to ('2026-02-01')")
+    shop.promise(log=("at", "month", 1))
+    outcome = shop.run()
+    assert (outcome.verdict, outcome.failures) == (Verdict.UNVERIFIED, ())
+    hole = "hole of log between 2026-02-01 00:00:00 and 2026-11-01 00:00:00"
+    assert unseen(outcome) == [hole]
+    with pytest.raises(psycopg.errors.CheckViolation):
+        shop.say("insert into log values (1, '2026-05-05')")
+    shop.say("create table rest partition of log default")
+    shop.promise(log=("at", "month", 1))
+    assert shop.run().verdict is Verdict.PASS
+
+
+def _makes_nothing(*_: object) -> create.Made:
+    return create.Made((), ())
+
+
+def test_a_run_that_makes_nothing_of_its_plan_is_found_out(shop: Shop) -> None:
+    log(shop, "log")
+    system = shop.promise(log=("at", "month", 1))
+    lazy = replace(PROMISE, carry_out=_makes_nothing)
+    outcome = keep(lazy, system, shop.claim(), NOW)
+    assert [f.what for f in outcome.failures] == [
+        "a partition is still missing, for 2026_11",
+        "a partition is still missing, for 2026_12",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("where", "looker", "nothing", "kind"),
+    [
+        (survey, "_differences", {}, "leaf"),
+        (survey, "_any_row", False, "default partition"),
+        (judge, "_missing", (), "period"),
+    ],
+)
+def test_a_look_that_is_taken_out_is_no_pass(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, where: Any, looker: str, nothing: Any, kind: str
+) -> None:
+    log(shop, "log")
+    shop.say("create table rest partition of log default")
+    shop.promise(log=("at", "month", 1))
+    assert shop.run().verdict is Verdict.PASS
+
+    def looks_nowhere(*_: object) -> Any:
+        return nothing
+
+    monkeypatch.setattr(where, looker, looks_nowhere)
+    outcome = shop.run()
+    assert outcome.verdict is Verdict.UNVERIFIED
+    assert any(place.startswith(f"{kind} ") for place in unseen(outcome))
 
 
 def test_a_table_that_is_not_what_the_policy_says_stops_no_other(shop: Shop) -> None:
@@ -410,7 +500,7 @@ def test_hours_across_both_clock_changes_leave_no_hole(shop: Shop, key: str) -> 
     log(shop, "log", key)
     shop.promise("Europe/Berlin", log=("at", "hour", 5))
     for now in (datetime(2026, 3, 28, 23, tzinfo=UTC), datetime(2026, 10, 24, 22, tzinfo=UTC)):
-        assert shop.run(now).verdict is Verdict.PASS
+        assert shop.run(now).failures == ()
     shop.say(
         "set timezone to 'Europe/Berlin';"
         "insert into log select 1, t from generate_series("
@@ -425,7 +515,8 @@ def test_the_last_night_of_a_leap_year_makes_the_next_year(shop: Shop) -> None:
     log(shop, "log")
     shop.promise(log=("at", "day", 1))
     assert shop.run(datetime(2028, 2, 29, 1, tzinfo=UTC)).verdict is Verdict.PASS
-    assert shop.run(datetime(2028, 12, 31, 1, tzinfo=UTC)).verdict is Verdict.PASS
+    summer = "hole of log between 2028-03-02 00:00:00 and 2028-12-31 00:00:00"
+    assert unseen(shop.run(datetime(2028, 12, 31, 1, tzinfo=UTC))) == [summer]
     assert set(shop.partitions("log")) == {
         "log_2028_02_29", "log_2028_03_01", "log_2028_12_31", "log_2029_01_01"
     }  # fmt: skip
@@ -583,8 +674,9 @@ def test_a_pending_detach_is_noted_and_blocks_nothing_else(shop: Shop) -> None:
     outcome = shop.run()
     notes = plan(PROMISE, shop.system(), NOW).decision.notes
     assert any("detach of old was interrupted" in note for note in notes)
-    [failure] = outcome.failures
-    assert "2026-11-01 to 2026-12-01 is still held by old" in failure.what
+    interrupted, held_by = sorted(outcome.failures, key=lambda failure: failure.what, reverse=True)
+    assert "detach of old was interrupted: nobody finds its rows" in interrupted.what
+    assert "2026-11-01 to 2026-12-01 is still held by old" in held_by.what
     assert set(shop.partitions("log")) == {"old", "log_2026_12"}
     shop.say("alter table log detach partition old finalize")
     assert shop.run().verdict is Verdict.PASS
@@ -609,7 +701,11 @@ def test_a_night_with_nothing_to_do_costs_about_one_look_at_the_catalog(shop: Sh
         plans: list[float] = []
         for _ in range(9):  # in turns, and the least of each
             looks.append(_seconds(lambda: catalog.read(conn)))
-            plans.append(_seconds(lambda: PROMISE.decide(policy, survey.read(conn, policy), first)))
+            plans.append(
+                _seconds(
+                    lambda: PROMISE.decide(policy, survey.read(conn, policy, None, Looks()), first)
+                )
+            )
     assert min(plans) < 2.5 * min(looks)
 
 
