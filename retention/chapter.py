@@ -13,7 +13,7 @@ def chapter(facts: Facts, _own: Mapping[str, Any]) -> Chapter:
     """Return what ended per table, and what was overdue afterwards, as the runs counted it."""
     ended = _ended(facts.evidence)
     runs = [run for run in facts.runs if run.job.startswith("retention.")]
-    ending = [run for run in runs if run.finished_at]
+    ending = [run for run in runs if run.finished_at and not run.narrowed]
     latest = max(ending, key=lambda run: str(run.finished_at), default=None)
     overdue = latest.counts.get("overdue") if latest else None
     left = {
@@ -67,7 +67,7 @@ def _sentence(ended: int, overdue: int | None, *, ran: bool) -> str:
     were = "was" if ended == 1 else "were"
     gone = f"{counted(ended, 'row or value', 'rows or values')} reached the end of their time and {were} removed"
     if not ran:
-        return f"{gone}; no retention run ended in this period."
+        return f"{gone}; no retention run over all rules ended in this period."
     if overdue is None:
         return f"{gone}; how many are overdue was not counted."
     return (

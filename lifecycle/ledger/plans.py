@@ -9,6 +9,11 @@ from psycopg.types.json import Jsonb
 
 from lifecycle.plan import Plan, Step
 
+NARROWED = """(r.plan is not null and exists (
+    select from lifecycle.plan shown
+     where shown.system = r.system and shown.hash = r.plan and shown.document ->> 'only' is not null))"""
+"""The condition of a run `r` whose plan was narrowed to one thing: it says nothing of the whole job."""
+
 _REMEMBER = """
     insert into lifecycle.plan (system, hash, room, document)
     values (%(system)s, %(hash)s, %(room)s, %(document)s)

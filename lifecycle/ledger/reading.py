@@ -11,8 +11,10 @@ from typing import Any, LiteralString, TypeVar
 from psycopg import Connection
 from psycopg.rows import TupleRow, class_row
 
+from lifecycle.ledger.plans import NARROWED
+
 # A run belongs to every period in which it was due or ended; one that has not ended, to each until it has.
-_RUNS = """
+_RUNS = f"""
     with theirs as (
         select id from lifecycle.run
          where system = %(system)s and scheduled_for >= %(from)s and scheduled_for < %(to)s
@@ -26,11 +28,11 @@ _RUNS = """
         select id from lifecycle.run
          where system = %(system)s and state = 'running' and scheduled_for < %(to)s)
     select id, job, scheduled_for, asked_by, state, verdict, attempt, started_at, finished_at, summary,
-           failures, counts, coverage
-      from theirs join lifecycle.run using (id)
+           failures, counts, coverage, {NARROWED} as narrowed
+      from theirs join lifecycle.run r using (id)
      where id <> %(own)s
      order by scheduled_for, job, id
-"""
+"""  # noqa: S608 - put together of constants only
 # How attempts ended that were not a run's last word: failed, lost, put back, queued again by a person.
 _ATTEMPTS = """
     select a.run_id as run, r.job, a.attempt, a.at, a.how, a.verdict, a.error_code, a.summary
@@ -61,7 +63,10 @@ _SLOT = "select job, scheduled_for from lifecycle.run where system = %(system)s 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run as the ledger has it; `coverage` is None where it ended before it judged."""
+    """One run as the ledger has it; `coverage` is None where it ended before it judged.
+
+    `narrowed`: it carried out a plan of one thing, so what it counts is no total.
+    """
 
     id: int
     job: str
@@ -76,6 +81,7 @@ class Run:
     failures: list[dict[str, str]]
     counts: dict[str, int]
     coverage: dict[str, Any] | None
+    narrowed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

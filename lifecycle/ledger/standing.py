@@ -9,10 +9,13 @@ from datetime import datetime
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
+from lifecycle.ledger.plans import NARROWED
+
+# However many runs there are: each job's newest, last passed and first one by an index, what waits and runs by
 # However many runs there are: each job's newest, last passed and first one by an index, what waits and runs by
 # partial ones, and what can only be counted from the tally. A success is what `Outcome.well` says: a run in whose way
-# something was is none, though it found nothing wrong.
-_STANDING = """
+# something was is none, though it found nothing wrong, and so is one of a narrowed plan, which leaves the rest unseen.
+_STANDING = f"""
     with recursive ran (job) as (
         (select min(job) from lifecycle.run where system = %(system)s)
          union all
@@ -35,13 +38,14 @@ _STANDING = """
       left join lifecycle.schedule d on d.system = %(system)s and d.job = k.job
       left join lifecycle.pause s on s.system = %(system)s and s.job = k.job and s.until is null
       left join lateral (
-          select state, verdict from lifecycle.run where system = %(system)s and job = k.job and state <> 'queued'
+          select state, verdict from lifecycle.run r
+           where system = %(system)s and job = k.job and state <> 'queued' and not {NARROWED}
            order by scheduled_for desc limit 1) n on true
       left join lateral (
           select queued_at as since from lifecycle.run where system = %(system)s and job = k.job
            order by scheduled_for limit 1) f on true
       left join lateral (
-          select finished_at as succeeded from lifecycle.run
+          select finished_at as succeeded from lifecycle.run r
            where system = %(system)s and job = k.job and verdict in ('pass', 'could not verify')
              and (verdict = 'pass' or coverage -> 'in_the_way' = '0'::jsonb)
            order by finished_at desc limit 1) p on true
@@ -50,7 +54,7 @@ _STANDING = """
            where system = %(system)s and job = k.job and state = 'finished' and started_at is not null
            order by scheduled_for desc limit 1) t on true
      order by k.job
-"""
+"""  # noqa: S608 - put together of constants only
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,12 @@ verdict: `coverage.conclude` does.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from lifecycle.coverage import Judgement, conclude
+from lifecycle.coverage import Coverage, Judgement, Place, Reason, conclude
 from lifecycle.errors import Conflict
 from lifecycle.job import Job
 from lifecycle.ledger.claims import Claim
@@ -51,7 +52,18 @@ def _keep(promise: Promise[Any, Any, Any], task: Task, shown: Shown | None) -> J
         allowed, capped = within(decision, task.system.policy.limits.rows_per_run, room)
     done = promise.carry_out(task, seen, allowed)
     judged: Judgement = promise.judge(task, seen, allowed, done)
-    return judged.with_found((*decision.refusals, *capped))
+    whole = judged.coverage | _left_out(promise, task)
+    return replace(judged, coverage=whole).with_found((*decision.refusals, *capped))
+
+
+def _left_out(promise: Promise[Any, Any, Any], task: Task) -> Coverage:
+    """Return what a narrowed plan leaves out of the job: nobody looked there, so it is never the job's success."""
+    if task.only is None:
+        return Coverage(frozenset(), frozenset(), asked=False)
+    rest = Place("the rest", f"of {promise.job}")
+    why = f"the plan was narrowed to {promise.only}"
+    reason = Reason(why, f"`lifecycle run {promise.job}` looks at all of it.")
+    return Coverage(frozenset({rest}), frozenset(), (), {rest: reason})
 
 
 def plan(

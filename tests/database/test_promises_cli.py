@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from lifecycle import cli, cli_options
+from lifecycle.ledger import reading, standing
+from lifecycle.ledger.reading import Period
 from tests.conftest import VITALIS, Vitalis
 
 Say = Callable[..., Any]
@@ -64,7 +67,11 @@ def test_a_plan_can_be_narrowed_to_one_table_and_is_applied_as_narrow(
 ) -> None:
     plan = say("partitions", "plan", "audit_log")
     assert {step["parent"] for step in plan["steps"]} == {"audit_log"}
-    assert say("partitions", "apply", plan["hash"])["counts"]["made"] == len(plan["steps"])
+    outcome = say("partitions", "apply", plan["hash"], code=9)
+    assert (outcome["counts"]["made"], outcome["counts"]["wanted"]) == (len(plan["steps"]), 3)
+    assert [unseen["place"] for unseen in outcome["coverage"]["unseen"]] == [
+        "the rest of partitions.create"
+    ]
     left = say("partitions", "plan")["steps"]
     assert left
     assert "audit_log" not in {step["parent"] for step in left}
@@ -80,9 +87,12 @@ def test_retention_is_shown_planned_and_applied_by_hash(vitalis: Vitalis, say: S
     # The audit log's images of the cleared values are not reached yet: no pass over that.
     outcome = say("retention", "apply", plan["hash"], code=9)
     assert (outcome["verdict"], outcome["counts"]["overdue"]) == ("could not verify", 0)
-    places = [unseen["place"] for unseen in outcome["coverage"]["unseen"]]
+    places = sorted(unseen["place"] for unseen in outcome["coverage"]["unseen"])
     tables = ("wearable_activities", "wearable_daily", "wearable_sleep")
-    assert places == [f"copy images of {table}.raw_data in audit_log" for table in tables]
+    assert places == [
+        *(f"copy images of {table}.raw_data in audit_log" for table in tables),
+        "rows without a date of ingestion_jobs",
+    ]
     with psycopg.connect(vitalis.admin) as conn:
         asked, verdict, kept = conn.execute(
             "select asked_by, verdict, coverage from lifecycle.run where job = 'retention.expire'"
@@ -90,6 +100,25 @@ def test_retention_is_shown_planned_and_applied_by_hash(vitalis: Vitalis, say: S
     assert (asked, verdict) == ("person", "could not verify")
     assert kept == outcome["coverage"]
     assert say("retention", "plan")["steps"] == []
+
+
+def test_a_plan_of_one_rule_is_neither_the_jobs_success_nor_its_total(
+    vitalis: Vitalis, say: Say
+) -> None:
+    plan = say("retention", "plan", "wearable_daily.raw_data")
+    outcome = say("retention", "apply", plan["hash"], code=9)
+    assert outcome["counts"]["overdue"] == 0
+    assert "the rest of retention.expire" in outcome["summary"]
+    system = vitalis.system.name
+    ever = Period(system, 0, datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC))
+    with vitalis.system.connect("test") as conn:
+        assert [run.narrowed for run in reading.runs(conn, ever)] == [True]
+        stands = standing.read(conn, system)["retention.expire"]
+        assert (stands.verdict, stands.succeeded) == (None, None)
+    say("retention", "apply", say("retention", "plan")["hash"], code=9)
+    with vitalis.system.connect("test") as conn:
+        assert [run.narrowed for run in reading.runs(conn, ever)] == [True, False]
+        assert standing.read(conn, system)["retention.expire"].succeeded is not None
 
 
 def test_as_many_rows_as_in_the_plan_but_others_are_refused(vitalis: Vitalis, say: Say) -> None:

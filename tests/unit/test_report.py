@@ -17,6 +17,7 @@ from lifecycle.errors import Refused
 from lifecycle.ledger.reading import Evidence, Run
 from lifecycle.rooms import ROOMS
 from lifecycle.schedule.expected import Expected, ExpectedSlot, Grey
+from retention import chapter as retention
 from tests import toyroom
 
 ROOT = Path(__file__).parents[2]
@@ -449,3 +450,13 @@ def test_the_page_is_readable_on_a_phone_in_the_dark_and_on_paper():
         assert said in page
     bare = re.sub(r"<style>.*?</style>", "", page, flags=re.DOTALL)
     assert not re.search(r"#[0-9a-f]{6}\b|hsl\(", bare), "a colour that the dark does not change"
+
+
+def test_what_a_narrowed_plan_left_is_no_total_of_the_chapter() -> None:
+    counts = {"overdue": 0, "without a date": 0}
+    whole = run(1, "retention.expire", counts=counts)
+    part = replace(whole, narrowed=True)
+    assert retention.chapter(facts(whole), {}).sentence.endswith("; none is overdue.")
+    assert retention.chapter(facts(part), {}).sentence.endswith(
+        "; no retention run over all rules ended in this period."
+    )
