@@ -132,5 +132,9 @@ def _changed(before: Sequence[Mapping[str, Any]], after: Sequence[Mapping[str, A
     if then != now:
         return f"{now} instead of {then}"
     if [s["binds"] for s in before] != [s["binds"] for s in after]:
-        return "as many rows or objects, and not the same ones"
+        return (
+            "as many rows or objects, and not the same ones"
+            if any(s["rows"] for s in before)
+            else "what it works on is not what it was"
+        )
     return "other details"

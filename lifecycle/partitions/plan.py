@@ -6,7 +6,7 @@ that a partition covers in part cannot be made as the grid wants it; that table 
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import pairwise
 from zoneinfo import ZoneInfo
@@ -28,7 +28,10 @@ NAME_BYTES = 63
 
 @dataclass(frozen=True, slots=True)
 class CreatePartition(Step):
-    """Make one partition of `parent`. `lower` and `upper` are literals that mean the same in every session."""
+    """Make one partition of `parent`. `lower` and `upper` are literals that mean the same in every session.
+
+    It binds the shape of the parent: what would be granted, checked, indexed and fired on it is what was shown.
+    """
 
     parent: str
     schema: str
@@ -76,8 +79,10 @@ def decide(policy: Policy, seen: Seen, now: datetime) -> Decision[CreatePartitio
         if not unread:
             for slot in slots:
                 found = _decide_slot(name, table, key, partitioning, slot, attached, taken)
-                steps += [found] if isinstance(found, CreatePartition) else []
-                blocked += [found] if isinstance(found, Failure) else []
+                if isinstance(found, CreatePartition):
+                    steps.append(replace(found, binds=seen.shapes[name]))
+                elif found is not None:
+                    blocked.append(found)
         notes += _notes(name, table, slots, attached, name in seen.strays)
     return Decision(tuple(steps), tuple(blocked), tuple(notes))
 

@@ -267,3 +267,30 @@ COMPARE = f"""
          cross join lateral ({_POLICIES.replace("RELATION", "c")}) as own)
     select nspname, relname, open, lacking from judged
 """  # noqa: S608 - put together from constants only
+
+# A digest of all that a partition takes over from its parent, per parent. Rows as text: no two shapes read alike.
+SHAPES = """
+    select n.nspname, c.relname, encode(sha256(convert_to(row(
+               row(pg_get_userbyid(c.relowner), c.relacl, c.relrowsecurity, c.relforcerowsecurity, c.relreplident,
+                   c.reltablespace, c.reloptions, pg_get_partkeydef(c.oid)),
+               array(select row(a.attname, format_type(a.atttypid, a.atttypmod), a.attcollation, a.attnotnull,
+                                a.attidentity, a.attgenerated, a.attstorage, a.attcompression, a.attstattarget,
+                                a.attacl, pg_get_expr(d.adbin, d.adrelid))::text
+                       from pg_attribute a
+                       left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
+                      where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped order by a.attnum),
+               array(select row(k.conname, pg_get_constraintdef(k.oid))::text
+                       from pg_constraint k where k.conrelid = c.oid order by k.conname),
+               array(select row(pg_get_indexdef(i.indexrelid), i.indisreplident)::text
+                       from pg_index i where i.indrelid = c.oid order by 1),
+               array(select row(pg_get_triggerdef(g.oid), g.tgenabled)::text
+                       from pg_trigger g where g.tgrelid = c.oid and not g.tgisinternal order by g.tgname),
+               array(select row(y.polname, y.polpermissive, y.polcmd, y.polroles, pg_get_expr(y.polqual, y.polrelid),
+                                pg_get_expr(y.polwithcheck, y.polrelid))::text
+                       from pg_policy y where y.polrelid = c.oid order by y.polname),
+               array(select pg_get_statisticsobjdef(s.oid) from pg_statistic_ext s
+                      where s.stxrelid = c.oid order by 1))::text, 'UTF8')), 'hex')
+      from unnest(%(schemas)s::text[], %(tables)s::text[]) as promised (schema, name)
+      join pg_namespace n on n.nspname = promised.schema
+      join pg_class c on c.relnamespace = n.oid and c.relname = promised.name and c.relkind = 'p'
+"""

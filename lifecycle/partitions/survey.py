@@ -3,7 +3,7 @@
 Whoever reads says where he looked, in the function that asks the database: the judge has no other knowledge of it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -35,13 +35,14 @@ class Seen:
     """The database as it was. `strays` are tables whose default partition holds rows.
 
     `differences` are the direct children held against their parents, by (schema, name). `only`: look at this
-    table alone.
+    table alone. `shapes` has a digest of all that a partition takes over from its parent, by the parent's name.
     """
 
     catalog: Catalog
     strays: frozenset[str]
     differences: Mapping[tuple[str, str], Difference]
     only: str | None
+    shapes: Mapping[str, str]
 
 
 def survey(system: System, now: datetime, only: str | None) -> Seen:  # noqa: ARG001 - every survey is asked alike
@@ -60,7 +61,8 @@ def read(conn: Connection[TupleRow], policy: Policy, only: str | None, looks: Lo
     seen = catalog.read(conn)
     tables = [seen.tables[name] for name in promised(policy, only) if name in seen.tables]
     try:
-        return Seen(seen, strays(conn, tables, looks), _differences(conn, tables, looks), only)
+        found = _differences(conn, tables, looks)
+        return Seen(seen, strays(conn, tables, looks), found, only, _shapes(conn, tables))
     except psycopg.Error as error:
         raise connect.explain(error) from None
 
@@ -76,18 +78,26 @@ def strays(conn: Connection[TupleRow], tables: Iterable[Table], looks: Looks) ->
 
 
 def _differences(
-    conn: Connection[TupleRow], tables: Iterable[Table], looks: Looks
+    conn: Connection[TupleRow], tables: Sequence[Table], looks: Looks
 ) -> dict[tuple[str, str], Difference]:
-    named = [(table.schema, table.relname) for table in tables]
-    values = {
-        "schemas": [schema for schema, _ in named],
-        "tables": [relname for _, relname in named],
-    }
     found: dict[tuple[str, str], Difference] = {}
-    for schema, name, opened, lacking in conn.execute(statements.COMPARE, values):
+    for schema, name, opened, lacking in conn.execute(statements.COMPARE, _named(tables)):
         with looks.at(Place("leaf", policy_name(schema, name))):
             found[schema, name] = Difference(tuple(opened), tuple(lacking))
     return found
+
+
+def _shapes(conn: Connection[TupleRow], tables: Sequence[Table]) -> dict[str, str]:
+    rows = conn.execute(statements.SHAPES, _named(tables))
+    return {policy_name(schema, name): digest for schema, name, digest in rows}
+
+
+def _named(tables: Sequence[Table]) -> dict[str, list[str]]:
+    """Return the parameters that name these tables in a statement."""
+    return {
+        "schemas": [table.schema for table in tables],
+        "tables": [table.relname for table in tables],
+    }
 
 
 def _any_row(conn: Connection[TupleRow], partition: str, looks: Looks) -> bool:

@@ -660,6 +660,32 @@ def test_a_plan_seen_yesterday_is_refused_when_the_world_has_changed(shop: Shop)
     assert set(shop.partitions("log")) == {"log_x"}
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        "grant select on events to public",
+        "grant update (word) on events to shop_reader",
+        "create index on events (word)",
+        "alter table events add column more text",
+        "alter table events alter column word set default 'other'",
+        "alter table events add check (word <> 'x')",
+        "alter table events disable trigger audit",
+        "alter policy own on events using (true)",
+        "alter table events no force row level security",
+        "alter table events alter column person set statistics 50",
+    ],
+)
+def test_a_plan_binds_the_shape_that_its_partitions_take_over(shop: Shop, change: str) -> None:
+    shop.say(EVENTS)
+    system = shop.promise(events=("at", "quarter", 1))
+    seen = plan(PROMISE, system, NOW)
+    assert plan(PROMISE, system, NOW).hash == seen.hash
+    shop.say(change)
+    with pytest.raises(Conflict, match="what it works on is not what it was"):
+        keep(PROMISE, system, shop.claim(), NOW, seen)
+    assert shop.partitions("events") == {}
+
+
 def test_a_pending_detach_is_noted_and_blocks_nothing_else(shop: Shop) -> None:
     log(shop, "log")
     shop.say("create table old partition of log for values from ('2026-11-01') to ('2026-12-01')")

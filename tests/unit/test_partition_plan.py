@@ -58,7 +58,9 @@ def decide(
     policy = whole.model().model_validate({"system": "s", "database": "d", "tables": {}})
     policy = policy.model_copy(update={"partitions": {t.name: partitioning for t in tables}})
     catalog = Catalog("1", "d", 15, {}, {t.name: t for t in tables}, (), views)
-    return plan.decide(policy, Seen(catalog, frozenset(), {}, None), now)
+    return plan.decide(
+        policy, Seen(catalog, frozenset(), {}, None, {t.name: "" for t in tables}), now
+    )
 
 
 def made(decision: Decision[CreatePartition]) -> list[tuple[str, str, str]]:
