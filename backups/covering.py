@@ -1,8 +1,7 @@
 """What a drill covers: the dump, the rows of each of its tables, and all else that a database is made of. Pure."""
 
 from backups.manifest import Manifest
-from lifecycle.coverage import Coverage, Place, Reason
-from lifecycle.outcome import Failure
+from lifecycle.coverage import Coverage, Looks, Place, Reason
 
 _NOT_COMPARED = Reason(
     "the manifest holds counts and hashes of rows only, so a dump that lost them passes",
@@ -10,8 +9,8 @@ _NOT_COMPARED = Reason(
     "limit",
 )
 
-STRUCTURE = {
-    Place("structure", name): _NOT_COMPARED
+STRUCTURE = tuple(
+    Place("structure", name)
     for name in (
         "columns, types, defaults and generated columns",
         "keys, indexes and constraints",
@@ -24,25 +23,28 @@ STRUCTURE = {
         "large objects",
         "locale and collations",
     )
-}
+)
 """What a dump carries beside rows, and a drill does not compare yet."""
 
 _READ_ONLY = Reason("the dump was read and not restored", "`lifecycle backups drill` restores it.")
 
 
+def dump_of(dumped: Manifest | None) -> Place:
+    """Return the place of a dump, or of the newest one where none was found."""
+    return Place("dump", dumped.key if dumped else "the newest")
+
+
 def cover(
-    newest: Manifest | None, failures: tuple[Failure, ...], reason: Reason | None, *, restored: bool
+    looks: Looks, newest: Manifest | None, reason: Reason | None, *, restore: bool
 ) -> Coverage:
     """Return what a drill covers: the dump, each table in its manifest, and all else that a database is made of.
 
     `reason`: why it could not be carried to its end.
     """
-    dump = Place("dump", newest.key if newest else "the newest")
+    dump = dump_of(newest)
     tables = {Place("table", name) for name in newest.tables} if newest else set[Place]()
-    unseen = dict(STRUCTURE)
-    if reason is not None:
-        unseen |= dict.fromkeys((dump, *tables), reason)
-    elif not restored:
-        unseen |= dict.fromkeys(tables, _READ_ONLY)
-    promised = frozenset({dump, *tables, *STRUCTURE})
-    return Coverage(promised, promised - frozenset(unseen), failures, unseen)
+    for place in STRUCTURE:
+        looks.not_at(place, _NOT_COMPARED)
+    for place in (dump, *tables) if reason else tables if not restore else ():
+        looks.not_at(place, reason or _READ_ONLY)
+    return looks.cover({dump, *tables, *STRUCTURE})

@@ -17,7 +17,7 @@ from backups import covering, manifest, measure, scratch, shelf, statements
 from backups.manifest import Content, Manifest
 from backups.section import SECTION
 from lifecycle import clock, progress
-from lifecycle.coverage import NOTHING_ASKED, Judgement, Reason
+from lifecycle.coverage import NOTHING_ASKED, Judgement, Looks, Place, Reason
 from lifecycle.errors import (
     AccessDenied,
     CommandFailed,
@@ -91,21 +91,23 @@ def judge(system: System, now: datetime, *, restore: bool) -> tuple[Judgement, M
     """
     if SECTION.of(system.policy).dumps is None:
         return Judgement(NOTHING_ASKED, "the policy asks for no dumps"), None
-    timings = Timings()
+    timings, looks = Timings(), Looks()
     newest: Manifest | None = None
     failures: tuple[Failure, ...] = ()
     reason: Reason | None = None
     try:
         with timings.phase("select"):
             newest, failures = select(system, now)
-        failures += prove(system, newest, timings, restore=restore)
+        failures += prove(system, newest, looks, timings, restore=restore)
     except (Unproven, CommandFailed) as error:
         failures += (_failure(newest, error),)
+        reason = Reason(error.what, error.hint)
     except UNVERIFIABLE as error:
         reason = Reason(error.what, error.hint)
     if newest is not None:
         timings.counts["age_minutes"] = round((now - newest.finished_at) / timedelta(minutes=1))
-    coverage = covering.cover(newest, failures, reason, restored="compare_ms" in timings.counts)
+    looks.found(*failures)
+    coverage = covering.cover(looks, newest, reason, restore=restore)
     return Judgement(coverage, _summary(newest, failures, reason, timings), timings.counts), newest
 
 
@@ -136,9 +138,11 @@ def select(system: System, now: datetime) -> tuple[Manifest, tuple[Failure, ...]
 
 
 def prove(
-    system: System, dumped: Manifest, timings: Timings, *, restore: bool
+    system: System, dumped: Manifest, looks: Looks, timings: Timings, *, restore: bool
 ) -> tuple[Failure, ...]:
     """Fetch the dump, read it whole and, with `restore`, restore and compare it; return what differs.
+
+    `looks` takes down the dump that was read and each table that was measured in what was restored of it.
 
     Raise Unproven or CommandFailed when the dump is bad, one of UNVERIFIABLE when this could not be found out.
     """
@@ -149,17 +153,19 @@ def prove(
         file = directory / manifest.DATA
         with timings.phase("download"):
             shelf.get(system, dumped, file)
-        with timings.phase("checksum"):
-            _same_bytes(dumped, file)
-        with timings.phase("read"):
-            # The table of contents stands at the front: only reading to the end notices a torn dump.
-            _pg_restore(binaries, "--file=/dev/null", str(file))
+        with looks.at(covering.dump_of(dumped)):
+            with timings.phase("checksum"):
+                _same_bytes(dumped, file)
+            with timings.phase("read"):
+                # The table of contents stands at the front: only reading to the end notices a torn dump.
+                _pg_restore(binaries, "--file=/dev/null", str(file))
         if not restore:
             return ()
         restored = _restore(dumped, binaries, directory, timings)
         timings.counts["tables"] = len(restored)
         timings.counts["rows"] = sum(content.rows for content in restored.values())
-        return manifest.differences(dumped.tables, restored)
+        with looks.at(*(Place("table", name) for name in restored)):
+            return manifest.differences(dumped.tables, restored)
 
 
 def _restore(

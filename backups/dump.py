@@ -18,10 +18,11 @@ from backups import manifest, measure, scratch, shelf, statements
 from backups.manifest import Content, Manifest, Source
 from backups.section import SECTION
 from lifecycle import clock, progress
-from lifecycle.coverage import NOTHING_ASKED, Coverage, Judgement, Place, Reason
+from lifecycle.coverage import NOTHING_ASKED, Judgement, Looks, Place, Reason
 from lifecycle.errors import NotFound, Refused
 from lifecycle.ledger import evidence
 from lifecycle.ledger.claims import Claim
+from lifecycle.outcome import Failure
 from lifecycle.outside import commands
 from lifecycle.outside.digest import file_sha256
 from lifecycle.postgres import connect
@@ -62,7 +63,7 @@ def carry_out(task: Task) -> Judgement:
     complete = shelf.of_slot(system, claim)
     if complete is not None:
         _record(system, claim, complete)
-        return _judgement(system, complete, "was there already")
+        return _judgement(system, claim, complete, "was there already")
     binaries = programs(system)
     scratch.sweep(system.machine, binaries)
     with scratch.directory(system.machine) as directory:
@@ -76,7 +77,7 @@ def carry_out(task: Task) -> Judgement:
         progress.phase("backups.dump: store")
         shelf.put(system, written, taken.file)
     _record(system, claim, written)
-    return _judgement(system, written, "stored")
+    return _judgement(system, claim, written, "stored")
 
 
 def programs(system: System) -> Binaries:
@@ -183,19 +184,27 @@ def _counts(written: Manifest) -> dict[str, int]:
     }
 
 
-def _judgement(system: System, written: Manifest, how: str) -> Judgement:
+def _judgement(system: System, claim: Claim, written: Manifest, how: str) -> Judgement:
     """Return what the dump covers: every table of the database as it is now, and what is no table."""
+    looks, large, stored = Looks(), Place("large objects", ""), Place("object", written.key)
     with system.connect("backups.dump", write=False) as conn:
         tables = {Place("table", name) for name in measure.names(conn)}
-        row = conn.execute(statements.LARGE_OBJECTS).fetchone()
-    large = Place("large objects", "")
-    unseen = {large: _LARGE_OBJECTS} if row and row[0] else {}
-    stored = Place("object", written.key)
-    looked_at = {stored, large, *(Place("table", name) for name in written.tables)} - set(unseen)
+        with looks.at(large):
+            row = conn.execute(statements.LARGE_OBJECTS).fetchone()
+    if row and row[0]:
+        looks.not_at(large, _LARGE_OBJECTS)
+    with looks.at(stored, *(Place("table", name) for name in written.tables)):
+        held = shelf.of_slot(system, claim)
+    if held is None or (held.sha256, held.tables) != (written.sha256, written.tables):
+        looks.found(_not_held(written))
     summary = (
         f"dump {how}: {written.rows:,} rows of {len(written.tables)} tables, {written.size:,} bytes, "
         f"under {written.key}"
     )
-    promised = frozenset({stored, large, *tables})
-    coverage = Coverage(promised, frozenset(looked_at), (), unseen)
-    return Judgement(coverage, summary, _counts(written))
+    return Judgement(looks.cover({stored, large, *tables}), summary, _counts(written))
+
+
+def _not_held(written: Manifest) -> Failure:
+    what = "the bucket does not hold it, or not as it was taken"
+    hint = "Look who or which lifecycle rule changed it, and run `lifecycle run backups.dump`."
+    return Failure(written.key, what, hint)

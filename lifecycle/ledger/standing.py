@@ -12,7 +12,6 @@ from psycopg.rows import TupleRow
 from lifecycle.ledger.plans import NARROWED
 
 # However many runs there are: each job's newest, last passed and first one by an index, what waits and runs by
-# However many runs there are: each job's newest, last passed and first one by an index, what waits and runs by
 # partial ones, and what can only be counted from the tally. A success is what `Outcome.well` says: a run in whose way
 # something was is none, though it found nothing wrong, and so is one of a narrowed plan, which leaves the rest unseen.
 _STANDING = f"""
@@ -45,7 +44,7 @@ _STANDING = f"""
           select queued_at as since from lifecycle.run where system = %(system)s and job = k.job
            order by scheduled_for limit 1) f on true
       left join lateral (
-          select finished_at as succeeded from lifecycle.run r
+          select finished_at as succeeded from lifecycle.run
            where system = %(system)s and job = k.job and verdict in ('pass', 'could not verify')
              and (verdict = 'pass' or coverage -> 'in_the_way' = '0'::jsonb)
            order by finished_at desc limit 1) p on true

@@ -4,10 +4,14 @@ Promised are the months that the ledger had when the run began, and those it has
 believes to have done.
 """
 
+from collections.abc import Collection
 from contextlib import closing
 from datetime import date, datetime
 
-from lifecycle.coverage import Coverage, Judgement, Place
+from psycopg import Connection
+from psycopg.rows import TupleRow
+
+from lifecycle.coverage import Judgement, Looks, Place
 from lifecycle.ledger import months
 from lifecycle.outcome import Failure
 from lifecycle.plan import Decision
@@ -24,26 +28,30 @@ from lifecycle.words import counted
 def judge(task: Task, seen: Seen, decision: Decision[RetireMonth], retired: Retired) -> Judgement:
     """Read the months again and return what was promised, looked at and found."""
     wanted = {first for first in seen.months if task.only in (None, age.name(first))}
+    looks = Looks()
     with task.system.snapshot("records judge") as conn:
         now_there = months.kept(conn)
-        left = {
-            first: survey.count(conn, first)
-            for first in seen.over_age
-            if first in wanted and first not in now_there
-        }
-    places = frozenset(Place("month", age.name(first)) for first in wanted)
+        left = {first: _left(looks, conn, first, now_there) for first in wanted}
     known = {failure.target for failure in (*retired.failures, *decision.refusals)}
-    found = [*retired.failures]
+    looks.found(*retired.failures)
     for first in sorted(wanted):
-        wrong = _wrong(first, first in seen.over_age, first in now_there, left.get(first))
+        wrong = _wrong(first, first in seen.over_age, first in now_there, left[first])
         if wrong is not None and wrong.target not in known:
-            found.append(wrong)
+            looks.found(wrong)
     return Judgement(
-        Coverage(places, places, tuple(found)),
+        looks.cover(Place("month", age.name(first)) for first in wanted),
         f"{counted(len(retired.steps), 'month')} exported and dropped, {len(now_there)} kept "
         f"of the last {SECTION.of(task.system.policy).keep}",
         {"months": len(now_there), "dropped": len(retired.steps), **_sums(seen, retired)},
     )
+
+
+def _left(
+    looks: Looks, conn: Connection[TupleRow], first: date, there: Collection[date]
+) -> dict[str, int] | None:
+    """Look at a month: return what the ledger holds of one that is not there any more."""
+    with looks.at(Place("month", age.name(first))):
+        return None if first in there else survey.count(conn, first)
 
 
 def _wrong(first: date, over_age: bool, there: bool, left: dict[str, int] | None) -> Failure | None:

@@ -278,6 +278,29 @@ def test_the_newest_dump_restores_to_exactly_what_its_snapshot_held_while_others
     assert world.left_behind() == []
 
 
+def _does_nothing(*_: object, **__: object) -> tuple[Any, ...]:
+    return ()
+
+
+def test_a_drill_that_looks_at_nothing_is_no_proof(world: World, monkeypatch: pytest.MonkeyPatch):
+    taken = world.dump()
+    looked_at = world.drill().coverage["looked_at"]
+    assert looked_at == 1 + len(taken.tables)
+    monkeypatch.setattr(drill, "prove", _does_nothing)
+    outcome = world.drill()
+    assert (outcome.verdict, outcome.coverage["looked_at"]) == (Verdict.UNVERIFIED, 0)
+
+
+def test_a_dump_that_never_came_into_the_bucket_is_found_out(
+    world: World, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(shelf, "put", _does_nothing)
+    outcome = work(dump.carry_out, world.system, world.claim("backups.dump"), NOW)
+    assert [f.what for f in outcome.failures] == [
+        "the bucket does not hold it, or not as it was taken"
+    ]
+
+
 def test_a_drill_leaves_its_finding_on_the_ledger(world: World):
     taken = world.dump()
     assert (

@@ -31,7 +31,7 @@ from lifecycle.outside import signing
 from lifecycle.outside.signing import SigningKey
 from lifecycle.policy import check, whole
 from lifecycle.postgres import catalog
-from lifecycle.records import age, prove, survey
+from lifecycle.records import age, judge, prove, survey
 from lifecycle.records.findings import FINDINGS
 from lifecycle.records.manifest import DATA, MANIFEST, SIGNATURE, Manifest
 from lifecycle.records.promise import PROMISE
@@ -265,13 +265,24 @@ def test_nothing_is_over_age_and_every_month_was_looked_at(world: World):
     assert world.keys() == []
 
 
+def test_a_month_that_nobody_looks_at_is_no_pass(world: World, monkeypatch: pytest.MonkeyPatch):
+    def looks_nowhere(*_: object) -> None:
+        return None
+
+    monkeypatch.setattr(judge, "_left", looks_nowhere)
+    outcome = world.keep()
+    assert (outcome.verdict, outcome.coverage["looked_at"]) == (Verdict.UNVERIFIED, 0)
+
+
 def test_a_person_looks_at_one_month_and_retires_exactly_that(world: World):
     world.month(OLD)
     world.month(OLDER)
     made = plan(PROMISE, world.system, NOW, age.name(OLDER))
     (step,) = made.decision.steps
     assert step.cost == "3 runs, 3 attempts, 6 lines of evidence, 1 alert"
-    assert keep(PROMISE, world.system, world.claim(), NOW, made).verdict is Verdict.PASS
+    outcome = keep(PROMISE, world.system, world.claim(), NOW, made)
+    assert (outcome.failures, outcome.coverage["promised"]) == ((), 2)
+    assert outcome.summary.endswith("; not looked at: the rest of records.keep")
     assert world.months() == {age.name(OLD)}
     with pytest.raises(NotFound, match="has no month '1999-01'"):
         plan(PROMISE, world.system, NOW, "1999-01")
