@@ -156,4 +156,7 @@ def _odd_columns(conn: Connection[TupleRow]) -> Iterator[tuple[Place, Reason]]:
         bare = kind.removesuffix("[]").partition("(")[0].partition(" with")[0]
         if bare not in (*_NO_TEXT, *_SPELLED_PLAINLY):
             why = f"{kind} may spell a value in another way than it is searched for"
-            yield Place("column", f"{policy_name(schema, name)}.{column}"), Reason(why, _LOOK, "limit")
+            yield (
+                Place("column", f"{policy_name(schema, name)}.{column}"),
+                Reason(why, _LOOK, "limit"),
+            )
