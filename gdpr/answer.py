@@ -59,13 +59,15 @@ def _analyse(conn: Connection[TupleRow], reach: Reach, relations: Iterable[str])
 
 
 def write_failure(conn: Connection[TupleRow], claim: Claim, reference: str, proof: Proof) -> None:
-    """Write down that the proof does not hold, and where."""
+    """Write down that the proof does not hold: where the person was found, and where a look was left out."""
+    targets = [failure.target for failure in proof.failures]
+    targets += map(str, sorted(proof.coverage.forgotten()))
     with effect(conn, claim, None) as change:
-        for failure in proof.failures:
+        for target in targets:
             change.record(
                 "finding",
                 "gdpr.not_proven",
-                failure.target,
+                target,
                 counts=proof.counts,
                 reference=reference,
             )

@@ -232,7 +232,7 @@ def _outside(desk: Desk, work: Erasing) -> None:
 
 
 def _prove(desk: Desk, conn: Connection[TupleRow], as_seen: Code, entry: Entry) -> Done:
-    """Look again; answer the request when nothing is found."""
+    """Look again; answer the request when nothing is found, and no look was left out."""
     note: Note | None = entry.note
     if note is None:  # proven before, and somebody has opened the request again since
         answer.complete(conn, desk.claim, as_seen, desk.system.policy, entry, NOWHERE, desk.now)
@@ -240,7 +240,7 @@ def _prove(desk: Desk, conn: Connection[TupleRow], as_seen: Code, entry: Entry) 
     answer.refresh_statistics(desk.system, conn, desk.reach, note)
     promised = places.promised(conn, desk.reach) | places.of_person(note)
     proof = prove(desk.system, desk.reach, note, promised)
-    if proof.failures:
+    if proof.failures or proof.coverage.forgotten():
         answer.write_failure(conn, desk.claim, entry.reference, proof)
         found = tuple(
             replace(f, target=f"request {entry.reference}: {f.target}") for f in proof.failures

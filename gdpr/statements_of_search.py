@@ -63,8 +63,9 @@ OLDER = """
 """
 
 MATVIEWS = """
-    select schemaname, matviewname, has_table_privilege(format('%I.%I', schemaname, matviewname), 'select')
-      from pg_matviews where schemaname <> 'lifecycle' and ispopulated
+    select n.nspname, c.relname, has_schema_privilege(n.oid, 'usage') and has_table_privilege(c.oid, 'select')
+      from pg_class c join pg_namespace n on n.oid = c.relnamespace
+     where c.relkind = 'm' and c.relispopulated and n.nspname <> 'lifecycle'
 """
 STATISTICS = """
     select schemaname, tablename,

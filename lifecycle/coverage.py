@@ -57,6 +57,9 @@ class Reason:
     kind: Kind = "trouble"
 
 
+_FORGOTTEN = Reason("nobody looked there", "This is a mistake in the program: report it.")
+
+
 @dataclass(frozen=True, slots=True)
 class Coverage:
     """The four parts. `asked` is false where the policy asks for nothing of this kind."""
@@ -68,22 +71,28 @@ class Coverage:
     asked: bool = True
 
     def __or__(self, other: "Coverage") -> "Coverage":
-        """Return what both cover together."""
+        """Return what both cover together.
+
+        A place that one of them promised and did not look at stays unseen, whoever else looked there: of two people
+        whose erasures are proven in one night, the look for the first is none for the second.
+        """
         return Coverage(
             self.promised | other.promised,
             self.looked_at | other.looked_at,
             (*self.found, *other.found),
-            {**self.not_looked_at, **other.not_looked_at},
+            {**self.unseen(), **other.unseen()},
             self.asked or other.asked,
         )
 
+    def forgotten(self) -> frozenset[Place]:
+        """Return the promised places that nobody looked at and nobody speaks of: a mistake in the program."""
+        return self.promised - self.looked_at - self.not_looked_at.keys()
+
     def unseen(self) -> dict[Place, Reason]:
-        """Return every promised place that was not looked at. One that no room speaks of has been forgotten."""
-        forgotten = Reason("nobody looked there", "This is a mistake in the program: report it.")
-        missing = sorted(self.promised - self.looked_at)
-        named = {place: self.not_looked_at.get(place, forgotten) for place in missing}
+        """Return every promised place that was not looked at, with the reason."""
         # A place that was said not to be looked at counts, even where somebody forgot to promise it.
-        return named | {p: r for p, r in sorted(self.not_looked_at.items()) if p not in named}
+        unseen = {**self.not_looked_at, **dict.fromkeys(self.forgotten(), _FORGOTTEN)}
+        return {place: unseen[place] for place in sorted(unseen)}
 
     def counts(self) -> dict[str, int]:
         """Return how many places were promised, looked at and not, and how much was found.
@@ -92,7 +101,7 @@ class Coverage:
         """
         return {
             "promised": len(self.promised),
-            "looked_at": len(self.promised & self.looked_at),
+            "looked_at": len((self.promised & self.looked_at) - self.unseen().keys()),
             "found": len(self.found),
             "not_looked_at": len(self.unseen()),
             "in_the_way": sum(reason.kind == "trouble" for reason in self.unseen().values()),
