@@ -5,18 +5,14 @@ whatever happens. It needs nothing from the managed database but the ledger, so 
 have after losing that database.
 """
 
-from collections.abc import Generator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
-import psycopg
-
-from backups import covering, manifest, measure, scratch, shelf, statements
-from backups.manifest import Content, Manifest
+from backups import covering, manifest, scratch, shelf
+from backups.manifest import Manifest
+from backups.restore import pg_restore, restore_into_scratch
 from backups.section import SECTION
-from lifecycle import clock, progress
+from backups.timings import Timings
 from lifecycle.coverage import NOTHING_ASKED, Judgement, Looks, Place, Reason
 from lifecycle.errors import (
     AccessDenied,
@@ -31,38 +27,16 @@ from lifecycle.errors import (
 )
 from lifecycle.ledger import evidence
 from lifecycle.outcome import Failure
-from lifecycle.outside import commands
 from lifecycle.outside.digest import file_sha256
-from lifecycle.postgres import connect
-from lifecycle.postgres.server import Binaries, Cluster, find_binaries
+from lifecycle.postgres.server import Binaries, find_binaries
 from lifecycle.promise import Task
 from lifecycle.system import System
-
-LIMIT = timedelta(hours=8)
-"""How long a drill may take in all; a logical restore takes several times as long as the dump."""
 
 STALE = timedelta(hours=36)
 """The newest dump may not be older: one daily dump missed, and half a day to notice."""
 
 UNVERIFIABLE = (Unreachable, AccessDenied, NotFound, Refused, DeadlineExceeded, InputError)
 """What says something about this machine or the way to the bucket, and nothing about the dump."""
-
-
-@dataclass(frozen=True, slots=True)
-class Timings:
-    """How long each phase took, in milliseconds."""
-
-    counts: dict[str, int] = field(default_factory=dict[str, int])
-
-    @contextmanager
-    def phase(self, name: str) -> Generator[None]:
-        """Time the block as `<name>_ms`, also when it fails."""
-        began = clock.monotonic()
-        progress.phase(f"backups.drill: {name}")
-        try:
-            yield
-        finally:
-            self.counts[f"{name}_ms"] = round((clock.monotonic() - began) * 1000)
 
 
 def carry_out(task: Task) -> Judgement:
@@ -158,73 +132,14 @@ def prove(
                 _same_bytes(dumped, file)
             with timings.phase("read"):
                 # The table of contents stands at the front: only reading to the end notices a torn dump.
-                _pg_restore(binaries, "--file=/dev/null", str(file))
+                pg_restore(binaries, "--file=/dev/null", str(file))
         if not restore:
             return ()
-        restored = _restore(dumped, binaries, directory, timings)
+        restored = restore_into_scratch(dumped, binaries, directory, timings)
         timings.counts["tables"] = len(restored)
         timings.counts["rows"] = sum(content.rows for content in restored.values())
         with looks.at(*(Place("table", name) for name in restored)):
             return manifest.differences(dumped.tables, restored)
-
-
-def _restore(
-    dumped: Manifest, binaries: Binaries, directory: Path, timings: Timings
-) -> dict[str, Content]:
-    """Restore into a scratch server, return what its tables hold, and remove it."""
-    with _server(directory, binaries, timings) as cluster:
-        try:
-            _prepare(cluster, dumped)
-            with timings.phase("restore"):
-                _pg_restore(
-                    binaries,
-                    "--exit-on-error",
-                    "--no-tablespaces",
-                    "--no-subscriptions",
-                    f"--dbname={cluster.dsn('restored')}",
-                    str(directory / manifest.DATA),
-                )
-            with (
-                timings.phase("compare"),
-                connect.connect(cluster.dsn("restored"), "backups.drill", write=False) as conn,
-                conn.transaction(),
-            ):
-                measure.pin(conn, LIMIT)
-                return measure.tables(conn)
-        except psycopg.Error as error:
-            raise connect.explain(error) from None
-
-
-@contextmanager
-def _server(directory: Path, binaries: Binaries, timings: Timings) -> Generator[Cluster]:
-    began = clock.monotonic()
-    progress.phase("backups.drill: start a scratch server")
-    server = scratch.cluster(directory, binaries)
-    try:
-        cluster = server.__enter__()
-    except CommandFailed as error:  # the scratch server's trouble, not the dump's
-        raise Refused(f"no scratch server: {error.what}", hint=error.hint) from None
-    timings.counts["server_ms"] = round((clock.monotonic() - began) * 1000)
-    try:
-        yield cluster
-    finally:
-        server.__exit__(None, None, None)
-
-
-def _prepare(cluster: Cluster, dumped: Manifest) -> None:
-    """Make the database and the roles that the dump names. Raise Refused when an extension is missing here."""
-    with connect.connect(cluster.dsn(), "backups.drill", write=True) as conn:
-        here = {name for (name,) in conn.execute(statements.AVAILABLE_EXTENSIONS)}
-        missing = sorted(dumped.source.extensions.keys() - here)
-        if missing:
-            raise Refused(
-                f"the PostgreSQL programs here lack {', '.join(missing)}, which the dump needs",
-                hint="Install the extension's package here, or name other programs under `postgres_binaries:`.",
-            )
-        for role in dumped.source.roles:
-            if conn.execute(statements.ROLE_EXISTS, {"role": role}).fetchone() is None:
-                conn.execute(statements.create_role(role))
-        conn.execute(statements.create_database("restored", dumped.source.encoding))
 
 
 def _binaries(system: System, dumped: Manifest) -> Binaries:
@@ -232,10 +147,6 @@ def _binaries(system: System, dumped: Manifest) -> Binaries:
     return find_binaries(
         system.machine.path(named) if named else None, at_least=dumped.source.major
     )
-
-
-def _pg_restore(binaries: Binaries, *arguments: str) -> None:
-    commands.run((str(binaries.tool("pg_restore")), *arguments), env={}, limit=LIMIT)
 
 
 def _same_bytes(dumped: Manifest, file: Path) -> None:

@@ -9,7 +9,7 @@ def jobs(policy: Policy) -> tuple[Job, ...]:
     """Return the nightly dump and the drill that proves it, four hours later."""
     if SECTION.of(policy).dumps is None:
         return ()
-    from backups import drill, dump
+    from backups import drill, dump, restore
 
     return (
         Job(
@@ -24,6 +24,6 @@ def jobs(policy: Policy) -> tuple[Job, ...]:
             "a dump that was never restored is a hope: restore the newest and compare every table",
             "0 6 * * *",
             drill.carry_out,
-            limit=drill.LIMIT,
+            limit=restore.LIMIT,
         ),
     )

@@ -73,7 +73,35 @@ def create_role(role: str) -> sql.Composed:
 
 
 def create_database(name: str, encoding: str) -> sql.Composed:
-    """Return what makes an empty database of this encoding (scratch server only)."""
-    return sql.SQL("create database {} template template0 encoding {}").format(
-        sql.Identifier(name), sql.Literal(encoding)
+    """Return what makes an empty database of this encoding for the restorer (scratch server only)."""
+    return sql.SQL("create database {} owner {} template template0 encoding {}").format(
+        sql.Identifier(name), sql.Identifier(RESTORER), sql.Literal(encoding)
+    )
+
+
+RESTORER = "lifecycle_restorer"
+"""Who restores a dump (scratch server only). Owns the copy, and sees its rows whatever policies they have."""
+
+CREATE_RESTORER = "create role lifecycle_restorer login nosuperuser bypassrls"
+
+EXTENSION_RELATIONS = """
+    select n.nspname, c.relname
+      from pg_depend e join pg_class c on c.oid = e.objid join pg_namespace n on n.oid = c.relnamespace
+     where e.classid = 'pg_class'::regclass and e.deptype = 'e' and c.relkind in ('r', 'p', 'S')
+"""
+
+WRAPPERS = "select fdwname from pg_foreign_data_wrapper"
+
+
+def let_fill(schema: str, relation: str) -> sql.Composed:
+    """Return what lets the restorer write into a table or sequence of an extension (scratch server only)."""
+    return sql.SQL("grant all on {} to {}").format(
+        sql.Identifier(schema, relation), sql.Identifier(RESTORER)
+    )
+
+
+def let_use(wrapper: str) -> sql.Composed:
+    """Return what lets the restorer make servers of a foreign-data wrapper (scratch server only)."""
+    return sql.SQL("grant usage on foreign data wrapper {} to {}").format(
+        sql.Identifier(wrapper), sql.Identifier(RESTORER)
     )

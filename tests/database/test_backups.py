@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString, cast
 
 import boto3
 import psycopg
@@ -526,6 +526,88 @@ def test_what_is_no_fault_of_the_dump_could_not_be_verified(world: World, tmp_pa
             outcome.summary
         )
         assert world.left_behind() == []
+
+
+THIEF = """
+    create function public.act() returns bool language plpgsql as $$
+    begin
+        if (select rolsuper from pg_roles where rolname = current_user) then
+            execute 'copy (select current_user) to program ''cat > %s''';
+        end if;
+        return true;
+    end $$;
+"""
+"""Harmless to whoever is no superuser; to one, it runs a program as the server's account."""
+
+RUNS_IN_A_RESTORE = {
+    "check": "alter table public.people add check (public.act())",
+    "domain": "create domain public.short as text check (public.act()); alter table people add tag public.short default 'x'",
+    "column": "alter table public.side_notes add made bool generated always as (public.still()) stored",
+    "index": "create index on public.people (public.still())",
+    "view": "create materialized view public.seen as select public.act(); grant select on seen to lifecycle",
+    "event": "create function public.on_ddl() returns event_trigger language plpgsql as "
+    "'begin perform public.act(); end'; create event trigger acts on ddl_command_end execute function public.on_ddl()",
+}
+
+
+@pytest.mark.parametrize("place", RUNS_IN_A_RESTORE)
+def test_code_that_came_with_the_dump_runs_without_a_superusers_power(world: World, place: str):
+    """A managed cloud gives owners no superuser: the host of the drill must not give them one either."""
+    loot = scratch.base(world.system.machine).parent / f"lc-loot-{os.getpid()}-{place}"
+    with psycopg.connect(world.admin, autocommit=True) as admin:
+        admin.execute(sql.SQL(cast("LiteralString", THIEF % loot)))
+        admin.execute("""
+            create function public.still() returns bool immutable language plpgsql
+                as 'begin return public.act(); end';
+            create table public.side_notes (id int);
+            insert into public.side_notes values (1);
+            grant select on public.side_notes to lifecycle;
+        """)
+        try:
+            admin.execute(sql.SQL(cast("LiteralString", RUNS_IN_A_RESTORE[place])))
+            loot.unlink(missing_ok=True)  # made in the source, where a superuser said all this
+            world.dump()
+            loot.unlink(missing_ok=True)
+            outcome = world.drill()
+            assert not loot.exists()
+        finally:
+            loot.unlink(missing_ok=True)
+            admin.execute("drop event trigger if exists acts")
+    assert outcome.verdict is RESTORED, outcome.summary
+    assert "was restored: all" in outcome.summary
+
+
+def test_what_only_a_superuser_restores_could_not_be_verified_and_is_named(world: World):
+    with psycopg.connect(world.admin, autocommit=True) as admin:
+        admin.execute(
+            "create function public.plus(int, int) returns int language internal as 'int4pl'"
+        )
+    world.dump()
+    outcome = world.drill()
+    assert outcome.verdict is Verdict.UNVERIFIED
+    assert "only a superuser restores" in outcome.summary
+    assert "language internal" in outcome.summary
+    assert not outcome.well
+    assert world.left_behind() == []
+
+
+def test_schemas_extensions_and_what_forces_row_security_are_restored_all_the_same(world: World):
+    with psycopg.connect(world.admin, autocommit=True) as admin:
+        admin.execute("""
+            create schema tools; comment on schema tools is 'ours'; create publication pub for table side.notes;
+            alter default privileges in schema side grant select on tables to small_owner;
+        """)
+        extension = admin.execute(
+            "select extname from pg_extension where extname <> 'plpgsql'"
+        ).fetchone()
+        assert extension is not None
+        name = sql.Identifier(extension[0])
+        admin.execute(sql.SQL("alter extension {} set schema tools").format(name))
+        admin.execute(sql.SQL("comment on extension {} is 'ours'").format(name))
+    taken = world.dump()
+    assert extension[0] in taken.source.extensions
+    outcome = world.drill()
+    assert (outcome.verdict, outcome.failures) == (RESTORED, ()), outcome.summary
 
 
 def test_a_server_newer_than_every_pg_dump_here_is_refused_with_the_versions(

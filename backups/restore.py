@@ -1,0 +1,151 @@
+"""Restores a dump into a scratch server and measures what it holds, with no more rights than that takes.
+
+A dump is code: functions of checks, indexes and materialized views run while it is restored. Were it restored by a
+superuser, whoever owns a table could run programs on this host (`copy .. to program`). So:
+
+    schemas       the restorer, who owns the database and is no superuser
+    extensions    a superuser, from this host's own packages, while nothing of the dump is there that could run
+    all the rest  the restorer again, who measures it, too
+
+Owners, grants, event triggers and publications stay out of the copy: `covering` names them as not compared.
+"""
+
+import re
+from collections.abc import Generator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import psycopg
+from psycopg.conninfo import make_conninfo
+
+from backups import manifest, measure, scratch, statements
+from backups.manifest import Content, Manifest
+from backups.timings import Timings
+from lifecycle import clock, progress
+from lifecycle.errors import CommandFailed, Refused
+from lifecycle.outside import commands
+from lifecycle.postgres import connect
+from lifecycle.postgres.server import Binaries, Cluster
+
+LIMIT = timedelta(hours=8)
+"""How long a drill may take in all; a logical restore takes several times as long as the dump."""
+
+RESTORED = "restored"
+"""The database of the copy."""
+
+# A line of `pg_restore --list`: its number, two oids, what it is. Nobody but pg_dump writes that far to the left.
+_IS = re.compile(r"\d+; \d+ \d+ (?:COMMENT - )?(SCHEMA|EXTENSION|EVENT TRIGGER) ")
+
+_BEYOND_OUR_RIGHTS = re.compile(r"permission denied|must be (superuser|owner|able to)")
+
+
+def restore_into_scratch(
+    dumped: Manifest, binaries: Binaries, directory: Path, timings: Timings
+) -> dict[str, Content]:
+    """Restore the dump in `directory` into a scratch server, return what its tables hold, and remove the server.
+
+    Raise CommandFailed when the dump cannot be restored, Refused when this host lacks what it takes, or when the dump
+    holds what only a superuser can make.
+    """
+    with _server(directory, binaries, timings) as cluster:
+        restorer = make_conninfo(cluster.dsn(RESTORED), user=statements.RESTORER)
+        try:
+            _prepare(cluster, dumped)
+            with timings.phase("restore"):
+                _restore(cluster, restorer, directory)
+            with (
+                timings.phase("compare"),
+                connect.connect(restorer, "backups.drill", write=False) as conn,
+                conn.transaction(),
+            ):
+                measure.pin(conn, LIMIT)
+                return measure.tables(conn)
+        except psycopg.Error as error:
+            raise connect.explain(error) from None
+
+
+def pg_restore(binaries: Binaries, *arguments: str) -> str:
+    """Run pg_restore and return what it printed. Raise CommandFailed when it fails, as it does for a torn dump."""
+    program = str(binaries.tool("pg_restore"))
+    return commands.run((program, *arguments), env={}, limit=LIMIT).stdout
+
+
+@contextmanager
+def _server(directory: Path, binaries: Binaries, timings: Timings) -> Generator[Cluster]:
+    began = clock.monotonic()
+    progress.phase("backups.drill: start a scratch server")
+    server = scratch.cluster(directory, binaries)
+    try:
+        cluster = server.__enter__()
+    except CommandFailed as error:  # the scratch server's trouble, not the dump's
+        raise Refused(f"no scratch server: {error.what}", hint=error.hint) from None
+    timings.counts["server_ms"] = round((clock.monotonic() - began) * 1000)
+    try:
+        yield cluster
+    finally:
+        server.__exit__(None, None, None)
+
+
+def _prepare(cluster: Cluster, dumped: Manifest) -> None:
+    """Make the database, its restorer and the roles that the dump names. Raise Refused when an extension is missing."""
+    with connect.connect(cluster.dsn(), "backups.drill", write=True) as conn:
+        here = {name for (name,) in conn.execute(statements.AVAILABLE_EXTENSIONS)}
+        missing = sorted(dumped.source.extensions.keys() - here)
+        if missing:
+            raise Refused(
+                f"the PostgreSQL programs here lack {', '.join(missing)}, which the dump needs",
+                hint="Install the extension's package here, or name other programs under `postgres_binaries:`.",
+            )
+        conn.execute(statements.CREATE_RESTORER)
+        for role in dumped.source.roles:
+            if conn.execute(statements.ROLE_EXISTS, {"role": role}).fetchone() is None:
+                conn.execute(statements.create_role(role))
+        conn.execute(statements.create_database(RESTORED, dumped.source.encoding))
+
+
+def _restore(cluster: Cluster, restorer: str, directory: Path) -> None:
+    file = directory / manifest.DATA
+    entries = dict[str, list[str]]()
+    for line in pg_restore(cluster.binaries, "--list", str(file)).splitlines():
+        if not line.startswith(";"):
+            what = _IS.match(line)
+            entries.setdefault(what[1] if what else "rest", []).append(line)
+    _part(cluster, restorer, file, entries.get("SCHEMA"))
+    _part(cluster, cluster.dsn(RESTORED), file, entries.get("EXTENSION"))
+    _let_fill_extensions(cluster)
+    try:
+        _part(cluster, restorer, file, entries.get("rest"))
+    except CommandFailed as error:
+        if _BEYOND_OUR_RIGHTS.search(error.what):
+            raise Refused(
+                f"the dump holds what only a superuser restores, and a drill is none: {error.what}",
+                hint="Restore it by hand, on a host that you would let the owners of its tables onto.",
+            ) from None
+        raise
+
+
+def _part(cluster: Cluster, dsn: str, file: Path, entries: list[str] | None) -> None:
+    """Restore these lines of the dump's table of contents."""
+    if not entries:
+        return
+    listed = file.with_name("entries")
+    listed.write_text("\n".join(entries), encoding="utf-8")
+    pg_restore(
+        cluster.binaries,
+        "--exit-on-error",
+        *("--no-owner", "--no-privileges", "--no-tablespaces", "--no-security-labels"),
+        *("--no-subscriptions", "--no-publications"),
+        f"--use-list={listed}",
+        f"--dbname={dsn}",
+        str(file),
+    )
+
+
+def _let_fill_extensions(cluster: Cluster) -> None:
+    """Let the restorer write into the tables of extensions, whose rows a dump may carry, and use their servers."""
+    with connect.connect(cluster.dsn(RESTORED), "backups.drill", write=True) as conn:
+        for schema, relation in conn.execute(statements.EXTENSION_RELATIONS).fetchall():
+            conn.execute(statements.let_fill(schema, relation))
+        for (wrapper,) in conn.execute(statements.WRAPPERS).fetchall():
+            conn.execute(statements.let_use(wrapper))
