@@ -5,7 +5,6 @@ that was due, and for each person erased every place that `places.py` reads off 
 """
 
 from collections.abc import Iterator, Mapping
-from contextlib import closing
 from datetime import datetime
 
 from gdpr.deadline import Open, overdue, soon, still_in_grace
@@ -102,7 +101,7 @@ def _clock_words(left: tuple[Open, ...], deadline: Span, now: datetime) -> Itera
 def status(system: System, now: datetime) -> Listing:
     """Return the open requests: due when, legal deadline when, how far. By reference only."""
     erasure, key = erasure_of(system.policy), reference_key(system.settings.reference_key)
-    with closing(system.connect("gdpr status", write=False)) as conn:
+    with system.snapshot("gdpr status") as conn:
         found = waiting(conn, system, key)
     rows: list[tuple[object, ...]] = [
         (

@@ -1,6 +1,5 @@
 """What can be wrong with partitions: rows where no partition was made for them. Reads only."""
 
-import contextlib
 from collections.abc import Iterator, Mapping
 
 from lifecycle.admin.finding import Finding, Look, bad, fine, not_asked
@@ -14,7 +13,7 @@ from lifecycle.words import counted
 
 def _defaults(system: System) -> Iterator[Finding]:
     label = f"{system.name}: default partitions"
-    with contextlib.closing(system.connect("doctor", write=False)) as conn:
+    with system.snapshot("doctor") as conn:
         catalog = catalogs.read(conn)
         named = [catalog.tables[t] for t in SECTION.of(system.policy) if t in catalog.tables]
         holding = survey.strays(conn, named, Looks())

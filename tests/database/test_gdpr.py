@@ -19,15 +19,17 @@ from gdpr import figures, findings, places, prove, request, verify
 from gdpr.promise import PROMISE
 from gdpr.request import Done
 from lifecycle import cli as product
-from lifecycle import cli_options
+from lifecycle import cli_options, rooms
 from lifecycle.admin import install
 from lifecycle.coverage import conclude
-from lifecycle.errors import Conflict, InputError, NotFound, Refused, Unreachable
+from lifecycle.errors import Conflict, InputError, LifecycleError, NotFound, Refused, Unreachable
 from lifecycle.outcome import Outcome, Verdict
 from lifecycle.policy.model import Table
 from lifecycle.postgres import catalog
 from lifecycle.postgres.server import Cluster
 from lifecycle.promise import Task
+from lifecycle.schedule.state import DaemonState
+from lifecycle.watch import gather
 from tests.conftest import a_database
 from tests.database import clinic as the_clinic
 from tests.database.clinic import ANNA, JOANNA, NOW, OTTO, Clinic
@@ -1035,3 +1037,25 @@ def test_a_person_sees_the_plan_and_applies_it_by_its_hash(
     anna_is_gone(clinic)
     assert say("gdpr", "verify", "1", code=9)["verdict"] == "could not verify"
     assert [row["state"] for row in say("gdpr", "status")["rows"]] == ["in grace"]
+
+
+def test_code_of_a_table_that_metrics_or_status_read_can_write_nothing(
+    clinic: Clinic,
+) -> None:
+    """The predicate of an index is worked out with the rights of whoever reads: it may see, and change nothing."""
+    clinic.ask("""
+        create table public.loot (who text);
+        grant insert on public.loot to public;
+        create function public.note() returns bool language plpgsql
+            as 'begin insert into public.loot values (current_user); return true; end';
+        create function public.spy() returns bool immutable language plpgsql
+            as 'begin return public.note(); end';
+        create index on public.request (state) where public.spy();
+    """)
+    jobs = rooms.jobs(clinic.system.policy)
+    state = DaemonState("test", (clinic.system,), {"clinic": jobs}, NOW)
+    gather.gather(state, clinic.system)
+    assert "gdpr" in state.snapshots["clinic"].unread
+    with pytest.raises((LifecycleError, psycopg.Error)):
+        PROMISE.status(clinic.system, NOW)
+    assert "lifecycle" not in clinic.ask("select who from public.loot")
