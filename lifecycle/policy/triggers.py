@@ -131,7 +131,7 @@ def draft(table: Table) -> dict[str, dict[str, Declared]]:
     """Return the declarations a draft begins with: what no name tells is left to a person."""
     return {
         section: {
-            key(table.name, one): Declared(does=_guess(table, one), digest=one.digest)
+            key(table.name, one): Declared(does=_guess(table, section, one), digest=one.digest)
             for one in found
         }
         for section, found in (
@@ -142,9 +142,9 @@ def draft(table: Table) -> dict[str, dict[str, Declared]]:
     }
 
 
-def _guess(table: Table, trigger: Trigger) -> str:
+def _guess(table: Table, section: str, trigger: Trigger) -> str:
     """Return what a trigger's names say beyond doubt. They may lie: a person reads the function."""
-    if trigger.name == trigger.function:
+    if section == "functions":
         return f"DECIDE: what does {trigger.name} do? `checks` or `computes`"
     words = f"{trigger.name} {trigger.function}".lower()
     stamped = next((c.name for c in table.columns if c.name in ("updated_at", "modified_at")), None)

@@ -228,3 +228,14 @@ def test_a_log_that_fits_no_audit_section_is_not_silently_somebodys_rows(
     draft(conn, tmp_path)
     with pytest.raises(InputError, match=r"tables\.audit_trail\.because: a draft left this open"):
         load.policy(tmp_path / "draft.yaml")
+
+
+def test_a_trigger_that_bears_its_functions_name_is_asked_about_as_a_trigger(
+    conn: Connection[TupleRow], tmp_path: Path
+):
+    conn.execute(MIXED)
+    conn.execute("""
+        create function public.tell() returns trigger language plpgsql as 'begin return new; end';
+        create trigger tell before update on public.members for each row execute function public.tell();
+    """)
+    assert "what does tell do? `audits`, " in draft(conn, tmp_path)
