@@ -43,6 +43,9 @@ def prepare(
             script.chmod(0o644)
             directory.chmod(0o755)
             admin.execute(script.read_bytes())
+            with pytest.raises(psycopg.errors.DuplicateTable):
+                admin.execute(script.read_bytes())
+            admin.execute("rollback")
             admin.execute(
                 install.render(admin, policy, seen).encode()
             )  # a second time it changes nothing
