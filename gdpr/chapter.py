@@ -10,8 +10,10 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from gdpr import request_statements
+from gdpr.deadline import Open, overdue, still_in_grace
 from gdpr.section import SECTION
 from lifecycle.chapter import Chapter, Column, Facts, Note, Table, mark, text, unanswered
+from lifecycle.config.span import Span
 from lifecycle.ledger.reading import Evidence
 from lifecycle.outside.keys import reference_key
 from lifecycle.system import System
@@ -23,6 +25,7 @@ _STANDING = (
     Column("in_grace", "in their grace period", "count"),
     Column("due", "due, not yet answered", "count"),
     Column("past_deadline", "past the legal deadline", "alarm"),
+    Column("undated", "without a date to judge it by", "alarm"),
 )
 _ERASURES = (
     Column("reference", "Reference", "name"),
@@ -43,11 +46,10 @@ _STEPS = (
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request to be forgotten; `reference` stands for its id, `deadline` is the law's."""
+    """One request to be forgotten; `asked` is None where it has no dates to judge it by."""
 
     reference: str
-    due: datetime
-    deadline: datetime
+    asked: Open | None
     answered: bool
     withdrawn: bool
 
@@ -55,26 +57,21 @@ class Request:
 def gather(
     conn: Connection[TupleRow], system: System, _since: datetime, _to: datetime
 ) -> dict[str, Any]:
-    """Return all requests, or None where the policy knows of none or the settings have no reference key."""
+    """Return all requests and the law's deadline: no requests where the policy or the settings know of none."""
     erasure, secret = SECTION.of(system.policy), system.settings.reference_key
     if erasure is None or secret is None:
         return {"requests": None}
     key = reference_key(secret)
-    rows = conn.execute(
-        request_statements.all_requests(erasure.requests), erasure.requests.states.model_dump()
-    ).fetchall()
-    return {
-        "requests": tuple(
-            Request(
-                key.reference("request", request),
-                due,
-                erasure.deadline.after(requested),
-                answered,
-                withdrawn,
-            )
-            for request, requested, due, answered, withdrawn in rows
-        )
-    }
+    query = request_statements.all_requests(erasure.requests)
+    found: list[Request] = []
+    for request, requested, due, answered, withdrawn, begun in conn.execute(
+        query, erasure.requests.states.model_dump()
+    ).fetchall():
+        reference = key.reference("request", request)
+        dated = requested is not None and due is not None
+        asked = Open("", reference, None, begun, requested, due, erasure.grace) if dated else None
+        found.append(Request(reference, asked, answered, withdrawn))
+    return {"requests": tuple(found), "deadline": erasure.deadline}
 
 
 def chapter(facts: Facts, own: Mapping[str, Any]) -> Chapter:
@@ -84,10 +81,15 @@ def chapter(facts: Facts, own: Mapping[str, Any]) -> Chapter:
     for line in facts.evidence:
         if line.event.startswith("gdpr.") and line.reference is not None:
             by_reference[line.reference].append(line)
-    deadlines = {request.reference: request.deadline for request in requests or ()}
+    legal: Span | None = own.get("deadline")
+    deadlines = {
+        request.reference: legal.after(request.asked.requested)
+        for request in requests or ()
+        if legal and request.asked
+    }
     erasures = tuple(_erasure(ref, ls, deadlines.get(ref)) for ref, ls in by_reference.items())
-    standing = _standing(requests, facts.to) if requests is not None else None
-    late = standing["past_deadline"] if standing else 0
+    standing = _standing(requests, legal, facts.to) if requests is not None and legal else None
+    late = standing["past_deadline"] + standing["undated"] if standing else 0
     worked = counted(len(erasures), "request to be forgotten was", "requests to be forgotten were")
     return Chapter(
         "requests",
@@ -118,14 +120,18 @@ def chapter(facts: Facts, own: Mapping[str, Any]) -> Chapter:
     )
 
 
-def _standing(requests: Sequence[Request], to: datetime) -> dict[str, int]:
-    waiting = [r for r in requests if not r.answered and not r.withdrawn]
+def _standing(requests: Sequence[Request], legal: Span, to: datetime) -> dict[str, int]:
+    waiting = [r.asked for r in requests if not r.answered and not r.withdrawn]
+    dated = [asked for asked in waiting if asked is not None]
+    due = sum(asked.ready(to) for asked in dated)
     return {
         "answered": sum(r.answered for r in requests),
         "withdrawn": sum(r.withdrawn for r in requests),
-        "in_grace": sum(r.due > to for r in waiting),
-        "due": sum(r.due <= to for r in waiting),
-        "past_deadline": sum(r.due <= to and r.deadline < to for r in waiting),
+        "in_grace": len(dated) - due,
+        "due": due,
+        # The law does not ask whether a grace was too long.
+        "past_deadline": len(overdue(dated, legal, to)) + len(still_in_grace(dated, legal, to)),
+        "undated": len(waiting) - len(dated),
     }
 
 

@@ -41,9 +41,16 @@ def abandoned(requests: Requests) -> sql.Composed:
 
 
 def all_requests(requests: Requests) -> sql.Composed:
-    """Return the query of all requests ever made: id, when asked, when due, whether answered or withdrawn."""
+    """Return the query of all requests ever made: id, asked, due, whether answered, withdrawn, begun.
+
+    A date that is empty or infinite is NULL here, and says that nobody can judge the request by it.
+    """
     return sql.SQL("""
-        select t.{key}::text, t.{requested}, t.{due}, t.{status}::text = %(completed)s, t.{status}::text = %(cancelled)s
+        select t.{key}::text,
+               case when isfinite(t.{requested}::timestamptz) then t.{requested}::timestamptz end,
+               case when isfinite(t.{due}::timestamptz) then t.{due}::timestamptz end,
+               (t.{status}::text = %(completed)s) is true, (t.{status}::text = %(cancelled)s) is true,
+               (t.{status}::text = %(processing)s) is true
           from {table} as t""").format(**_request(requests))
 
 

@@ -15,7 +15,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from gdpr import figures, findings, places, prove, request, verify
+from gdpr import chapter, figures, findings, places, prove, request, verify
 from gdpr.promise import PROMISE
 from gdpr.request import Done
 from lifecycle import cli as product
@@ -793,6 +793,12 @@ def test_a_request_without_a_day_is_a_finding_and_hides_no_other(clinic: Clinic,
     assert failure.target == f"request {clinic.reference(1)}"
     assert "its due is empty or infinite" in failure.what
     assert outcome.counts["answered"] == 1
+    with clinic.system.snapshot("test") as conn:
+        told = chapter.gather(conn, clinic.system, NOW, NOW)["requests"]
+    assert {one.reference: one.asked is None for one in told} == {
+        clinic.reference(1): True,
+        clinic.reference(2): False,
+    }
 
 
 def begun_and_left(clinic: Clinic) -> None:

@@ -12,7 +12,9 @@ import pytest
 from audit import render, report
 from audit.headline import headline
 from gdpr.chapter import Request
+from gdpr.deadline import Open
 from lifecycle.chapter import Facts
+from lifecycle.config.span import Span
 from lifecycle.errors import Refused
 from lifecycle.ledger.reading import Evidence, Run
 from lifecycle.rooms import ROOMS
@@ -223,12 +225,21 @@ def test_no_percentage_and_no_claim_of_compliance_is_on_the_page():
 
 
 def test_requests_stand_against_their_legal_deadline_and_a_late_one_is_counted():
-    day = timedelta(days=1)
+    day, grace = timedelta(days=1), Span.parse("7 days")
+
+    def asked(when: datetime, due: datetime, *, begun: bool = False) -> Open:
+        return Open("", "", None, begun, when, due, grace)
+
     requests = (
-        Request("done", DUE - 5 * day, DUE + 10 * day, answered=True, withdrawn=False),
-        Request("late", DUE - 40 * day, DUE - 9 * day, answered=False, withdrawn=False),
-        Request("grace", TO + day, TO + 2 * day, answered=False, withdrawn=False),
-        Request("gone", DUE - 40 * day, DUE - 9 * day, answered=False, withdrawn=True),
+        Request("done", asked(DUE - 20 * day, DUE - 5 * day), answered=True, withdrawn=False),
+        Request("late", asked(DUE - 40 * day, DUE - 9 * day), answered=False, withdrawn=False),
+        Request("grace", asked(TO - day, TO + day), answered=False, withdrawn=False),
+        # The application's word is earlier than the policy's grace: nobody acts on it yet.
+        Request("early", asked(TO - 6 * day, TO - 5 * day), answered=False, withdrawn=False),
+        Request("begun", asked(TO - day, TO + day, begun=True), answered=False, withdrawn=False),
+        Request("kept", asked(DUE - 40 * day, TO + day), answered=False, withdrawn=False),
+        Request("gone", asked(DUE - 40 * day, DUE - 9 * day), answered=False, withdrawn=True),
+        Request("dateless", None, answered=False, withdrawn=False),
     )
     evidence = (
         line("gdpr.claimed", reference="done"),
@@ -236,15 +247,16 @@ def test_requests_stand_against_their_legal_deadline_and_a_late_one_is_counted()
         line("gdpr.proven", "finding", reference="done"),
         line("gdpr.claimed", reference="late"),
     )
-    of_rooms = {"gdpr": {"requests": requests}}
+    of_rooms = {"gdpr": {"requests": requests, "deadline": Span.parse("30 days")}}
     document = report.make(replace(facts(run(1), evidence=evidence), of_rooms=of_rooms))
     assert rows(document, "requests", "standing") == [
         {
             "answered": 1,
             "withdrawn": 1,
-            "in_grace": 1,
-            "due": 1,
-            "past_deadline": 1,
+            "in_grace": 3,
+            "due": 2,
+            "past_deadline": 2,
+            "undated": 1,
         }
     ]
     done, late = rows(document, "requests", "erasures")
