@@ -31,6 +31,7 @@ from lifecycle.outside.digest import file_sha256
 from lifecycle.postgres.server import Binaries, find_binaries
 from lifecycle.promise import Task
 from lifecycle.system import System
+from lifecycle.words import counted
 
 STALE = timedelta(hours=36)
 """The newest dump may not be older: one daily dump missed, and half a day to notice."""
@@ -179,7 +180,7 @@ def _summary(
         return f"{key}: {reason.why if reason else 'not found'}"
     if "rows" in timings.counts:
         return (
-            f"{key} was restored: all {len(newest.tables)} tables with {newest.rows:,} rows "
+            f"{key} was restored: {counted(len(newest.tables), 'table')} with {counted(newest.rows, 'row')} "
             "equal the snapshot they were dumped from"
         )
     return f"{key} is complete and readable; it was not restored"

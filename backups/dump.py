@@ -29,6 +29,7 @@ from lifecycle.postgres import connect
 from lifecycle.postgres.server import Binaries, find_binaries
 from lifecycle.promise import Task
 from lifecycle.system import System
+from lifecycle.words import counted
 
 LIMIT = timedelta(hours=4)
 """How long a dump may take in all."""
@@ -198,8 +199,8 @@ def _judgement(system: System, claim: Claim, written: Manifest, how: str) -> Jud
     if held is None or (held.sha256, held.tables) != (written.sha256, written.tables):
         looks.found(_not_held(written))
     summary = (
-        f"dump {how}: {written.rows:,} rows of {len(written.tables)} tables, {written.size:,} bytes, "
-        f"under {written.key}"
+        f"dump {how}: {counted(written.rows, 'row')} of {counted(len(written.tables), 'table')}, "
+        f"{counted(written.size, 'byte')}, under {written.key}"
     )
     return Judgement(looks.cover({stored, large, *tables}), summary, _counts(written))
 

@@ -13,6 +13,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 
 from lifecycle.errors import Unproven
 from lifecycle.outcome import Failure
+from lifecycle.words import counted
 
 NAME = "manifest.json"
 DATA = "data.dump"
@@ -114,5 +115,5 @@ def _difference(expected: Content | None, found: Content | None) -> str:
     if expected is None:
         return "was restored and is not in the manifest"
     if expected.rows != found.rows:
-        return f"{found.rows} rows were restored, {expected.rows} were dumped"
+        return f"{counted(found.rows, 'row')} restored, {expected.rows:,} dumped"
     return "as many rows as dumped, with other content"

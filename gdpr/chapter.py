@@ -68,8 +68,9 @@ def gather(
         query, erasure.requests.states.model_dump()
     ).fetchall():
         reference = key.reference("request", request)
-        dated = requested is not None and due is not None
-        asked = Open("", reference, None, begun, requested, due, erasure.grace) if dated else None
+        asked = None
+        if requested is not None and due is not None:
+            asked = Open("", reference, None, begun, requested, due, erasure.grace)
         found.append(Request(reference, asked, answered, withdrawn))
     return {"requests": tuple(found), "deadline": erasure.deadline}
 

@@ -29,6 +29,7 @@ from lifecycle.ledger.code import Code
 from lifecycle.ledger.effect import Change, effect
 from lifecycle.policy import triggers
 from lifecycle.postgres import connect
+from lifecycle.words import counted
 
 TRIES = 5
 _PASSING = (
@@ -166,7 +167,7 @@ def _nothing_new_outside(work: Erasing) -> None:
 def _must_be(where: str, gone: int, expected: int) -> None:
     if gone != expected:
         raise Unproven(
-            f"{where}: {expected} rows were counted and {gone} would have gone",
+            f"{where}: {counted(expected, 'row')} found beforehand, and {gone:,} would have gone",
             hint="Nothing was changed. A trigger or rule on the table keeps or replaces rows.",
         )
 
@@ -209,7 +210,7 @@ def _no_residue(work: Erasing) -> None:
             continue
         row = work.conn.execute(search.holding(table.name, columns), pattern).fetchone()
         if row and row[0]:
-            left.append(f"{table.name} ({row[0]} rows)")
+            left.append(f"{table.name} ({counted(row[0], 'row')})")
     if left:
         raise Unproven(
             f"an identifier of the person would still stand in {', '.join(left)}",

@@ -19,6 +19,7 @@ from lifecycle.outside.keys import reference_key
 from lifecycle.plan import Decision
 from lifecycle.promise import Listing, Task
 from lifecycle.system import System
+from lifecycle.words import counted
 
 NOTES = Place("notes", "of erasures that were begun")
 
@@ -54,7 +55,7 @@ def judge(
     late = overdue(left.open, erasure.deadline, task.now)
     if late:
         hint = "GDPR Art. 12(3). See `lifecycle gdpr status`, and tell the people concerned."
-        what = f"{len(late)} requests are past the legal deadline of {erasure.deadline}"
+        what = f"{counted(len(late), 'request')} past the legal deadline of {erasure.deadline}"
         looks.found(Failure(erasure.requests.table, what, hint))
     coverage = looks.cover({table, NOTES, *due.values()})
     for one in done.values():

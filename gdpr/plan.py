@@ -16,6 +16,7 @@ from lifecycle.errors import Conflict, Refused
 from lifecycle.outcome import Failure
 from lifecycle.plan import Decision, Step
 from lifecycle.policy.model import Policy
+from lifecycle.words import counted
 
 _HINT = "Nothing was touched. Correct the data or the policy; `lifecycle gdpr plan` shows the same."
 
@@ -75,12 +76,13 @@ def must_be(shown: Sequence[ErasureStep], reach: Reach, case: Case) -> None:
 def _reasons(reach: Reach, found: Survey, cap: int | None) -> Iterator[str]:
     for where, rows in found.rows.hanging.items():
         if rows:
-            yield f"{rows} rows of others hang on rows that would go: {where}"
+            yield f"on rows that would go hang those of others ({counted(rows, 'row')}): {where}"
     guarded = [t for t in (*reach.deleted, *reach.kept) if reach.table(t).rls]
     if guarded and not found.sees_all:
-        yield f"row-level security hides rows of {len(guarded)} tables from this role: it lacks BYPASSRLS"
+        yield f"row-level security hides rows of {counted(len(guarded), 'table')} from this role: it lacks BYPASSRLS"
     if cap is not None and found.changed() > cap:
-        yield f"{found.changed()} rows would go or change, more than the {cap} that were looked at or allowed"
+        much = counted(found.changed(), "row")
+        yield f"{much} would go or change, more than the {cap:,} that were looked at or allowed"
 
 
 def steps_of(reach: Reach, case: Case) -> Iterator[ErasureStep]:
@@ -129,10 +131,10 @@ def _parts(reach: Reach, case: Case) -> Iterator[tuple[str, str, str, str, int]]
         )
     for verb, target, reason, rows in _in_tables(reach, found):
         if rows:
-            yield verb, target, reason, f"{rows} rows", rows
+            yield verb, target, reason, counted(rows, "row"), rows
     log = AUDIT.of(reach.policy)
     if log:
-        cost = f"{found.audit_rows} rows, and those the erasure itself writes"
+        cost = f"{counted(found.audit_rows, 'row')}, and those the erasure itself writes"
         yield (
             "anonymise",
             log.table,
@@ -161,6 +163,6 @@ def _notes(case: Case) -> Iterator[str]:
     if found.payers_kept:
         yield f"{reference}: the Stripe customer stays, others share it"
     if found.objects_kept:
-        yield f"{reference}: {found.objects_kept} objects stay, rows of others name them too"
+        yield f"{reference}: {counted(found.objects_kept, 'object')} kept, as rows of others name the same"
     if found.ambiguous:
         yield f"{reference}: {found.ambiguous} identifiers are another person's too and prove nothing"

@@ -29,6 +29,7 @@ from lifecycle.outside import objects
 from lifecycle.postgres.catalog import Table
 from lifecycle.postgres.names import policy_name
 from lifecycle.system import System
+from lifecycle.words import counted
 
 _HINT = (
     "The request stays open. Take the value out (refresh a materialized view), or say in the policy whose it is; "
@@ -100,7 +101,7 @@ def _rows(proof: _Search, conn: Connection[TupleRow], reach: Reach, note: Note) 
         proof.read("predicates", len(part))
         for where, left in part.items():
             if left:
-                proof.found(where, f"{left} rows of the person are there")
+                proof.found(where, f"{counted(left, 'row')} of the person there")
 
 
 def _log(proof: _Search, conn: Connection[TupleRow], reach: Reach, note: Note) -> None:
@@ -108,7 +109,9 @@ def _log(proof: _Search, conn: Connection[TupleRow], reach: Reach, note: Note) -
         left = anonymise.left(conn, reach.policy, reach.catalog, as_person(reach, note))
     log = AUDIT.of(reach.policy)
     if left and log:
-        proof.found(log.table, f"{left} rows of the audit log still carry the person")
+        proof.found(
+            log.table, f"the person still stands in {counted(left, 'row')} of the audit log"
+        )
 
 
 def _values(proof: _Search, conn: Connection[TupleRow], reach: Reach, note: Note) -> None:
@@ -116,7 +119,7 @@ def _values(proof: _Search, conn: Connection[TupleRow], reach: Reach, note: Note
         with proof.looks.at(*places.read_with(table)):
             left = _hits(proof, conn, table, spellings(note))
         if left:
-            proof.found(table.name, f"an identifier stands in {left} rows")
+            proof.found(table.name, f"an identifier stands in {counted(left, 'row')}")
 
 
 def _hits(proof: _Search, conn: Connection[TupleRow], table: Table, needles: Sequence[str]) -> int:

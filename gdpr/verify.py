@@ -11,6 +11,7 @@ from lifecycle.errors import NotFound
 from lifecycle.outside.keys import reference_key
 from lifecycle.postgres import catalog
 from lifecycle.system import System
+from lifecycle.words import counted, moment
 
 
 def verify(system: System, wanted: str) -> Judgement:
@@ -32,7 +33,7 @@ def verify(system: System, wanted: str) -> Judgement:
         promised = places.promised(conn, found)
     own = Place("request", entry.reference)
     if entry.note is None:
-        when = entry.proven_at.isoformat() if entry.proven_at else "an unknown time"
+        when = moment(entry.proven_at) if entry.proven_at else "an unknown time"
         why = Reason(
             "whom to search for is known to nobody since it was answered",
             "`lifecycle runs show` has what was looked at then, and what was not.",
@@ -42,5 +43,5 @@ def verify(system: System, wanted: str) -> Judgement:
             coverage, f"erased, and found nowhere it was looked, at {when}", entry.tables
         )
     proof = prove(system, found, entry.note, promised | places.of_person(entry.note))
-    said = f"{entry.state}: the person is found in {len(proof.failures)} places"
+    said = f"{entry.state}: the person is found in {counted(len(proof.failures), 'place')}"
     return Judgement(proof.coverage, said, proof.counts)

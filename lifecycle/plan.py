@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
 from lifecycle.outcome import Failure
+from lifecycle.words import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,7 @@ def within(
 def _beyond(target: str, asked: int, left: int, room: str) -> Failure:
     return Failure(
         target,
-        f"{asked} rows would end or change, and an unattended run may do that to {left} more",
+        f"{counted(asked, 'row')} would end or change, and an unattended run may do that to {left} more",
         f"Look at `lifecycle {room} plan`; if it is right, `lifecycle {room} apply PLAN` carries it out. "
         "The cap is `limits.rows_per_run` in the policy.",
     )

@@ -6,6 +6,7 @@ database makes of them: the audit log's images, materialised views, archives tha
 
 from datetime import datetime
 
+from lifecycle import words
 from lifecycle.coverage import Judgement, Looks, Place, Reason
 from lifecycle.outcome import Failure
 from lifecycle.plan import Decision
@@ -68,7 +69,7 @@ def _unreached(looks: Looks, counted: Counted, copies: tuple[str, ...]) -> None:
 def _still(counted: Counted) -> Failure:
     return Failure(
         counted.bound.rule.table,
-        f"{counted.rows} rows are still overdue",
+        f"{words.counted(counted.rows, 'row')} still overdue",
         "Somebody holds locks on them, or they came while the run was on; the next run tries again.",
     )
 
@@ -79,11 +80,13 @@ def _words(after: Seen, ended: Ended) -> tuple[str, dict[str, int]]:
         "without a date": sum(counted.undated for counted in after.counted),
     }
     summary = (
-        f"{counts['deleted']} rows deleted, {counts['cleared']} values cleared by "
-        f"{len(after.counted)} rules; {counts['overdue']} still overdue"
+        f"{words.counted(counts['deleted'], 'row')} deleted, {words.counted(counts['cleared'], 'value')} cleared by "
+        f"{words.counted(len(after.counted), 'rule')}; {counts['overdue']:,} still overdue"
     )
     if counts["without a date"]:
-        summary += f"; {counts['without a date']} rows have no date yet and stay"
+        summary += (
+            f"; {words.counted(counts['without a date'], 'row')} without a date yet, and kept"
+        )
     return summary, counts
 
 
@@ -95,7 +98,7 @@ def status(system: System, now: datetime) -> Listing:
             counted.bound.rule.table,
             counted.bound.rule.do,
             str(counted.bound.rule.after),
-            counted.bound.before.isoformat(),
+            counted.bound.before,
             counted.rows,
             counted.undated,
             "; ".join(f"{leaf}: {reason.why}" for leaf, reason in counted.unread.items()),

@@ -14,6 +14,7 @@ from lifecycle.errors import FindingsPresent, LifecycleError
 from lifecycle.system import System
 from lifecycle.watch import check
 from lifecycle.watch.check import Judged, State
+from lifecycle.words import counted
 
 
 def show_jobs(name: str | None, as_json: bool, *, nagios: bool) -> None:
@@ -64,7 +65,7 @@ def _for_nagios() -> int:
     worst = next((state for state in order if state in states), State.UNKNOWN)
     bad = [f"{name}: {error.what}" for name, error in away.items()]
     bad += [f"{j.system}/{j.job}: {j.why}" for j in found if j.state]
-    told = "; ".join(map(_line, bad)) or f"{len(found)} jobs are well"
+    told = "; ".join(map(_line, bad)) or f"{counted(len(found), 'job')} well"
     figures = " ".join(_figures(found))
     sys.stdout.write(
         f"LIFECYCLE {worst.name} - {told}" + (f" | {figures}" if figures else "") + "\n"

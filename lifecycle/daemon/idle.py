@@ -14,6 +14,7 @@ from lifecycle.running.claiming import Claiming
 from lifecycle.schedule.state import DaemonState
 from lifecycle.schedule.tick import look
 from lifecycle.system import System
+from lifecycle.words import counted
 
 PAUSE = 0.2
 """Seconds between two looks at what is left to do."""
@@ -88,5 +89,7 @@ def summary(unserved: Mapping[str, LifecycleError], of: int) -> LifecycleError:
     if of == 1:
         return first
     each = "; ".join(f"{name}: {error.what}" for name, error in unserved.items())
-    what = f"{len(unserved)} of {of} systems could not be served, the others were: {each}"
+    what = (
+        f"{len(unserved)} of {counted(of, 'system')} could not be served, the others were: {each}"
+    )
     return type(first)(what, hint=first.hint)

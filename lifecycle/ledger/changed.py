@@ -15,6 +15,7 @@ from lifecycle.errors import Refused, Unproven
 from lifecycle.ledger import statements
 from lifecycle.ledger import statements_of_changes as of_changes
 from lifecycle.postgres.names import policy_name
+from lifecycle.words import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +59,13 @@ def must_be(
     for table, rows in (Counter(after.ended) - Counter(before.ended)).items():
         if rows != ended.get(table, 0):
             raise _unplanned(
-                f"{table}: {rows} rows would have changed where the plan has {ended.get(table, 0)}"
+                f"{table}: {counted(rows, 'row')} would have changed where the plan has {ended.get(table, 0)}"
             )
     for table, rows in (Counter(after.added) - Counter(before.added)).items():
         if table not in adding:
-            raise _unplanned(f"{table}: {rows} rows would have been added, and the plan adds none")
+            raise _unplanned(
+                f"{table}: {counted(rows, 'row')} would have been added, and the plan adds none"
+            )
 
 
 def _unplanned(what: str) -> Unproven:

@@ -22,6 +22,7 @@ from lifecycle import redact
 from lifecycle.errors import Conflict, Fenced
 from lifecycle.ledger import alerts, endings, statements
 from lifecycle.outcome import Outcome, Verdict
+from lifecycle.words import moment
 
 ATTEMPTS = 3
 """How often a run is tried in all when its process is lost or a server is unreachable."""
@@ -99,7 +100,7 @@ def claim_one(
         if row and row[1] == "queued":
             state = "waiting for another run of the same job"
         raise Conflict(
-            f"run {job} for {scheduled_for.isoformat()} is {state}",
+            f"run {job} for {moment(scheduled_for)} is {state}",
             hint="See `lifecycle runs list`; a slot runs once, `lifecycle runs resume` queues one that failed again.",
         )
     return claim

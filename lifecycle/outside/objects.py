@@ -23,6 +23,7 @@ from lifecycle.errors import (
 )
 from lifecycle.outside.digest import file_sha256
 from lifecycle.system import System
+from lifecycle.words import moment
 
 if TYPE_CHECKING:
     from botocore.loaders import Loader
@@ -195,7 +196,7 @@ class Objects:
                 continue  # a delete marker has no head
             until = head.get("ObjectLockRetainUntilDate")  # absent when there is no lock
             if until or head.get("ObjectLockLegalHoldStatus") == "ON":
-                lock = f"locked until {until.isoformat()}" if until else "under a legal hold"
+                lock = f"locked until {moment(until)}" if until else "under a legal hold"
                 raise Refused(
                     f"a version of an object in bucket {bucket!r} is {lock}",
                     hint="Object Lock holds it. Lift a legal hold or a governance lock, or wait for the "

@@ -21,6 +21,7 @@ from lifecycle.postgres.catalog import Catalog, Table
 from lifecycle.postgres.names import policy_name
 from lifecycle.promise import Listing, Task
 from lifecycle.system import System
+from lifecycle.words import counted
 
 _BELOW = Reason(
     "it is partitioned again, and what its own leaves take and grant is not compared yet",
@@ -54,7 +55,7 @@ def judge(task: Task, seen: Seen, decision: Decision[CreatePartition], made: Mad
     looks.found(*_unlike(after, made))
     wanted = sum(len(plan.periods(policy, seen.catalog.tables.get(n), task.now, n)) for n in tables)
     there = wanted - len(decision.steps)
-    summary = f"{len(made.steps)} partitions made, {there} of {wanted} were there"
+    summary = f"{counted(len(made.steps), 'partition')} made, {there} of {wanted} were there"
     counts = {"wanted": wanted, "made": len(made.steps), "notes": len(decision.notes)}
     return Judgement(looks.cover(_promised(policy, after.catalog, task)), summary, counts)
 

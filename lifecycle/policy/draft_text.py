@@ -11,6 +11,7 @@ from lifecycle.policy import foreign_keys, triggers, whole
 from lifecycle.policy.check import DECIDE
 from lifecycle.policy.model import Declared, Owner, Policy, SharedBy, Table, Through
 from lifecycle.postgres.catalog import Catalog
+from lifecycle.words import counted
 
 _PLAIN = re.compile(r"^[A-Za-z_][A-Za-z0-9_.-]*$")
 _WORDS = ("true", "false", "null", "yes", "no", "on", "off", "y", "n")
@@ -45,7 +46,7 @@ def _head(policy: Policy) -> Iterator[str]:
         )
     )
     yield f"# A draft of what {policy.system} promises about its data, made from the database itself."
-    yield f"# {places} places need a decision of yours: they begin with {DECIDE}, and are refused until you made it."
+    yield f"# {counted(places, 'place')} for you to decide: what begins with {DECIDE} is refused until you made it."
     yield "# `lifecycle policy check` compares this file with the database."
     yield ""
     yield f"system: {quote(policy.system)}"

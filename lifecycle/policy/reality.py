@@ -14,7 +14,7 @@ from lifecycle.policy.look import Look
 from lifecycle.policy.model import Policy, SharedBy, Through
 from lifecycle.policy.names import split_column
 from lifecycle.postgres.catalog import Catalog, Column
-from lifecycle.words import did_you_mean
+from lifecycle.words import counted, did_you_mean
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ def must_fit(policy: Policy, catalog: Catalog, *, but_for: str = "") -> None:
     mistakes = [m for m in compare(policy, catalog).mistakes if m.path[0] != but_for]
     if mistakes:
         raise Refused(
-            f"the policy does not fit the database in {len(mistakes)} places, first: {mistakes[0]}",
+            f"the policy does not fit the database in {counted(len(mistakes), 'place')}, first: {mistakes[0]}",
             hint="Nothing was touched. `lifecycle policy check --live` lists them, with what to write instead.",
         )
 

@@ -15,7 +15,7 @@ import structlog
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from lifecycle import cron, progress, unexpected
+from lifecycle import cron, progress, unexpected, words
 from lifecycle.errors import (
     Conflict,
     Fenced,
@@ -100,14 +100,14 @@ def slot(system: System, job: Job, scheduled_for: datetime) -> Ending:
     zone, moment = system.policy.timezone, timedelta(seconds=1)
     if scheduled_for not in cron.slots(job.cron, zone, scheduled_for - moment, scheduled_for):
         raise InputError(
-            f"{scheduled_for.isoformat()} is no slot of {job.name} ({job.cron}, {zone})",
+            f"{words.moment(scheduled_for)} is no slot of {job.name} ({job.cron}, {zone})",
             hint=f"See `lifecycle schedule preview {job.name}`; `lifecycle run {job.name}` runs it now, "
             "as a run of its own.",
         )
     with contextlib.closing(system.connect(f"run {job.name}")) as conn:
         if scheduled_for > daemons.time(conn) + EARLY:
             raise InputError(
-                f"the slot {scheduled_for.isoformat()} of {job.name} has not come yet by the database's clock",
+                f"the slot {words.moment(scheduled_for)} of {job.name} has not come yet by the database's clock",
                 hint="Run it at its time or later, and set this host's clock by NTP.",
             )
         _clear_the_way(conn, system, job)

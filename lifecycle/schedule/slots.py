@@ -22,6 +22,7 @@ from typing import Literal
 
 from lifecycle import cron
 from lifecycle.job import Job
+from lifecycle.words import counted, moment
 
 ON_TIME = timedelta(minutes=1)
 """A slot that is not later than this was not missed by anybody: a daemon ticks more often."""
@@ -84,9 +85,7 @@ def _told(
     untold = total - len(newest)
     if first is None or untold == 0:
         return told
-    reason = (
-        f"{untold} slots up to {last_untold.isoformat()} were not run; this row stands for them"
-    )
+    reason = f"{counted(untold, 'slot')} up to {moment(last_untold)} not run; this row stands for all of it"
     return (Slot(first, "missed", reason, untold), *told)
 
 
@@ -109,7 +108,7 @@ def _judge(job: Job, at: datetime, newest: datetime, now: datetime, paused: str 
     if late > job.max_lateness:
         return Slot(at, "missed", f"nobody ran it within {job.max_lateness}")
     if job.catch_up == "last" and at != newest:
-        return Slot(at, "missed", f"the slot of {newest.isoformat()} ran instead")
+        return Slot(at, "missed", f"the slot of {moment(newest)} ran instead")
     if job.catch_up == "none" and late > ON_TIME:
         return Slot(at, "missed", "nobody ran it in time, and this job is not caught up")
     return Slot(at, "queued", "due")

@@ -18,6 +18,7 @@ from lifecycle.errors import InputError, LifecycleError
 from lifecycle.ledger.alerts import Alert
 from lifecycle.outside import commands, web
 from lifecycle.settings.model import Alerts, Smtp
+from lifecycle.words import moment
 
 LIMIT = timedelta(seconds=10)
 """How long one channel may take over one alert, all in all."""
@@ -72,7 +73,7 @@ def _mail(smtp: Smtp, alert: Alert) -> None:
     )
     letter.set_content(
         f"{redact.text(alert.message)}\n\nsystem: {alert.system}\njob: {alert.job or '-'}\n"
-        f"run: {alert.run or '-'}\nkind: {alert.kind}\nat: {alert.created_at.isoformat()}\n"
+        f"run: {alert.run or '-'}\nkind: {alert.kind}\nat: {moment(alert.created_at)}\n"
     )
     try:
         with smtplib.SMTP(smtp.host, smtp.port, timeout=LIMIT.total_seconds()) as server:

@@ -423,7 +423,7 @@ def test_a_dump_that_was_bad_before_it_was_summed_fails_when_it_is_read(
     outcome = world.drill()
     assert outcome.verdict is Verdict.FAIL
     assert re.search(
-        "pg_restore ended with exit code|other content|rows were restored", outcome.summary
+        "pg_restore ended with exit code|other content|rows? restored", outcome.summary
     )
     assert CANARY not in str(outcome)
 
@@ -431,7 +431,7 @@ def test_a_dump_that_was_bad_before_it_was_summed_fails_when_it_is_read(
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"rows": 300}, "301 rows were restored, 300 were dumped"),
+        ({"rows": 300}, "301 rows restored, 300 dumped"),
         ({"digest": "1"}, "as many rows as dumped, with other content"),
     ],
 )

@@ -358,7 +358,7 @@ def test_a_trigger_that_reaches_further_is_refused(clinic: Clinic) -> None:
     clinic.ask(
         "create trigger more after delete on visit for each statement execute function public.more()"
     )
-    refused(clinic.declared(), "board: 1 rows would have changed")
+    refused(clinic.declared(), "board: 1 row would have changed")
 
 
 def test_a_trigger_that_adds_to_another_person_is_refused(clinic: Clinic) -> None:
@@ -376,7 +376,7 @@ def test_a_trigger_that_adds_to_another_person_is_refused(clinic: Clinic) -> Non
 
 
 FURTHER = {
-    "adds": ("insert into public.board values (9, 'x')", "1 rows would have been added"),
+    "adds": ("insert into public.board values (9, 'x')", "1 row would have been added"),
     "empties": ("truncate public.board", "board would have been emptied or altered"),
     "alters": ("alter table public.board add column more text", "emptied or altered"),
     "copies": ("create table public.copy as select * from public.visit", "copy would have been"),

@@ -58,7 +58,7 @@ def test_a_draft_is_refused_until_a_person_has_decided(conn: Connection[TupleRow
         load.policy(tmp_path / "draft.yaml")
     open_ = refused.value.what.splitlines()
     assert all("a draft left this open for a person" in line for line in open_)
-    assert f"# {len(open_)} places need a decision" in text
+    assert f"# {len(open_)} places for you to decide" in text
     asked = {line.split(": ")[1].split(".because")[0].removesuffix(".does") for line in open_}
     assert asked == {
         "tables.books", "tables.categories", "tables.courses", "tables.devices", "tables.notes_child", "tables.notes_parent",

@@ -411,7 +411,7 @@ def test_locked_rows_are_left_and_reported_and_go_with_the_next_run(house: House
         conn.execute("select from log where id < 3 for update")
         outcome = house.run()
     [failure] = outcome.failures
-    assert (outcome.counts["deleted"], failure.what) == (997, "3 rows are still overdue")
+    assert (outcome.counts["deleted"], failure.what) == (997, "3 rows still overdue")
     assert house.run().verdict is Verdict.PASS
     assert house.evidence() == 1000
 
@@ -468,7 +468,7 @@ def test_no_more_goes_than_the_plan_showed(house: House) -> None:
     house.promise(("first", "90 days", "at", "delete"), LOG, does="archives to log")
     outcome = house.run()
     [failure] = outcome.failures
-    assert failure.what == "500 rows are still overdue"
+    assert failure.what == "500 rows still overdue"
     assert house.evidence() == 1000
     assert outcome.counts == {"deleted": 1001, "cleared": 0, "overdue": 500, "without a date": 0}
 
