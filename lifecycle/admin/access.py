@@ -117,11 +117,10 @@ def schema(system: System, conn: Conn, _catalog: Catalog) -> Iterator[Finding]:
         return  # the ledger's own question says so
     owner, enters, reached_by = row
     wrong = list(_ownership(label, why, conn, (owner, enters, reached_by)))
-    guards = dict(conn.execute(statements.GUARDS).fetchall())
-    off = [name for name, on in guards.items() if not on]
-    if off or not guards:
-        what = f"the guards of the evidence are off ({', '.join(off) or 'there are none'})"
-        fix = "alter table lifecycle.evidence enable trigger all;"
+    off = [name for (name,) in conn.execute(statements.UNGUARDED).fetchall()]
+    if off:
+        what = f"nothing refuses a change of evidence any more in {', '.join(off)}"
+        fix = f"alter table lifecycle.{off[0]} enable trigger all;  -- or restore what was dropped: see the backups"
         wrong.append(bad(label, what, "Evidence could be changed without a trace.", fix))
     for (can,) in conn.execute(statements.CHANGES_EVIDENCE).fetchall():
         login, _, rest = can.partition(" may ")

@@ -133,10 +133,18 @@ OWNED_BY_OTHERS = """
      where n.nspname = 'lifecycle' and p.proowner <> n.nspowner
      order by 1
 """
-# The guards of the evidence, and every right by which a login of ours could change a line of it.
-GUARDS = """
-    select t.tgname, t.tgenabled in ('O', 'A')
-      from pg_trigger t where t.tgrelid = to_regclass('lifecycle.evidence') and not t.tgisinternal
+# Where nothing refuses an update, a delete (8 and 16 of tgtype) or a truncate (32) of evidence any more, partition by
+# partition; and every right by which a login of ours could change a line of it.
+UNGUARDED = """
+    select c.relname
+      from pg_class c join pg_namespace n on n.oid = c.relnamespace
+     where n.nspname = 'lifecycle' and c.relkind in ('r', 'p') and c.relname ~ '^(evidence|attempt)'
+       and 8 | 16 | 32 is distinct from (
+           select bit_or(t.tgtype::int) & (8 | 16 | 32)
+             from pg_trigger t join pg_proc p on p.oid = t.tgfoid
+            where t.tgrelid = c.oid and t.tgenabled in ('O', 'A') and t.tgtype & 2 = 2 and t.tgqual is null
+              and t.tgattr = '' and p.proname = 'refuse_change' and p.pronamespace = n.oid)
+     order by 1
 """
 CHANGES_EVIDENCE = """
     select format('%s may %s %s', r.rolname, lower(p.privilege), c.relname)

@@ -428,7 +428,31 @@ OPENED = {
     "member of the schema's owner": ("grant lifecycle_owner to lifecycle", "lifecycle_owner"),
     "guards off": (
         "alter table lifecycle.evidence disable trigger all",
-        "guards of the evidence are off",
+        "nothing refuses a change of evidence any more in evidence",
+    ),
+    "guards of one month off": (
+        (
+            "do $$ begin execute format('alter table lifecycle.%I disable trigger evidence_is_append_only',"
+            " (select min(relname) from pg_class where relname ~ '^evidence_2')); end $$"
+        ),
+        "nothing refuses a change of evidence any more in evidence_2",
+    ),
+    "a month can be emptied": (
+        (
+            "do $$ begin execute format('drop trigger evidence_is_not_truncated on lifecycle.%I',"
+            " (select min(relname) from pg_class where relname ~ '^evidence_2')); end $$"
+        ),
+        "nothing refuses a change of evidence any more in evidence_2",
+    ),
+    "attempts": (
+        "alter table lifecycle.attempt disable trigger attempt_is_append_only",
+        "nothing refuses a change of evidence any more in attempt",
+    ),
+    "a guard of one column": (
+        """drop trigger evidence_is_append_only on lifecycle.evidence;
+        create trigger evidence_is_append_only before update of target or delete on lifecycle.evidence
+            for each row execute function lifecycle.refuse_change()""",
+        "nothing refuses a change of evidence any more in evidence",
     ),
     "evidence may be deleted": (
         "grant delete on lifecycle.evidence to lifecycle",

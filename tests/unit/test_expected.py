@@ -148,7 +148,7 @@ def test_between_two_timetables_that_do_not_meet_nothing_is_known():
 def test_a_slot_in_a_pause_is_expected_and_bears_its_reason():
     pauses = (
         Pause(JOB, at(8, 30), at(10), "audit"),
-        Pause(JOB, at(11, 30), None, "move"),
+        Pause(JOB, at(12), None, "move"),
         Pause("other.job", at(1), None, "not ours"),
     )
     known = history(generation(at(1), a_job=HOURLY), pauses=pauses, now=at(13))
