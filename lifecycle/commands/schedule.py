@@ -166,8 +166,12 @@ def resume_schedule(job: JobName, as_json: JsonOption = False, system: SystemOpt
     here = open_system(system)
     found = [offered for offered in rooms.jobs(here.policy) if offered.name == job]
     with _ledger(here) as conn:
-        if job not in {row[0] for row in schedules.listed(conn, here.name)}:
+        paused = {row[0]: row[3] for row in schedules.listed(conn, here.name)}
+        if job not in paused:
             rooms.job(here.policy, job)  # mistyped: say what was meant
+        if paused.get(job) is None:
+            show.done(f"{job} is not paused; nothing was changed.", as_json)
+            return
         now = daemons.time(conn)
         for offered in found:
             cover.cover_job(conn, here, offered, now)  # what fell due while it was paused is missed

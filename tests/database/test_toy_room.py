@@ -163,6 +163,19 @@ def test_a_run_that_applied_a_plan_is_resumed_with_that_plan_and_no_other(
     assert gym.ask("select count(holder) from lockers") == [(2,)]
 
 
+def test_only_a_job_that_is_paused_is_let_go_on(gym: Gym, say: Say) -> None:
+    scheduled = """select s.job, exists (select from lifecycle.pause p where p.job = s.job and p.until is null)
+                     from lifecycle.schedule s where s.job = 'lockers.empty'"""
+    assert say("schedule", "resume", "lockers.empty")["done"] == (
+        "lockers.empty is not paused; nothing was changed."
+    )
+    assert gym.ask(scheduled) == []
+    say("schedule", "pause", "lockers.empty", "--because", "they move")
+    assert gym.ask(scheduled) == [("lockers.empty", True)]
+    say("schedule", "resume", "lockers.empty")
+    assert gym.ask(scheduled) == [("lockers.empty", False)]
+
+
 def test_monitors_hear_its_figures(gym: Gym) -> None:
     jobs = {"gym": rooms.jobs(gym.system.policy)}
     state = DaemonState("d", (gym.system,), jobs, clock.now())
