@@ -12,7 +12,7 @@ from backups.section import Backups
 from lifecycle import clock, rooms
 from lifecycle.admin import doctor, install
 from lifecycle.ledger import alerts, claims, runs, schedules
-from lifecycle.outcome import Verdict
+from lifecycle.outcome import Outcome
 from lifecycle.postgres import catalog
 from lifecycle.postgres.server import Cluster
 from lifecycle.running import apply
@@ -101,6 +101,10 @@ def clinic(cluster: Cluster, tmp_path: Path, outside: tuple[str, str]) -> Iterat
             conn.execute((HERE / "clinic.sql").read_bytes())
             conn.execute("alter table diary_2025 enable row level security")
             conn.execute("alter table diary_2026 enable row level security")
+            # A row that neither retention nor the erasure ends: of an emptied table the planner forgets nothing.
+            conn.execute(
+                "insert into diary select person_id, '2026-11-20', 'his' from diary where words = 'his'"
+            )
         with the_clinic.opened(conninfo, tmp_path, *outside) as opened:
             rule = {"table": "diary", "after": "90 days", "do": "delete", "because": "promised"}
             more = {
@@ -127,7 +131,7 @@ def test_no_statement_of_ours_meets_a_decoy(clinic: Clinic, cluster: Cluster):
     )[0]
     assert min(laid) > 500
     said_before = cluster.log.stat().st_size
-    verdicts: dict[str, Verdict] = {}
+    outcomes: dict[str, Outcome] = {}
     for job in rooms.jobs(clinic.system.policy):
         if not callable(job.work):
             apply.plan(job.work, clinic.system, NOW, None)
@@ -136,10 +140,10 @@ def test_no_statement_of_ours_meets_a_decoy(clinic: Clinic, cluster: Cluster):
             claims.enqueue(conn, "clinic", job.name, NOW, asked_by="person")
             claim = claims.claim_one(conn, "clinic", job.name, NOW, claims.new_holder())
             outcome = apply.carry_out(clinic.system, claim, job, NOW)
-            verdicts[job.name] = outcome.verdict
+            outcomes[job.name] = outcome
             claims.finish(conn, claim, outcome)
-    assert Verdict.FAIL not in verdicts.values(), verdicts
-    assert len(verdicts) >= 6
+    assert [outcome.failures for outcome in outcomes.values() if outcome.failures] == []
+    assert len(outcomes) >= 6
     assert clinic.ask("select count(*) from person") == [2]
     doctor.findings(clinic.system.machine)
     state = DaemonState(
