@@ -76,7 +76,7 @@ def must_be(shown: Sequence[ErasureStep], reach: Reach, case: Case) -> None:
 def _reasons(reach: Reach, found: Survey, cap: int | None) -> Iterator[str]:
     for where, rows in found.rows.hanging.items():
         if rows:
-            yield f"on rows that would go hang those of others ({counted(rows, 'row')}): {where}"
+            yield f"rows of others hang on rows that would go ({counted(rows, 'row')}): {where}"
     guarded = [t for t in (*reach.deleted, *reach.kept) if reach.table(t).rls]
     if guarded and not found.sees_all:
         yield f"row-level security hides rows of {counted(len(guarded), 'table')} from this role: it lacks BYPASSRLS"

@@ -326,12 +326,12 @@ def refused(clinic: Clinic, match: str) -> None:
 
 def test_another_persons_row_that_hangs_on_one_that_goes_is_refused(clinic: Clinic) -> None:
     clinic.ask("insert into scan values (9, %(otto)s, 1, null)", otto=OTTO)
-    refused(clinic, "1 rows of others hang on rows that would go: scan")
+    refused(clinic, "rows of others hang on rows that would go (1 row): scan")
 
 
 def test_an_identifier_that_would_stay_somewhere_is_refused_with_the_table(clinic: Clinic) -> None:
     clinic.ask("update board set words = 'write to ANNA@example.org.'")
-    refused(clinic, "board (1 rows)")
+    refused(clinic, "board (1 row)")
 
 
 KEEP = (
@@ -348,7 +348,7 @@ def test_a_trigger_that_keeps_a_row_is_refused(clinic: Clinic) -> None:
 def test_a_trigger_that_keeps_a_mention_is_refused(clinic: Clinic) -> None:
     clinic.ask(KEEP)
     clinic.ask("create trigger keep before update on visit for each row execute function keep()")
-    refused(clinic.declared(), "visit.doctor_id: 1 rows were counted and 0 would have gone")
+    refused(clinic.declared(), "visit.doctor_id: 1 row found beforehand, and 0 would have gone")
 
 
 def test_a_trigger_that_reaches_further_is_refused(clinic: Clinic) -> None:
@@ -910,7 +910,7 @@ def test_a_plan_shows_counts_and_changes_nothing(clinic: Clinic) -> None:
     found = plan(PROMISE, clinic.system, NOW)
     shown = {(step.verb, step.target): step.cost for step in found.decision.steps}
     assert shown["delete", "visit"] == "2 rows"
-    assert shown["set null", "visit.doctor_id"] == "1 rows"
+    assert shown["set null", "visit.doctor_id"] == "1 row"
     assert shown["delete objects", "papers"] == "3 keys, 5 versions"
     assert "others share it" in " ".join(found.decision.notes)
     text = json.dumps(found.document())

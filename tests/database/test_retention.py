@@ -146,7 +146,7 @@ def test_rows_before_the_cutoff_go_and_the_row_on_it_stays(house: House) -> None
     assert (outcome.verdict, outcome.failures) == (Verdict.UNVERIFIED, ())
     assert [place["place"] for place in unseen(outcome)] == ["rows without a date of log"]
     assert outcome.counts == {"deleted": 2, "cleared": 0, "overdue": 0, "without a date": 2}
-    assert "2 rows have no date yet and stay" in outcome.summary
+    assert "2 rows without a date yet, and kept" in outcome.summary
     assert house.ask("select id from log order by id") == [(1,), (4,), (5,), (6,), (7,)]
     assert house.ask("select count(*) from other") == [(1,)]
     assert house.evidence() == 2
