@@ -26,7 +26,7 @@ from lifecycle.postgres.server import Cluster
 from lifecycle.sandbox import s3, stripe_double
 from lifecycle.system import System
 from lifecycle.systems.vitalis import sample
-from tests import build, postgresql
+from tests import build, memory, postgresql
 from tests.progress import Progress
 
 VITALIS = Path(sample.__file__).parent
@@ -42,7 +42,9 @@ _numbers = itertools.count()
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Choose the PostgreSQL, before anything is collected; report as it goes."""
+    """Choose the PostgreSQL and where its files lie, before anything is collected; report as it goes."""
+    place = memory.begin()
+    config.add_cleanup(lambda: memory.end(place))
     binaries = postgresql.choose()
     config.stash[HEADER] = f"PostgreSQL {binaries.major} from {binaries.bindir}"
     reporter = config.pluginmanager.get_plugin("terminalreporter")
