@@ -32,14 +32,28 @@ class Content(Part):
     digest: str
 
 
+class Locale(Part):
+    """What orders and folds the text of a database: PostgreSQL's provider (`c` libc, `i` ICU, `b` built in) and names.
+
+    Checks, generated columns and bounds of partitions depend on it: restored under another one, a sound dump fails.
+    """
+
+    provider: str
+    collate: str
+    ctype: str
+    name: str | None
+    rules: str | None
+
+
 class Source(Part):
-    """The database that was dumped, as it was in the snapshot."""
+    """The database that was dumped, as it was in the snapshot. Older dumps do not know their `locale`."""
 
     database: str
     system_identifier: str
     server_version: str
     major: int
     encoding: str
+    locale: Locale | None = None
     extensions: dict[str, str]
     roles: tuple[str, ...]
     database_bytes: Annotated[int, Field(ge=0)]

@@ -10,7 +10,7 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from backups import statements
-from backups.manifest import Content, Source
+from backups.manifest import Content, Locale, Source
 from lifecycle.postgres.names import policy_name
 
 
@@ -40,13 +40,17 @@ def names(conn: Connection[TupleRow]) -> tuple[str, ...]:
 def source(conn: Connection[TupleRow]) -> Source:
     """Return which database this is and what a server needs in order to take its dump."""
     row = conn.execute(statements.SOURCE).fetchone()
+    spoken = conn.execute(statements.LOCALE).fetchone()
     assert row is not None
+    assert spoken is not None
+    provider, collate, ctype, name, rules = spoken
     return Source(
         database=row[0],
         system_identifier=row[1],
         server_version=row[2],
         major=row[3],
         encoding=row[4],
+        locale=Locale(provider=provider, collate=collate, ctype=ctype, name=name, rules=rules),
         database_bytes=row[5],
         snapshot_lsn=row[6],
         extensions=dict(conn.execute(statements.EXTENSIONS).fetchall()),

@@ -17,7 +17,9 @@ from datetime import timedelta
 from pathlib import Path
 
 import psycopg
+from psycopg import Connection
 from psycopg.conninfo import make_conninfo
+from psycopg.rows import TupleRow
 
 from backups import manifest, measure, scratch, statements
 from backups.manifest import Content, Manifest
@@ -88,7 +90,10 @@ def _server(directory: Path, binaries: Binaries, timings: Timings) -> Generator[
 
 
 def _prepare(cluster: Cluster, dumped: Manifest) -> None:
-    """Make the database, its restorer and the roles that the dump names. Raise Refused when an extension is missing."""
+    """Make the database, its restorer and the roles that the dump names.
+
+    Raise Refused when an extension or the locale is missing here.
+    """
     with connect.connect(cluster.dsn(), "backups.drill", write=True) as conn:
         here = {name for (name,) in conn.execute(statements.AVAILABLE_EXTENSIONS)}
         missing = sorted(dumped.source.extensions.keys() - here)
@@ -101,7 +106,24 @@ def _prepare(cluster: Cluster, dumped: Manifest) -> None:
         for role in dumped.source.roles:
             if conn.execute(statements.ROLE_EXISTS, {"role": role}).fetchone() is None:
                 conn.execute(statements.create_role(role))
-        conn.execute(statements.create_database(RESTORED, dumped.source.encoding))
+        _make_database(conn, dumped)
+
+
+def _make_database(conn: Connection[TupleRow], dumped: Manifest) -> None:
+    locale = dumped.source.locale
+    if locale is None:
+        raise Refused(
+            "the dump does not say which locale its database had, and may be refused under another one",
+            hint="`lifecycle run backups.dump` takes one that does.",
+        )
+    try:
+        conn.execute(statements.create_database(RESTORED, dumped.source.encoding, locale))
+    except psycopg.Error as error:
+        raise Refused(
+            f"the scratch server cannot have the locale {locale.name or locale.ctype} of the database: "
+            f"{connect.explain(error).what}",
+            hint="Install that locale on this host (`locale -a` lists them), with the ICU of the database's server.",
+        ) from None
 
 
 def _restore(cluster: Cluster, restorer: str, directory: Path) -> None:

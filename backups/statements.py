@@ -2,6 +2,8 @@
 
 from psycopg import sql
 
+from backups.manifest import Locale
+
 # A row's text depends on these; both sides of a comparison must say the same.
 PIN = """
     select set_config('extra_float_digits', '1', true), set_config('IntervalStyle', 'postgres', true),
@@ -20,6 +22,14 @@ SOURCE = """
     select current_database(), (select system_identifier::text from pg_control_system()),
            current_setting('server_version'), current_setting('server_version_num')::int / 10000,
            pg_encoding_to_char(d.encoding), pg_database_size(d.oid), pg_current_wal_lsn()::text
+      from pg_database d where d.datname = current_database()
+"""
+
+# What orders and folds the text of this database. A server names ICU's and its own locales in one column, which had
+# another name before version 17.
+LOCALE = """
+    select d.datlocprovider::text, d.datcollate, d.datctype,
+           coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale'), to_jsonb(d) ->> 'daticurules'
       from pg_database d where d.datname = current_database()
 """
 
@@ -72,10 +82,26 @@ def create_role(role: str) -> sql.Composed:
     return sql.SQL("create role {} nologin").format(sql.Identifier(role))
 
 
-def create_database(name: str, encoding: str) -> sql.Composed:
-    """Return what makes an empty database of this encoding for the restorer (scratch server only)."""
-    return sql.SQL("create database {} owner {} template template0 encoding {}").format(
-        sql.Identifier(name), sql.Identifier(RESTORER), sql.Literal(encoding)
+_OWN_LOCALE = {"i": "icu_locale", "b": "builtin_locale"}
+
+
+def create_database(name: str, encoding: str, locale: Locale) -> sql.Composed:
+    """Return what makes an empty database for the restorer, of the source's encoding and locale (scratch server only)."""
+    made = {"encoding": encoding, "lc_collate": locale.collate, "lc_ctype": locale.ctype}
+    provider = sql.SQL("libc")
+    if locale.provider in _OWN_LOCALE and locale.name is not None:
+        provider = sql.SQL("icu") if locale.provider == "i" else sql.SQL("builtin")
+        made[_OWN_LOCALE[locale.provider]] = locale.name
+    if locale.rules is not None:
+        made["icu_rules"] = locale.rules
+    return sql.SQL("create database {} owner {} template template0 locale_provider {} {}").format(
+        sql.Identifier(name),
+        sql.Identifier(RESTORER),
+        provider,
+        sql.SQL(" ").join(
+            sql.SQL("{} {}").format(sql.SQL(option), sql.Literal(value))
+            for option, value in made.items()
+        ),
     )
 
 

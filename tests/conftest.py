@@ -70,9 +70,9 @@ def cluster() -> Iterator[Cluster]:
 
 
 @pytest.fixture
-def database(cluster: Cluster) -> Iterator[str]:
-    """The superuser's conninfo of an empty database of this test's own."""
-    yield from a_database(cluster, "template0")
+def database(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The superuser's conninfo of an empty database of this test's own, with `create database`'s options, if given."""
+    yield from a_database(cluster, "template0", getattr(request, "param", sql.SQL("")))
 
 
 @pytest.fixture(scope="session")
@@ -83,19 +83,21 @@ def outside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str
         yield store.url, stripe.url
 
 
-def a_database(cluster: Cluster, template: str) -> Iterator[str]:
+def a_database(
+    cluster: Cluster, template: str, options: sql.Composable = sql.SQL("")
+) -> Iterator[str]:
     """Make a database from a template, yield its superuser's conninfo, and drop it."""
     name = f"t{next(_numbers)}"
-    identifiers = {"name": sql.Identifier(name), "template": sql.Identifier(template)}
+    parts = {"name": sql.Identifier(name), "template": sql.Identifier(template), "options": options}
     with psycopg.connect(cluster.dsn(), autocommit=True) as admin:
         admin.execute(
-            sql.SQL("create database {name} template {template} strategy file_copy").format(
-                **identifiers
-            )
+            sql.SQL(
+                "create database {name} template {template} strategy file_copy {options}"
+            ).format(**parts)
         )
     yield cluster.dsn(name)
     with psycopg.connect(cluster.dsn(), autocommit=True) as admin:
-        admin.execute(sql.SQL("drop database {name} with (force)").format(**identifiers))
+        admin.execute(sql.SQL("drop database {name} with (force)").format(name=parts["name"]))
 
 
 class NoPayer:

@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import signal
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -18,7 +19,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from backups import drill, dump, jobs, manifest, measure, scratch, shelf
-from backups.manifest import Manifest
+from backups.manifest import Locale, Manifest
 from lifecycle.admin import install
 from lifecycle.coverage import conclude
 from lifecycle.errors import Refused
@@ -167,8 +168,8 @@ def world(
     bucket = f"backups-{name}"
     client = client_of(outside[0])
     client.create_bucket(Bucket=bucket)
-    # Below /tmp itself: as root, the server's account must be able to enter.
-    base = Path("/tmp") / f"lc-test-{os.getpid()}-{name}"
+    # Not below pytest's directory: as root, the server's account must be able to enter.
+    base = Path(tempfile.gettempdir()) / f"lc-test-{os.getpid()}-{name}"
     base.mkdir(mode=0o755)
     store = {
         "endpoint": outside[0],
@@ -518,6 +519,10 @@ def test_what_is_no_fault_of_the_dump_could_not_be_verified(world: World, tmp_pa
         "bytes are needed": {"database_bytes": 10**18},
         "lack nosuch_extension": {"extensions": {"nosuch_extension": "1"}},
         "no PostgreSQL": {"major": 99},
+        "cannot have the locale xx_YY.utf8": {
+            "locale": Locale(provider="c", collate="C", ctype="xx_YY.utf8", name=None, rules=None)
+        },
+        "does not say which locale": {"locale": None},
     }
     for said, changed in sources.items():
         world.rewrite(taken, source=taken.source.model_copy(update=changed))
@@ -606,6 +611,28 @@ def test_schemas_extensions_and_what_forces_row_security_are_restored_all_the_sa
         admin.execute(sql.SQL("comment on extension {} is 'ours'").format(name))
     taken = world.dump()
     assert extension[0] in taken.source.extensions
+    outcome = world.drill()
+    assert (outcome.verdict, outcome.failures) == (RESTORED, ()), outcome.summary
+
+
+FOLDS = """
+    create table names (name text check (name ~ '^[[:alpha:] ]+$'));
+    create table low (name text, folded text generated always as (lower(name)) stored);
+    create table parts (name text) partition by list (lower(name));
+    create table parts_a partition of parts for values in ('ä');
+    insert into names values ('Änne Müller'); insert into low values ('ÄNNE'); insert into parts values ('Ä');
+    grant select on all tables in schema public to lifecycle;
+"""
+
+
+@pytest.mark.parametrize("database", [sql.SQL("locale 'C.utf8'")], indirect=True)
+def test_a_copy_folds_letters_as_its_source_does(world: World):
+    """Under another locale the restore refuses rows of a sound dump, or its generated columns differ."""
+    with psycopg.connect(world.admin, autocommit=True) as admin:
+        admin.execute(FOLDS)
+    taken = world.dump()
+    assert taken.source.locale is not None
+    assert taken.source.locale.ctype == "C.utf8"
     outcome = world.drill()
     assert (outcome.verdict, outcome.failures) == (RESTORED, ()), outcome.summary
 
