@@ -34,6 +34,12 @@ from lifecycle.words import counted
 LIMIT = timedelta(hours=4)
 """How long a dump may take in all."""
 
+LET_READ = (
+    "As their owner or a superuser, in psql: `select format('grant select on large object %s to lifecycle', oid) "
+    "from pg_largeobject_metadata \\gexec`; and again for each that is made later."
+)
+"""What lets the service read the large objects that are there."""
+
 _LARGE_OBJECTS = Reason(
     "the database holds large objects, and the manifest counts rows of tables only",
     "They are in the dump; nothing compares them after a restore yet.",
@@ -101,6 +107,7 @@ def take(system: System, binaries: Binaries, directory: Path) -> Taken:
     """Dump into `directory` and count in the same snapshot. Raises as `carry_out` does."""
     file = directory / manifest.DATA
     with _snapshot(system) as (conn, snapshot):
+        _all_readable(conn)
         source = measure.source(conn)
         # A dump is compressed and has no indexes: the database's own size is far on the safe side.
         scratch.must_fit(directory, source.database_bytes)
@@ -125,6 +132,16 @@ def take(system: System, binaries: Binaries, directory: Path) -> Taken:
         (str(binaries.tool("pg_dump")), "--version"), env={}, limit=timedelta(minutes=1)
     )
     return Taken(file, version.stdout.strip(), source, tables)
+
+
+def _all_readable(conn: Connection[TupleRow]) -> None:
+    """Raise Refused where pg_dump would end at a large object, and not say at which."""
+    row = conn.execute(statements.UNREADABLE_LARGE_OBJECTS).fetchone()
+    if row and row[0]:
+        raise Refused(
+            f"{counted(row[0], 'large object')} may not be read by the service, and a dump without them is none",
+            hint=LET_READ,
+        )
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from backups import statements
+from backups import dump, statements
 from backups.section import SECTION
 from lifecycle.admin import buckets
 from lifecycle.admin.finding import Finding, Look, bad, fine, not_asked, refused, unknown
@@ -89,6 +89,21 @@ def _scratch(system: System) -> Iterator[Finding]:
         yield fine(label, what)
 
 
+def _large_objects(system: System) -> Iterator[Finding]:
+    label = f"{system.name}: large objects"
+    if SECTION.of(system.policy).dumps is None:
+        yield not_asked(label, "the policy asks for no dumps")
+        return
+    with system.connect("doctor", write=False) as conn:
+        row = conn.execute(statements.UNREADABLE_LARGE_OBJECTS).fetchone()
+    assert row is not None
+    if row[0]:
+        why = "Each dump is refused: without them it would be none."
+        yield bad(label, f"{row[0]:,} of them may not be read by the service", why, dump.LET_READ)
+    else:
+        yield fine(label, "a dump may read whatever large objects there are")
+
+
 def _bucket(system: System) -> Iterator[Finding]:
     dumps = SECTION.of(system.policy).dumps
     yield from buckets.look_at(
@@ -99,5 +114,6 @@ def _bucket(system: System) -> Iterator[Finding]:
 FINDINGS: Mapping[str, Look] = {
     "programs": _programs,
     "scratch": _scratch,
+    "large objects": _large_objects,
     "bucket of dumps": _bucket,
 }

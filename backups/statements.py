@@ -35,6 +35,18 @@ LOCALE = """
 
 LARGE_OBJECTS = "select count(*) from pg_largeobject_metadata"
 
+# Nothing grants all of them at once before PostgreSQL 18's default privileges, and pg_dump ends at the first it may not
+# read.
+UNREADABLE_LARGE_OBJECTS = """
+    select count(*) from pg_largeobject_metadata l
+     where not (select rolsuper from pg_roles where rolname = current_user)
+       and not current_setting('lo_compat_privileges')::bool
+       and not pg_has_role(current_user, l.lomowner, 'usage')
+       and not exists (select from aclexplode(l.lomacl) as g
+                        where g.privilege_type = 'SELECT'
+                          and (g.grantee = 0 or pg_has_role(current_user, g.grantee, 'usage')))
+"""
+
 EXTENSIONS = "select extname, extversion from pg_extension order by extname"
 AVAILABLE_EXTENSIONS = "select name from pg_available_extensions"
 
@@ -82,26 +94,26 @@ def create_role(role: str) -> sql.Composed:
     return sql.SQL("create role {} nologin").format(sql.Identifier(role))
 
 
-_OWN_LOCALE = {"i": "icu_locale", "b": "builtin_locale"}
-
-
 def create_database(name: str, encoding: str, locale: Locale) -> sql.Composed:
-    """Return what makes an empty database for the restorer, of the source's encoding and locale (scratch server only)."""
-    made = {"encoding": encoding, "lc_collate": locale.collate, "lc_ctype": locale.ctype}
-    provider = sql.SQL("libc")
-    if locale.provider in _OWN_LOCALE and locale.name is not None:
-        provider = sql.SQL("icu") if locale.provider == "i" else sql.SQL("builtin")
-        made[_OWN_LOCALE[locale.provider]] = locale.name
+    """Return what makes an empty database for the restorer, encoded and ordered as its source (scratch server only)."""
+    options: list[sql.Composable] = [
+        sql.SQL("encoding {}").format(sql.Literal(encoding)),
+        sql.SQL("lc_collate {}").format(sql.Literal(locale.collate)),
+        sql.SQL("lc_ctype {}").format(sql.Literal(locale.ctype)),
+    ]
+    if locale.provider == "i":
+        options.append(
+            sql.SQL("locale_provider icu icu_locale {}").format(sql.Literal(locale.name))
+        )
+    elif locale.provider == "b":
+        own = sql.SQL("locale_provider builtin builtin_locale {}")
+        options.append(own.format(sql.Literal(locale.name)))
+    else:
+        options.append(sql.SQL("locale_provider libc"))
     if locale.rules is not None:
-        made["icu_rules"] = locale.rules
-    return sql.SQL("create database {} owner {} template template0 locale_provider {} {}").format(
-        sql.Identifier(name),
-        sql.Identifier(RESTORER),
-        provider,
-        sql.SQL(" ").join(
-            sql.SQL("{} {}").format(sql.SQL(option), sql.Literal(value))
-            for option, value in made.items()
-        ),
+        options.append(sql.SQL("icu_rules {}").format(sql.Literal(locale.rules)))
+    return sql.SQL("create database {} owner {} template template0 {}").format(
+        sql.Identifier(name), sql.Identifier(RESTORER), sql.SQL(" ").join(options)
     )
 
 

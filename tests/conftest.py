@@ -38,6 +38,8 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("patient")
 _numbers = itertools.count()
+PLAIN = sql.SQL("")
+"""No options of `create database`."""
 
 
 @pytest.hookimpl(trylast=True)
@@ -72,7 +74,7 @@ def cluster() -> Iterator[Cluster]:
 @pytest.fixture
 def database(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[str]:
     """The superuser's conninfo of an empty database of this test's own, with `create database`'s options, if given."""
-    yield from a_database(cluster, "template0", getattr(request, "param", sql.SQL("")))
+    yield from a_database(cluster, "template0", getattr(request, "param", PLAIN))
 
 
 @pytest.fixture(scope="session")
@@ -83,9 +85,7 @@ def outside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str
         yield store.url, stripe.url
 
 
-def a_database(
-    cluster: Cluster, template: str, options: sql.Composable = sql.SQL("")
-) -> Iterator[str]:
+def a_database(cluster: Cluster, template: str, options: sql.SQL = PLAIN) -> Iterator[str]:
     """Make a database from a template, yield its superuser's conninfo, and drop it."""
     name = f"t{next(_numbers)}"
     parts = {"name": sql.Identifier(name), "template": sql.Identifier(template), "options": options}

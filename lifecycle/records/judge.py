@@ -1,7 +1,7 @@
 """Looks again afterwards: is every month over age gone with all it held, and is every younger one there?
 
-Promised are the months that the ledger had when the run began, and those it has now. Nothing is taken from what the run
-believes to have done.
+Promised are the months that the ledger had when the run began, and each in which a run ended. Nothing is taken from
+what the run believes to have done.
 """
 
 from collections.abc import Collection
@@ -17,7 +17,7 @@ from lifecycle.outcome import Failure
 from lifecycle.plan import Decision
 from lifecycle.promise import Listing, Task
 from lifecycle.records import age, survey
-from lifecycle.records.plan import RetireMonth
+from lifecycle.records.plan import TORN, RetireMonth
 from lifecycle.records.retire import Retired
 from lifecycle.records.section import SECTION
 from lifecycle.records.survey import Seen
@@ -27,15 +27,22 @@ from lifecycle.words import counted
 
 def judge(task: Task, seen: Seen, decision: Decision[RetireMonth], retired: Retired) -> Judgement:
     """Read the months again and return what was promised, looked at and found."""
-    wanted = {first for first in seen.months if task.only in (None, age.name(first))}
     looks = Looks()
     with task.system.snapshot("records judge") as conn:
-        now_there = months.kept(conn)
+        now_there, torn = months.kept(conn), survey.torn(conn)
+        all_of_them = seen.months.keys() | torn.keys()
+        wanted = {first for first in all_of_them if task.only in (None, age.name(first))}
         left = {first: _left(looks, conn, first, now_there) for first in wanted}
     known = {failure.target for failure in (*retired.failures, *decision.refusals)}
     looks.found(*retired.failures)
     for first in sorted(wanted):
-        wrong = _wrong(first, first in seen.over_age, first in now_there, left[first])
+        wrong = (
+            Failure(age.name(first), torn[first], TORN)
+            if first in torn
+            else _wrong(first, first in now_there, left[first])
+            if first in seen.over_age
+            else None
+        )
         if wrong is not None and wrong.target not in known:
             looks.found(wrong)
     return Judgement(
@@ -54,18 +61,15 @@ def _left(
         return None if first in there else survey.count(conn, first)
 
 
-def _wrong(first: date, over_age: bool, there: bool, left: dict[str, int] | None) -> Failure | None:
-    """Return what is not as promised about a month; `left` is what it still holds where it should be gone."""
-    if over_age and there:
+def _wrong(first: date, there: bool, left: dict[str, int] | None) -> Failure | None:
+    """Return what is not as promised about a month over age; `left` is what it still holds where it is dropped."""
+    if there:
         what = "it is over age and still there"
         return Failure(age.name(first), what, "Run `lifecycle records plan`.")
-    if over_age and left and any(left.values()):
+    if left and any(left.values()):
         told = ", ".join(f"{n} {kind}" for kind, n in left.items() if n)
         hint = "Look who changed it: `lifecycle.drop_month` takes all of a month or nothing."
         return Failure(age.name(first), f"it was dropped, and {told} stayed", hint)
-    if not over_age and not there:
-        hint = "Nothing of ours drops a younger month: look at the server's log who did."
-        return Failure(age.name(first), "it is gone before its time", hint)
     return None
 
 

@@ -15,6 +15,9 @@ from lifecycle.records.section import SECTION
 from lifecycle.records.survey import Seen
 from lifecycle.words import counted
 
+TORN = "Nothing of ours takes it before it was exported: look at the server's log who did, and at the backups."
+"""What to do about a month of which something is missing."""
+
 
 @dataclass(frozen=True, slots=True)
 class RetireMonth(Step):
@@ -31,7 +34,11 @@ def decide(policy: Policy, seen: Seen, now: datetime) -> Decision[RetireMonth]: 
         why = f"it is kept longer than {records.keep}: {seen.lacking.what}"
         hint = f"{seen.lacking.hint} Nothing is dropped that was not exported."
         return Decision((), tuple(Failure(age.name(first), why, hint) for first in wanted))
-    return Decision(tuple(_step(first, seen, f"kept for {records.keep}") for first in wanted))
+    torn = tuple(
+        Failure(age.name(first), seen.torn[first], TORN) for first in wanted if first in seen.torn
+    )
+    whole = (first for first in wanted if first not in seen.torn)
+    return Decision(tuple(_step(first, seen, f"kept for {records.keep}") for first in whole), torn)
 
 
 def _step(first: date, seen: Seen, reason: str) -> RetireMonth:

@@ -25,3 +25,29 @@ COUNT = """
            (select count(*) from lifecycle.evidence where at >= %(since)s and at < %(to)s),
            (select count(*) from lifecycle.alert where created_at >= %(since)s and created_at < %(to)s)
 """
+
+# What should be on the ledger and is not: of each month in which a run ended, or of which one part is there, the parts
+# that lie nowhere. A month that was exported took its runs along; in one without a run no daemon may have made a place.
+GONE = """
+    select wanted.first, array_agg(part.name order by part.name desc)
+      from (select date_trunc('month', r.finished_at at time zone 'UTC')::date
+              from lifecycle.run r where r.started_at is not null and r.finished_at is not null
+            union
+            select to_date(substring(c.relname from '[0-9]{4}_[0-9]{2}$'), 'YYYY_MM')
+              from pg_inherits i join pg_class c on c.oid = i.inhrelid
+             where i.inhparent in ('lifecycle.evidence'::regclass, 'lifecycle.attempt'::regclass)) as wanted (first)
+     cross join (values ('evidence'), ('attempt')) as part (name)
+     where not exists (select from pg_inherits i join pg_class c on c.oid = i.inhrelid
+                        where i.inhparent = ('lifecycle.' || part.name)::regclass
+                          and c.relname = part.name || '_' || to_char(wanted.first, 'YYYY_MM'))
+     group by 1
+"""
+
+# Whoever ends a run writes down how its attempt ended, in the same statement.
+UNTOLD = """
+    select date_trunc('month', r.finished_at at time zone 'UTC')::date, count(*)
+      from lifecycle.run r
+     where r.started_at is not null and r.finished_at is not null
+       and not exists (select from lifecycle.attempt a where a.run_id = r.id)
+     group by 1
+"""

@@ -1,4 +1,4 @@
-"""Reads what is there: the months of the ledger, what those over age hold, and whether one could be exported."""
+"""Reads what is there: the months of the ledger and whether each is whole, and whether those over age could leave."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,20 +16,27 @@ from lifecycle.postgres import connect
 from lifecycle.records import age, statements
 from lifecycle.records.section import SECTION
 from lifecycle.system import System
+from lifecycle.words import counted
 
 KINDS = ("runs", "attempts", "evidence", "alerts")
 """What a month holds, in the order of `statements.COUNT`."""
+
+
+PARTS = {"evidence": "its evidence", "attempt": "the history of its runs"}
+"""The tables that a month is a partition of, and what its part of each is called."""
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
     """The ledger as it was: bytes of each month by its first day, and how much each month over age holds, by KINDS.
 
-    `lacking` says why no month could be exported, if none could. `only`: look at this month alone.
+    `torn` says of each month that is not whole what is missing. `lacking` says why no month could be exported, if none
+    could. `only`: look at this month alone.
     """
 
     months: Mapping[date, int]
     over_age: Mapping[date, Mapping[str, int]]
+    torn: Mapping[date, str]
     lacking: Failure | None
     only: str | None
 
@@ -40,6 +47,7 @@ def survey(system: System, now: datetime, only: str | None) -> Seen:
         with system.snapshot("records survey") as conn:
             found = months.kept(conn)
             over_age = {first: count(conn, first) for first in _over(system, found, now)}
+            missing = torn(conn)
     except psycopg.Error as error:
         raise connect.explain(error) from None
     if only is not None and only not in map(age.name, found):
@@ -47,7 +55,7 @@ def survey(system: System, now: datetime, only: str | None) -> Seen:
             f"the ledger has no month {only!r}",
             hint="`lifecycle records status` lists its months; write one like 2019-05.",
         )
-    return Seen(found, over_age, lacking(system) if over_age else None, only)
+    return Seen(found, over_age, missing, lacking(system) if over_age else None, only)
 
 
 def count(conn: Connection[TupleRow], first: date) -> dict[str, int]:
@@ -55,6 +63,17 @@ def count(conn: Connection[TupleRow], first: date) -> dict[str, int]:
     row = conn.execute(statements.COUNT, bounds(first)).fetchone()
     assert row is not None
     return dict(zip(KINDS, row, strict=True))
+
+
+def torn(conn: Connection[TupleRow]) -> dict[date, str]:
+    """Return what is missing of each month that should be on the ledger and is not there, or not whole."""
+    found = dict[date, str]()
+    for first, runs in conn.execute(statements.UNTOLD).fetchall():
+        found[first] = f"the history of {counted(runs, 'run')} of it is gone"
+    for first, parts in conn.execute(statements.GONE).fetchall():
+        whole = len(parts) == len(PARTS)
+        found[first] = f"{'it' if whole else PARTS[parts[0]]} is gone before its time"
+    return found
 
 
 def bounds(first: date) -> dict[str, datetime]:

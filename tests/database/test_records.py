@@ -90,8 +90,9 @@ class World:
         """Claim a new run, after whoever held the last one is found dead."""
         with psycopg.connect(self.admin, autocommit=True) as admin:
             admin.execute(
-                "update lifecycle.run set state = 'lost', holder = null, finished_at = clock_timestamp()"
-                " where job = 'records.keep' and state = 'running'"
+                "with lost as (update lifecycle.run set state = 'lost', holder = null, finished_at = clock_timestamp()"
+                " where job = 'records.keep' and state = 'running' returning id, attempt)"
+                " insert into lifecycle.attempt (run_id, attempt, how) select id, attempt, 'lost' from lost"
             )
         with closing(self.system.connect("test")) as conn:
             at, holder = datetime.now(UTC), claims.new_holder()
@@ -286,6 +287,38 @@ def test_a_person_looks_at_one_month_and_retires_exactly_that(world: World):
     assert world.months() == {age.name(OLD)}
     with pytest.raises(NotFound, match="has no month '1999-01'"):
         plan(PROMISE, world.system, NOW, "1999-01")
+
+
+GONE = {
+    "all of it": (
+        "drop table lifecycle.evidence_{0}, lifecycle.attempt_{0}",
+        "it is gone before its time",
+    ),
+    "evidence": ("drop table lifecycle.evidence_{0}", "its evidence is gone before its time"),
+    "attempts": (
+        "alter table lifecycle.attempt detach partition lifecycle.attempt_{0}",
+        "the history of its runs is gone before its time",
+    ),
+    "rows of attempts": (
+        "alter table lifecycle.attempt_{0} disable trigger all; truncate lifecycle.attempt_{0}",
+        "the history of 3 runs of it is gone",
+    ),
+}
+
+
+@pytest.mark.parametrize("first", [YOUNG, OLD])
+@pytest.mark.parametrize(("how", "said"), GONE.values(), ids=GONE)
+def test_what_somebody_took_out_of_the_ledger_between_two_runs_is_found(
+    world: World, first: date, how: str, said: str
+):
+    world.month(first)
+    assert world.with_records(keep="9 years").keep().verdict is Verdict.PASS
+    with psycopg.connect(world.admin, autocommit=True) as admin:
+        admin.execute(how.format(f"{first:%Y_%m}").encode())
+    outcome = world.keep()
+    assert outcome.verdict is Verdict.FAIL
+    assert [(f.target, f.what) for f in outcome.failures] == [(age.name(first), said)]
+    assert world.keys() == []
 
 
 # --- cut off, tampered with
