@@ -142,7 +142,6 @@ def test_an_aborted_walk_has_changed_nothing_and_goes_on_where_it_stopped(
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 def test_a_step_finds_the_settings_of_the_working_directory_as_the_walk_did(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ):
