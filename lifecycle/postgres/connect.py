@@ -27,11 +27,18 @@ from lifecycle.postgres.patient import PATIENCE, patient
 SUPPORTED = range(15, 19)
 """Major versions of PostgreSQL this product is tested on: 15 to 18."""
 
+# Said before anything else, and spelled out: a database's owner may set a path for it (`alter database .. set`), and a
+# function of his, better fitting than PostgreSQL's own, would run as whoever connects.
+_PATH = """
+    select pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', false),
+           pg_catalog.set_config('standard_conforming_strings', 'on', false)
+"""
 _SESSION = """
     select set_config('statement_timeout', '15min', false), set_config('lock_timeout', '5s', false),
            set_config('idle_in_transaction_session_timeout', '5min', false), set_config('row_security', 'off', false),
            set_config('TimeZone', 'UTC', false), set_config('DateStyle', 'ISO', false),
-           set_config('search_path', 'pg_catalog, pg_temp', false), set_config('jit', 'off', false),
+           set_config('IntervalStyle', 'postgres', false), set_config('quote_all_identifiers', 'off', false),
+           set_config('jit', 'off', false),
            set_config('client_connection_check_interval', case when version() ~ 'Visual C|mingw' then '0' else '5s' end,
                       false)
 """
@@ -86,6 +93,7 @@ def connect(
             connect_timeout=round(min(patience or PATIENCE, PATIENCE).total_seconds()),
             application_name=f"lifecycle {purpose}"[:63],
             prepare_threshold=None,
+            client_encoding="utf8",
             # A server that went away without a word is noticed before the run's claim is stale.
             keepalives_idle=10,
             keepalives_interval=5,
@@ -95,6 +103,7 @@ def connect(
     except psycopg.Error as error:
         raise explain(error) from None
     try:
+        conn.execute(_PATH)
         _must_fit(conn, write=write, database=database)
         conn.execute(_SESSION)
     except psycopg.Error as error:

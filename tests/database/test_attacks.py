@@ -202,6 +202,23 @@ EVIDENCE = (
 )
 
 
+SETTINGS = (
+    "IntervalStyle = 'sql_standard'",
+    "IntervalStyle = 'iso_8601'",
+    "standard_conforming_strings = off",
+    "client_encoding = 'SQL_ASCII'",
+    "quote_all_identifiers = on",
+    "search_path = public",
+)
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_what_an_owner_sets_for_the_database_changes_no_run(firm: Firm, setting: str):
+    firm.ask(f"alter database {firm.policy.database} set {setting}")
+    assert (firm.expire().failures, firm.partition().failures) == ((), ())
+    assert firm.ask("select count(*) from sessions") == [1]
+
+
 def test_a_run_hears_nothing_of_the_administrator(firm: Firm):
     ours = {
         "LIFECYCLE_ADMIN_DSN": "password=x",

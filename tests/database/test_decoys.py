@@ -7,6 +7,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg import sql
 
 from backups.section import Backups
 from lifecycle import clock, rooms
@@ -121,6 +122,13 @@ def clinic(cluster: Cluster, tmp_path: Path, outside: tuple[str, str]) -> Iterat
                 conn.execute(DECOYS.replace("NAMES", names()).encode())
                 conn.execute("reset search_path")
                 install.install(conn, policy, catalog.read(conn), None)
+                # As the database's owner may: what we say before we pin the path must find no decoy either.
+                for login in ("lifecycle", "lifecycle_ddl"):
+                    conn.execute(
+                        sql.SQL(
+                            "alter role {} in database {} set search_path = public, pg_catalog"
+                        ).format(sql.Identifier(login), sql.Identifier(policy.database))
+                    )
             yield replace(opened, system=replace(opened.system, policy=policy, settings=settings))
 
 
