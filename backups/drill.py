@@ -73,6 +73,7 @@ def judge(system: System, now: datetime, *, restore: bool) -> tuple[Judgement, M
     try:
         with timings.phase("select"):
             newest, failures = select(system, now)
+            _as_recorded(system, newest)
         failures += prove(system, newest, looks, timings, restore=restore)
     except (Unproven, CommandFailed) as error:
         failures += (_failure(newest, error),)
@@ -110,6 +111,19 @@ def select(system: System, now: datetime) -> tuple[Manifest, tuple[Failure, ...]
             ),
         )
     return newest, failures
+
+
+def _as_recorded(system: System, dumped: Manifest) -> None:
+    """Raise Unproven when no run of ours took this dump: whoever writes to the bucket may put his there."""
+    with system.connect("backups.drill", write=False) as conn:
+        recorded = evidence.digests(conn, "backups.dumped", dumped.key)
+    if dumped.sha256 not in recorded:
+        raise Unproven(
+            f"{dumped.key} is not the dump that the ledger speaks of"
+            if recorded
+            else f"the ledger knows of no dump {dumped.key}",
+            hint="See who may write to the bucket; after a restore of an older database the next dump is known again.",
+        )
 
 
 def prove(

@@ -55,6 +55,7 @@ class Source(Part):
     encoding: str
     locale: Locale | None = None
     extensions: dict[str, str]
+    extension_schemas: dict[str, str] = Field(default_factory=dict[str, str])
     roles: tuple[str, ...]
     database_bytes: Annotated[int, Field(ge=0)]
     snapshot_lsn: str

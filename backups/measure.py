@@ -44,6 +44,7 @@ def source(conn: Connection[TupleRow]) -> Source:
     assert row is not None
     assert spoken is not None
     provider, collate, ctype, name, rules = spoken
+    extensions = conn.execute(statements.EXTENSIONS).fetchall()
     return Source(
         database=row[0],
         system_identifier=row[1],
@@ -53,6 +54,7 @@ def source(conn: Connection[TupleRow]) -> Source:
         locale=Locale(provider=provider, collate=collate, ctype=ctype, name=name, rules=rules),
         database_bytes=row[5],
         snapshot_lsn=row[6],
-        extensions=dict(conn.execute(statements.EXTENSIONS).fetchall()),
+        extensions={name: version for name, version, _ in extensions},
+        extension_schemas={name: schema for name, _, schema in extensions},
         roles=tuple(role for (role,) in conn.execute(statements.ROLES)),
     )

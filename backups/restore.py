@@ -4,7 +4,8 @@ A dump is code: functions of checks, indexes and materialized views run while it
 superuser, whoever owns a table could run programs on this host (`copy .. to program`). So:
 
     schemas       the restorer, who owns the database and is no superuser
-    extensions    a superuser, from this host's own packages, while nothing of the dump is there that could run
+    extensions    a superuser, by the names in the manifest and from this host's own packages, while nothing of the dump
+                  is there that could run; nothing of the dump itself is ever said by a superuser
     all the rest  the restorer again, who measures it, too
 
 Owners, grants, event triggers and publications stay out of the copy: `covering` names them as not compared.
@@ -25,7 +26,7 @@ from backups import manifest, measure, scratch, statements
 from backups.manifest import Content, Manifest
 from backups.timings import Timings
 from lifecycle import clock, progress
-from lifecycle.errors import CommandFailed, Refused
+from lifecycle.errors import CommandFailed, LifecycleError, Refused
 from lifecycle.outside import commands
 from lifecycle.postgres import connect
 from lifecycle.postgres.server import Binaries, Cluster
@@ -39,7 +40,10 @@ RESTORED = "restored"
 # A line of `pg_restore --list`: its number, two oids, what it is. Nobody but pg_dump writes that far to the left.
 _IS = re.compile(r"\d+; \d+ \d+ (?:COMMENT - )?(SCHEMA|EXTENSION|EVENT TRIGGER) ")
 
-_BEYOND_OUR_RIGHTS = re.compile(r"permission denied|must be (superuser|owner|able to)")
+# What pg_restore says of where it was, and the errors in the scratch server's log.
+_AT = re.compile(r"pg_restore: from TOC entry (\d+);")
+_STATE = re.compile(r"^([0-9A-Z]{5}) ERROR: ", re.MULTILINE)
+INSUFFICIENT_PRIVILEGE = "42501"
 
 
 def restore_into_scratch(
@@ -55,7 +59,7 @@ def restore_into_scratch(
         try:
             _prepare(cluster, dumped)
             with timings.phase("restore"):
-                _restore(cluster, restorer, directory)
+                _restore(cluster, restorer, dumped, directory)
             with (
                 timings.phase("compare"),
                 connect.connect(restorer, "backups.drill", write=False) as conn,
@@ -126,48 +130,78 @@ def _make_database(conn: Connection[TupleRow], dumped: Manifest) -> None:
         ) from None
 
 
-def _restore(cluster: Cluster, restorer: str, directory: Path) -> None:
+def _restore(cluster: Cluster, restorer: str, dumped: Manifest, directory: Path) -> None:
+    """Restore the dump in parts. What pg_restore lists decides what is said when, and never who says it."""
     file = directory / manifest.DATA
     entries = dict[str, list[str]]()
-    for line in pg_restore(cluster.binaries, "--list", str(file)).splitlines():
-        if not line.startswith(";"):
+    # Cut at line feeds only: pg_restore takes these out of names, and no other of Unicode's ends of a line.
+    for line in pg_restore(cluster.binaries, "--list", str(file)).split("\n"):
+        if line and not line.startswith(";"):
             what = _IS.match(line)
             entries.setdefault(what[1] if what else "rest", []).append(line)
     _part(cluster, restorer, file, entries.get("SCHEMA"))
-    _part(cluster, cluster.dsn(RESTORED), file, entries.get("EXTENSION"))
-    _let_fill_extensions(cluster)
-    try:
-        _part(cluster, restorer, file, entries.get("rest"))
-    except CommandFailed as error:
-        if _BEYOND_OUR_RIGHTS.search(error.what):
-            raise Refused(
-                f"the dump holds what only a superuser restores, and a drill is none: {error.what}",
-                hint="Restore it by hand, on a host that you would let the owners of its tables onto.",
-            ) from None
-        raise
+    _make_extensions(cluster, dumped)
+    _part(cluster, restorer, file, entries.get("rest"))
 
 
 def _part(cluster: Cluster, dsn: str, file: Path, entries: list[str] | None) -> None:
-    """Restore these lines of the dump's table of contents."""
+    """Restore these lines of the dump's table of contents. Raise as `restore_into_scratch` does."""
     if not entries:
         return
     listed = file.with_name("entries")
     listed.write_text("\n".join(entries), encoding="utf-8")
-    pg_restore(
-        cluster.binaries,
-        "--exit-on-error",
+    command = (
+        str(cluster.binaries.tool("pg_restore")),
+        *("--exit-on-error", "--verbose"),
         *("--no-owner", "--no-privileges", "--no-tablespaces", "--no-security-labels"),
         *("--no-subscriptions", "--no-publications"),
         f"--use-list={listed}",
         f"--dbname={dsn}",
         str(file),
     )
+    ended = commands.attempt(command, env={}, limit=LIMIT)
+    if ended.exit_code != 0:
+        raise _stopped(cluster, ended.stderr_tail, entries)
 
 
-def _let_fill_extensions(cluster: Cluster) -> None:
-    """Let the restorer write into the tables of extensions, whose rows a dump may carry, and use their servers."""
+def _stopped(cluster: Cluster, said: str, entries: list[str]) -> LifecycleError:
+    """Return why the restore ended: at which entry and by which error.
+
+    The text is code's of the dump and may quote a row: of it nothing is taken but a number of an entry and a SQLSTATE.
+    """
+    numbers = tuple(f"{number};" for number in _AT.findall(said)[:1])
+    found = [
+        entry.split(" ", 3)[3].rpartition(" ")[0] for entry in entries if entry.startswith(numbers)
+    ]
+    states = _STATE.findall(cluster.log.read_text(encoding="utf-8", errors="replace"))
+    where = f" at {found[0]}" if found else ""
+    what = f"the restore ended{where}" + (f" (SQLSTATE {states[-1]})" if states else "")
+    if states and states[-1] == INSUFFICIENT_PRIVILEGE:
+        return Refused(
+            f"the dump holds what only a superuser restores, and a drill is none: {what}",
+            hint="Restore it by hand, on a host that you would let the owners of its tables onto.",
+        )
+    return CommandFailed(
+        what,
+        hint="The message may quote a row, and is not kept: restore the dump by hand to read it.",
+    )
+
+
+def _make_extensions(cluster: Cluster, dumped: Manifest) -> None:
+    """Make the extensions of the source, from this host's packages, and let the restorer use them.
+
+    He may fill their tables, whose rows a dump can carry. He may not use what reaches other servers: their volatile
+    functions (dblink) and their foreign-data wrappers. A dump whose restore needs these could not be verified.
+    """
     with connect.connect(cluster.dsn(RESTORED), "backups.drill", write=True) as conn:
-        for schema, relation in conn.execute(statements.EXTENSION_RELATIONS).fetchall():
-            conn.execute(statements.let_fill(schema, relation))
-        for (wrapper,) in conn.execute(statements.WRAPPERS).fetchall():
-            conn.execute(statements.let_use(wrapper))
+        for name, schema in dumped.source.extension_schemas.items():
+            try:
+                conn.execute(statements.create_extension(name, schema))
+            except psycopg.Error as error:
+                raise Refused(
+                    f"extension {name} cannot be made in the scratch server: {connect.explain(error).what}",
+                    hint="Install the version of the database's server here, and what it needs.",
+                ) from None
+        for schema, relation, sequence in conn.execute(statements.EXTENSION_RELATIONS).fetchall():
+            conn.execute(statements.let_fill(schema, relation, sequence=sequence))
+        conn.execute(statements.SHUT_IN)

@@ -61,6 +61,7 @@ def cluster(ours: Path, binaries: Binaries) -> Generator[Cluster]:
         made.start(
             settings={
                 "archive_mode": "off",
+                "log_line_prefix": "%e ",  # `restore.py` reads by which error it was stopped
                 "max_logical_replication_workers": "0",
                 "max_locks_per_transaction": "1024",
             }

@@ -47,7 +47,11 @@ UNREADABLE_LARGE_OBJECTS = """
                           and (g.grantee = 0 or pg_has_role(current_user, g.grantee, 'usage')))
 """
 
-EXTENSIONS = "select extname, extversion from pg_extension order by extname"
+# As they were made: one that needs another comes after it.
+EXTENSIONS = """
+    select e.extname, e.extversion, n.nspname
+      from pg_extension e join pg_namespace n on n.oid = e.extnamespace order by e.oid
+"""
 AVAILABLE_EXTENSIONS = "select name from pg_available_extensions"
 
 # Owners and grantees of what is in this database; the bootstrap superuser is recorded nowhere.
@@ -68,12 +72,13 @@ TABLES = """
      order by 1, 2
 """
 
+# Spelled by PostgreSQL's own output of a row: `::text` would call a cast that the table's owner may make.
 _CONTENT = """
-    select count(*), coalesce(sum(hashtextextended(lifecycle_row::text, 0)), 0)::text
+    select count(*), coalesce(sum(hashtextextended(textin(record_out(lifecycle_row)), 0)), 0)::text
       from {table} as lifecycle_row
 """
 _CONTENT_OF_ONE = """
-    select count(*), coalesce(sum(hashtextextended(lifecycle_row::text, 0)), 0)::text
+    select count(*), coalesce(sum(hashtextextended(textin(record_out(lifecycle_row)), 0)), 0)::text
       from only {table} as lifecycle_row
 """
 
@@ -123,23 +128,41 @@ RESTORER = "lifecycle_restorer"
 CREATE_RESTORER = "create role lifecycle_restorer login nosuperuser bypassrls"
 
 EXTENSION_RELATIONS = """
-    select n.nspname, c.relname
+    select n.nspname, c.relname, c.relkind = 'S'
       from pg_depend e join pg_class c on c.oid = e.objid join pg_namespace n on n.oid = c.relnamespace
      where e.classid = 'pg_class'::regclass and e.deptype = 'e' and c.relkind in ('r', 'p', 'S')
 """
 
-WRAPPERS = "select fdwname from pg_foreign_data_wrapper"
+# From everybody: the restorer is no superuser.
+SHUT_IN = """
+    do $$
+    declare called text;
+    begin
+        for called in
+            select p.oid::regprocedure::text
+              from pg_depend e join pg_proc p on p.oid = e.objid
+             where e.classid = 'pg_proc'::regclass and e.deptype = 'e' and p.provolatile = 'v' and p.prokind = 'f'
+               and p.prorettype <> 'trigger'::regtype
+        loop
+            execute 'revoke execute on function ' || called || ' from public';
+        end loop;
+    end $$
+"""
 
 
-def let_fill(schema: str, relation: str) -> sql.Composed:
-    """Return what lets the restorer write into a table or sequence of an extension (scratch server only)."""
-    return sql.SQL("grant all on {} to {}").format(
-        sql.Identifier(schema, relation), sql.Identifier(RESTORER)
+def create_extension(name: str, schema: str) -> sql.Composed:
+    """Return what makes an extension in its schema, from this host's packages (scratch server only)."""
+    return sql.SQL("create extension if not exists {} with schema {}").format(
+        sql.Identifier(name), sql.Identifier(schema)
     )
 
 
-def let_use(wrapper: str) -> sql.Composed:
-    """Return what lets the restorer make servers of a foreign-data wrapper (scratch server only)."""
-    return sql.SQL("grant usage on foreign data wrapper {} to {}").format(
-        sql.Identifier(wrapper), sql.Identifier(RESTORER)
+def let_fill(schema: str, relation: str, *, sequence: bool) -> sql.Composed:
+    """Return what lets the restorer write into a table or sequence of an extension (scratch server only).
+
+    Nothing more: who may refer to a table has casts of his own run by a foreign key's check as its owner, a superuser.
+    """
+    rights = sql.SQL("usage, update on sequence" if sequence else "select, insert on table")
+    return sql.SQL("grant {} {} to {}").format(
+        rights, sql.Identifier(schema, relation), sql.Identifier(RESTORER)
     )

@@ -48,3 +48,9 @@ def record(
             f"run {claim.id} ({claim.job}) is no longer held by this process, so {event} was not carried out",
             hint="Another process has taken it over or ended it. See `lifecycle runs show`.",
         )
+
+
+def digests(conn: Connection[TupleRow], event: str, target: str) -> frozenset[str]:
+    """Return the digests that runs recorded as the outcome of this event on this target."""
+    values = {"event": event, "target": target}
+    return frozenset(digest for (digest,) in conn.execute(statements.DIGESTS, values).fetchall())

@@ -225,3 +225,8 @@ RUN_STATE = """
 TICK_LIMITS = """
     select set_config('statement_timeout', '20s', false), set_config('lock_timeout', '5s', false)
 """
+
+DIGESTS = """
+    select distinct digest from lifecycle.evidence
+     where event = %(event)s and target = %(target)s and kind = 'outcome' and digest is not null
+"""

@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import signal
+import subprocess
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -118,7 +119,14 @@ class World:
         self.client.put_object(Bucket=self.bucket, Key=key, Body=body)
 
     def rewrite(self, taken: Manifest, **changed: object) -> None:
-        """Put another manifest in the place of this one."""
+        """Put another manifest in the place of this one; of another sum the ledger hears as if a run had taken it."""
+        if "sha256" in changed:
+            with psycopg.connect(self.admin, autocommit=True) as admin:
+                admin.execute(
+                    "insert into lifecycle.evidence (run_id, attempt, kind, event, target, digest)"
+                    " values (%s, 1, 'outcome', 'backups.dumped', %s, %s)",
+                    [taken.run, taken.key, changed["sha256"]],
+                )
         key = taken.key.replace(manifest.DATA, manifest.NAME)
         self.write(key, taken.model_copy(update=changed).to_json())
 
@@ -425,7 +433,8 @@ def test_a_dump_that_was_bad_before_it_was_summed_fails_when_it_is_read(
     outcome = world.drill()
     assert outcome.verdict is Verdict.FAIL
     assert re.search(
-        "pg_restore ended with exit code|other content|rows? restored", outcome.summary
+        "pg_restore ended with exit code|the restore ended|other content|rows? restored",
+        outcome.summary,
     )
     assert CANARY not in str(outcome)
 
@@ -595,7 +604,7 @@ def test_what_only_a_superuser_restores_could_not_be_verified_and_is_named(world
     outcome = world.drill()
     assert outcome.verdict is Verdict.UNVERIFIED
     assert "only a superuser restores" in outcome.summary
-    assert "language internal" in outcome.summary
+    assert "at FUNCTION public plus(integer, integer) (SQLSTATE 42501)" in outcome.summary
     assert not outcome.well
     assert world.left_behind() == []
 
@@ -617,6 +626,152 @@ def test_schemas_extensions_and_what_forces_row_security_are_restored_all_the_sa
     assert extension[0] in taken.source.extensions
     outcome = world.drill()
     assert (outcome.verdict, outcome.failures) == (RESTORED, ()), outcome.summary
+
+
+ENDS_A_LINE = ["\u2028", "\x0b", "\x85"]
+"""What Unicode takes for the end of a line, and pg_restore leaves in a name."""
+
+
+@pytest.mark.parametrize("end", ENDS_A_LINE, ids=["separator", "tab", "next line"])
+def test_a_name_that_looks_like_an_entry_of_an_extension_is_said_by_no_superuser(
+    world: World, end: str, tmp_path: Path
+):
+    """Made by whoever may create in `public`: what is listed under her entries' numbers must stay the restorer's."""
+    directory = Path(tempfile.mkdtemp(prefix="lc-loot-"))
+    directory.chmod(0o777)
+    with psycopg.connect(world.admin, autocommit=True) as admin:
+        admin.execute(sql.SQL(cast("LiteralString", THIEF % (directory / "loot"))))
+        admin.execute("create materialized view public.seen as select public.act() with no data")
+        admin.execute("grant select on public.seen to lifecycle")
+        admin.execute("create function public.last() returns int language sql as 'select 1'")
+        file, name = tmp_path / "listed", "last"
+        for _ in range(3):  # the numbers change with the name, and come to rest
+            listed = _listed(world.admin, file)
+            forged = "x" + "".join(f"{end}{n}; 0 0 EXTENSION " for n in listed)
+            if forged != name:
+                rename = sql.SQL("alter function public.{}() rename to {}")
+                admin.execute(rename.format(sql.Identifier(name), sql.Identifier(forged)))
+                name = forged
+        admin.execute("refresh materialized view public.seen")
+        (directory / "loot").unlink()
+    world.dump()
+    outcome = world.drill()
+    assert not (directory / "loot").exists()
+    assert (outcome.verdict, outcome.failures) == (RESTORED, ()), outcome.summary
+    shutil.rmtree(directory)
+
+
+def _listed(dsn: str, file: Path) -> list[str]:
+    """Return the numbers that a dump gives the function that acts, and the view that calls it."""
+    programs = find_binaries()
+    for command in (
+        ("pg_dump", "-Fc", "-f", str(file), dsn),
+        ("pg_restore", "--list", str(file)),
+    ):
+        done = subprocess.run(
+            [str(programs.tool(command[0])), *command[1:]],
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+    wanted = r"^(\d+); \d+ \d+ (?:FUNCTION public act\(\)|MATERIALIZED VIEW public seen) "
+    return re.findall(wanted, done.stdout, re.MULTILINE)
+
+
+def test_a_dump_that_somebody_put_in_the_bucket_is_not_restored(world: World):
+    """He may write there, and knows neither the ledger nor the database: his dump and its manifest fit each other."""
+    taken = world.dump()
+    with psycopg.connect(world.admin, autocommit=True) as admin:
+        admin.execute("truncate readings")
+    other = world.dump(SLOT + timedelta(days=1), NOW + timedelta(hours=1))
+    world.write(taken.key, world.read(other.key))
+    forged = taken.model_copy(
+        update={"tables": other.tables, "size": other.size, "sha256": other.sha256}
+    )
+    world.write(taken.key.replace(manifest.DATA, manifest.NAME), forged.to_json())
+    for name in (manifest.DATA, manifest.NAME):
+        key = other.key.replace(manifest.DATA, name)
+        world.client.delete_object(Bucket=world.bucket, Key=key)
+    outcome = world.drill()
+    assert [f.what for f in outcome.failures] == [
+        f"{taken.key} is not the dump that the ledger speaks of"
+    ]
+    elsewhere = forged.model_copy(update={"key": taken.key.replace("/1-1/", "/9-1/")})
+    world.write(elsewhere.key, world.read(taken.key))
+    world.write(elsewhere.key.replace(manifest.DATA, manifest.NAME), elsewhere.to_json())
+    world.client.delete_object(
+        Bucket=world.bucket, Key=taken.key.replace(manifest.DATA, manifest.NAME)
+    )
+    outcome = world.drill()
+    assert [f.what for f in outcome.failures] == [f"the ledger knows of no dump {elsewhere.key}"]
+
+
+def test_a_cast_of_a_tables_owner_is_not_called_when_the_dump_counts(world: World):
+    """It would run as the service, which reads everybody's rows, and may tell them by a notification."""
+    with psycopg.connect(world.admin, autocommit=True) as admin:
+        admin.execute("""
+            create table public.bait (id int); insert into public.bait values (1);
+            grant select on public.bait to lifecycle;
+            create function public.spill(public.bait) returns text language plpgsql as $$
+            begin
+                perform pg_notify('loot', current_user);
+                return 'x';
+            end $$;
+            create cast (public.bait as text) with function public.spill(public.bait);
+            listen loot
+        """)
+        admin.execute("select b::text from public.bait as b")
+        assert len(list(admin.notifies(timeout=1))) == 1
+        world.dump()
+        assert list(admin.notifies(timeout=1)) == []
+    outcome = world.drill()
+    assert (outcome.verdict, outcome.failures) == (RESTORED, ()), outcome.summary
+
+
+def test_what_a_restore_stops_at_is_named_and_its_words_are_not_kept(world: World):
+    """The owner of a view reads every row of the copy: what she says there would stand in the ledger and in alerts."""
+    with psycopg.connect(world.admin, autocommit=True) as admin:
+        admin.execute("""
+            create function public.shout() returns bool language plpgsql as $$
+            declare s text;
+            begin
+                if current_user = 'lifecycle_restorer' then
+                    select email into s from public.people where email like 'canary%';
+                    raise exception 'permission denied for %', s;
+                end if;
+                return true;
+            end $$;
+            create materialized view public.seen as select public.shout(); grant select on seen to lifecycle;
+        """)
+    world.dump()
+    outcome = world.drill()
+    assert outcome.verdict is Verdict.FAIL
+    assert [f.what for f in outcome.failures] == [
+        "the restore ended at MATERIALIZED VIEW DATA public seen (SQLSTATE P0001)"
+    ]
+    assert CANARY not in str(outcome)
+
+
+def test_code_of_the_dump_reaches_no_other_server(world: World):
+    """The restorer owns every row of the copy, so whoever may send them elsewhere has what others own."""
+    with psycopg.connect(world.admin, autocommit=True) as admin:
+        if admin.execute("select from pg_available_extensions where name = 'dblink'").rowcount == 0:
+            pytest.skip("nothing of this build reaches another server: PyPI's PostgreSQL 16")
+        admin.execute("""
+            create extension dblink;
+            create function public.far() returns bool language plpgsql as $$
+            begin
+                if current_user = 'lifecycle_restorer' then
+                    perform public.dblink_connect('host=127.0.0.1 port=9');
+                end if;
+                return true;
+            end $$;
+            create materialized view public.seen as select public.far(); grant select on seen to lifecycle;
+        """)
+    world.dump()
+    outcome = world.drill()
+    assert outcome.verdict is Verdict.UNVERIFIED
+    assert "MATERIALIZED VIEW DATA public seen (SQLSTATE 42501)" in outcome.summary
 
 
 FOLDS = """
