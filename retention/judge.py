@@ -1,27 +1,22 @@
 """Counts again afterwards what is overdue: that, and never how the run went, says whether the promise is kept.
 
 Promised are, per rule, the leaves that can hold overdue rows, the rows without a date, and a search for the copies this
-database makes of them: the audit log's images, materialised views, archives that triggers fill. Each copy is named.
+database makes of them (copies.py): the audit log's images, materialised views, archives, the planner's samples. Each
+copy is named.
 """
 
 from datetime import datetime
 
 from lifecycle import words
-from lifecycle.coverage import Judgement, Looks, Place, Reason
+from lifecycle.coverage import Judgement, Looks, Reason
 from lifecycle.outcome import Failure
 from lifecycle.plan import Decision
 from lifecycle.promise import Listing, Task
 from lifecycle.system import System
-from retention import places, rules, survey
+from retention import copies, places, rules, survey
 from retention.expire import Ended
 from retention.plan import Expire
 from retention.survey import Counted, Seen
-
-_COPY = Reason(
-    "retention ends the rows and values of the table itself, and does not reach into its copies yet",
-    "Refresh the view, or clear the copy by hand; until then the value is still there.",
-    "limit",
-)
 
 _UNDATED = Reason(
     "no rule can tell how old a row is that has no date, so these rows stay, however old they are",
@@ -35,13 +30,16 @@ def judge(task: Task, seen: Seen, decision: Decision[Expire], ended: Ended) -> J
     looks, policy = Looks(), task.system.policy
     with task.system.snapshot("retention judge") as conn:
         after = survey.read(conn, policy, task.now, task.only, looks)
+        for counted in after.counted:
+            for place, reason in copies.find(conn, policy, after.catalog, counted, looks).items():
+                looks.not_at(place, reason)
     planned = {step.rule for step in decision.steps}
     # Refused as it would pass the cap: whoever refused it says so.
     capped = {c.bound.place for c in seen.counted if c.rows} - planned
     stopped = {failure.target for failure in ended.failures}
     looks.found(*ended.failures)
     for counted in after.counted:
-        _unreached(looks, counted, after.copies[counted.bound.place])
+        _unreached(looks, counted)
         place, rule = counted.bound.place, counted.bound.rule.table
         if counted.rows and place not in capped and rule not in stopped:
             looks.found(_still(counted))
@@ -55,15 +53,13 @@ def judge(task: Task, seen: Seen, decision: Decision[Expire], ended: Ended) -> J
     return Judgement(looks.cover(every), *_words(after, ended))
 
 
-def _unreached(looks: Looks, counted: Counted, copies: tuple[str, ...]) -> None:
-    """Name what counting cannot reach: leaves that cannot be read, rows without a date, copies."""
+def _unreached(looks: Looks, counted: Counted) -> None:
+    """Name what counting cannot reach: leaves that cannot be read, rows without a date."""
     bound = counted.bound
     for leaf, reason in counted.unread.items():
         looks.not_at(places.leaf(bound, leaf), reason)
     if counted.undated:
         looks.not_at(places.undated(bound), _UNDATED)
-    for copy in copies:
-        looks.not_at(Place("copy", copy), _COPY)
 
 
 def _still(counted: Counted) -> Failure:

@@ -9,14 +9,27 @@ from psycopg import sql
 from lifecycle.postgres.names import sql_name
 
 # Of the table and of each of its partitions: a view may be made of a leaf alone. Views made of views count, too. Of a
-# cleared column only what reads that column, where PostgreSQL remembers it.
-MATERIALISED_FROM = """
+# cleared column only what reads that column, where PostgreSQL remembers it. What a function reads it does not remember:
+# what calls the application's, or one that is given a statement as text, may be made of anything (not `certain`).
+MATERIALISED_FROM = r"""
     with recursive whole (oid) as (
         select to_regclass(%(relation)s)::oid
          union
         select relid from pg_partition_tree(to_regclass(%(relation)s))),
-    made (oid) as (
-        select r.ev_class
+    anything (classid, oid) as (
+        select 'pg_proc'::regclass, p.oid
+          from pg_proc p
+         where p.oid >= 16384
+           and (p.proname ~ '^(crosstab|connectby|dblink)' or not exists (
+                select from pg_depend e where (e.classid, e.objid, e.deptype) = ('pg_proc'::regclass, p.oid, 'e')))
+         union all
+        select 'pg_operator'::regclass, o.oid
+          from pg_operator o
+         where o.oid >= 16384
+           and not exists (select from pg_depend e
+                            where (e.classid, e.objid, e.deptype) = ('pg_operator'::regclass, o.oid, 'e'))),
+    made (oid, certain) as (
+        select r.ev_class, true
           from pg_depend d join pg_rewrite r on r.oid = d.objid
          where d.classid = 'pg_rewrite'::regclass and d.refclassid = 'pg_class'::regclass
            and d.refobjid in (select oid from whole) and r.ev_class <> d.refobjid
@@ -24,19 +37,72 @@ MATERIALISED_FROM = """
                 select from pg_attribute a where a.attrelid = d.refobjid and a.attnum = d.refobjsubid
                                              and a.attname = %(column)s))
          union
-        select r.ev_class
+        select r.ev_class, false
+          from anything f join pg_depend d on (d.refclassid, d.refobjid) = (f.classid, f.oid)
+          join pg_rewrite r on r.oid = d.objid and d.classid = 'pg_rewrite'::regclass
+         union
+        select v.oid, false
+          from pg_class v
+         where v.relkind in ('v', 'm') and v.oid >= 16384
+           and pg_get_viewdef(v.oid) ~ '(query|table|cursor|schema|database)_to_xml|ts_stat'
+         union
+        select r.ev_class, made.certain
           from made join pg_depend d on d.refobjid = made.oid and d.refclassid = 'pg_class'::regclass
           join pg_rewrite r on r.oid = d.objid and d.classid = 'pg_rewrite'::regclass
          where r.ev_class <> made.oid)
-    select n.nspname, c.relname
+    select n.nspname, c.relname, bool_or(made.certain)
       from made join pg_class c on c.oid = made.oid join pg_namespace n on n.oid = c.relnamespace
-     where c.relkind = 'm' order by 1, 2
+     where c.relkind = 'm' and c.relispopulated group by 1, 2 order by 1, 2
+"""
+
+# Of which of these leaves, and of the partitioned tables above them, the planner keeps samples: of the column, or of
+# any where it is null. Samples of expressions and over several columns are not shown to us: where they are wanted of
+# something that was looked through once, they count as there.
+SAMPLED = """
+    with looked (oid) as (
+        select to_regclass(leaf)::oid from unnest(%(leaves)s::text[]) as leaf
+         union
+        select relid from pg_partition_tree(to_regclass(%(relation)s)) where not isleaf)
+    select n.nspname, c.relname
+      from looked join pg_class c on c.oid = looked.oid join pg_namespace n on n.oid = c.relnamespace
+      left join pg_attribute a on a.attrelid = c.oid and a.attname = %(column)s
+     where exists (
+               select from pg_stats s
+                where (s.schemaname, s.tablename) = (n.nspname, c.relname)
+                  and s.attname = coalesce(a.attname, s.attname)
+                  and (s.most_common_vals is not null or s.histogram_bounds is not null
+                       or s.most_common_elems is not null))
+        or c.reltuples >= 0 and exists (
+               select from pg_depend d
+                 left join pg_index i on d.classid = 'pg_class'::regclass and i.indexrelid = d.objid
+                 left join pg_statistic_ext e on d.classid = 'pg_statistic_ext'::regclass and e.oid = d.objid
+                where (d.refclassid, d.refobjid) = ('pg_class'::regclass, c.oid)
+                  and d.refobjsubid = coalesce(a.attnum, d.refobjsubid)
+                  and (i.indexprs is not null or e.stxkind && array['m', 'e']::"char"[]))
+     order by 1, 2
 """
 
 HAS_CHILDREN = """
     select exists (select from pg_inherits i join pg_class c on c.oid = i.inhparent
                     where c.relkind = 'r' and i.inhparent = to_regclass(%(relation)s))
 """
+
+
+def any_row(table: str) -> sql.Composed:
+    """Ask whether a table holds a row, in whichever of its partitions."""
+    return sql.SQL("select exists (select from {table})").format(table=sql_name(table))
+
+
+def any_image(log: str, named: str, values: tuple[str, ...]) -> sql.Composed:
+    """Ask whether a log holds values under a name that is none of %(others)s."""
+    return sql.SQL("""
+        select exists (select from {log} where ({named}::text <> all (%(others)s::text[]) or {named} is null)
+                                           and num_nonnulls({values}) > 0)
+    """).format(
+        log=sql_name(log),
+        named=sql.Identifier(named),
+        values=sql.SQL(", ").join(map(sql.Identifier, values)),
+    )
 
 
 def overdue(by: str, column: str | None) -> sql.Composed:

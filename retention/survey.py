@@ -12,11 +12,10 @@ import psycopg
 from psycopg import Connection, sql
 from psycopg.rows import TupleRow
 
-from audit.section import SECTION as AUDIT
 from lifecycle.coverage import Looks, Reason
 from lifecycle.errors import NotFound
 from lifecycle.outcome import Failure
-from lifecycle.policy import reality, triggers
+from lifecycle.policy import reality
 from lifecycle.policy.model import Policy
 from lifecycle.postgres import catalog, connect, names
 from lifecycle.postgres.catalog import Catalog
@@ -55,12 +54,11 @@ class Counted:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """Every rule, counted or failed; `copies` are places that may hold what a rule ends, by the rule's place."""
+    """Every rule, counted or failed."""
 
     catalog: Catalog
     counted: tuple[Counted, ...]
     failures: tuple[Failure, ...]
-    copies: Mapping[int, tuple[str, ...]]
 
 
 def survey(system: System, now: datetime, only: str | None) -> Seen:
@@ -89,7 +87,6 @@ def read(
     reality.must_fit(policy, seen, but_for="retention")  # one bad rule stops no other
     fit, unfit = rules.bind(policy, seen, now, only)
     counted: list[Counted] = []
-    copies: dict[int, tuple[str, ...]] = {}
     failures = [*unfit]
     for bound in fit:
         try:
@@ -100,13 +97,12 @@ def read(
                     failures.append(Failure(bound.rule.table, what, hint))
                 else:
                     counted.append(count(conn, bound, looks))
-                    copies[bound.place] = _copies(conn, policy, seen, bound, looks)
         except psycopg.Error as error:
             said = _said(conn, error)
             failures.append(
                 Failure(bound.rule.table, f"its rows cannot be counted: {said.why}", said.hint)
             )
-    return Seen(seen, tuple(counted), tuple(failures), copies)
+    return Seen(seen, tuple(counted), tuple(failures))
 
 
 def count(conn: Connection[TupleRow], bound: Bound, looks: Looks) -> Counted:
@@ -141,27 +137,6 @@ def _said(conn: Connection[TupleRow], error: psycopg.Error) -> Reason:
     if conn.broken:
         raise said from None
     return Reason(said.what, said.hint)
-
-
-def _copies(
-    conn: Connection[TupleRow], policy: Policy, seen: Catalog, bound: Bound, looks: Looks
-) -> tuple[str, ...]:
-    """Return where else the values may stand: materialised views, the audit log's images, what triggers fill."""
-    name = names.sql_name(bound.table).as_string(conn)
-    values = {"relation": name, "column": bound.column}
-    with looks.at(places.copies(bound)):
-        found = conn.execute(statements.MATERIALISED_FROM, values).fetchall()
-    views = [f"materialised view {names.policy_name(*view)}" for view in found]
-    log = AUDIT.of(policy)
-    logs = {log.table} if log is not None else set[str]()
-    written = triggers.written_to(policy, bound.table)
-    enabled = any(t.enabled in ("O", "A") for t in seen.tables[bound.table].triggers)
-    images = logs if enabled else logs & written
-    return (
-        *views,
-        *(f"images of {bound.rule.table} in {table}" for table in sorted(images)),
-        *(f"archive {table}" for table in sorted(written - logs)),
-    )
 
 
 def _has_children(conn: Connection[TupleRow], bound: Bound) -> bool:

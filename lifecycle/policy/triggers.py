@@ -45,8 +45,7 @@ def sense(policy: Policy) -> Iterator[Mistake]:
         for section, declared in code(table):
             for trigger, said in declared.items():
                 path: Where = ("tables", name, section, trigger, "does")
-                if said.does.startswith("archives to "):
-                    target = said.does.removeprefix("archives to ")
+                if target := _archive(said):
                     if target not in policy.tables:
                         yield Mistake(path, f"table {target} is not declared", "add it to `tables`")
                 elif not DOES.match(said.does) and not said.does.startswith("DECIDE"):
@@ -115,11 +114,17 @@ def written_to(policy: Policy, name: str) -> frozenset[str]:
     table = policy.tables.get(name)
     if table is None:
         return frozenset()
-    said = [declared.does for declared in (*table.triggers.values(), *table.rules.values())]
-    found = {does.removeprefix("archives to ") for does in said if does.startswith("archives to ")}
-    if "audits" in said:
+    said = (*table.triggers.values(), *table.rules.values())
+    found = {archive for declared in said if (archive := _archive(declared))}
+    if any(declared.does == "audits" for declared in said):
         found |= whole.logs(policy)
     return frozenset(found)
+
+
+def _archive(declared: Declared) -> str:
+    """Return the table that it archives to, or nothing."""
+    before, _, table = declared.does.partition("archives to ")
+    return "" if before else table
 
 
 def key(table: str, trigger: Trigger) -> str:
@@ -188,4 +193,9 @@ def _judge(
             )
     for name in sorted(set(declared) - set(found)):
         what = f"{table} has no {word} {name}"
+        if archive := _archive(declared[name]):
+            look.notes.append(
+                f"{what}: keep its declaration until {archive} holds none of its rows"
+            )
+            continue
         look.say(("tables", table, section, name), what, "take it out, or create it")

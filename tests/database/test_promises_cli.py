@@ -91,6 +91,7 @@ def test_retention_is_shown_planned_and_applied_by_hash(vitalis: Vitalis, say: S
     tables = ("wearable_activities", "wearable_daily", "wearable_sleep")
     assert places == [
         *(f"copy images of {table}.raw_data in audit_log" for table in tables),
+        *(f"copy planner's samples of {table}.raw_data" for table in tables),
         "rows without a date of ingestion_jobs",
     ]
     with psycopg.connect(vitalis.admin) as conn:

@@ -1,0 +1,130 @@
+"""Where else may stand what a rule ends: the copies that this database makes of it. Named, never reached into.
+
+A copy outlives what made it: an application may write the log itself, a trigger may have been dropped since. So every
+audit log and every archive that the policy declares counts, whoever fills it today, unless it can be told that it holds
+nothing of the table: an empty archive, a log whose rows all name other tables. Reads only.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+import psycopg
+from psycopg import Connection
+from psycopg.rows import TupleRow
+
+from audit.section import SECTION as AUDIT
+from lifecycle.coverage import Looks, Place, Reason
+from lifecycle.policy import triggers, whole
+from lifecycle.policy.model import Policy
+from lifecycle.postgres import connect, names
+from lifecycle.postgres.catalog import Catalog, Table
+from retention import places, statements
+from retention.rules import Bound
+from retention.survey import Counted
+
+_COPY = Reason(
+    "retention ends the rows and values of the table itself, and does not reach into its copies yet",
+    "Refresh the view, or clear the copy by hand; until then the value is still there.",
+    "limit",
+)
+
+_ANYTHING = Reason(
+    "a function of the application's fills it, and may have read what was ended",
+    "Refresh the view, if it reads the table; until then the value may still be there.",
+    "limit",
+)
+
+_SAMPLES = Reason(
+    "the planner's samples of it may have been drawn before it ended",
+    "As the table's owner say `analyze`, which draws them anew. Of a table or leaf without rows it keeps the former "
+    "ones: there a superuser deletes its rows of pg_catalog.pg_statistic.",
+    "limit",
+)
+
+
+def find(
+    conn: Connection[TupleRow], policy: Policy, catalog: Catalog, counted: Counted, looks: Looks
+) -> Mapping[Place, Reason]:
+    """Return the places that may hold what this rule ends, each with the reason why nobody looked into it.
+
+    What could not be searched is such a place, too. Raise Unreachable when the server goes away.
+    """
+    bound = counted.bound
+    found: dict[Place, Reason] = {}
+    try:
+        with looks.at(places.copies(bound)), conn.transaction():
+            found |= _views(conn, bound)
+            found |= _copies(_COPY, _archives(conn, policy, catalog, bound))
+            found |= _copies(_COPY, _images(conn, policy, catalog, bound))
+            found |= _copies(_SAMPLES, _samples(conn, counted))
+    except psycopg.Error as error:
+        said = connect.explain(error)
+        if conn.broken:
+            raise said from None
+        found[places.copies(bound)] = Reason(said.what, said.hint)
+    return found
+
+
+def _copies(reason: Reason, called: Iterable[str]) -> dict[Place, Reason]:
+    return {Place("copy", name): reason for name in called}
+
+
+def _views(conn: Connection[TupleRow], bound: Bound) -> dict[Place, Reason]:
+    name = names.sql_name(bound.table).as_string(conn)
+    rows = conn.execute(
+        statements.MATERIALISED_FROM, {"relation": name, "column": bound.column}
+    ).fetchall()
+    return {
+        Place("copy", f"materialised view {names.policy_name(schema, view)}"): reason
+        for schema, view, certain in rows
+        for reason in [_COPY if certain else _ANYTHING]
+    }
+
+
+def _archives(
+    conn: Connection[TupleRow], policy: Policy, catalog: Catalog, bound: Bound
+) -> Iterator[str]:
+    """Yield the archives of the policy that hold a row: a trigger may have filled one from this table long ago."""
+    declared = {name for table in policy.tables for name in triggers.written_to(policy, table)}
+    for name in sorted(declared - whole.logs(policy) - {bound.table}):
+        if name in catalog.tables and _any_row(conn, name):
+            yield f"archive {name}"
+
+
+def _images(
+    conn: Connection[TupleRow], policy: Policy, catalog: Catalog, bound: Bound
+) -> Iterator[str]:
+    """Yield the log, unless every row of it that holds values names another table of the database."""
+    log = AUDIT.of(policy)
+    if log is None or not log.values:
+        return
+    ours = _spellings(catalog.tables[bound.table])
+    others = {name for table in catalog.tables.values() for name in _spellings(table)} - ours
+    asked = statements.any_image(log.table, log.named, log.values)
+    row = conn.execute(asked, {"others": sorted(others)}).fetchone()
+    if row and row[0]:
+        yield f"images of {bound.rule.table} in {log.table}"
+
+
+def _spellings(table: Table) -> set[str]:
+    """Return how a log may spell the table and its partitions: a trigger sees the partition's name."""
+    parts = [names.sql_parts(name) for name in (table.name, *(p.name for p in table.partitions))]
+    return {spelled for part in parts for spelled in (part[1], ".".join(part))}
+
+
+def _samples(conn: Connection[TupleRow], counted: Counted) -> Iterator[str]:
+    """Yield the planner's samples that may quote what ended: of deleted rows, where no row is left to sample."""
+    bound = counted.bound
+    leaves = (leaf for leaf in bound.leaves if leaf not in counted.unread)
+    values = {
+        "relation": names.sql_name(bound.table).as_string(conn),
+        "leaves": [names.sql_name(leaf).as_string(conn) for leaf in leaves],
+        "column": bound.column,
+    }
+    sampled = [names.policy_name(*row) for row in conn.execute(statements.SAMPLED, values)]
+    if any(bound.column is not None or not _any_row(conn, name) for name in sampled):
+        yield f"planner's samples of {bound.rule.table}"
+
+
+def _any_row(conn: Connection[TupleRow], name: str) -> bool:
+    row = conn.execute(statements.any_row(name)).fetchone()
+    return bool(row and row[0])
