@@ -113,9 +113,12 @@ def overdue(by: str, column: str | None) -> sql.Composed:
 
 
 def count_overdue(leaf: str, by: str, column: str | None, key: tuple[str, ...]) -> sql.Composed:
-    """Count the overdue rows of one leaf, with a digest of their keys that does not depend on their order."""
+    """Count the overdue rows of one leaf, with a digest of their keys that does not depend on their order.
+
+    `t.*` is the whole row, also where a column is called `t`.
+    """
     columns = [sql.Identifier("t", name) for name in key]
-    one = sql.SQL("row({})").format(sql.SQL(", ").join(columns)) if key else sql.SQL("t")
+    one = sql.SQL("row({})").format(sql.SQL(", ").join(columns)) if key else sql.SQL("(t.*)")
     return sql.SQL("""
         select count(*), coalesce(sum(hashtextextended({one}::text, 0)), 0)::text
           from only {leaf} as t where {overdue}

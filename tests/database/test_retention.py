@@ -254,6 +254,20 @@ def test_a_plan_stays_the_same_all_day_and_is_refused_when_the_rows_changed(hous
     assert house.number("select count(*) from log") == 1999
 
 
+@pytest.mark.parametrize("column", ["t", "lifecycle_row"])
+def test_without_a_primary_key_the_plan_binds_whole_rows_whatever_a_column_is_called(
+    house: House, column: str
+) -> None:
+    house.say(f"create table log ({column} int, at timestamptz, value text)")
+    house.say("insert into log values (1, '2020-01-01', 'a')")
+    house.promise(LOG)
+    shown = house.plan()
+    house.say("delete from log; insert into log values (1, '2020-02-02', 'evidence in a trial')")
+    with pytest.raises(Conflict):
+        house.run(shown=shown)
+    assert house.number("select count(*) from log") == 1
+
+
 def test_rules_that_would_destroy_too_much_are_failures_and_the_others_go_on(house: House) -> None:
     house.say(PLAIN + ROWS)
     house.say(
