@@ -135,7 +135,8 @@ def _unlike(after: Seen, made: Made) -> Iterator[Failure]:
             yield Failure(
                 policy_name(schema, name),
                 f"the partition is not like its parent: {', '.join(wrong)}",
-                "Compare row security, policies, grants and triggers of the two, and mend the partition.",
+                "Compare owner, row security, policies, grants and triggers of the two, and mend the partition: "
+                "`alter table ... owner to`, `enable row level security`, `revoke`.",
             )
 
 

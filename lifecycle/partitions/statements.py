@@ -227,11 +227,14 @@ _POLICIES = """
 """
 
 # One row per partition. `open` holds what lets somebody past the parent or past its triggers; `lacking` what else the
-# parent has and the partition has not. A partition with row security and no policy is shut, not open.
+# parent has and the partition has not. A partition with row security and no policy is shut, not open. Another owner is
+# let past everything; a superuser is so anyway.
 COMPARE = f"""
     with judged as (
         select n.nspname, c.relname,
                array_remove(array[
+                   case when c.relowner <> p.relowner and not (select rolsuper from pg_roles where oid = c.relowner)
+                        then format('it belongs to %%s, not to %%s', c.relowner::regrole, p.relowner::regrole) end,
                    case when p.relrowsecurity and not c.relrowsecurity then 'row security is off' end,
                    case when p.relforcerowsecurity and not c.relforcerowsecurity then 'row security is not forced' end,
                    case when not ours.grants <@ theirs.grants then 'it grants more than its parent' end,

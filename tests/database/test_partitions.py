@@ -239,6 +239,21 @@ def test_a_partition_open_to_readers_past_its_parent_is_a_failure(shop: Shop) ->
     assert "events_2027_q1" in shop.partitions("events")
 
 
+def test_a_partition_of_another_owner_is_a_failure_unless_he_may_do_anything(shop: Shop) -> None:
+    shop.say(EVENTS.replace("alter table events force row level security;", ""))
+    shop.promise(events=("at", "quarter", 1))
+    assert shop.run().verdict is Verdict.PASS
+    shop.say("alter table events_2026_q4 owner to shop_app")
+    [failure] = shop.run().failures
+    assert (failure.target, failure.what) == (
+        "events_2026_q4",
+        "the partition is not like its parent: it belongs to shop_app, not to shop_owner",
+    )
+    assert "alter table ... owner to" in failure.hint
+    shop.say("alter table events_2026_q4 owner to current_user")  # a superuser: he reads it anyway
+    assert shop.run().verdict is Verdict.PASS
+
+
 def test_a_shut_partition_without_policies_or_grants_is_no_failure(shop: Shop) -> None:
     shop.say(EVENTS)
     shop.say(
