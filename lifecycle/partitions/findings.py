@@ -16,7 +16,7 @@ def _defaults(system: System) -> Iterator[Finding]:
     with system.snapshot("doctor") as conn:
         catalog = catalogs.read(conn)
         named = [catalog.tables[t] for t in SECTION.of(system.policy) if t in catalog.tables]
-        holding = survey.strays(conn, named, Looks())
+        holding, unread = survey.strays(conn, named, Looks())
     found = [(t.name, p.name) for t in named for p in t.partitions if p.default]
     for name in (partition for table, partition in found if table in holding):
         yield bad(
@@ -25,9 +25,12 @@ def _defaults(system: System) -> Iterator[Finding]:
             "A partition for them can no longer be made, and no rule finds them by their date.",
             "lifecycle partitions status",
         )
+    for table, reason in unread.items():
+        why = "Nobody knows whether rows lie in it, and no partition is made beside it."
+        yield bad(label, f"{table}: {reason.why}", why, reason.hint)
     if not found:
         yield not_asked(label, "no table under `partitions` has one")
-    elif not holding:
+    elif not holding and not unread:
         yield fine(label, f"{counted(len(found), 'default partition')} without a row")
 
 

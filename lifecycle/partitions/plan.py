@@ -76,7 +76,10 @@ def decide(policy: Policy, seen: Seen, now: datetime) -> Decision[CreatePartitio
         slots = periods(policy, table, now, name)
         attached, unread = _attached(table)
         blocked += unread
-        if not unread:
+        if name in seen.unread and uncovered(table, slots):
+            reason = seen.unread[name]
+            blocked.append(Failure(name, f"nothing is made for it: {reason.why}", reason.hint))
+        elif not unread:
             for slot in slots:
                 found = _decide_slot(name, table, key, partitioning, slot, attached, taken)
                 if isinstance(found, CreatePartition):

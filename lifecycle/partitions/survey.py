@@ -4,14 +4,14 @@ Whoever reads says where he looked, in the function that asks the database: the 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import psycopg
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from lifecycle.coverage import Looks, Place
+from lifecycle.coverage import Looks, Place, Reason
 from lifecycle.errors import NotFound
 from lifecycle.partitions import statements
 from lifecycle.partitions.section import SECTION, promised
@@ -32,7 +32,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """The database as it was. `strays` are tables whose default partition holds rows.
+    """The database as it was. `strays` are tables whose default partition holds rows, `unread` those whose is unread.
 
     `differences` are the direct children held against their parents, by (schema, name). `only`: look at this
     table alone. `shapes` has a digest of all that a partition takes over from its parent, by the parent's name.
@@ -43,6 +43,7 @@ class Seen:
     differences: Mapping[tuple[str, str], Difference]
     only: str | None
     shapes: Mapping[str, str]
+    unread: Mapping[str, Reason] = field(default_factory=dict[str, Reason])
 
 
 def survey(system: System, now: datetime, only: str | None) -> Seen:  # noqa: ARG001 - every survey is asked alike
@@ -62,19 +63,36 @@ def read(conn: Connection[TupleRow], policy: Policy, only: str | None, looks: Lo
     tables = [seen.tables[name] for name in promised(policy, only) if name in seen.tables]
     try:
         found = _differences(conn, tables, looks)
-        return Seen(seen, strays(conn, tables, looks), found, only, _shapes(conn, tables))
+        holding, unread = strays(conn, tables, looks)
+        return Seen(seen, holding, found, only, _shapes(conn, tables), unread)
     except psycopg.Error as error:
         raise connect.explain(error) from None
 
 
-def strays(conn: Connection[TupleRow], tables: Iterable[Table], looks: Looks) -> frozenset[str]:
-    """Return the tables whose default partition holds a row. Raise psycopg.Error as it comes."""
-    return frozenset(
-        table.name
-        for table in tables
-        for partition in table.partitions
-        if partition.default and _any_row(conn, partition.name, looks)
-    )
+def strays(
+    conn: Connection[TupleRow], tables: Iterable[Table], looks: Looks
+) -> tuple[frozenset[str], dict[str, Reason]]:
+    """Return the tables whose default partition holds a row, and those whose cannot be read, with the reason.
+
+    One that cannot be read stops no other. Raise Unreachable when the server goes away.
+    """
+    holding: set[str] = set()
+    unread: dict[str, Reason] = {}
+    for table in tables:
+        for partition in table.partitions:
+            if not partition.default:
+                continue
+            try:
+                with conn.transaction():
+                    holding |= {table.name} if _any_row(conn, partition.name, looks) else set()
+            except psycopg.Error as error:
+                said = connect.explain(error)
+                if conn.broken:
+                    raise said from None
+                what = f"its default partition {partition.name} cannot be read: {said.what}"
+                unread[table.name] = Reason(what, said.hint)
+                looks.not_at(Place("default partition", partition.name), unread[table.name])
+    return frozenset(holding), unread
 
 
 def _differences(

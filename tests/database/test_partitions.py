@@ -23,7 +23,7 @@ from lifecycle.errors import Conflict, Fenced
 from lifecycle.ledger import claims
 from lifecycle.ledger.claims import Claim
 from lifecycle.outcome import Outcome, Verdict
-from lifecycle.partitions import create, judge, survey
+from lifecycle.partitions import create, findings, judge, survey
 from lifecycle.partitions.plan import CreatePartition
 from lifecycle.partitions.promise import PROMISE
 from lifecycle.partitions.section import Partitioning
@@ -360,6 +360,50 @@ def test_rows_in_a_default_partition_are_found_where_nothing_is_to_be_made(shop:
     [failure] = outcome.failures
     assert (outcome.verdict, outcome.counts["made"]) == (Verdict.FAIL, 0)
     assert failure.what == "rows lie in the default partition rest"
+
+
+@pytest.mark.parametrize(
+    "default",
+    [
+        "create table rest partition of a default",
+        """
+        create extension file_fdw; create server files foreign data wrapper file_fdw;
+        create foreign table rest partition of a default server files options (filename '/nonexistent', format 'csv');
+        grant select on rest to lifecycle
+        """,
+    ],
+)
+def test_a_default_partition_that_cannot_be_read_stops_its_table_alone(
+    shop: Shop, default: str
+) -> None:
+    log(shop, "a")
+    log(shop, "b")
+    system = shop.promise(a=("at", "month", 1), b=("at", "month", 1))
+    shop.say(default)  # after `init`, so that nobody granted it
+    outcome = shop.run()
+    [failure] = outcome.failures
+    assert failure.target == "a"
+    assert "nothing is made for it: its default partition rest cannot be read" in failure.what
+    assert failure.hint
+    assert unseen(outcome) == ["default partition rest"]
+    assert outcome.coverage["in_the_way"] == 1
+    assert set(shop.partitions("a")) == {"rest"}
+    assert set(shop.partitions("b")) == {"b_2026_11", "b_2026_12"}
+    [finding] = findings.FINDINGS["default partitions"](system)
+    assert (finding.verdict, finding.fix) == (Verdict.FAIL, failure.hint)
+    assert finding.what.startswith("a: its default partition rest cannot be read")
+
+
+def test_an_unread_default_partition_is_named_also_where_nothing_is_to_be_made(shop: Shop) -> None:
+    log(shop, "log")
+    shop.promise(log=("at", "month", 1))
+    assert shop.run().verdict is Verdict.PASS
+    shop.say("create table rest partition of log default")
+    outcome = shop.run()
+    assert (outcome.verdict, outcome.failures, outcome.well) == (Verdict.UNVERIFIED, (), False)
+    assert unseen(outcome) == ["default partition rest"]
+    shop.promise(log=("at", "month", 1))  # grants it
+    assert shop.run().verdict is Verdict.PASS
 
 
 def unseen(outcome: Outcome) -> list[str]:
