@@ -17,7 +17,7 @@ from lifecycle.policy import triggers, whole
 from lifecycle.policy.model import Policy
 from lifecycle.postgres import connect, names
 from lifecycle.postgres.catalog import Catalog, Table
-from retention import places, statements
+from retention import forget, places, statements
 from retention.rules import Bound
 from retention.survey import Counted
 
@@ -34,9 +34,10 @@ _ANYTHING = Reason(
 )
 
 _SAMPLES = Reason(
-    "the planner's samples of it may have been drawn before it ended",
-    "As the table's owner say `analyze`, which draws them anew. Of a table or leaf without rows it keeps the former "
-    "ones: there a superuser deletes its rows of pg_catalog.pg_statistic.",
+    "the planner's samples may have been drawn before it ended, and could not be drawn anew",
+    "As the table's owner say `analyze`. Of a table or leaf without rows it keeps the former samples: there a "
+    "superuser deletes its rows of pg_catalog.pg_statistic. Samples of a cleared column stay named, for they do not "
+    "tell how old the rows were.",
     "limit",
 )
 
@@ -112,17 +113,9 @@ def _spellings(table: Table) -> set[str]:
 
 
 def _samples(conn: Connection[TupleRow], counted: Counted) -> Iterator[str]:
-    """Yield the planner's samples that may quote what ended: of deleted rows, where no row is left to sample."""
-    bound = counted.bound
-    leaves = (leaf for leaf in bound.leaves if leaf not in counted.unread)
-    values = {
-        "relation": names.sql_name(bound.table).as_string(conn),
-        "leaves": [names.sql_name(leaf).as_string(conn) for leaf in leaves],
-        "column": bound.column,
-    }
-    sampled = [names.policy_name(*row) for row in conn.execute(statements.SAMPLED, values)]
-    if any(bound.column is not None or not _any_row(conn, name) for name in sampled):
-        yield f"planner's samples of {bound.rule.table}"
+    leaves = [leaf for leaf in counted.bound.leaves if leaf not in counted.unread]
+    if forget.quoting(conn, counted.bound, leaves):
+        yield f"planner's samples of {counted.bound.rule.table}"
 
 
 def _any_row(conn: Connection[TupleRow], name: str) -> bool:

@@ -24,7 +24,7 @@ from lifecycle.plan import Decision
 from lifecycle.policy import triggers
 from lifecycle.postgres import connect
 from lifecycle.promise import Task
-from retention import statements
+from retention import forget, statements
 from retention.plan import Expire
 from retention.rules import Bound
 from retention.survey import Seen
@@ -66,6 +66,7 @@ def carry_out(task: Task, seen: Seen, decision: Decision[Expire]) -> Ended:
             batches = Batches(conn, task.claim, as_seen, bound, adding)
             failure = _expire(batches, step, ended.counts)
             ended.failures += [failure] if failure else []
+        forget.forget(task.system, conn, seen.catalog, (bounds[s.rule] for s in decision.steps))
     return ended
 
 

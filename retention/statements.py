@@ -57,13 +57,22 @@ MATERIALISED_FROM = r"""
 
 # Of which of these leaves, and of the partitioned tables above them, the planner keeps samples: of the column, or of
 # any where it is null. Samples of expressions and over several columns are not shown to us: where they are wanted of
-# something that was looked through once, they count as there.
+# something that was looked through once, they count as there. `young`: the dates sampled with them are all of rows that
+# are not overdue. Where dates have no histogram, the most common ones must be all there were.
 SAMPLED = """
     with looked (oid) as (
         select to_regclass(leaf)::oid from unnest(%(leaves)s::text[]) as leaf
          union
         select relid from pg_partition_tree(to_regclass(%(relation)s)) where not isleaf)
-    select n.nspname, c.relname
+    select n.nspname, c.relname, exists (
+               select from pg_stats s
+                where (s.schemaname, s.tablename, s.attname) = (n.nspname, c.relname, %(by)s)
+                  and (s.histogram_bounds is not null
+                       or s.null_frac + (select coalesce(sum(f), 0) from unnest(s.most_common_freqs) as f) > 0.999)
+                  and case when s.attname = %(by)s then not exists (
+                      select from unnest(coalesce(s.most_common_vals::text, '{}')::timestamptz[]
+                                         || coalesce(s.histogram_bounds::text, '{}')::timestamptz[]) as sampled
+                       where sampled > '-infinity' and sampled < %(before)s) end) as young
       from looked join pg_class c on c.oid = looked.oid join pg_namespace n on n.oid = c.relnamespace
       left join pg_attribute a on a.attrelid = c.oid and a.attname = %(column)s
      where exists (
@@ -103,6 +112,11 @@ def any_image(log: str, named: str, values: tuple[str, ...]) -> sql.Composed:
         named=sql.Identifier(named),
         values=sql.SQL(", ").join(map(sql.Identifier, values)),
     )
+
+
+def analyze(table: str) -> sql.Composed:
+    """Have the planner draw its samples of a table anew."""
+    return sql.SQL("analyze {table}").format(table=sql_name(table))
 
 
 def overdue(by: str, column: str | None) -> sql.Composed:
