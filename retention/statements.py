@@ -44,7 +44,7 @@ MATERIALISED_FROM = r"""
         select v.oid, false
           from pg_class v
          where v.relkind in ('v', 'm') and v.oid >= 16384
-           and pg_get_viewdef(v.oid) ~ '(query|table|cursor|schema|database)_to_xml|ts_stat'
+           and pg_get_viewdef(v.oid) ~ '(query|table|cursor|schema|database)_to_xml(_and_xmlschema)?\(|ts_stat\('
          union
         select r.ev_class, made.certain
           from made join pg_depend d on d.refobjid = made.oid and d.refclassid = 'pg_class'::regclass
