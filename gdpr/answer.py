@@ -89,7 +89,9 @@ def write_ledger(system: System, entry: Entry) -> bool:
     store = objects.store(system)
     try:
         body = json.dumps(line, sort_keys=True).encode()
-        store.put_bytes(LEDGER, f"erasures/{entry.reference}.json", body)
+        # A number can come back, so one reference can have several lines.
+        when = f"{entry.erased_at:%Y%m%dT%H%M%SZ}"
+        store.put_bytes(LEDGER, f"erasures/{entry.reference}/{when}.json", body)
     finally:
         store.close()
     return True
@@ -106,7 +108,8 @@ def complete(
 ) -> None:
     """Answer the request, empty the note and write the proof down, in one transaction.
 
-    Raise Conflict when the request is no longer open: somebody changed it behind this run's back.
+    Raise Conflict when the request is no longer open, or is another person's: somebody changed it behind this run's
+    back.
     """
     erasure = SECTION.of(policy)
     assert erasure is not None  # without it nobody could have asked
@@ -115,6 +118,7 @@ def complete(
         "now": now,
         "tables": sorted(entry.tables),
         "requests": list(dict.fromkeys((entry.request, *entry.requests))),
+        "subject_text": entry.note.person if entry.note else None,
     }
     conn.isolation_level = IsolationLevel.READ_COMMITTED
     with effect(conn, claim, code) as change:
@@ -124,7 +128,7 @@ def complete(
                 "the person is erased, and the request was changed by somebody else meanwhile",
                 hint="Look at the request's status; set it back to processing to have it answered.",
             )
-        notes.mark_proven(conn, entry.reference)
+        notes.mark_proven(conn, entry.reference, entry.whose)
         change.record(
             "finding",
             "gdpr.proven",

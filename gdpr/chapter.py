@@ -9,7 +9,7 @@ from typing import Any
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from gdpr import request_statements
+from gdpr import notes, request_statements
 from gdpr.deadline import Open, overdue, still_in_grace
 from gdpr.section import SECTION
 from lifecycle.chapter import Chapter, Column, Facts, Note, Table, mark, text, unanswered
@@ -63,14 +63,16 @@ def gather(
         return {"requests": None}
     key = reference_key(secret)
     query = request_statements.all_requests(erasure.requests)
+    open_erasures = notes.begun(conn)
     found: list[Request] = []
-    for request, requested, due, answered, withdrawn, begun in conn.execute(
+    for request, person, requested, due, answered, withdrawn, processing in conn.execute(
         query, erasure.requests.states.model_dump()
     ).fetchall():
         reference = key.reference("request", request)
         asked = None
         if requested is not None and due is not None:
-            asked = Open("", reference, None, begun, requested, due, erasure.grace)
+            begun = any(e.is_of(key, reference, person, requested) for e in open_erasures)
+            asked = Open("", reference, None, processing, requested, due, erasure.grace, begun)
         found.append(Request(reference, asked, answered, withdrawn))
     return {"requests": tuple(found), "deadline": erasure.deadline}
 

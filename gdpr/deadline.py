@@ -16,7 +16,10 @@ NEAR = timedelta(days=3)
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """One request that is not answered. `request` is the application's own id, `reference` what may be shown."""
+    """One request that is not answered. `request` is the application's own id, `reference` what may be shown.
+
+    `begun`: part of the person may be gone already, whatever its status says.
+    """
 
     request: str = field(repr=False)
     reference: str
@@ -25,18 +28,29 @@ class Open:
     requested: datetime
     due: datetime
     grace: Span
+    begun: bool = False
 
     def ready(self, now: datetime) -> bool:
         """Say whether there is something to do: its grace has ended, or it was begun.
 
         The application's word (`due`) counts only where it is not earlier than the policy's grace.
         """
-        return self.processing or max(self.due, self.grace.after(self.requested)) <= now
+        if self.processing or self.begun:
+            return True
+        return max(self.due, self.grace.after(self.requested)) <= now
+
+    def could_be_answered(self, now: datetime) -> bool:
+        """Say whether its grace has ended, whatever longer time the application's word gives it."""
+        return self.ready(now) or self.grace.after(self.requested) <= now
 
 
 def overdue(requests: Iterable[Open], deadline: Span, now: datetime) -> tuple[Open, ...]:
-    """Return the requests that could have been answered and whose legal deadline has passed."""
-    return tuple(r for r in requests if r.ready(now) and deadline.after(r.requested) < now)
+    """Return the requests that could have been answered and whose legal deadline has passed.
+
+    The law does not ask until when the application put a request off.
+    """
+    late = (r for r in requests if deadline.after(r.requested) < now)
+    return tuple(r for r in late if r.could_be_answered(now))
 
 
 def soon(requests: Iterable[Open], deadline: Span, now: datetime) -> tuple[Open, ...]:
@@ -49,4 +63,5 @@ def still_in_grace(requests: Iterable[Open], deadline: Span, now: datetime) -> t
 
     30 days from 31 January end on 2 March, one month on 28 February: nothing may be done and it is late.
     """
-    return tuple(r for r in requests if not r.ready(now) and deadline.after(r.requested) < now)
+    late = (r for r in requests if deadline.after(r.requested) < now)
+    return tuple(r for r in late if not r.could_be_answered(now))

@@ -46,13 +46,14 @@ class MoreOutside(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class Erasing:
-    """One erasure in the hands of one run. `agreed`: the rows a person was shown, where one was."""
+    """One erasure in the hands of one run. `whose`: a keyed digest of the person. `agreed`: the rows shown to one."""
 
     conn: Connection[TupleRow]
     claim: Claim
     code: Code
     reach: Reach
     reference: str
+    whose: str
     note: Note
     agreed: Rows | None = None
 
@@ -81,7 +82,8 @@ def erase(work: Erasing) -> None:
         with effect(work.conn, work.claim, work.code) as change:
             gone = _let_go(work)
             _write_down(change, work, gone)
-            notes.mark_erased(work.conn, work.reference, gone.requests, gone.rows.erased())
+            gone_from = gone.rows.erased()
+            notes.mark_erased(work.conn, work.reference, work.whose, gone.requests, gone_from)
 
     _again_while_passing(attempt)
 

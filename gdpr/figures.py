@@ -6,16 +6,17 @@ from datetime import datetime
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from gdpr import request_statements
-from gdpr.deadline import Open, overdue
+from gdpr.deadline import overdue
 from gdpr.section import SECTION
+from gdpr.waiting import waiting
 from lifecycle.figure import Figure, Value
+from lifecycle.outside.keys import reference_key
 from lifecycle.system import System
 
 FIGURES = (
     Figure(
         "erasure_requests_due",
-        "Requests to be forgotten whose grace period is over and that are not completed.",
+        "Requests to be forgotten whose grace period is over, or that were begun, and that are not completed.",
     ),
     Figure(
         "erasure_requests_overdue", "Requests to be forgotten that are past the legal deadline."
@@ -37,17 +38,9 @@ def read(system: System, conn: Connection[TupleRow], now: datetime) -> Iterator[
     erasure = SECTION.of(system.policy)
     if erasure is None:
         return
-    requests, states = erasure.requests, erasure.requests.states
-    rows = conn.execute(request_statements.open_dates(requests), states.model_dump()).fetchall()
-    begun = conn.execute(request_statements.abandoned(requests), states.model_dump()).fetchall()
-    words = (states.pending, states.processing)
-    dated = [
-        Open("", "", None, status == states.processing, requested, due, erasure.grace)
-        for status, requested, due in rows
-        if requested is not None and due is not None
-    ]
-    yield Value("erasure_requests_due", sum(request.ready(now) for request in dated))
-    yield Value("erasure_requests_overdue", len(overdue(dated, erasure.deadline, now)))
-    yield Value("erasure_requests_undated", len(rows) - len(dated))
-    yield Value("erasure_requests_unclear", sum(status not in words for status, _, _ in rows))
-    yield Value("erasures_abandoned", len(begun))
+    found = waiting(conn, system, reference_key(system.settings.reference_key))
+    yield Value("erasure_requests_due", sum(request.ready(now) for request in found.open))
+    yield Value("erasure_requests_overdue", len(overdue(found.open, erasure.deadline, now)))
+    yield Value("erasure_requests_undated", found.undated)
+    yield Value("erasure_requests_unclear", len(found.unclear))
+    yield Value("erasures_abandoned", found.abandoned)

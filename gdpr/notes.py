@@ -12,26 +12,32 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 from psycopg.types.json import Jsonb
 
+from lifecycle.errors import Refused
 from lifecycle.outside.keys import ReferenceKey
 
 _FIND = """
-    select request, requests, state, sealed, erased_at, proven_at, tables
+    select request, requests, state, sealed, erased_at, proven_at, tables, person, asked
       from lifecycle.erasure where reference = %(reference)s
+     order by state = 'proven', coalesce(proven_at, claimed_at) desc
+"""
+_BEGUN = """
+    select reference, person, asked from lifecycle.erasure where state <> 'proven' order by claimed_at, reference
 """
 _SEAL = """
-    insert into lifecycle.erasure (reference, request, requests, state, sealed)
-    values (%(reference)s, %(request)s, %(requests)s, 'sealed', %(sealed)s)
-        on conflict (reference) do update
-       set requests = excluded.requests, sealed = excluded.sealed where erasure.state = 'sealed'
+    insert into lifecycle.erasure (reference, request, person, asked, requests, state, sealed)
+    values (%(reference)s, %(request)s, %(whose)s, %(asked)s, %(requests)s, 'sealed', %(sealed)s)
+        on conflict (reference, person) where state <> 'proven' do update
+       set requests = excluded.requests, sealed = excluded.sealed, asked = excluded.asked,
+           state = 'sealed', erased_at = null
 """
 _ERASED = """
     update lifecycle.erasure
-       set state = 'erased', erased_at = clock_timestamp(), requests = %(requests)s, tables = %(tables)s
-     where reference = %(reference)s and state = 'sealed'
+       set state = 'erased', erased_at = clock_timestamp(), requests = %(requests)s, tables = tables || %(tables)s
+     where reference = %(reference)s and person = %(whose)s and state = 'sealed'
 """
 _PROVEN = """
     update lifecycle.erasure set state = 'proven', proven_at = clock_timestamp(), sealed = null
-     where reference = %(reference)s and state = 'erased'
+     where reference = %(reference)s and person = %(whose)s and state = 'erased'
 """
 
 
@@ -71,9 +77,10 @@ def unseal(sealed: bytes, key: ReferenceKey) -> Note:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One erasure as the database remembers it; `note` is None once it is proven."""
+    """One erasure as the database remembers it; `note` is None once it is proven. `whose`: a keyed digest."""
 
     reference: str
+    whose: str
     request: str
     requests: tuple[str, ...]
     state: str
@@ -83,14 +90,75 @@ class Entry:
     tables: Mapping[str, int]
 
 
-def find(conn: Connection[TupleRow], key: ReferenceKey, reference: str) -> Entry | None:
-    """Return the erasure with this reference, or None when none was begun."""
-    row = conn.execute(_FIND, {"reference": reference}).fetchone()
-    if row is None:
-        return None
-    request, requests, state, sealed, erased_at, proven_at, tables = row
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """An erasure that is not proven: of which request, a keyed digest of the person, and when they had asked."""
+
+    reference: str
+    whose: str
+    asked: datetime | None
+
+    def is_of(
+        self, key: ReferenceKey, reference: str, person: str | None, asked: datetime | None
+    ) -> bool:
+        """Say whether this request asks for it, and is not another one that has its number now.
+
+        The person decides. A request that names nobody, as an erasure leaves it, is known by the moment it was made;
+        one without such a moment cannot be worked on, and counts as its own.
+        """
+        if self.reference != reference:
+            return False
+        if person is not None:
+            return self.whose == whose(key, person)
+        return asked is None or self.asked == asked
+
+
+def whose(key: ReferenceKey, person: str) -> str:
+    """Return what stands for a person in the notes."""
+    return key.reference("person", person)
+
+
+def begun(conn: Connection[TupleRow]) -> tuple[Begun, ...]:
+    """Return every erasure that is not proven, the oldest first."""
+    return tuple(Begun(*row) for row in conn.execute(_BEGUN).fetchall())
+
+
+def find(
+    conn: Connection[TupleRow],
+    key: ReferenceKey,
+    reference: str,
+    person: str | None,
+    asked: datetime,
+) -> Entry | None:
+    """Return the erasure that a request asks for, or None when none was begun.
+
+    What was proven is over: whoever is named in the request now is erased anew. Raise Refused when the request names
+    nobody and nobody can tell which of several erasures is meant.
+    """
+    rows = conn.execute(_FIND, {"reference": reference}).fetchall()
+    fit = [row for row in rows if Begun(reference, *row[7:]).is_of(key, reference, person, asked)]
+    going_on = [row for row in fit if row[2] != "proven"]
+    if len(going_on) > 1:
+        raise Refused(
+            "it names nobody, and erasures of several people were begun under its number",
+            hint="Put the person back into the request whom it is about.",
+        )
+    chosen = going_on or (fit if person is None else [])
+    return _entry(key, reference, chosen[0]) if chosen else None
+
+
+def under(conn: Connection[TupleRow], key: ReferenceKey, reference: str) -> tuple[Entry, ...]:
+    """Return every erasure that had this reference: first those not proven, then the one proven last."""
+    rows = conn.execute(_FIND, {"reference": reference}).fetchall()
+    return tuple(_entry(key, reference, row) for row in rows)
+
+
+def _entry(key: ReferenceKey, reference: str, row: TupleRow) -> Entry:
+    request, requests, state, sealed, erased_at, proven_at, tables, person, _ = row
     note = unseal(sealed, key) if sealed is not None else None
-    return Entry(reference, request, tuple(requests), state, note, erased_at, proven_at, tables)
+    return Entry(
+        reference, person, request, tuple(requests), state, note, erased_at, proven_at, tables
+    )
 
 
 def put(
@@ -98,22 +166,26 @@ def put(
     key: ReferenceKey,
     reference: str,
     request: str,
-    requests: tuple[str, ...],
+    asked: datetime,
     note: Note,
 ) -> None:
     """Write the note, or a fuller one, before the first thing is erased."""
-    values = {"reference": reference, "request": request, "requests": list(requests)}
-    conn.execute(_SEAL, values | {"sealed": note.seal(key)})
+    values = {"reference": reference, "request": request, "requests": [request], "asked": asked}
+    conn.execute(_SEAL, values | {"whose": whose(key, note.person), "sealed": note.seal(key)})
 
 
 def mark_erased(
-    conn: Connection[TupleRow], reference: str, requests: tuple[str, ...], tables: Mapping[str, int]
+    conn: Connection[TupleRow],
+    reference: str,
+    whose: str,
+    requests: tuple[str, ...],
+    tables: Mapping[str, int],
 ) -> None:
     """Note that the rows are gone, in the transaction in which they go."""
-    values = {"reference": reference, "requests": list(requests), "tables": Jsonb(dict(tables))}
-    conn.execute(_ERASED, values)
+    values = {"reference": reference, "whose": whose, "requests": list(requests)}
+    conn.execute(_ERASED, values | {"tables": Jsonb(dict(tables))})
 
 
-def mark_proven(conn: Connection[TupleRow], reference: str) -> None:
+def mark_proven(conn: Connection[TupleRow], reference: str, whose: str) -> None:
     """Empty the note, in the transaction that answers the request."""
-    conn.execute(_PROVEN, {"reference": reference})
+    conn.execute(_PROVEN, {"reference": reference, "whose": whose})

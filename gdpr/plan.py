@@ -103,7 +103,7 @@ def steps_of(reach: Reach, case: Case) -> Iterator[ErasureStep]:
 def _parts(reach: Reach, case: Case) -> Iterator[tuple[str, str, str, str, int]]:
     """Yield (verb, target, reason, cost, rows deleted or changed)."""
     found = case.found
-    if case.state == "erased":
+    if case.state == "erased" and found is None:
         yield (
             "prove",
             "everywhere",

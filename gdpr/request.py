@@ -32,7 +32,7 @@ from gdpr.reach import Reach
 from gdpr.survey import Case, Seen, case_of
 from gdpr.waiting import erasure_of, waiting
 from lifecycle.coverage import Coverage
-from lifecycle.errors import Fenced, Interrupted, LifecycleError, Unproven, Unreachable
+from lifecycle.errors import Conflict, Fenced, Interrupted, LifecycleError, Unproven, Unreachable
 from lifecycle.ledger import code
 from lifecycle.ledger.claims import Claim
 from lifecycle.ledger.code import Code
@@ -122,43 +122,68 @@ def _one(desk: Desk, case: Case) -> Done:
         code.code(desk.system, desk.reach.catalog) as as_seen,
     ):
         # Asked again, as an erasure answers all open requests of the same person.
-        still = {r.reference: r for r in waiting(conn, desk.system, desk.key).requests}
-        if request.reference not in still:
+        now = _still_due(desk, conn, request)
+        if now is None:
             return Done(withdrawn=True)
-        request = replace(request, processing=still[request.reference].processing)
-        entry = notes.find(conn, desk.key, request.reference)
-        if entry is None or entry.state == "sealed":
+        request = now
+        entry = notes.find(conn, desk.key, request.reference, request.person, request.requested)
+        # Whoever is named in a request has not been erased under it, or was put back since.
+        if entry is None or entry.state == "sealed" or request.person is not None:
             ended = _erase(desk, conn, as_seen, request, entry)
             return ended if isinstance(ended, Done) else _prove(desk, conn, as_seen, ended)
         if not request.processing and not _claim(desk, conn, as_seen, request):
             return Done(withdrawn=True)
         if entry.note is not None:
             conn.isolation_level = IsolationLevel.REPEATABLE_READ
-            work = Erasing(conn, desk.claim, as_seen, desk.reach, request.reference, entry.note)
+            work = Erasing(
+                conn,
+                desk.claim,
+                as_seen,
+                desk.reach,
+                request.reference,
+                entry.whose,
+                entry.note,
+            )
             _outside(desk, work)
             erase.erase(work)  # nothing is left but what somebody wrote between erasure and proof
         return _prove(desk, conn, as_seen, entry)
 
 
+def _still_due(desk: Desk, conn: Connection[TupleRow], request: Open) -> Open | None:
+    """Return the request as it stands in its row now; None when it is closed or was given more time."""
+    now = {r.reference: r for r in waiting(conn, desk.system, desk.key).requests}
+    found = now.get(request.reference)
+    return found if found is not None and found.ready(desk.now) else None
+
+
 def _claim(desk: Desk, conn: Connection[TupleRow], as_seen: Code, request: Open) -> bool:
-    """Take the request; return False when somebody cancelled it or took it first."""
+    """Take the request; return False when it is closed or was given more time. Raise Conflict when neither is so."""
     requests = erasure_of(desk.system.policy).requests
     values = requests.states.model_dump() | {
         "request": request.request,
         "requested": request.requested,
         "due": request.due,
+        "person": request.person,
     }
     counts = {"requests": 1}
     conn.isolation_level = (
         IsolationLevel.READ_COMMITTED
     )  # it waits for a cancellation, and heeds it
     with effect(conn, desk.claim, as_seen) as change:
-        if not conn.execute(request_statements.claim_request(requests), values).rowcount:
-            return False
-        change.record(
-            "effect", "gdpr.claimed", requests.table, counts=counts, reference=request.reference
-        )
-    return True
+        claimed = conn.execute(request_statements.claim_request(requests), values).rowcount
+        if claimed:
+            change.record(
+                "effect", "gdpr.claimed", requests.table, counts=counts, reference=request.reference
+            )
+    if claimed:
+        return True
+    if _still_due(desk, conn, request) is None:
+        return False
+    raise Conflict(
+        f"it is due, and setting its {requests.status} changed nothing",
+        hint=f"A trigger or rule on {requests.table} keeps it, or somebody changed the request at that moment: "
+        "then the next run takes it up.",
+    )
 
 
 def _erase(
@@ -178,7 +203,10 @@ def _erase(
         if note is None:
             return Done(nobody=True)
         agreed = found.rows if found is not None and desk.shown else None
-        work = Erasing(conn, desk.claim, as_seen, desk.reach, request.reference, note, agreed)
+        whose = notes.whose(desk.key, note.person)
+        work = Erasing(
+            conn, desk.claim, as_seen, desk.reach, request.reference, whose, note, agreed
+        )
         outside.must_be_reachable(desk.system, work)
         conn.isolation_level = IsolationLevel.REPEATABLE_READ
         try:
@@ -193,7 +221,7 @@ def _erase(
         except MoreOutside:
             earlier = note
             continue
-        erased = notes.find(conn, desk.key, request.reference)
+        erased = notes.find(conn, desk.key, request.reference, note.person, request.requested)
         assert erased is not None  # it was sealed above
         return erased
     raise Unproven(
@@ -214,7 +242,7 @@ def _may_be_done(desk: Desk, request: Open, found: Survey | None, state: str) ->
 def _seal(desk: Desk, work: Erasing, request: Open) -> None:
     with effect(work.conn, work.claim, None) as change:
         notes.put(
-            work.conn, desk.key, work.reference, request.request, (request.request,), work.note
+            work.conn, desk.key, work.reference, request.request, request.requested, work.note
         )
         counts = {
             "identifiers": len(work.note.identifiers),

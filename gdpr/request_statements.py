@@ -22,31 +22,13 @@ def open_requests(requests: Requests) -> sql.Composed:
     )
 
 
-def open_dates(requests: Requests) -> sql.Composed:
-    """Return the query of the dates of what `open_requests` finds: status, asked, due. No key, no person."""
-    return sql.SQL("""
-        select t.{status}::text,
-               case when isfinite(t.{requested}::timestamptz) then t.{requested}::timestamptz end,
-               case when isfinite(t.{due}::timestamptz) then t.{due}::timestamptz end
-          from {table} as t where {is_open}""").format(**_request(requests))
-
-
-def abandoned(requests: Requests) -> sql.Composed:
-    """Return the query of the erasures, by reference, that were begun and not proven, and no open request asks for."""
-    return sql.SQL("""
-        select e.reference from lifecycle.erasure as e
-         where e.state <> 'proven'
-           and not exists (select from {table} as t where t.{key}::text = e.request and {is_open})
-         order by e.claimed_at, e.reference""").format(**_request(requests))
-
-
 def all_requests(requests: Requests) -> sql.Composed:
-    """Return the query of all requests ever made: id, asked, due, whether answered, withdrawn, begun.
+    """Return the query of all requests ever made: id, person, asked, due, whether answered, withdrawn, begun.
 
     A date that is empty or infinite is NULL here, and says that nobody can judge the request by it.
     """
     return sql.SQL("""
-        select t.{key}::text,
+        select t.{key}::text, t.{subject}::text,
                case when isfinite(t.{requested}::timestamptz) then t.{requested}::timestamptz end,
                case when isfinite(t.{due}::timestamptz) then t.{due}::timestamptz end,
                (t.{status}::text = %(completed)s) is true, (t.{status}::text = %(cancelled)s) is true,
@@ -57,11 +39,13 @@ def all_requests(requests: Requests) -> sql.Composed:
 def claim_request(requests: Requests) -> sql.Composed:
     """Return the compare-and-set that takes a request: a cancellation comes before it or not at all.
 
-    Its dates must be those by which it was judged due: whoever is given more time keeps it.
+    Its dates must be those by which it was judged due: whoever is given more time keeps it. And its person must be the
+    one who was surveyed.
     """
     return sql.SQL("""
         update {table} as t set {status} = %(processing)s
          where t.{key} = %(request)s and t.{status} = %(pending)s
+           and t.{subject}::text is not distinct from %(person)s
            and t.{requested}::timestamptz = %(requested)s and t.{due}::timestamptz = %(due)s
         returning t.{subject}::text""").format(**_request(requests))
 
@@ -77,11 +61,12 @@ def requests_of_person(requests: Requests) -> sql.Composed:
 
 
 def complete(requests: Requests) -> sql.Composed:
-    """Return the update that answers the requests %(requests)s."""
+    """Return the update that answers those of %(requests)s that are the erased person's, or nobody's any more."""
     tables = sql.SQL(", {} = %(tables)s").format(sql.Identifier(requests.tables or ""))
     return sql.SQL("""
         update {table} as t set {status} = %(completed)s, {completed} = %(now)s{tables}
          where t.{key}::text = any(%(requests)s)
+           and (t.{subject} is null or t.{subject}::text = %(subject_text)s)
            and t.{status} in (%(pending)s, %(processing)s)""").format(
         tables=tables if requests.tables else sql.SQL(""), **_request(requests)
     )

@@ -102,11 +102,11 @@ def survey(system: System, now: datetime, only: str | None) -> Seen:
 def _case(
     system: System, conn: Connection[TupleRow], found: Reach, key: ReferenceKey, request: Open
 ) -> Case:
-    entry = notes.find(conn, key, request.reference)
+    entry = notes.find(conn, key, request.reference, request.person, request.requested)
     state = entry.state if entry else "new"
     earlier = entry.note if entry else None
     who = earlier.person if earlier else request.person
-    if who is None or state in ("erased", "proven"):
+    if who is None or (request.person is None and state == "erased"):
         return Case(request, state, None)
     return case_of(system, key, request, state, person.survey(conn, found, who, earlier))
 

@@ -1,8 +1,10 @@
 """Looks again for a person who is being erased, without changing anything."""
 
+from collections import Counter
 from contextlib import closing
 
 from gdpr import notes, places
+from gdpr.notes import Entry
 from gdpr.prove import prove
 from gdpr.reach import reach
 from gdpr.waiting import erasure_of
@@ -21,27 +23,36 @@ def verify(system: System, wanted: str) -> Judgement:
     """
     key = reference_key(system.settings.reference_key)
     with closing(system.connect("gdpr verify", write=False)) as conn:
-        entry = notes.find(conn, key, wanted) or notes.find(
+        entries = notes.under(conn, key, wanted) or notes.under(
             conn, key, key.reference("request", wanted)
         )
-        if entry is None:
+        if not entries:
             raise NotFound(
                 "no erasure of that request was begun",
                 hint="See `lifecycle gdpr status` for the references of open requests.",
             )
         found = reach(system.policy, catalog.read(conn), erasure_of(system.policy).subject)
         promised = places.promised(conn, found)
+    unproven = [(entry, entry.note) for entry in entries if entry.note is not None]
+    if not unproven:
+        return _proven(entries[0])
+    coverage, counts = Coverage(frozenset(), frozenset()), Counter[str]()
+    for _, note in unproven:
+        proof = prove(system, found, note, promised | places.of_person(note))
+        coverage |= proof.coverage
+        counts.update(proof.counts)
+    states = " and ".join(entry.state for entry, _ in unproven)
+    said = f"{states}: the person is found in {counted(len(coverage.found), 'place')}"
+    return Judgement(coverage, said, counts)
+
+
+def _proven(entry: Entry) -> Judgement:
+    """Say when nothing was found of somebody whom nobody knows since."""
     own = Place("request", entry.reference)
-    if entry.note is None:
-        when = moment(entry.proven_at) if entry.proven_at else "an unknown time"
-        why = Reason(
-            "whom to search for is known to nobody since it was answered",
-            "`lifecycle runs show` has what was looked at then, and what was not.",
-        )
-        coverage = Coverage(frozenset({own}), frozenset(), (), {own: why})
-        return Judgement(
-            coverage, f"erased, and found nowhere it was looked, at {when}", entry.tables
-        )
-    proof = prove(system, found, entry.note, promised | places.of_person(entry.note))
-    said = f"{entry.state}: the person is found in {counted(len(proof.failures), 'place')}"
-    return Judgement(proof.coverage, said, proof.counts)
+    when = moment(entry.proven_at) if entry.proven_at else "an unknown time"
+    why = Reason(
+        "whom to search for is known to nobody since it was answered",
+        "`lifecycle runs show` has what was looked at then, and what was not.",
+    )
+    coverage = Coverage(frozenset({own}), frozenset(), (), {own: why})
+    return Judgement(coverage, f"erased, and found nowhere it was looked, at {when}", entry.tables)

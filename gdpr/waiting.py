@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from gdpr import request_statements
+from gdpr import notes, request_statements
 from gdpr.deadline import Open
+from gdpr.notes import Begun
 from gdpr.section import SECTION, Erasure
 from lifecycle.errors import InputError
 from lifecycle.outcome import Failure
@@ -20,12 +21,15 @@ class Waiting:
     """The requests that are not answered, the longest due first.
 
     `unclear` are those whose status is no word of the policy: nothing is done for them, and their deadlines run.
-    `odd` says of each request that nobody can work on what is wrong with it.
+    `odd` says of each request that nobody can work on what is wrong with it; `undated` of them lack a date, and
+    `abandoned` are erasures that were begun and not proven, and for which no request is open any more.
     """
 
     requests: tuple[Open, ...]
     unclear: tuple[Open, ...]
     odd: tuple[Failure, ...]
+    undated: int
+    abandoned: int
 
     @property
     def open(self) -> tuple[Open, ...]:
@@ -34,31 +38,36 @@ class Waiting:
 
 
 def waiting(conn: Connection[TupleRow], system: System, key: ReferenceKey) -> Waiting:
-    """Return all requests that are not answered. One odd row hides no other.
-
-    Odd is also an erasure that was begun and not proven, and for which no request is open any more.
-    """
+    """Return all requests that are not answered. One odd row hides no other."""
     erasure = erasure_of(system.policy)
     requests, states = erasure.requests, erasure.requests.states
+    begun = notes.begun(conn)
     rows = conn.execute(request_statements.open_requests(requests), states.model_dump()).fetchall()
     found: list[Open] = []
     unclear: list[Open] = []
     odd: list[Failure] = []
+    undated = 0
+    asked_for: set[Begun] = set()
     for request, person, status, requested, due in rows:
         reference = key.reference("request", request)
+        theirs = {b for b in begun if b.is_of(key, reference, person, requested)}
+        asked_for |= theirs
         if requested is None or due is None:
+            undated += 1
             odd.append(_odd(reference, requests.due if due is None else requests.requested))
             continue
         processing = status == states.processing
-        one = Open(request, reference, person, processing, requested, due, erasure.grace)
+        one = Open(
+            request, reference, person, processing, requested, due, erasure.grace, bool(theirs)
+        )
         if processing or status == states.pending:
             found.append(one)
         else:
             unclear.append(one)
             odd.append(_unclear(reference, requests.status))
-    begun = conn.execute(request_statements.abandoned(requests), states.model_dump()).fetchall()
-    odd += (_abandoned(reference, states.processing) for (reference,) in begun)
-    return Waiting(tuple(found), tuple(unclear), tuple(odd))
+    left = [b for b in begun if b not in asked_for]
+    odd += (_abandoned(b.reference, states.processing) for b in left)
+    return Waiting(tuple(found), tuple(unclear), tuple(odd), undated, len(left))
 
 
 def _unclear(reference: str, column: str) -> Failure:
@@ -73,8 +82,8 @@ def _abandoned(reference: str, processing: str) -> Failure:
     return Failure(
         f"request {reference}",
         "its erasure was begun and is not proven, and the request was closed or taken away since",
-        "Part of the person may be gone. Set the request back to "
-        f"`{processing}`, or put its row back, and the next run ends what was begun; "
+        f"Part of the person may be gone. Set the request back to `{processing}`, or put its row back (where another "
+        "request has its number now, give that one another first), and the next run ends what was begun; "
         f"`lifecycle gdpr verify {reference}` looks for what is left.",
     )
 

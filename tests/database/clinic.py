@@ -77,6 +77,13 @@ class Clinic:
         key = reference_key(self.system.settings.reference_key)
         return key.reference("request", str(number))
 
+    def lines_outside(self) -> list[dict[str, Any]]:
+        """Return what the bucket outside the database says of proven erasures."""
+        bucket = self.system.settings.buckets["erasure-ledger"]
+        found = self.store.client.list_objects_v2(Bucket=bucket, Prefix="erasures/")
+        keys = [one.get("Key", "") for one in found.get("Contents", [])]
+        return [json.loads(self.store.get_bytes("erasure-ledger", key)) for key in keys]
+
     def everything(self) -> dict[str, list[Any]]:
         """Return every row of every table but the audit log, as text."""
         tables = (

@@ -5,7 +5,6 @@ import os
 import re
 import signal
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +12,6 @@ from typing import Any, cast
 
 import psycopg
 import pytest
-from psycopg.conninfo import conninfo_to_dict
 
 from gdpr import chapter, figures, findings, places, prove, request, verify
 from gdpr.promise import PROMISE
@@ -26,11 +24,9 @@ from lifecycle.errors import Conflict, InputError, LifecycleError, NotFound, Ref
 from lifecycle.outcome import Outcome, Verdict
 from lifecycle.policy.model import Table
 from lifecycle.postgres import catalog
-from lifecycle.postgres.server import Cluster
 from lifecycle.promise import Task
 from lifecycle.schedule.state import DaemonState
 from lifecycle.watch import gather
-from tests.conftest import a_database
 from tests.database import clinic as the_clinic
 from tests.database.clinic import ANNA, JOANNA, NOW, OTTO, Clinic
 from tests.keep import plan
@@ -38,22 +34,6 @@ from tests.waiting import wait_until
 
 SEARCHED = Verdict.UNVERIFIED
 """Erased and found nowhere it was looked: what is not searched yet is named, and no erasure passes without it."""
-
-
-@pytest.fixture(scope="module")
-def template(cluster: Cluster) -> Iterator[str]:
-    for conninfo in a_database(cluster, "template0"):
-        the_clinic.make(conninfo)
-        yield str(conninfo_to_dict(conninfo)["dbname"])
-
-
-@pytest.fixture
-def clinic(
-    cluster: Cluster, template: str, tmp_path: Path, outside: tuple[str, str]
-) -> Iterator[Clinic]:
-    for conninfo in a_database(cluster, template):
-        with the_clinic.opened(conninfo, tmp_path, *outside) as opened:
-            yield opened
 
 
 def anna_is_gone(clinic: Clinic) -> None:
@@ -67,9 +47,7 @@ def anna_is_gone(clinic: Clinic) -> None:
         assert clinic.store.versions("papers", key) == ()
     assert len(clinic.store.versions("papers", "scan-10")) == 1
     assert len(clinic.store.versions("papers", "family")) == 1
-    line = json.loads(
-        clinic.store.get_bytes("erasure-ledger", f"erasures/{clinic.reference(1)}.json")
-    )
+    [line] = clinic.lines_outside()
     assert (line["request"], line["tables"]["visit"]) == ("1", 2)
 
 

@@ -1,5 +1,6 @@
 """Two clocks from one moment: the grace period and the legal deadline."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -45,3 +46,16 @@ def test_the_applications_word_does_not_shorten_the_policys_grace():
     early = asked("2026-10-01", "2026-10-05")
     assert not early.ready(datetime(2026, 10, 30, 23, 59, tzinfo=UTC))
     assert early.ready(datetime(2026, 10, 31, tzinfo=UTC))
+
+
+def test_a_request_that_was_put_off_beyond_its_deadline_is_late_once_the_policys_grace_is_over():
+    put_off = asked("2026-10-22", "2099-01-01")
+    november = datetime(2026, 11, 23, tzinfo=UTC)
+    assert not put_off.ready(november)
+    assert overdue([put_off], MONTH, november) == (put_off,)
+    assert still_in_grace([put_off], MONTH, november) == ()
+
+
+def test_what_was_begun_is_ready_whatever_its_day():
+    begun = replace(asked("2026-10-22", "2099-01-01"), begun=True)
+    assert begun.ready(datetime(2026, 10, 23, tzinfo=UTC))
