@@ -53,6 +53,11 @@ _NO_TEXT = (
 """Types in which no name or address can stand."""
 
 
+_DETACHING = Reason(
+    "its detach was begun and not ended, so no query of its table reads it",
+    "Finish it: `alter table ... detach partition ... finalize`, or attach it again; then run again.",
+)
+
 STATISTICS = Place("statistics", "of the planner")
 
 _COUNTED: tuple[tuple[Place, LiteralString, str, Kind], ...] = (
@@ -102,7 +107,7 @@ def log(reach: Reach) -> tuple[Place, ...]:
 
 def read_with(table: Table) -> tuple[Place, ...]:
     """Return what a query of this table reads: itself and its leaves, but for those that pend detach."""
-    leaves = (part.name for part in table.partitions if not part.pending_detach)
+    leaves = (part.name for part in table.partitions if not part.detaching)
     return tuple(Place("relation", name) for name in (table.name, *leaves))
 
 
@@ -121,13 +126,21 @@ def nameless(bucket: str) -> Place:
     return Place("bucket", f"{bucket}, objects that no row names")
 
 
-def unreached(looks: Looks, conn: Connection[TupleRow], catalog: Catalog) -> None:
-    """Say of every place of this database that the search does not reach why not."""
+def unreached(looks: Looks, conn: Connection[TupleRow], before: Catalog, after: Catalog) -> None:
+    """Say of every place of this database that the search does not reach why not.
+
+    Read is what hung together `before` the search and does so `after` it: what was taken off meanwhile may not be.
+    """
     for place, reason in BEYOND.items():
         looks.not_at(place, reason)
-    searched = {place.name for table in catalog.tables.values() for place in read_with(table)}
+    searched = _searched(before) & _searched(after)
+    detaching = {
+        part.name for table in after.tables.values() for part in table.partitions if part.detaching
+    }
     for relation, kind in _stored(conn):
-        if kind != "m" and relation not in searched:  # views are read by themselves
+        if relation in detaching:
+            looks.not_at(Place("relation", relation), _DETACHING)
+        elif kind != "m" and relation not in searched:  # views are read by themselves
             looks.not_at(Place("relation", relation), _unsearched(kind))
     for place, reason in _odd_columns(conn):
         looks.not_at(place, reason)
@@ -136,6 +149,10 @@ def unreached(looks: Looks, conn: Connection[TupleRow], catalog: Catalog) -> Non
             row = conn.execute(count).fetchone()
         if row is None or row[0]:
             looks.not_at(place, Reason(f"{row[0] if row else 'some'} there: {why}", _LOOK, kind))
+
+
+def _searched(catalog: Catalog) -> set[str]:
+    return {place.name for table in catalog.tables.values() for place in read_with(table)}
 
 
 def _stored(conn: Connection[TupleRow]) -> Iterator[tuple[str, str]]:

@@ -77,6 +77,9 @@ def _reasons(reach: Reach, found: Survey, cap: int | None) -> Iterator[str]:
     for where, rows in found.rows.hanging.items():
         if rows:
             yield f"rows of others hang on rows that would go ({counted(rows, 'row')}): {where}"
+    for table in reach.tables():
+        for part in table.detaching:
+            yield f"rows of {table.name} cannot be reached: the detach of {part} was begun and not ended, finish it"
     guarded = [t for t in (*reach.deleted, *reach.kept) if reach.table(t).rls]
     if guarded and not found.sees_all:
         yield f"row-level security hides rows of {counted(len(guarded), 'table')} from this role: it lacks BYPASSRLS"

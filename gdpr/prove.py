@@ -21,11 +21,13 @@ from gdpr import statements_of_search as search
 from gdpr.notes import Note
 from gdpr.payer import payer
 from gdpr.person import as_person, count
-from gdpr.reach import Reach, searchable
+from gdpr.reach import Reach, reach, searchable
+from gdpr.waiting import erasure_of
 from lifecycle.coverage import Coverage, Looks, Place, Reason
 from lifecycle.errors import Unproven
 from lifecycle.outcome import Failure
 from lifecycle.outside import objects
+from lifecycle.postgres import catalog
 from lifecycle.postgres.catalog import Table
 from lifecycle.postgres.names import policy_name
 from lifecycle.system import System
@@ -74,24 +76,40 @@ class _Search:
         self.looks.found(Failure(target, what, hint))
 
 
-def prove(system: System, reach: Reach, note: Note, promised: frozenset[Place]) -> Proof:
-    """Look for a person at every place that is `promised` for them; return what is left of them anywhere.
+def prove(system: System, note: Note) -> Proof:
+    """Look for a person at every place of today's catalog, and where their note says; return what is left of them.
 
-    Raise Unreachable and the like when a place could not be looked at: that is no proof either.
+    Raise Refused when the database is no longer what the policy says, Unreachable and the like when a place could
+    not be looked at: that is no proof either.
     """
+    policy, kind = system.policy, erasure_of(system.policy).subject
     proof = _Search()
     with system.connect("gdpr prove", write=False) as conn:
         conn.read_only = True
         with conn.transaction():
-            places.unreached(proof.looks, conn, reach.catalog)
-            _rows(proof, conn, reach, note)
-            _log(proof, conn, reach, note)
-            _values(proof, conn, reach, note)
+            before = catalog.read(conn)
+            found = reach(policy, before, kind)
+            _rows(proof, conn, found, note)
+            _log(proof, conn, found, note)
+            _values(proof, conn, found, note)
             _views(proof, conn, note)
             _statistics(proof, conn, note)
+            after = catalog.read(conn)
+            there = reach(policy, after, kind)
+            _detaching(proof, there)
+            places.unreached(proof.looks, conn, before, after)
+            promised = places.promised(conn, there) | places.of_person(note)
     _objects(proof, system, note)
     _payers(proof, system, note)
     return Proof(proof.looks.cover(promised), proof.counts)
+
+
+def _detaching(proof: _Search, reach: Reach) -> None:
+    for table in reach.tables():
+        for part in table.detaching:
+            what = f"the detach of {part} was begun and not ended: nobody finds rows there through {table.name}"
+            hint = "Finish it: `alter table ... detach partition ... finalize`, or attach it again."
+            proof.found(table.name, what, hint)
 
 
 def _rows(proof: _Search, conn: Connection[TupleRow], reach: Reach, note: Note) -> None:

@@ -60,6 +60,12 @@ class Reach:
         """Return a table of the live database. Raise NotFound."""
         return self.catalog.table(name)
 
+    def tables(self) -> tuple[Table, ...]:
+        """Return every table in which rows go or change, or are looked for by whose they are."""
+        log = AUDIT.of(self.policy)
+        names = [*self.deleted, *self.kept, *(mention.table for mention in self.mentions)]
+        return tuple(map(self.table, dict.fromkeys([*names, *([log.table] if log else [])])))
+
     def column(self, table: str, name: str) -> Column:
         """Return a column of the live database. Raise Refused when it is not there."""
         found = self.catalog.table(table).column(name)

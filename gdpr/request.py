@@ -21,7 +21,7 @@ import psycopg
 from psycopg import Connection, IsolationLevel
 from psycopg.rows import TupleRow
 
-from gdpr import answer, erase, notes, outside, person, places, request_statements
+from gdpr import answer, erase, notes, outside, person, request_statements
 from gdpr.deadline import Open
 from gdpr.erase import Erasing, MoreOutside
 from gdpr.notes import Entry, Note
@@ -266,8 +266,7 @@ def _prove(desk: Desk, conn: Connection[TupleRow], as_seen: Code, entry: Entry) 
         answer.complete(conn, desk.claim, as_seen, desk.system.policy, entry, NOWHERE, desk.now)
         return Done(answered=True)
     answer.refresh_statistics(desk.system, conn, desk.reach, note)
-    promised = places.promised(conn, desk.reach) | places.of_person(note)
-    proof = prove(desk.system, desk.reach, note, promised)
+    proof = prove(desk.system, note)
     if proof.failures or proof.coverage.forgotten():
         answer.write_failure(conn, desk.claim, entry.reference, proof)
         found = tuple(

@@ -3,15 +3,12 @@
 from collections import Counter
 from contextlib import closing
 
-from gdpr import notes, places
+from gdpr import notes
 from gdpr.notes import Entry
 from gdpr.prove import prove
-from gdpr.reach import reach
-from gdpr.waiting import erasure_of
 from lifecycle.coverage import Coverage, Judgement, Place, Reason
 from lifecycle.errors import NotFound
 from lifecycle.outside.keys import reference_key
-from lifecycle.postgres import catalog
 from lifecycle.system import System
 from lifecycle.words import counted, moment
 
@@ -31,14 +28,12 @@ def verify(system: System, wanted: str) -> Judgement:
                 "no erasure of that request was begun",
                 hint="See `lifecycle gdpr status` for the references of open requests.",
             )
-        found = reach(system.policy, catalog.read(conn), erasure_of(system.policy).subject)
-        promised = places.promised(conn, found)
     unproven = [(entry, entry.note) for entry in entries if entry.note is not None]
     if not unproven:
         return _proven(entries[0])
     coverage, counts = Coverage(frozenset(), frozenset()), Counter[str]()
     for _, note in unproven:
-        proof = prove(system, found, note, promised | places.of_person(note))
+        proof = prove(system, note)
         coverage |= proof.coverage
         counts.update(proof.counts)
     states = " and ".join(entry.state for entry, _ in unproven)

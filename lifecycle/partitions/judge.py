@@ -121,10 +121,12 @@ def _broken(table: Table) -> Iterator[Failure]:
             what = f"{part.name} is partitioned again and has no leaf: every row of its period is refused"
             hint = f"Make a partition of {part.name}, or replace it by a plain one."
             yield Failure(table.name, what, hint)
-        if part.pending_detach:
-            what = f"the detach of {part.name} was interrupted: nobody finds its rows through {table.name}"
-            hint = "Finish it: `alter table ... detach partition ... finalize`, then run again."
-            yield Failure(table.name, what, hint)
+    for pending in table.detaching:
+        what = (
+            f"the detach of {pending} was interrupted: nobody finds its rows through {table.name}"
+        )
+        hint = "Finish it: `alter table ... detach partition ... finalize`, then run again."
+        yield Failure(table.name, what, hint)
 
 
 def _unlike(after: Seen, made: Made) -> Iterator[Failure]:

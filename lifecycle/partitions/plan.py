@@ -47,7 +47,7 @@ class _Attached:
     name: str
     lower: datetime
     upper: datetime
-    pending_detach: bool
+    detaching: str
 
 
 def periods(policy: Policy, table: Table | None, now: datetime, name: str) -> tuple[Slot, ...]:
@@ -134,10 +134,10 @@ def _decide_slot(
 def _in_the_way(name: str, period: str, every: str, inside: list[_Attached]) -> Failure:
     """Say why a period that these partitions cover in part cannot be made."""
     for part in inside:
-        if part.pending_detach:
+        if part.detaching:
             return Failure(
                 name,
-                f"{period} is still held by {part.name}, whose detach was interrupted",
+                f"{period} is still held by {part.detaching}, whose detach was interrupted",
                 "Finish it: `alter table ... detach partition ... finalize`, then run again.",
             )
     others = ", ".join(part.name for part in inside)
@@ -200,7 +200,7 @@ def _attached(table: Table) -> tuple[tuple[_Attached, ...], list[Failure]]:
                 )
             )
         else:
-            found.append(_Attached(part.name, lower, upper, part.pending_detach))
+            found.append(_Attached(part.name, lower, upper, part.detaching))
     return tuple(sorted(found, key=lambda part: part.lower)), unread
 
 
@@ -228,7 +228,7 @@ def _covered(slot: Slot, attached: Iterable[_Attached]) -> bool:
     """Say whether these partitions, in order, leave no moment of the period out."""
     reached = slot.lower
     for part in _inside(slot, attached):
-        if part.pending_detach:
+        if part.detaching:
             continue
         if part.lower > reached:
             return False
@@ -250,9 +250,8 @@ def _notes(
         if part.upper > slots[-1].upper:
             reach = "lies" if part.lower >= slots[-1].upper else "reaches"
             yield f"{name}: {part.name} {reach} beyond the periods asked for"
-    for partition in table.partitions:
-        if partition.pending_detach:
-            yield f"{name}: the detach of {partition.name} was interrupted and must be finalized"
+    for pending in table.detaching:
+        yield f"{name}: the detach of {pending} was interrupted and must be finalized"
     if stray_rows:
         yield f"{name}: rows lie in the default partition"
 

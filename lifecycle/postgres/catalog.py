@@ -214,18 +214,27 @@ def _partition(raw: _Raw, leaf: int, top: int, strategy: str) -> Partition:
     bound: str = raw.relations[top][11] or ""
     lower, upper = _bounds(bound) if strategy == "r" else (None, None)
     relation = Relation(owner, rls, len(raw.policies.get(leaf, ())))
-    pending: bool = raw.relations[leaf][10] or raw.relations[top][10]
     return Partition(
         raw.names[leaf],
         lower,
         upper,
         bound == "DEFAULT",
-        pending,
+        _detaching(raw, leaf),
         relation,
         bound,
         raw.relations[leaf][3],
         raw.names[raw.parents[leaf]],
     )
+
+
+def _detaching(raw: _Raw, leaf: int) -> str:
+    """Return the innermost relation, from the leaf upwards, whose detach is pending: what is below is not read."""
+    oid = leaf
+    while oid in raw.parents:
+        if raw.relations[oid][10]:
+            return raw.names[oid]
+        oid = raw.parents[oid]
+    return ""
 
 
 def _bounds(bound: str) -> tuple[str | None, str | None]:

@@ -59,14 +59,15 @@ class Partition:
     `lower` and `upper` are texts without quotes, in UTC (`2024-01-01`, `2024-01-01 00:00:00+00`); None is
     unbounded, or a list or hash partition. `bound` is the whole clause as PostgreSQL prints it. `kind` as in
     pg_class: r, f (a foreign table), or p, which is no leaf at all: partitioned again, and without one yet. `parent`
-    is the table it hangs on directly.
+    is the table it hangs on directly. `detaching` is what is being taken off, the leaf or one above it, by name;
+    it is empty for all that a query of the outermost table reads.
     """
 
     name: str
     lower: str | None
     upper: str | None
     default: bool
-    pending_detach: bool
+    detaching: str
     relation: Relation
     bound: str
     kind: str
@@ -105,6 +106,12 @@ class Table:
     def relations(self) -> tuple[str, ...]:
         """Return the table and its leaves, by name."""
         return (self.name, *(partition.name for partition in self.partitions))
+
+    @property
+    def detaching(self) -> tuple[str, ...]:
+        """Return the partitions whose detach was begun and not ended: no query of the table reads what is in them."""
+        pending = dict.fromkeys(part.detaching for part in self.partitions)
+        return tuple(name for name in pending if name)
 
     def column(self, name: str) -> Column | None:
         """Return the column called `name`, or None."""

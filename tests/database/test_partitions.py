@@ -768,6 +768,26 @@ def test_a_pending_detach_is_noted_and_blocks_nothing_else(shop: Shop) -> None:
     assert set(shop.partitions("log")) == {"log_2026_11", "log_2026_12"}
 
 
+def test_a_detach_that_is_pending_between_a_table_and_its_leaf_is_found(shop: Shop) -> None:
+    log(shop, "log")
+    shop.say(
+        "create table year partition of log for values from ('2025-01-01') to ('2027-01-01') partition by range (at);"
+        "create table half partition of year for values from ('2025-01-01') to ('2027-01-01') partition by range (at);"
+        "create table leaf partition of half for values from ('2025-01-01') to ('2027-01-01')"
+    )
+    shop.promise(log=("at", "month", 1))
+    with (
+        held(shop, "select count(*) from year"),
+        psycopg.connect(shop.admin, autocommit=True) as conn,
+    ):
+        conn.execute("set lock_timeout = '200ms'")
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            conn.execute("alter table year detach partition half concurrently")
+    found = "; ".join(failure.what for failure in shop.run().failures)
+    assert "the detach of half was interrupted: nobody finds its rows through log" in found
+    assert "is still held by half, whose detach was interrupted" in found
+
+
 @pytest.mark.slow
 def test_a_night_with_nothing_to_do_costs_about_one_look_at_the_catalog(shop: Shop) -> None:
     with psycopg.connect(shop.admin, autocommit=True) as conn:

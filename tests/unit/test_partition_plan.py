@@ -21,7 +21,7 @@ def partition(
     name: str, bounds: Bounds, *, default: bool = False, pending: bool = False
 ) -> Partition:
     relation = Relation("owner", rls=False, policies=0)
-    return Partition(name, *bounds, default, pending, relation, "", "r", "")
+    return Partition(name, *bounds, default, name if pending else "", relation, "", "r", "")
 
 
 def table(name: str, *partitions: Partition, key: str = "date") -> Table:
