@@ -21,7 +21,7 @@ FIGURES = (
     Figure(
         "erasure_requests_overdue", "Requests to be forgotten that are past the legal deadline."
     ),
-    Figure("erasure_requests_undated", "Open requests whose dates are missing or infinite."),
+    Figure("erasure_requests_undated", "Open requests whose dates are missing, infinite or odd."),
     Figure(
         "erasure_requests_unclear",
         "Requests to be forgotten whose status is empty or no word of the policy.",

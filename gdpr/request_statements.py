@@ -5,6 +5,11 @@ from psycopg import sql
 from gdpr.section import Requests
 from lifecycle.postgres.names import sql_name
 
+# Sums of dates must stay within the years that Python counts, 1 to 9999; nobody asked, or waits, beyond these. Compared
+# before it is cast: a date of the year 200000 is no timestamp.
+_HELD = sql.SQL("""
+    case when t.{column} >= '1900-01-01 00:00Z'::timestamptz and t.{column} < '9000-01-01 00:00Z'::timestamptz
+         then t.{column}::timestamptz end""")
 _OPEN = sql.SQL("(t.{status}::text in (%(completed)s, %(cancelled)s)) is not true")
 
 
@@ -12,11 +17,11 @@ def open_requests(requests: Requests) -> sql.Composed:
     """Return the query of all requests neither answered nor cancelled: key, person, status, asked, due.
 
     A status that is empty or no word of the policy is among them: who asked in other words has asked.
+    A date that is empty, infinite or odd is NULL.
     """
     return sql.SQL("""
         select t.{key}::text, t.{subject}::text, t.{status}::text,
-               case when isfinite(t.{requested}::timestamptz) then t.{requested}::timestamptz end,
-               case when isfinite(t.{due}::timestamptz) then t.{due}::timestamptz end
+               {asked_at}, {due_at}
           from {table} as t where {is_open} order by t.{due}, t.{key}""").format(
         **_request(requests)
     )
@@ -25,12 +30,11 @@ def open_requests(requests: Requests) -> sql.Composed:
 def all_requests(requests: Requests) -> sql.Composed:
     """Return the query of all requests ever made: id, person, asked, due, whether answered, withdrawn, begun.
 
-    A date that is empty or infinite is NULL here, and says that nobody can judge the request by it.
+    A date that is empty, infinite or odd is NULL here, and says that nobody can judge the request by it.
     """
     return sql.SQL("""
         select t.{key}::text, t.{subject}::text,
-               case when isfinite(t.{requested}::timestamptz) then t.{requested}::timestamptz end,
-               case when isfinite(t.{due}::timestamptz) then t.{due}::timestamptz end,
+               {asked_at}, {due_at},
                (t.{status}::text = %(completed)s) is true, (t.{status}::text = %(cancelled)s) is true,
                (t.{status}::text = %(processing)s) is true
           from {table} as t""").format(**_request(requests))
@@ -46,7 +50,7 @@ def claim_request(requests: Requests) -> sql.Composed:
         update {table} as t set {status} = %(processing)s
          where t.{key} = %(request)s and t.{status} = %(pending)s
            and t.{subject}::text is not distinct from %(person)s
-           and t.{requested}::timestamptz = %(requested)s and t.{due}::timestamptz = %(due)s
+           and t.{requested} = %(requested)s::timestamptz and t.{due} = %(due)s::timestamptz
         returning t.{subject}::text""").format(**_request(requests))
 
 
@@ -80,5 +84,7 @@ def _request(requests: Requests) -> dict[str, sql.Composable]:
     return {
         **names,
         "table": sql_name(requests.table),
+        "asked_at": _HELD.format(column=names["requested"]),
+        "due_at": _HELD.format(column=names["due"]),
         "is_open": _OPEN.format(status=names["status"]),
     }

@@ -91,8 +91,9 @@ def _abandoned(reference: str, processing: str) -> Failure:
 def _odd(reference: str, column: str) -> Failure:
     return Failure(
         f"request {reference}",
-        f"its {column} is empty or infinite, so nobody can say when it is due",
-        "Set the date it was asked and the end of its grace; until then nothing is done for it.",
+        f"its {column} is empty, infinite or odd, so nobody can say when it is due",
+        "Set the date it was asked and the end of its grace, between the years 1900 and 9000; until then nothing is "
+        "done for it.",
     )
 
 

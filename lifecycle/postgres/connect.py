@@ -256,6 +256,11 @@ _STATES: tuple[tuple[str, type[LifecycleError], str, str], ...] = (
 def explain(error: psycopg.Error) -> LifecycleError:
     """Return the error in our words: class, what, hint. Carries no row value."""
     state = error.sqlstate
+    if state is None and isinstance(error, psycopg.DataError):
+        return LifecycleError(
+            "a value in the database is none that this program can hold",
+            hint="Look for dates before the year 1 or after 9999 in the tables concerned, and correct them.",
+        )
     if state is None:
         return _lost(str(error))
     for prefix, kind, what, hint in _STATES:

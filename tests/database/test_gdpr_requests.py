@@ -2,13 +2,15 @@
 
 from datetime import UTC, datetime
 
+import psycopg
 import pytest
 
-from gdpr import figures, outside, request, verify
+from gdpr import chapter, figures, outside, request, verify
 from gdpr.promise import PROMISE
 from lifecycle.coverage import conclude
 from lifecycle.errors import Unreachable
 from lifecycle.outcome import Verdict
+from lifecycle.postgres import connect
 from tests.database.clinic import ANNA, JOANNA, NOW, Clinic
 from tests.keep import plan
 
@@ -189,3 +191,50 @@ def test_an_erasure_that_was_begun_goes_on_whatever_its_request_says_since(clini
     assert figures_of(clinic)["erasure_requests_due"] == 1
     assert clinic.erase().verdict is SEARCHED
     assert clinic.traces() == []
+
+
+ODD = {
+    "far away": ("asked", "20000-01-01"),
+    "before Christ": ("asked", "0044-03-15 BC"),
+    "the last of days": ("asked", "9999-12-31"),
+    "the last of days, further west": ("due", "9999-12-31 23:59:59-08"),
+}
+
+
+@pytest.mark.parametrize(
+    ("odd", "kind"),
+    [*((odd, "timestamptz") for odd in ODD), ("far away", "timestamp"), ("far away", "date")],
+)
+def test_an_odd_date_is_told_of_its_request_and_stops_nobody_else(
+    clinic: Clinic, odd: str, kind: str
+) -> None:
+    column, value = ODD[odd]
+    clinic.ask(f"alter table request alter {column} type {kind}")
+    clinic.ask(f"update request set {column} = %(v)s where request_id = 2", v=value)
+    told = f"its {column} is empty, infinite or odd"
+    assert told in str(PROMISE.status(clinic.system, NOW).rows)
+    found = figures_of(clinic)
+    assert (found["erasure_requests_undated"], found["erasure_requests_due"]) == (1, 1)
+    with clinic.system.snapshot("a test") as conn:
+        requests = chapter.gather(conn, clinic.system, NOW, NOW)["requests"]
+    assert [one.asked is None for one in requests] == [False, True]
+    outcome = clinic.erase()
+    [failure] = outcome.failures
+    assert failure.target == f"request {clinic.reference(2)}"
+    assert told in failure.what
+    assert outcome.counts["answered"] == 1
+    assert clinic.traces() == []
+
+
+def test_a_date_beyond_the_last_timestamp_stops_nobody(clinic: Clinic) -> None:
+    clinic.ask("alter table request alter due type date")
+    clinic.ask("update request set due = '5874897-12-31' where request_id = 2")
+    assert clinic.erase().counts["answered"] == 1
+
+
+def test_a_date_that_python_cannot_hold_is_no_lost_connection(clinic: Clinic) -> None:
+    with clinic.system.connect("test") as conn, pytest.raises(psycopg.DataError) as failed:
+        conn.execute("select '20000-01-01'::timestamptz").fetchone()
+    said = connect.explain(failed.value)
+    assert not isinstance(said, Unreachable)
+    assert "none that this program can hold" in said.what
