@@ -7,7 +7,7 @@ from psycopg import sql
 
 from audit.section import Audit
 from lifecycle.postgres.catalog import Column, Table
-from lifecycle.postgres.names import sql_name
+from lifecycle.postgres.names import sql_name, whole_row
 
 # A value survives when the policy's list for its table names it and no identifier stands in it. So does what an
 # audit trigger writes in place of values while this product removes them: by which run, and which columns.
@@ -67,7 +67,7 @@ def left(log: Table, audit: Audit, key: Column) -> sql.Composed:
     rows = [_rows_about(log, audit, key), _equal(log, audit.actor, key), _found(audit)]
     own = sql.SQL(", ").join(_a(column) for column in log.primary_key)
     return _COUNT.format(
-        key=sql.SQL("row({})").format(own) if log.primary_key else sql.SQL("a"),
+        key=sql.SQL("row({})").format(own) if log.primary_key else whole_row("a"),
         log=sql_name(log.name),
         rows=sql.SQL(" or ").join(rows),
     )

@@ -8,7 +8,7 @@ from psycopg import sql
 from gdpr.reach import Mention, Reach
 from gdpr.rows import columns, mentioning, owned
 from lifecycle.postgres.catalog import Table
-from lifecycle.postgres.names import sql_name
+from lifecycle.postgres.names import sql_name, whole_row
 
 _COUNT = sql.SQL("select count(*) from {table} as t where {rows}")
 _COUNT_WITH_KEYS = sql.SQL("""
@@ -20,7 +20,7 @@ def count(table: Table, rows: sql.Composable) -> sql.Composed:
     """Return the query of (rows for which a predicate holds, a digest of their keys whatever their order)."""
     key = columns("t", table.primary_key)
     return _COUNT_WITH_KEYS.format(
-        key=sql.SQL("row({})").format(key) if table.primary_key else sql.SQL("t"),
+        key=sql.SQL("row({})").format(key) if table.primary_key else whole_row("t"),
         table=sql_name(table.name),
         rows=rows,
     )
@@ -119,9 +119,9 @@ def shared_identifiers(reach: Reach) -> sql.Composed:
         sql.SQL("lower(t.{}::text)").format(sql.Identifier(c)) for c in reach.subject.identifiers
     ]
     return sql.SQL("""
-        select v from unnest(%(values)s::text[]) as v
+        select v.value from unnest(%(values)s::text[]) as v (value)
          where exists (select from {table} as t
-                        where lower(v) in ({names}) and {person} is not true)""").format(
+                        where lower(v.value) in ({names}) and {person} is not true)""").format(
         table=sql_name(reach.subject.table),
         names=sql.SQL(", ").join(names) if names else sql.SQL("null"),
         person=owned(reach, reach.subject.table),
@@ -131,8 +131,8 @@ def shared_identifiers(reach: Reach) -> sql.Composed:
 def object_keys(reach: Reach, table: str) -> sql.Composed:
     """Return the query of the keys of the person's objects that stand in one table."""
     return sql.SQL("""
-        select distinct k from {table} as t, unnest(array[{columns}]::text[]) as k
-         where k <> '' and {rows} order by k""").format(**_objects(reach, table))
+        select distinct k.key from {table} as t, unnest(array[{columns}]::text[]) as k (key)
+         where k.key <> '' and {rows} order by k.key""").format(**_objects(reach, table))
 
 
 def _objects(reach: Reach, table: str) -> dict[str, sql.Composable]:
@@ -143,8 +143,10 @@ def _objects(reach: Reach, table: str) -> dict[str, sql.Composable]:
 def others_object_keys(reach: Reach, table: str) -> sql.Composed:
     """Return the query of those %(keys)s that stand in a row that is not the person's."""
     return sql.SQL("""
-        select distinct k from {table} as t, unnest(array[{columns}]::text[]) as k
-         where k = any(%(keys)s::text[]) and {rows} is not true""").format(**_objects(reach, table))
+        select distinct k.key from {table} as t, unnest(array[{columns}]::text[]) as k (key)
+         where k.key = any(%(keys)s::text[]) and {rows} is not true""").format(
+        **_objects(reach, table)
+    )
 
 
 def payers(reach: Reach, column: str) -> sql.Composed:
@@ -183,7 +185,9 @@ def digest(reach: Reach, table: str) -> sql.Composed:
     """Return the query of one digest over all rows of a person in one table, whatever their order."""
     return sql.SQL("""
         select encode(sha256(convert_to(coalesce(string_agg(one, '' order by one), ''), 'UTF8')), 'hex')
-          from (select encode(sha256(convert_to(to_jsonb(t)::text, 'UTF8')), 'hex') as one
+          from (select encode(sha256(convert_to(to_jsonb({row})::text, 'UTF8')), 'hex') as one
                   from {table} as t where {rows}) as each""").format(
-        table=sql_name(table), rows=owned(reach, table, shared_too=True)
+        row=whole_row("t"),
+        table=sql_name(table),
+        rows=owned(reach, table, shared_too=True),
     )

@@ -6,7 +6,7 @@ from psycopg import sql
 
 from audit.statements import holds
 from lifecycle.postgres.catalog import Column
-from lifecycle.postgres.names import sql_name
+from lifecycle.postgres.names import sql_name, whole_row
 
 _COUNT = sql.SQL("select count(*) from {table} as t where {rows}")
 
@@ -81,10 +81,10 @@ STATISTICS = """
 def whole_rows(schema: str, view: str) -> sql.Composed:
     """Return the query of the rows of a materialized view that contain any of %(needles)s."""
     return sql.SQL("""
-        select to_jsonb(t)::text from {} as t
-         where exists (select from unnest(%(needles)s::text[]) as n
-                        where strpos(lower(to_jsonb(t)::text), lower(n)) > 0)""").format(
-        sql.Identifier(schema, view)
+        select to_jsonb({row})::text from {view} as t
+         where exists (select from unnest(%(needles)s::text[]) as n (needle)
+                        where strpos(lower(to_jsonb({row})::text), lower(n.needle)) > 0)""").format(
+        row=whole_row("t"), view=sql.Identifier(schema, view)
     )
 
 
