@@ -12,7 +12,7 @@ import psycopg
 from psycopg import Connection, IsolationLevel
 from psycopg.rows import TupleRow
 
-from gdpr import notes, request_statements, statements
+from gdpr import notes, places, request_statements, statements
 from gdpr.notes import Entry, Note
 from gdpr.prove import Proof, sampled
 from gdpr.reach import Reach
@@ -34,10 +34,13 @@ def refresh_statistics(
 ) -> None:
     """Analyse the tables whose samples, which the planner keeps, quote the person, as the DDL login.
 
-    What goes on quoting them the proof finds: where that login cannot step into the owner, and where no row is left,
+    So it is done with tables of the person of whose samples nothing can be read: those of what an index works out. What
+    goes on quoting them the proof finds: where that login cannot step into the owner, and where no row is left,
     as ANALYZE then leaves the former samples standing.
     """
-    if quoting := sampled(conn, note):
+    of_person = {name for table in reach.tables() for name in table.relations}
+    unread = {table for table, _ in places.worked_out(conn)} & of_person
+    if quoting := unread | set(sampled(conn, note)):
         with contextlib.closing(system.connect_ddl("gdpr.analyze")) as owners:
             _analyse(owners, reach, quoting)
 

@@ -88,6 +88,7 @@ def promised(conn: Connection[TupleRow], reach: Reach) -> frozenset[Place]:
     """Return every place of this database where a person can be."""
     found = {*rows(reach), *log(reach), STATISTICS, *BEYOND, *(place for place, *_ in _COUNTED)}
     found |= {Place("relation", name) for name, _ in _stored(conn)}
+    found |= {of_index(index) for _, index in worked_out(conn)}
     return frozenset(found | {place for place, _ in _odd_columns(conn)})
 
 
@@ -133,6 +134,31 @@ def unreached(looks: Looks, conn: Connection[TupleRow], before: Catalog, after: 
     """
     for place, reason in BEYOND.items():
         looks.not_at(place, reason)
+    _beside(looks, conn, before, after)
+    for place, reason in _odd_columns(conn):
+        looks.not_at(place, reason)
+    for table, index in worked_out(conn):
+        looks.not_at(of_index(index), _samples_of_index(table))
+    for place, count, why, kind in _COUNTED:
+        with looks.at(place):
+            row = conn.execute(count).fetchone()
+        if row is None or row[0]:
+            looks.not_at(place, Reason(f"{row[0] if row else 'some'} there: {why}", _LOOK, kind))
+
+
+def worked_out(conn: Connection[TupleRow]) -> tuple[tuple[str, str], ...]:
+    """Return (table, index) for every index that works a text out of its rows."""
+    rows = conn.execute(search.WORKED_OUT).fetchall()
+    return tuple((policy_name(schema, t), policy_name(schema, i)) for schema, t, i in rows)
+
+
+def of_index(index: str) -> Place:
+    """Return the planner's samples of what an index works out."""
+    return Place("statistics", f"of index {index}")
+
+
+def _beside(looks: Looks, conn: Connection[TupleRow], before: Catalog, after: Catalog) -> None:
+    """Say which relations no query of a declared table has read."""
     searched = _searched(before) & _searched(after)
     detaching = {
         part.name for table in after.tables.values() for part in table.partitions if part.detaching
@@ -142,13 +168,6 @@ def unreached(looks: Looks, conn: Connection[TupleRow], before: Catalog, after: 
             looks.not_at(Place("relation", relation), _DETACHING)
         elif kind != "m" and relation not in searched:  # views are read by themselves
             looks.not_at(Place("relation", relation), _unsearched(kind))
-    for place, reason in _odd_columns(conn):
-        looks.not_at(place, reason)
-    for place, count, why, kind in _COUNTED:
-        with looks.at(place):
-            row = conn.execute(count).fetchone()
-        if row is None or row[0]:
-            looks.not_at(place, Reason(f"{row[0] if row else 'some'} there: {why}", _LOOK, kind))
 
 
 def _searched(catalog: Catalog) -> set[str]:
@@ -165,6 +184,14 @@ def _stored(conn: Connection[TupleRow]) -> Iterator[tuple[str, str]]:
 def _unsearched(kind: str) -> Reason:
     what = {"f": "a foreign table is not read"}.get(kind, "no query of a declared table reads it")
     return Reason(what, _LOOK, "limit")
+
+
+def _samples_of_index(table: str) -> Reason:
+    return Reason(
+        "the planner's samples of what an index works out are shown to the table's owner only",
+        f"They are made anew after an erasure where the service can say `analyze {table}`, and where rows are left.",
+        "limit",
+    )
 
 
 def _odd_columns(conn: Connection[TupleRow]) -> Iterator[tuple[Place, Reason]]:

@@ -629,6 +629,25 @@ def test_statistics_that_quote_the_person_keep_the_request_open(clinic: Clinic) 
     anna_is_gone(clinic)
 
 
+def test_samples_of_what_an_index_works_out_are_made_anew_and_named_as_unread(
+    clinic: Clinic,
+) -> None:
+    clinic.ask("""insert into finding (site, number, raw)
+                  select 1 + g % 2, 1, jsonb_build_object('mail', (array['anna', 'otto'])[1 + g % 2] || '@example.org')
+                    from generate_series(0, 99) as g""")
+    clinic.ask("create index mail on finding ((raw ->> 'mail'))")
+    clinic.ask("create index at on finding ((length(raw ->> 'mail')))")  # of numbers: no name
+    clinic.ask("analyze finding")
+    sampled = "select most_common_vals::text from pg_stats where tablename = 'mail'"
+    assert "anna@example.org" in str(clinic.ask(sampled))
+    outcome = clinic.erase()
+    assert outcome.verdict is SEARCHED
+    assert clinic.ask(sampled) == ["{otto@example.org}"]
+    unseen = cast("list[dict[str, str]]", outcome.coverage["unseen"])
+    indexes = {one["place"]: one["kind"] for one in unseen if "of index" in one["place"]}
+    assert indexes == {"statistics of index mail": "limit"}
+
+
 def test_doctor_names_tables_whose_statistics_cannot_be_made_anew(clinic: Clinic) -> None:
     [fine] = findings.FINDINGS["statistics"](clinic.system)
     assert fine.verdict is Verdict.PASS
