@@ -7,7 +7,7 @@ from psycopg import sql
 
 from audit.section import Audit
 from lifecycle.postgres.catalog import Column, Table
-from lifecycle.postgres.names import sql_name, whole_row
+from lifecycle.postgres.names import spelled, sql_name, whole_row
 
 # A value survives when the policy's list for its table names it and no identifier stands in it. So does what an
 # audit trigger writes in place of values while this product removes them: by which run, and which columns.
@@ -30,7 +30,7 @@ _WITHOUT = sql.SQL("""
 
 _UPDATE = sql.SQL("update {log} as a set {changes} where {rows}")
 _COUNT = sql.SQL("""
-    select count(*), coalesce(sum(hashtextextended({key}::text, 0)), 0)::text from {log} as a where {rows}
+    select count(*), coalesce(sum(hashtextextended({key}, 0)), 0)::text from {log} as a where {rows}
 """)
 
 
@@ -67,7 +67,7 @@ def left(log: Table, audit: Audit, key: Column) -> sql.Composed:
     rows = [_rows_about(log, audit, key), _equal(log, audit.actor, key), _found(audit)]
     own = sql.SQL(", ").join(_a(column) for column in log.primary_key)
     return _COUNT.format(
-        key=sql.SQL("row({})").format(own) if log.primary_key else whole_row("a"),
+        key=spelled(sql.SQL("row({})").format(own) if log.primary_key else whole_row("a")),
         log=sql_name(log.name),
         rows=sql.SQL(" or ").join(rows),
     )

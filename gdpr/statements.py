@@ -8,11 +8,11 @@ from psycopg import sql
 from gdpr.reach import Mention, Reach
 from gdpr.rows import columns, mentioning, owned
 from lifecycle.postgres.catalog import Table
-from lifecycle.postgres.names import sql_name, whole_row
+from lifecycle.postgres.names import spelled, sql_name, whole_row
 
 _COUNT = sql.SQL("select count(*) from {table} as t where {rows}")
 _COUNT_WITH_KEYS = sql.SQL("""
-    select count(*), coalesce(sum(hashtextextended({key}::text, 0)), 0)::text from {table} as t where {rows}
+    select count(*), coalesce(sum(hashtextextended({key}, 0)), 0)::text from {table} as t where {rows}
 """)
 
 
@@ -20,7 +20,7 @@ def count(table: Table, rows: sql.Composable) -> sql.Composed:
     """Return the query of (rows for which a predicate holds, a digest of their keys whatever their order)."""
     key = columns("t", table.primary_key)
     return _COUNT_WITH_KEYS.format(
-        key=sql.SQL("row({})").format(key) if table.primary_key else whole_row("t"),
+        key=spelled(sql.SQL("row({})").format(key) if table.primary_key else whole_row("t")),
         table=sql_name(table.name),
         rows=rows,
     )
@@ -185,9 +185,9 @@ def digest(reach: Reach, table: str) -> sql.Composed:
     """Return the query of one digest over all rows of a person in one table, whatever their order."""
     return sql.SQL("""
         select encode(sha256(convert_to(coalesce(string_agg(one, '' order by one), ''), 'UTF8')), 'hex')
-          from (select encode(sha256(convert_to(to_jsonb({row})::text, 'UTF8')), 'hex') as one
+          from (select encode(sha256(convert_to({row}, 'UTF8')), 'hex') as one
                   from {table} as t where {rows}) as each""").format(
-        row=whole_row("t"),
+        row=spelled(whole_row("t")),
         table=sql_name(table),
         rows=owned(reach, table, shared_too=True),
     )

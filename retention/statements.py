@@ -6,7 +6,7 @@ deletes the rows at the same address in every other partition as well.
 
 from psycopg import sql
 
-from lifecycle.postgres.names import sql_name
+from lifecycle.postgres.names import spelled, sql_name, whole_row
 
 # Of the table and of each of its partitions: a view may be made of a leaf alone. Views made of views count, too. Of a
 # cleared column only what reads that column, where PostgreSQL remembers it. What a function reads it does not remember:
@@ -127,16 +127,13 @@ def overdue(by: str, column: str | None) -> sql.Composed:
 
 
 def count_overdue(leaf: str, by: str, column: str | None, key: tuple[str, ...]) -> sql.Composed:
-    """Count the overdue rows of one leaf, with a digest of their keys that does not depend on their order.
-
-    `t.*` is the whole row, also where a column is called `t`.
-    """
+    """Count the overdue rows of one leaf, with a digest of their keys that does not depend on their order."""
     columns = [sql.Identifier("t", name) for name in key]
-    one = sql.SQL("row({})").format(sql.SQL(", ").join(columns)) if key else sql.SQL("(t.*)")
+    one = sql.SQL("row({})").format(sql.SQL(", ").join(columns)) if key else whole_row("t")
     return sql.SQL("""
-        select count(*), coalesce(sum(hashtextextended({one}::text, 0)), 0)::text
+        select count(*), coalesce(sum(hashtextextended({one}, 0)), 0)::text
           from only {leaf} as t where {overdue}
-    """).format(leaf=sql_name(leaf), overdue=overdue(by, column), one=one)
+    """).format(leaf=sql_name(leaf), overdue=overdue(by, column), one=spelled(one))
 
 
 def count_undated(leaf: str, by: str, column: str | None) -> sql.Composed:

@@ -35,6 +35,11 @@ def whole_row(alias: str) -> sql.Composed:
     return sql.SQL("({}.*)").format(sql.Identifier(alias))
 
 
+def spelled(row: sql.Composable) -> sql.Composed:
+    """Return a row as text, spelled by PostgreSQL itself: `::text` calls a cast that the table's owner may make."""
+    return sql.SQL("textin(record_out({}))").format(row)
+
+
 def quoted(conn: Connection[TupleRow], name: str) -> str:
     """Return one name as SQL spells it, to be read or pasted by a person."""
     return sql.Identifier(name).as_string(conn)

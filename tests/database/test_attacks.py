@@ -1,5 +1,6 @@
 """The owner of a table the service changes is after another owner's rows, or after the evidence: refused, and told."""
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import psycopg
@@ -14,6 +15,7 @@ from lifecycle.outcome import Verdict
 from lifecycle.postgres import catalog
 from lifecycle.running import worker
 from tests.database.firm import Firm
+from tests.waiting import wait_until
 
 STEAL = """
     create function public.steal() returns trigger language plpgsql as $$ begin
@@ -384,6 +386,35 @@ def test_code_of_a_check_an_index_or_a_type_is_refused_before_it_runs_with_our_r
     )
     with pytest.raises(Refused, match="is not what it was"):
         firm.expire()
+
+
+SPILL = """
+    create function public.spill(public.sessions) returns text language plpgsql as $$ begin
+        perform pg_notify('loot', current_user); return 'x'; end $$;
+    create cast (public.sessions as text) with function public.spill(public.sessions)
+"""
+
+
+def test_a_cast_that_is_made_while_a_count_waits_is_not_called(firm: Firm):
+    """Rows without a key are bound as a whole; the look at the code was before."""
+    firm.mallory("alter table sessions drop constraint sessions_pkey")
+    waits = (
+        "select 1 from pg_stat_activity where usename = 'lifecycle' and wait_event_type = 'Lock'"
+    )
+    with (
+        psycopg.connect(firm.dsn("mallory"), autocommit=True) as ear,
+        psycopg.connect(firm.dsn("mallory")) as mallory,
+        ThreadPoolExecutor() as pool,
+    ):
+        ear.execute("listen loot")
+        mallory.execute("lock table sessions in access exclusive mode")
+        expired = pool.submit(firm.expire)
+        wait_until(lambda: firm.ask(waits) == [1])
+        mallory.execute(SPILL)
+        mallory.commit()
+        with pytest.raises(Refused, match="was exchanged while"):
+            expired.result()
+        assert list(ear.notifies(timeout=0.5)) == []
 
 
 INSIDE = """
