@@ -8,11 +8,11 @@ erasure is a row kept. What is run and what `lifecycle init --print-sql` prints 
 from collections.abc import Iterator
 
 from psycopg import Connection, sql
-from psycopg.errors import InsufficientPrivilege
+from psycopg.errors import DatabaseError, InsufficientPrivilege
 from psycopg.rows import TupleRow
 
 from lifecycle import rooms
-from lifecycle.admin import logins
+from lifecycle.admin import adopt, logins
 from lifecycle.errors import AccessDenied, Refused
 from lifecycle.policy import rights
 from lifecycle.policy.model import Policy
@@ -25,7 +25,15 @@ Memberships = tuple[tuple[str, str, str], ...]
 
 # Names in what follows are PostgreSQL's own or written out: nobody's `public` has a say in what an administrator runs.
 _PATH = sql.SQL("set local search_path = pg_catalog, pg_temp")
-_OPEN = (_PATH, logins.ROLES, logins.ENTER, logins.SCHEMA, logins.BECOME)
+_OPEN = (
+    _PATH,
+    logins.ROLES,
+    logins.ENTER,
+    logins.MAKE,
+    adopt.QUESTION,
+    logins.HAND_OVER,
+    logins.BECOME,
+)
 _REGISTER = "insert into lifecycle.installation (system) values ({}) on conflict do nothing"
 _REGISTERED = "select system from lifecycle.installation"
 _MEMBERSHIPS = """
@@ -54,8 +62,8 @@ def install(
     """Make roles, schema, tables and grants in one transaction; safe to repeat. Return the migrations applied.
 
     A password, when given, becomes its login's, sent as a SCRAM verifier only. Raise Refused when the database
-    belongs to another system's policy or a table to be partitioned to whom the service must not act as, AccessDenied
-    when this administrator may not do all of it.
+    belongs to another system's policy, the schema there to a stranger, or a table to be partitioned to whom the service
+    must not act as; AccessDenied when this administrator may not do all of it.
     """
     try:
         with conn.transaction():
@@ -73,7 +81,8 @@ def install(
 def render(conn: Connection[TupleRow], policy: Policy, catalog: Catalog) -> str:
     """Return all of it as SQL text, for an administrator to read and run with psql. Sets no password.
 
-    Raise Refused as `install` does. Looks as an administrator would, and rolls that back.
+    Raise Refused as `install` does; run later, what is printed asks again whose the schema is. Looks as an
+    administrator would, and rolls that back.
     """
     try:
         with conn.transaction(force_rollback=True):
@@ -99,9 +108,16 @@ def script(
 
 
 def _enter(conn: Connection[TupleRow], policy: Policy) -> tuple[ddl.Migration, ...]:
-    """Make roles and schema, and return what is still to be applied there."""
-    for statement in _OPEN:
-        conn.execute(statement)
+    """Make roles and schema, and return what is still to be applied there. Raise Refused for a stranger's schema."""
+    try:
+        for statement in _OPEN:
+            conn.execute(statement)
+    except DatabaseError as error:
+        if error.sqlstate != adopt.STATE:
+            raise
+        raise Refused(
+            error.diag.message_primary or "", hint=error.diag.message_hint or ""
+        ) from None
     todo = ddl.to_do(conn, packages())
     if len(todo) < len(tuple(ddl.migrations(packages()))):
         owner = conn.execute(_REGISTERED).fetchone()

@@ -60,14 +60,16 @@ LEAVE = sql.SQL("""do $$ begin
     end if;
 end $$""")
 
-# What an earlier release left to whoever ran `init` is handed over, sequences of identity columns with their tables.
-SCHEMA = sql.SQL("""do $$
-declare
-    command text;
-begin
+MAKE = sql.SQL("""do $$ begin
     if not exists (select from pg_catalog.pg_namespace where nspname = 'lifecycle') then
         create schema lifecycle authorization lifecycle_owner;
     end if;
+end $$""")
+# What an earlier release left to whoever ran `init` is handed over, sequences of identity columns with their tables.
+HAND_OVER = sql.SQL("""do $$
+declare
+    command text;
+begin
     for command in
         select 'alter schema lifecycle owner to lifecycle_owner' from pg_catalog.pg_namespace
          where nspname = 'lifecycle' and nspowner <> 'lifecycle_owner'::regrole

@@ -52,7 +52,7 @@ class Stage:
     def __post_init__(self) -> None:
         with self.admin() as conn:
             conn.execute(logins.ROLES)
-            conn.execute(logins.SCHEMA)
+            conn.execute(logins.MAKE)
             for text in ddl.render(tuple(ddl.migrations(("lifecycle.ledger",)))):
                 conn.execute(text.encode())
             conn.execute(EFFECT)

@@ -172,7 +172,7 @@ def post_office(tmp_path: Path) -> Iterator[PostOffice]:
 def ledger(database: str) -> Iterator[Connection[TupleRow]]:
     with psycopg.connect(database, autocommit=True) as conn:
         conn.execute(logins.ROLES)
-        conn.execute(logins.SCHEMA)
+        conn.execute(logins.MAKE)
         for text in ddl.render(tuple(ddl.migrations(("lifecycle.ledger",)))):
             conn.execute(text.encode())
         yield conn

@@ -247,6 +247,15 @@ def test_a_database_of_an_older_release_is_taken_back_from_owners_and_the_servic
             alter function lifecycle.refuse_change() owner to lifecycle"""
         )
         assert "may act as payroll_owner" in told(firm)
+        for whose, given in (
+            ("schema lifecycle belongs to mallory", "schema lifecycle"),
+            ("relation lifecycle.evidence belongs to mallory", "table lifecycle.evidence"),
+            ("refuse_change belongs to lifecycle,", "function lifecycle.refuse_change()"),
+        ):
+            with psycopg.connect(firm.admin, autocommit=True) as conn:
+                with pytest.raises(Refused, match=whose):  # until who knows it gives it away
+                    install.install(conn, firm.policy, catalog.read(conn), None)
+                conn.execute(f"alter {given} owner to current_user".encode())
         with psycopg.connect(firm.admin, autocommit=True) as conn:
             install.install(conn, firm.policy, catalog.read(conn), None)
         with closing(firm.system().connect("test")) as conn:  # doctor misses nobody who keeps it
