@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from lifecycle.admin import ddl_login, logins, statements
+from lifecycle.admin import ddl_login, logins, statements, tampered
 from lifecycle.admin.finding import Finding, bad, fine, not_asked, unknown
 from lifecycle.policy import rights
 from lifecycle.postgres.catalog import Catalog
@@ -110,7 +110,7 @@ def others(system: System, conn: Conn, _catalog: Catalog) -> Iterator[Finding]:
 
 
 def schema(system: System, conn: Conn, _catalog: Catalog) -> Iterator[Finding]:
-    """Say whose the ledger is, and whether anybody of ours could change its evidence."""
+    """Say whose the ledger is, and whether anybody could change its evidence, or changed its code."""
     label, why = f"{system.name}: schema", "Whoever owns the ledger can take its evidence away."
     row = conn.execute(statements.OWNED_BY).fetchone()
     if row is None:
@@ -128,7 +128,9 @@ def schema(system: System, conn: Conn, _catalog: Catalog) -> Iterator[Finding]:
         fix = f"revoke {right} on lifecycle.{table} from {login};"
         wrong.append(bad(label, can, "Evidence is written once.", fix))
     yield from wrong
-    if not wrong:
+    strange = list(tampered.judge(label, conn))
+    yield from strange
+    if not wrong and not strange:
         yield fine(label, f"the ledger belongs to {owner}, whom nobody of ours may act as")
 
 
