@@ -23,6 +23,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from lifecycle import clock
 from lifecycle.errors import CommandFailed, DeadlineExceeded, InputError, NotFound
+from lifecycle.outside import memory
 
 GRACE = timedelta(seconds=5)
 """How long a program may tidy up between being asked to end and being ended."""
@@ -106,12 +107,9 @@ def attempt(
     """
     _no_secrets(argv, env)
     program, began = Path(argv[0]).name, clock.monotonic()
-    # Files, not pipes: a child that outlives the program would hold a pipe open for as long as it lives.
-    with (
-        tempfile.TemporaryFile() as printed,
-        tempfile.TemporaryFile() as complaints,
-        _guard() as group,
-    ):
+    # Files, not pipes: a child that outlives the program would hold a pipe open for as long as it lives. In memory:
+    # an alert goes out, and a program says what is wrong, also where the disk is full.
+    with memory.file() as printed, memory.file() as complaints, _guard() as group:
         process = _start(argv, env, group, (stdin, stdout or printed, complaints), user, directory)
         try:
             exit_code = process.wait(timeout=limit.total_seconds())

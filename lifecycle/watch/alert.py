@@ -11,7 +11,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Sequence
@@ -23,10 +22,10 @@ import structlog
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from lifecycle import clock
+from lifecycle import clock, unexpected
 from lifecycle.ledger import alerts
 from lifecycle.ledger.alerts import Alert
-from lifecycle.outside import environment
+from lifecycle.outside import environment, memory
 from lifecycle.settings.model import Alerts, Settings, secrets_of
 
 BATCH = 10
@@ -98,13 +97,30 @@ def send(
 ) -> dict[int, bool]:
     """Send each alert by every channel; return, of those that were tried, whether a channel took them.
 
-    Takes no longer than LIMIT, nor much longer than until `stop`. Never raises for a channel.
+    Takes no longer than LIMIT, nor much longer than until `stop`. Never raises: what went wrong is a try that failed,
+    and the log names each alert that was tried and that no channel took.
     """
     if not messages or not channels.channels:
         return {}
+    try:
+        tried = _tried(channels, messages, stop)
+    except Exception as error:  # noqa: BLE001 - no process, no memory: whatever it is, somebody must hear of it
+        why = unexpected.explain(error)
+        structlog.get_logger().error("alert.no_sender", error=why.what, hint=why.hint)
+        tried = {alert.id: False for alert in messages}
+    for alert in messages:
+        if tried.get(alert.id) is False:
+            told = {"system": alert.system, "job": alert.job, "run": alert.run, "kind": alert.kind}
+            structlog.get_logger().error("alert.nobody_told", alert=alert.id, **told)
+    return tried
+
+
+def _tried(
+    channels: Alerts, messages: Sequence[Alert], stop: threading.Event | None
+) -> dict[int, bool]:
     told = [asdict(alert) | {"created_at": alert.created_at.isoformat()} for alert in messages]
     asked = {"alerts": channels.model_dump_json(), "messages": told}
-    with tempfile.TemporaryFile() as document, tempfile.TemporaryFile() as said:
+    with memory.file() as document, memory.file() as said:
         document.write(json.dumps(asked).encode())
         document.seek(0)
         _carry_out(channels, document, said, stop)

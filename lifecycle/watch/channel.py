@@ -8,7 +8,6 @@ import functools
 import json
 import smtplib
 import ssl
-import tempfile
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from email.message import EmailMessage
@@ -16,7 +15,7 @@ from email.message import EmailMessage
 from lifecycle import redact
 from lifecycle.errors import InputError, LifecycleError
 from lifecycle.ledger.alerts import Alert
-from lifecycle.outside import commands, web
+from lifecycle.outside import commands, memory, web
 from lifecycle.settings.model import Alerts, Smtp
 from lifecycle.words import moment
 
@@ -53,7 +52,7 @@ def _webhook(alerts: Alerts, alert: Alert) -> None:
 
 
 def _command(argv: list[str], alert: Alert) -> None:
-    with tempfile.TemporaryFile() as told:
+    with memory.file() as told:
         told.write(document(alert))
         told.seek(0)
         commands.run(argv, env={}, limit=LIMIT, stdin=told)

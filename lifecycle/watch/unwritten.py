@@ -6,13 +6,9 @@ all the same (`ledger/alerts.py`). Never raises: where no channel hears either, 
 
 import threading
 
-import structlog
-
 from lifecycle.ledger import alerts
 from lifecycle.settings.model import Alerts
 from lifecycle.watch import alert
-
-log = structlog.get_logger("lifecycle.alert")
 
 
 def tell(channels: Alerts, *, stop: threading.Event | None = None) -> None:
@@ -25,6 +21,3 @@ def tell(channels: Alerts, *, stop: threading.Event | None = None) -> None:
     for one in kept:
         if heard.get(one.id) or not channels.channels:
             alerts.told(one)
-        else:
-            told = {"system": one.system, "job": one.job, "run": one.run, "kind": one.kind}
-            log.error("alert.nobody_told", **told)

@@ -91,8 +91,9 @@ class Stage:
         jobs: Mapping[str, Mapping[str, object]],
         ahead: float = 0,
         stuck: bool = False,
+        temporary: Path | None = None,
     ) -> "subprocess.Popen[bytes]":
-        """Start `lifecycle WORDS` as a process of its own, with these jobs."""
+        """Start `lifecycle WORDS` as a process of its own, with these jobs; its files without a name go to `temporary`."""
         environment = {
             "PATH": os.environ["PATH"],
             "PYTHONPATH": str(ROOT),
@@ -100,6 +101,7 @@ class Stage:
             "LIFECYCLE_TESTROOM": json.dumps(jobs),
             "LIFECYCLE_TEST_AHEAD": str(ahead),
             "LIFECYCLE_TEST_STUCK": "yes" if stuck else "",
+            "LIFECYCLE_TEST_TEMPORARY": str(temporary or ""),
         }
         log = (self.directory / f"log{len(self.started)}").open("wb")
         process = subprocess.Popen(

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import tempfile
 import time
 from datetime import timedelta
 
@@ -19,11 +20,15 @@ run.BACK_OFF = (timedelta(seconds=0), timedelta(seconds=0))
 worker.CHILD = (sys.executable, __file__, "child")
 worker.GRACE = timedelta(seconds=1)
 reclaim.GRACE = timedelta(seconds=4)
-worker.CHILDREN_HEAR |= {"LIFECYCLE_TESTROOM", "LIFECYCLE_TEST_AHEAD"}
+worker.CHILDREN_HEAR |= {"LIFECYCLE_TESTROOM", "LIFECYCLE_TEST_AHEAD", "LIFECYCLE_TEST_TEMPORARY"}
 
 if ahead := float(os.environ.get("LIFECYCLE_TEST_AHEAD", "0")):
     right = clock.now
     clock.now = lambda: right() + timedelta(seconds=ahead)
+
+
+if place := os.environ.get("LIFECYCLE_TEST_TEMPORARY"):
+    tempfile.tempdir = place  # without a look at whether anything can be written there
 
 
 def silence(*_: object) -> None:

@@ -8,6 +8,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from lifecycle.watch import metrics
+from tests.acceptance.ear import settle
 from tests.acceptance.stage import ROOT, Stage
 from tests.prometheus import Scrape
 
@@ -68,15 +69,30 @@ def test_the_rules_are_silent_while_all_is_well_and_fire_when_time_or_the_databa
 
 def test_the_rules_name_a_job_that_failed_and_one_that_has_never_succeeded(stage: Stage) -> None:
     port = serve(stage)
+    settle(stage, alerts={"command": ["/bin/true"]})
     stage.queue("fails")
     daemon = stage.start("daemon", jobs={"fails": {"does": "break"}})
     stage.until(lambda: answers(port))
     failed = 'lifecycle_job_last_run_state{job="testroom.fails",state="fail",system="stage"} 1.0'
     stage.until(lambda: figure(port, failed))
+    stage.until(lambda: figure(port, 'lifecycle_alerts_undelivered{system="stage"} 0.0'))
     text = scrape(port)
     assert firing(text) == {"LifecycleRunNotPassed"}
     late = Scrape(text, time.time() + 2 * YEAR).fires(RULES["LifecycleJobOverdue"])
     assert late == [{"system": "stage", "job": "testroom.fails"}]
+    daemon.terminate()
+    assert stage.finish(daemon) == 0
+
+
+def test_the_rules_name_alerts_that_no_channel_takes(stage: Stage) -> None:
+    port = serve(stage)
+    settle(stage, alerts={"command": ["/bin/false"]})
+    stage.queue("fails")
+    daemon = stage.start("daemon", jobs={"fails": {"does": "break"}})
+    stage.until(lambda: "alert.nobody_told" in stage.logs())
+    stage.until(lambda: figure(port, 'lifecycle_alerts_undelivered{system="stage"} 1.0'))
+    text = scrape(port)
+    assert firing(text) == {"LifecycleRunNotPassed", "LifecycleAlertsUndelivered"}
     daemon.terminate()
     assert stage.finish(daemon) == 0
 

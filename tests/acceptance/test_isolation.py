@@ -163,6 +163,19 @@ def test_an_alert_the_ledger_does_not_take_holds_no_ending_and_is_told_by_anothe
     assert stage.value("select count(*) from lifecycle.alert") == 0
 
 
+def test_alerts_arrive_although_no_temporary_file_can_be_made(stage: Stage, ear: Ear) -> None:
+    """That of a failed run, and the alarm of a dark system."""
+    stage.queue("fails")
+    jobs = {"fails": {"does": "break"}}
+    daemon = stage.start("daemon", jobs=jobs, temporary=stage.directory / "full")
+    stage.until(lambda: ear.alerts("fail"))
+    with stage.admin() as admin:
+        admin.execute("revoke insert, update on lifecycle.daemon from lifecycle")
+    stage.until(lambda: ear.alerts("dark"), 40)
+    daemon.terminate()
+    assert stage.finish(daemon) == 0
+
+
 def test_alerts_that_nobody_may_take_are_told_of_by_another_way(stage: Stage, ear: Ear) -> None:
     with stage.admin() as admin:
         admin.execute("revoke update on lifecycle.alert from lifecycle")

@@ -6,6 +6,7 @@ import json
 import socketserver
 import ssl
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -28,10 +29,11 @@ from structlog.testing import capture_logs
 
 from lifecycle.admin import logins
 from lifecycle.ledger import alerts, claims
+from lifecycle.ledger.alerts import Alert
 from lifecycle.outside import ping
 from lifecycle.postgres import ddl
 from lifecycle.settings.model import Settings
-from lifecycle.watch import alert
+from lifecycle.watch import alert, channel
 
 PERSON = "carol@mail.example"
 SLOT = datetime(2026, 3, 1, tzinfo=UTC)
@@ -280,6 +282,47 @@ def test_an_alert_nobody_took_comes_back_after_1_2_4_up_to_60_minutes(
     listener.answers = []
     assert alert.deliver(ledger, settings(listener.url), "vitalis") == 1
     assert states(ledger)[0][:2] == (True, 9)
+
+
+def test_alerts_that_no_process_can_send_are_failed_tries_and_the_log_names_them(
+    ledger: Connection[TupleRow],
+    settings: Callable[..., Settings],
+    listener: Listener,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    write(ledger, "one", "two")
+    with monkeypatch.context() as broken, capture_logs() as logs:
+        broken.setattr(sys, "executable", "/nonexistent/python")
+        assert alert.deliver(ledger, settings(listener.url), "vitalis") == 0
+    assert [row[:3] for row in states(ledger)] == [(False, 1, 1)] * 2
+    assert [line["event"] for line in logs] == ["alert.no_sender", *["alert.nobody_told"] * 2]
+    ledger.execute("update lifecycle.alert set not_before = clock_timestamp()")
+    assert alert.deliver(ledger, settings(listener.url), "vitalis") == 2
+
+
+def test_an_alert_that_every_channel_refuses_is_named_in_the_log(
+    ledger: Connection[TupleRow], settings: Callable[..., Settings], listener: Listener
+) -> None:
+    write(ledger, "again")
+    listener.answers = [500]
+    with capture_logs() as logs:
+        assert alert.deliver(ledger, settings(listener.url), "vitalis") == 0
+    assert [line["event"] for line in logs] == ["alert.not_sent", "alert.nobody_told"]
+
+
+def test_no_channel_needs_a_place_on_the_disk(
+    settings: Callable[..., Settings],
+    listener: Listener,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "full"))
+    heard = tmp_path / "heard"
+    command = ["/bin/sh", "-c", f"cat > {heard}; echo much; echo more >&2"]
+    message = Alert(1, "vitalis", None, None, "fail", "told", datetime.now(UTC))
+    for _, tell in channel.channels(settings(listener.url, command=command).alerts):
+        tell(message)
+    assert json.loads(heard.read_text()) == listener.documents()[0]
 
 
 def test_several_daemons_send_each_alert_once(

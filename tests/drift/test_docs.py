@@ -150,6 +150,7 @@ def test_the_rules_for_prometheus_can_be_read_and_name_labels_that_exist() -> No
         "LifecycleRunNotPassed",
         "LifecycleDown",
         "LifecycleFiguresStale",
+        "LifecycleAlertsUndelivered",
         "LifecycleErasureOverdue",
     ]
     labels = {"system", "version", "job", "state", "room"}
