@@ -66,6 +66,7 @@ def cluster() -> Iterator[Cluster]:
         "max_connections": "200",
         "max_locks_per_transaction": "512",
         "max_prepared_transactions": "4",
+        "autovacuum": "off",  # whether the planner has samples is for a test to say
     }
     with server.temporary(server.find_binaries(), settings=settings) as running:
         yield running
