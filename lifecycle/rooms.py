@@ -6,6 +6,7 @@ A room brings what others ask of it, each part in a module of its own; a part it
     cli.py       what only this room can be asked                   -> the command line
     section.py   its part of the policy                             -> load, check, draft, docs
     rights.py    what the service's logins need for it              -> init, doctor
+    terms.py     what of the policy the database itself holds us to -> init
     findings.py  what can be wrong with an installation             -> doctor
     figures.py   numbers                                            -> /metrics
     chapter.py   the same for people, over a period                  -> report

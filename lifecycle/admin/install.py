@@ -102,6 +102,8 @@ def script(
         yield statement.as_string()
     yield from ddl.render(todo)
     yield _REGISTER.format(sql.Literal(policy.system).as_string())
+    for _, room in rooms.load("terms"):
+        yield from room.terms(policy)
     for statement in (*logins.USE, logins.STOP, *grants(policy, catalog, memberships(conn))):
         yield statement.as_string()
     yield logins.LEAVE.as_string()

@@ -21,6 +21,7 @@ _KEPT = """
      group by 1 order by 1
 """
 _DROP = "select lifecycle.drop_month(%(month)s, %(run)s)"
+_KEPT_FOR = "select keep from lifecycle.kept_for"
 
 
 def make_ahead(conn: Connection[TupleRow]) -> int:
@@ -35,12 +36,18 @@ def kept(conn: Connection[TupleRow]) -> dict[date, int]:
     return dict(conn.execute(_KEPT).fetchall())
 
 
+def kept_for(conn: Connection[TupleRow]) -> str | None:
+    """Return how long the database keeps a month, as the last `lifecycle init` told it; None before the first."""
+    row = conn.execute(_KEPT_FOR).fetchone()
+    return row[0] if row else None
+
+
 def drop(conn: Connection[TupleRow], month: date, run: int) -> int:
     """Drop a month's evidence, attempts, alerts and ended runs; return how many runs went.
 
-    Raise psycopg's InsufficientPrivilege when it is less than a year old, or `run` has not recorded that it was
-    exported; ObjectNotInPrerequisiteState when it holds more or less than the export; LockNotAvailable when somebody
-    reads or writes just then.
+    Raise psycopg's InsufficientPrivilege when it is less than a year old, or younger than `kept_for`, or `run` has not
+    recorded that it was exported; ObjectNotInPrerequisiteState when it holds more or less than the export;
+    LockNotAvailable when somebody reads or writes just then.
     """
     row = conn.execute(_DROP, {"month": month, "run": run}).fetchone()
     assert row is not None

@@ -1,4 +1,4 @@
-"""What can be wrong with an installation whose ledger grows old: no bucket, no key. Reads only."""
+"""What can be wrong with an installation whose ledger grows old: no bucket, no key, another time. Reads only."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import closing
@@ -10,7 +10,7 @@ from lifecycle.admin.finding import Finding, Look, absent, bad, fine
 from lifecycle.ledger import months
 from lifecycle.records import age
 from lifecycle.records.section import SECTION
-from lifecycle.records.survey import lacking
+from lifecycle.records.survey import kept_for, lacking
 from lifecycle.system import System
 
 SOON = timedelta(days=90)
@@ -38,6 +38,19 @@ def _exports(system: System) -> Iterator[Finding]:
         yield absent(label, f"{told}; {missing.what} yet", why, missing.hint)
 
 
+def _keep(system: System) -> Iterator[Finding]:
+    label = f"{system.name}: how long the ledger is kept"
+    keep = SECTION.of(system.policy).keep
+    with closing(system.connect("doctor", write=False)) as conn:
+        told = kept_for(conn)
+    if told == keep:
+        yield fine(label, f"{keep}, and the database lets no younger month go")
+        return
+    why = "It lets no month go before the time it was told, whatever the policy says by now."
+    what = f"the policy says {keep}, and the database was told {told or 'nothing'}"
+    yield bad(label, what, why, "lifecycle init")
+
+
 def _bucket(system: System) -> Iterator[Finding]:
     bucket = SECTION.of(system.policy).bucket
     label = f"{system.name}: bucket of the ledger's exports"
@@ -45,6 +58,7 @@ def _bucket(system: System) -> Iterator[Finding]:
 
 
 FINDINGS: Mapping[str, Look] = {
+    "how long the ledger is kept": _keep,
     "exports of the ledger": _exports,
     "bucket of the ledger's exports": _bucket,
 }

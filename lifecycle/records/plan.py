@@ -18,6 +18,9 @@ from lifecycle.words import counted
 TORN = "Nothing of ours takes it before it was exported: look at the server's log who did, and at the backups."
 """What to do about a month of which something is missing."""
 
+UNTOLD = "Run `lifecycle init` again: what the policy says of it counts once an administrator has told the database."
+"""What to do where the policy keeps the ledger for another time than the database was told."""
+
 
 @dataclass(frozen=True, slots=True)
 class RetireMonth(Step):
@@ -26,8 +29,8 @@ class RetireMonth(Step):
     first: date
 
 
-def decide(policy: Policy, seen: Seen, now: datetime) -> Decision[RetireMonth]:  # noqa: ARG001 - asked alike
-    """Return the months over age, each as a step, or refused where none could be exported."""
+def decide(policy: Policy, seen: Seen, now: datetime) -> Decision[RetireMonth]:
+    """Return the months over age, each as a step, or refused where it could not be exported or dropped."""
     records = SECTION.of(policy)
     wanted = [first for first in seen.over_age if seen.only in (None, age.name(first))]
     if seen.lacking is not None:
@@ -37,8 +40,13 @@ def decide(policy: Policy, seen: Seen, now: datetime) -> Decision[RetireMonth]: 
     torn = tuple(
         Failure(age.name(first), seen.torn[first], TORN) for first in wanted if first in seen.torn
     )
-    whole = (first for first in wanted if first not in seen.torn)
-    return Decision(tuple(_step(first, seen, f"kept for {records.keep}") for first in whole), torn)
+    whole = [first for first in wanted if first not in seen.torn]
+    held = {first for first in whole if not seen.kept_for or age.leaves(first, seen.kept_for) > now}
+    told = f"the database was told to keep it for {seen.kept_for or 'ever'}, not {records.keep}"
+    early = tuple(Failure(age.name(first), told, UNTOLD) for first in whole if first in held)
+    reason = f"kept for {records.keep}"
+    steps = (_step(first, seen, reason) for first in whole if first not in held)
+    return Decision(tuple(steps), torn + early)
 
 
 def _step(first: date, seen: Seen, reason: str) -> RetireMonth:

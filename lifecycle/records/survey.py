@@ -8,6 +8,7 @@ import psycopg
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
+from lifecycle.config.span import Span
 from lifecycle.errors import LifecycleError, NotFound
 from lifecycle.ledger import months
 from lifecycle.outcome import Failure
@@ -30,12 +31,13 @@ PARTS = {"evidence": "its evidence", "attempt": "the history of its runs"}
 class Seen:
     """The ledger as it was: bytes of each month by its first day, and how much each month over age holds, by KINDS.
 
-    `torn` says of each month that is not whole what is missing. `lacking` says why no month could be exported, if none
-    could. `only`: look at this month alone.
+    `kept_for` is how long the database itself keeps a month. `torn` says of each month that is not whole what is
+    missing. `lacking` says why no month could be exported, if none could. `only`: look at this month alone.
     """
 
     months: Mapping[date, int]
     over_age: Mapping[date, Mapping[str, int]]
+    kept_for: Span | None
     torn: Mapping[date, str]
     lacking: Failure | None
     only: str | None
@@ -47,6 +49,7 @@ def survey(system: System, now: datetime, only: str | None) -> Seen:
         with system.snapshot("records survey") as conn:
             found = months.kept(conn)
             over_age = {first: count(conn, first) for first in _over(system, found, now)}
+            told = kept_for(conn)
             missing = torn(conn)
     except psycopg.Error as error:
         raise connect.explain(error) from None
@@ -55,7 +58,7 @@ def survey(system: System, now: datetime, only: str | None) -> Seen:
             f"the ledger has no month {only!r}",
             hint="`lifecycle records status` lists its months; write one like 2019-05.",
         )
-    return Seen(found, over_age, missing, lacking(system) if over_age else None, only)
+    return Seen(found, over_age, told, missing, lacking(system) if over_age else None, only)
 
 
 def count(conn: Connection[TupleRow], first: date) -> dict[str, int]:
@@ -63,6 +66,12 @@ def count(conn: Connection[TupleRow], first: date) -> dict[str, int]:
     row = conn.execute(statements.COUNT, bounds(first)).fetchone()
     assert row is not None
     return dict(zip(KINDS, row, strict=True))
+
+
+def kept_for(conn: Connection[TupleRow]) -> Span | None:
+    """Return how long the database itself keeps a month, whatever the policy says by now."""
+    told = months.kept_for(conn)
+    return Span.parse(told) if told else None
 
 
 def torn(conn: Connection[TupleRow]) -> dict[date, str]:

@@ -504,6 +504,47 @@ def test_the_database_drops_no_month_below_a_year_whatever_was_recorded(world: W
             months.drop(conn, month, claim.id)
 
 
+def test_the_service_lets_no_month_go_before_the_policys_time_whatever_it_records(world: World):
+    world.month(YOUNG)
+    claim = world.claim()
+    tell = "update lifecycle.kept_for set keep = '1 year'"
+    for connect in (world.system.connect, world.system.connect_ddl):
+        for statement in (tell, "insert into lifecycle.kept_for values (false, '1 year')"):
+            with (
+                closing(connect("test")) as conn,
+                pytest.raises(psycopg.errors.InsufficientPrivilege),
+            ):
+                conn.execute(statement.encode())
+    with closing(world.system.connect("test")) as conn:
+        conn.execute("set timezone = 'Pacific/Kiritimati'")
+        evidence.record(conn, claim, "outcome", "records.exported", age.name(YOUNG), counts=HELD)
+        with pytest.raises(psycopg.errors.InsufficientPrivilege, match="is kept for 6 years"):
+            months.drop(conn, YOUNG, claim.id)
+    assert world.held(YOUNG) == HELD
+
+
+def test_a_policy_that_keeps_less_counts_once_an_administrator_has_told_the_database(world: World):
+    world.month(OLD)
+    world.month(YOUNG)
+    (finding,) = FINDINGS["how long the ledger is kept"](world.system)
+    assert finding.verdict is Verdict.PASS
+    shorter = world.with_records(keep="2 years", bucket="records")
+    (failure,) = shorter.keep().failures
+    assert (failure.target, failure.what) == (
+        age.name(YOUNG),
+        "the database was told to keep it for 6 years, not 2 years",
+    )
+    assert "Run `lifecycle init` again" in failure.hint
+    assert world.months() == {age.name(YOUNG)}
+    (finding,) = FINDINGS["how long the ledger is kept"](shorter.system)
+    assert (finding.verdict, finding.fix) == (Verdict.FAIL, "lifecycle init")
+    with psycopg.connect(world.admin, autocommit=True) as admin:
+        text = install.render(admin, shorter.system.policy, catalog.read(admin))
+        admin.execute(text.encode())
+    assert shorter.keep().verdict is Verdict.PASS
+    assert world.months() == set()
+
+
 def test_the_services_logins_can_drop_no_month_that_was_not_exported(world: World):
     world.month(OLD)
     claim, name = world.claim(), f"{OLD:%Y_%m}"
