@@ -86,7 +86,7 @@ def test_six_frozen_databases_keep_neither_the_seventh_nor_a_monitor_waiting(
     assert 'lifecycle_up{system="cold0"} 0.0' in scraped
     assert 'lifecycle_up{system="stage"} 1.0' in scraped
     assert late < timedelta(seconds=10)
-    assert max(took, scrape) < 3
+    assert max(took, scrape) < 9  # who waited for a frozen database would wait 10 s
     assert daemon.poll() is None
     daemon.terminate()
     assert stage.finish(daemon) == 0
