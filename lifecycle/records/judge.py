@@ -36,13 +36,8 @@ def judge(task: Task, seen: Seen, decision: Decision[RetireMonth], retired: Reti
     known = {failure.target for failure in (*retired.failures, *decision.refusals)}
     looks.found(*retired.failures)
     for first in sorted(wanted):
-        wrong = (
-            Failure(age.name(first), torn[first], TORN)
-            if first in torn
-            else _wrong(first, first in now_there, left[first])
-            if first in seen.over_age
-            else None
-        )
+        over_age, there = first in seen.over_age, first in now_there
+        wrong = _wrong(first, torn.get(first), over_age, there, left[first])
         if wrong is not None and wrong.target not in known:
             looks.found(wrong)
     return Judgement(
@@ -61,15 +56,21 @@ def _left(
         return None if first in there else survey.count(conn, first)
 
 
-def _wrong(first: date, there: bool, left: dict[str, int] | None) -> Failure | None:
-    """Return what is not as promised about a month over age; `left` is what it still holds where it is dropped."""
-    if there:
+def _wrong(
+    first: date, torn: str | None, over_age: bool, there: bool, left: dict[str, int] | None
+) -> Failure | None:
+    """Return what is not as promised about a month; `left` is what it still holds where it should be gone."""
+    if torn is not None:
+        return Failure(age.name(first), torn, TORN)
+    if over_age and there:
         what = "it is over age and still there"
         return Failure(age.name(first), what, "Run `lifecycle records plan`.")
-    if left and any(left.values()):
+    if over_age and left and any(left.values()):
         told = ", ".join(f"{n} {kind}" for kind, n in left.items() if n)
         hint = "Look who changed it: `lifecycle.drop_month` takes all of a month or nothing."
         return Failure(age.name(first), f"it was dropped, and {told} stayed", hint)
+    if not over_age and not there:
+        return Failure(age.name(first), "it is gone before its time", TORN)
     return None
 
 

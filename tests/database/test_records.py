@@ -29,12 +29,15 @@ from lifecycle.ledger.claims import Claim
 from lifecycle.outcome import Outcome, Verdict
 from lifecycle.outside import signing
 from lifecycle.outside.signing import SigningKey
+from lifecycle.plan import Decision
 from lifecycle.policy import check, whole
 from lifecycle.postgres import catalog
+from lifecycle.promise import Task
 from lifecycle.records import age, judge, prove, survey
 from lifecycle.records.findings import FINDINGS
 from lifecycle.records.manifest import DATA, MANIFEST, SIGNATURE, Manifest
 from lifecycle.records.promise import PROMISE
+from lifecycle.records.retire import Retired
 from lifecycle.records.shelf import Shelf
 from lifecycle.sandbox import installation
 from lifecycle.system import System
@@ -273,6 +276,19 @@ def test_a_month_that_nobody_looks_at_is_no_pass(world: World, monkeypatch: pyte
     monkeypatch.setattr(judge, "_left", looks_nowhere)
     outcome = world.keep()
     assert (outcome.verdict, outcome.coverage["looked_at"]) == (Verdict.UNVERIFIED, 0)
+
+
+def test_a_young_month_without_a_run_that_goes_while_the_run_is_on_is_found(world: World):
+    seen = survey.survey(world.system, NOW, None)
+    ahead = max(seen.months)
+    with psycopg.connect(world.admin, autocommit=True) as admin:
+        gone = "drop table lifecycle.evidence_{0}, lifecycle.attempt_{0}"
+        admin.execute(gone.format(f"{ahead:%Y_%m}").encode())
+    task = Task(world.system, world.claim(), NOW)
+    judged = judge.judge(task, seen, Decision(()), Retired((), ()))
+    assert [(f.target, f.what) for f in judged.coverage.found] == [
+        (age.name(ahead), "it is gone before its time")
+    ]
 
 
 def test_a_person_looks_at_one_month_and_retires_exactly_that(world: World):
