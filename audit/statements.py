@@ -7,7 +7,8 @@ from psycopg import sql
 
 from audit.section import Audit
 from lifecycle.postgres.catalog import Column, Table
-from lifecycle.postgres.names import spelled, sql_name, whole_row
+from lifecycle.postgres.names import sql_name
+from lifecycle.postgres.rows import count_and_digest
 
 # A value survives when the policy's list for its table names it and no identifier stands in it. So does what an
 # audit trigger writes in place of values while this product removes them: by which run, and which columns.
@@ -29,9 +30,7 @@ _WITHOUT = sql.SQL("""
     end""")
 
 _UPDATE = sql.SQL("update {log} as a set {changes} where {rows}")
-_COUNT = sql.SQL("""
-    select count(*), coalesce(sum(hashtextextended({key}, 0)), 0)::text from {log} as a where {rows}
-""")
+_COUNT = sql.SQL("select {counted} from {log} as a where {rows}")
 
 
 def about(log: Table, audit: Audit, key: Column) -> sql.Composed:
@@ -65,9 +64,8 @@ def mention(log: Table, audit: Audit) -> sql.Composed:
 def left(log: Table, audit: Audit, key: Column) -> sql.Composed:
     """Return the query of (rows that still carry the person in one way or another, a digest of which they are)."""
     rows = [_rows_about(log, audit, key), _equal(log, audit.actor, key), _found(audit)]
-    own = sql.SQL(", ").join(_a(column) for column in log.primary_key)
     return _COUNT.format(
-        key=spelled(sql.SQL("row({})").format(own) if log.primary_key else whole_row("a")),
+        counted=count_and_digest("a", log.primary_key),
         log=sql_name(log.name),
         rows=sql.SQL(" or ").join(rows),
     )

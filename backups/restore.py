@@ -20,6 +20,7 @@ from pathlib import Path
 import psycopg
 from psycopg import Connection
 from psycopg.conninfo import make_conninfo
+from psycopg.errors import InsufficientPrivilege
 from psycopg.rows import TupleRow
 
 from backups import manifest, measure, scratch, statements
@@ -43,7 +44,6 @@ _IS = re.compile(r"\d+; \d+ \d+ (?:COMMENT - )?(SCHEMA|EXTENSION|EVENT TRIGGER) 
 # What pg_restore says of where it was, and the errors in the scratch server's log.
 _AT = re.compile(r"pg_restore: from TOC entry (\d+);")
 _STATE = re.compile(r"^([0-9A-Z]{5}) ERROR: ", re.MULTILINE)
-INSUFFICIENT_PRIVILEGE = "42501"
 
 
 def restore_into_scratch(
@@ -176,7 +176,7 @@ def _stopped(cluster: Cluster, said: str, entries: list[str]) -> LifecycleError:
     states = _STATE.findall(cluster.log.read_text(encoding="utf-8", errors="replace"))
     where = f" at {found[0]}" if found else ""
     what = f"the restore ended{where}" + (f" (SQLSTATE {states[-1]})" if states else "")
-    if states and states[-1] == INSUFFICIENT_PRIVILEGE:
+    if states and states[-1] == InsufficientPrivilege.sqlstate:
         return Refused(
             f"the dump holds what only a superuser restores, and a drill is none: {what}",
             hint="Restore it by hand, on a host that you would let the owners of its tables onto.",

@@ -3,6 +3,7 @@
 from psycopg import sql
 
 from backups.manifest import Locale
+from lifecycle.postgres.rows import count_and_digest
 
 # A row's text depends on these; both sides of a comparison must say the same.
 PIN = """
@@ -72,21 +73,14 @@ TABLES = """
      order by 1, 2
 """
 
-# Spelled by PostgreSQL's own output of a row: `::text` would call a cast that the table's owner may make.
-_CONTENT = """
-    select count(*), coalesce(sum(hashtextextended(textin(record_out(lifecycle_row)), 0)), 0)::text
-      from {table} as lifecycle_row
-"""
-_CONTENT_OF_ONE = """
-    select count(*), coalesce(sum(hashtextextended(textin(record_out(lifecycle_row)), 0)), 0)::text
-      from only {table} as lifecycle_row
-"""
-
 
 def content(schema: str, relname: str, kind: str) -> sql.Composed:
     """Return the count and the content digest of a table; a plain table without those that inherit from it."""
-    statement = sql.SQL(_CONTENT) if kind == "p" else sql.SQL(_CONTENT_OF_ONE)
-    return statement.format(table=sql.Identifier(schema, relname))
+    return sql.SQL("select {counted} from {only} {table} as lifecycle_row").format(
+        counted=count_and_digest("lifecycle_row"),
+        only=sql.SQL("" if kind == "p" else "only"),
+        table=sql.Identifier(schema, relname),
+    )
 
 
 SIZE = "select pg_database_size(current_database())"

@@ -12,7 +12,7 @@ import psycopg
 from psycopg import Connection, IsolationLevel
 from psycopg.rows import TupleRow
 
-from gdpr import notes, places, request_statements, statements
+from gdpr import notes, places, request_statements
 from gdpr.notes import Entry, Note
 from gdpr.prove import Proof, sampled
 from gdpr.reach import Reach
@@ -23,6 +23,7 @@ from lifecycle.ledger.code import Code
 from lifecycle.ledger.effect import effect
 from lifecycle.outside import objects
 from lifecycle.policy.model import Policy
+from lifecycle.postgres.owners import analyze, step_into
 from lifecycle.system import System
 
 LEDGER = "erasure-ledger"
@@ -57,8 +58,8 @@ def _analyse(conn: Connection[TupleRow], reach: Reach, relations: Iterable[str])
             ),
             conn.transaction(),
         ):
-            conn.execute(statements.step_into(owners[relation]))
-            conn.execute(statements.analyze(relation))
+            conn.execute(step_into(owners[relation]))
+            conn.execute(analyze(relation))
 
 
 def write_failure(conn: Connection[TupleRow], claim: Claim, reference: str, proof: Proof) -> None:

@@ -30,6 +30,7 @@ from lifecycle.outside import objects
 from lifecycle.postgres import catalog
 from lifecycle.postgres.catalog import Table
 from lifecycle.postgres.names import policy_name
+from lifecycle.postgres.owners import analyze
 from lifecycle.system import System
 from lifecycle.words import counted
 
@@ -194,12 +195,12 @@ def _statistics(proof: _Search, conn: Connection[TupleRow], note: Note) -> None:
 
 def _hint_of_samples(table: str, *, empty: bool) -> str:
     again = "The request stays open; then `lifecycle run gdpr.erase` proves it."
-    analyze, forget = statements.analyze(table), statements.forget_samples(table)
+    anew, forget = analyze(table), statements.forget_samples(table)
     if not empty:
-        return f"As the table's owner: `{analyze.as_string()};`. {again}"
+        return f"As the table's owner: `{anew.as_string()};`. {again}"
     return (
         "No row is left, and ANALYZE then keeps the former samples. As the table's owner put a row in, "
-        f"`{analyze.as_string()};`, take it out; or as a superuser: `{forget.as_string()};`. {again}"
+        f"`{anew.as_string()};`, take it out; or as a superuser: `{forget.as_string()};`. {again}"
     )
 
 

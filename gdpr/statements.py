@@ -8,19 +8,17 @@ from psycopg import sql
 from gdpr.reach import Mention, Reach
 from gdpr.rows import columns, mentioning, owned
 from lifecycle.postgres.catalog import Table
-from lifecycle.postgres.names import spelled, sql_name, whole_row
+from lifecycle.postgres.names import sql_name
+from lifecycle.postgres.rows import count_and_digest, row_as_text
 
 _COUNT = sql.SQL("select count(*) from {table} as t where {rows}")
-_COUNT_WITH_KEYS = sql.SQL("""
-    select count(*), coalesce(sum(hashtextextended({key}, 0)), 0)::text from {table} as t where {rows}
-""")
+_COUNT_WITH_KEYS = sql.SQL("select {counted} from {table} as t where {rows}")
 
 
 def count(table: Table, rows: sql.Composable) -> sql.Composed:
     """Return the query of (rows for which a predicate holds, a digest of their keys whatever their order)."""
-    key = columns("t", table.primary_key)
     return _COUNT_WITH_KEYS.format(
-        key=spelled(sql.SQL("row({})").format(key) if table.primary_key else whole_row("t")),
+        counted=count_and_digest("t", table.primary_key),
         table=sql_name(table.name),
         rows=rows,
     )
@@ -77,11 +75,6 @@ def let_go(reach: Reach) -> sql.Composed:
     )
 
 
-def analyze(table: str) -> sql.Composed:
-    """Return the statement that makes the planner forget sampled values of rows that are gone."""
-    return sql.SQL("analyze {}").format(sql_name(table))
-
-
 def forget_samples(table: str) -> sql.Composed:
     """Return by which a superuser makes the planner forget a table without rows. For people to type: never said."""
     name = sql.Literal(sql_name(table).as_string())
@@ -91,11 +84,6 @@ def forget_samples(table: str) -> sql.Composed:
 def empty(table: str) -> sql.Composed:
     """Return the query of whether a table has no row."""
     return sql.SQL("select not exists (select from {})").format(sql_name(table))
-
-
-def step_into(owner: str) -> sql.Composed:
-    """Return the statement that acts as a table's owner until the transaction ends."""
-    return sql.SQL("set local role {}").format(sql.Identifier(owner))
 
 
 SEES_ALL = "select rolbypassrls or rolsuper from pg_roles where rolname = current_user"
@@ -187,7 +175,7 @@ def digest(reach: Reach, table: str) -> sql.Composed:
         select encode(sha256(convert_to(coalesce(string_agg(one, '' order by one), ''), 'UTF8')), 'hex')
           from (select encode(sha256(convert_to({row}, 'UTF8')), 'hex') as one
                   from {table} as t where {rows}) as each""").format(
-        row=spelled(whole_row("t")),
+        row=row_as_text("t"),
         table=sql_name(table),
         rows=owned(reach, table, shared_too=True),
     )

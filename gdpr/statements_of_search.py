@@ -6,7 +6,8 @@ from psycopg import sql
 
 from audit.statements import holds
 from lifecycle.postgres.catalog import Column
-from lifecycle.postgres.names import sql_name, whole_row
+from lifecycle.postgres.names import sql_name
+from lifecycle.postgres.rows import whole_row
 
 _COUNT = sql.SQL("select count(*) from {table} as t where {rows}")
 

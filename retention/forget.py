@@ -12,9 +12,9 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from lifecycle.errors import LifecycleError
-from lifecycle.partitions.statements import set_role
 from lifecycle.postgres import names
 from lifecycle.postgres.catalog import Catalog, Table
+from lifecycle.postgres.owners import analyze, step_into
 from lifecycle.system import System
 from retention import statements
 from retention.rules import Bound
@@ -69,5 +69,5 @@ def _analyse(system: System, owners: Mapping[str, str]) -> None:
     with closing(system.connect_ddl("retention.analyze")) as conn:
         for relation, owner in owners.items():
             with suppress(psycopg.Error), conn.transaction():
-                conn.execute(set_role(owner))
-                conn.execute(statements.analyze(relation))
+                conn.execute(step_into(owner))
+                conn.execute(analyze(relation))

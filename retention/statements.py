@@ -6,7 +6,8 @@ deletes the rows at the same address in every other partition as well.
 
 from psycopg import sql
 
-from lifecycle.postgres.names import spelled, sql_name, whole_row
+from lifecycle.postgres.names import sql_name
+from lifecycle.postgres.rows import count_and_digest
 
 # Of the table and of each of its partitions: a view may be made of a leaf alone. Views made of views count, too. Of a
 # cleared column only what reads that column, where PostgreSQL remembers it. What a function reads it does not remember:
@@ -114,11 +115,6 @@ def any_image(log: str, named: str, values: tuple[str, ...]) -> sql.Composed:
     )
 
 
-def analyze(table: str) -> sql.Composed:
-    """Have the planner draw its samples of a table anew."""
-    return sql.SQL("analyze {table}").format(table=sql_name(table))
-
-
 def overdue(by: str, column: str | None) -> sql.Composed:
     """The condition of an overdue row. A row without a date, or dated -infinity, is none."""
     return sql.SQL("{by} < %(before)s and {by} > '-infinity'{filled}").format(
@@ -128,12 +124,12 @@ def overdue(by: str, column: str | None) -> sql.Composed:
 
 def count_overdue(leaf: str, by: str, column: str | None, key: tuple[str, ...]) -> sql.Composed:
     """Count the overdue rows of one leaf, with a digest of their keys that does not depend on their order."""
-    columns = [sql.Identifier("t", name) for name in key]
-    one = sql.SQL("row({})").format(sql.SQL(", ").join(columns)) if key else whole_row("t")
     return sql.SQL("""
-        select count(*), coalesce(sum(hashtextextended({one}, 0)), 0)::text
+        select {counted}
           from only {leaf} as t where {overdue}
-    """).format(leaf=sql_name(leaf), overdue=overdue(by, column), one=spelled(one))
+    """).format(
+        leaf=sql_name(leaf), overdue=overdue(by, column), counted=count_and_digest("t", key)
+    )
 
 
 def count_undated(leaf: str, by: str, column: str | None) -> sql.Composed:

@@ -32,6 +32,7 @@ from lifecycle.partitions.plan import CreatePartition
 from lifecycle.partitions.survey import Seen
 from lifecycle.plan import Decision
 from lifecycle.postgres import connect, locks
+from lifecycle.postgres.owners import step_into
 from lifecycle.promise import Task
 
 LOCK_WAIT = "2s"
@@ -99,7 +100,7 @@ def make(conn: Connection[TupleRow], claim: Claim, step: CreatePartition) -> Non
         before = changed.so_far(conn)
         conn.execute(statements.PREPARE, {"limit": LOCK_WAIT})
         conn.execute(statements.NAME_BOTH, names)
-        conn.execute(statements.set_role(step.owner))
+        conn.execute(step_into(step.owner))
         conn.execute(statements.enclose(*door))
         conn.execute(statements.enclosed(*door), {"commands": commands})
         conn.execute(statements.open_again(*door))

@@ -46,11 +46,6 @@ def any_row(partition: str) -> sql.Composed:
     )
 
 
-def set_role(owner: str) -> sql.Composed:
-    """Become the owner until the transaction ends or RESET_ROLE: only owners may attach."""
-    return sql.SQL("set local role {owner}").format(owner=sql.Identifier(owner))
-
-
 def create(step: "CreatePartition") -> sql.Composed:
     """Make the table, not yet a partition.
 

@@ -30,16 +30,6 @@ def sql_parts(name: str) -> tuple[str, str]:
     return (schema, relname) if dot else ("public", name)
 
 
-def whole_row(alias: str) -> sql.Composed:
-    """Return a row as one value. The bare alias would mean a column that is called so, where a table has one."""
-    return sql.SQL("({}.*)").format(sql.Identifier(alias))
-
-
-def spelled(row: sql.Composable) -> sql.Composed:
-    """Return a row as text, spelled by PostgreSQL itself: `::text` calls a cast that the table's owner may make."""
-    return sql.SQL("textin(record_out({}))").format(row)
-
-
 def quoted(conn: Connection[TupleRow], name: str) -> str:
     """Return one name as SQL spells it, to be read or pasted by a person."""
     return sql.Identifier(name).as_string(conn)
