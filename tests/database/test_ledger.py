@@ -652,10 +652,14 @@ def test_months_are_made_ahead_once_however_many_come_at_once(stage: Stage, conn
     evidence.record(conn, take(conn), "effect", "a.b", "users")
 
 
-def test_a_month_that_is_young_or_was_not_exported_cannot_be_dropped(conn: Conn):
+def test_a_month_that_is_young_or_was_not_exported_cannot_be_dropped(stage: Stage, conn: Conn):
     claim = take(conn)
     with pytest.raises(psycopg.errors.InsufficientPrivilege, match="not a year old"):
         months.drop(conn, min(months.kept(conn)), claim.id)
+    with pytest.raises(psycopg.errors.InsufficientPrivilege, match="as long as nobody says"):
+        months.drop(conn, date(2001, 1, 1), claim.id)
+    with stage.admin() as admin:
+        admin.execute("insert into lifecycle.kept_for (keep) values ('6 years')")
     with pytest.raises(psycopg.errors.InsufficientPrivilege, match="not written down elsewhere"):
         months.drop(conn, date(2001, 1, 1), claim.id)
 
