@@ -17,7 +17,7 @@ from lifecycle.postgres import ddl
 
 WHY = "What is on the ledger could be changed, or written by somebody else, without a trace."
 
-# Anybody may be let read. Evidence is written by functions, a plan and an attempt once. Rights on evidence and attempts
+# Anybody may be let read. Evidence and attempts are written by functions, a plan once. Rights on evidence and attempts
 # that a login of ours has, on whatever way, are asked for in `statements.py`.
 _GRANTED: LiteralString = """
     with granted as (
@@ -37,7 +37,7 @@ _GRANTED: LiteralString = """
                   case when grantee = 0 then 'public' else quote_ident(who) end)
       from named
      where case who when 'lifecycle'
-                    then case privilege when 'INSERT' then relname ~ '^(migration|evidence(_\\d{4}_\\d\\d)?)$'
+                    then case privilege when 'INSERT' then relname ~ '^(migration|(evidence|attempt)(_\\d{4}_\\d\\d)?)$'
                                         when 'UPDATE' then relname in ('migration', 'installation', 'plan')
                                         else true end
                          and not (privilege in ('UPDATE', 'DELETE', 'TRUNCATE', 'TRIGGER')

@@ -1,16 +1,6 @@
-"""Every statement that ends a run, an attempt or a slot: with its history and its tally, in the statement itself."""
+"""Every statement that ends a run, an attempt or a slot, and counts it. Its history the database writes by itself."""
 
 # ruff: noqa: S608 - put together of constants only: each is a LiteralString, and pyright holds that
-
-# How an attempt ended is written down in the statement that ends it, from the run's own row (`ended`).
-_WRITE_DOWN = """
-    , written as (
-        insert into lifecycle.attempt
-               (run_id, attempt, started_at, holder, how, verdict, error_code, summary, failures, counts)
-        select id, attempt, started_at, held_by, case state when 'queued' then 'queued again' else state end,
-               verdict, error_code, summary, failures, counts
-          from ended)
-"""
 
 # What is only counted is counted when it happens: summing it up later would read every run there ever was.
 _TALLY = """
@@ -23,38 +13,29 @@ _TALLY = """
 
 # --- by who holds it
 
-FINISH = f"""
-    with ended as (
-        update lifecycle.run
-           set state = 'finished', verdict = %(verdict)s, error_code = %(error_code)s, summary = %(summary)s,
-               counts = %(counts)s, failures = %(failures)s, coverage = %(coverage)s,
-               finished_at = clock_timestamp(), holder = null
-         where id = %(id)s and holder = %(holder)s and attempt = %(attempt)s and state = 'running'
-     returning *, %(holder)s::text as held_by)
-    {_WRITE_DOWN}
-    select id from ended
+FINISH = """
+    update lifecycle.run
+       set state = 'finished', verdict = %(verdict)s, error_code = %(error_code)s, summary = %(summary)s,
+           counts = %(counts)s, failures = %(failures)s, coverage = %(coverage)s,
+           finished_at = clock_timestamp(), holder = null
+     where id = %(id)s and holder = %(holder)s and attempt = %(attempt)s and state = 'running'
+ returning id
 """
 
-PUT_BACK = f"""
-    with ended as (
-        update lifecycle.run
-           set state = 'queued', holder = null, not_before = clock_timestamp() + %(delay)s,
-               error_code = %(error_code)s, summary = %(summary)s
-         where id = %(id)s and holder = %(holder)s and attempt = %(attempt)s and state = 'running'
-     returning *, %(holder)s::text as held_by)
-    {_WRITE_DOWN}
-    select id from ended
+PUT_BACK = """
+    update lifecycle.run
+       set state = 'queued', holder = null, not_before = clock_timestamp() + %(delay)s,
+           error_code = %(error_code)s, summary = %(summary)s
+     where id = %(id)s and holder = %(holder)s and attempt = %(attempt)s and state = 'running'
+ returning id
 """
 
-CANCEL = f"""
-    with ended as (
-        update lifecycle.run
-           set state = 'cancelled', holder = null, error_code = %(error_code)s, summary = %(summary)s,
-               finished_at = clock_timestamp()
-         where id = %(id)s and holder = %(holder)s and attempt = %(attempt)s and state = 'running'
-     returning *, %(holder)s::text as held_by)
-    {_WRITE_DOWN}
-    select id, asked_by from ended
+CANCEL = """
+    update lifecycle.run
+       set state = 'cancelled', holder = null, error_code = %(error_code)s, summary = %(summary)s,
+           finished_at = clock_timestamp()
+     where id = %(id)s and holder = %(holder)s and attempt = %(attempt)s and state = 'running'
+ returning id, asked_by
 """
 
 # --- runs that lost their process, or their chance
@@ -71,7 +52,7 @@ RECLAIM = f"""
                 or r.deadline_at < clock_timestamp() - %(grace)s)
            for update of r skip locked),
     decided as (
-        select r.id, r.holder as held_by, gone.silent,
+        select r.id, gone.silent,
                gone.silent and r.asked_by = 'schedule' and r.attempt < %(attempts)s
                and r.job = any(%(retry_safe)s) as again
           from gone join lifecycle.run r using (id)),
@@ -82,11 +63,10 @@ RECLAIM = f"""
                summary = case when d.silent then 'its process went silent' else 'it went on beyond its time limit' end
           from decided d
          where r.id = d.id
-     returning r.*, d.held_by),
+     returning r.system, r.id, r.job, r.state, r.scheduled_for, r.attempt, r.summary),
     counted as (
         select system, job, 0 as missed, count(*) as lost from ended where state = 'lost' group by system, job)
     {_TALLY}
-    {_WRITE_DOWN}
     select id, job, state, scheduled_for, attempt, summary from ended
 """
 
@@ -100,10 +80,9 @@ ABANDON = f"""
                                   then null else clock_timestamp() end,
                holder = null, error_code = null, not_before = clock_timestamp(), summary = %(summary)s
          where id = %(id)s and holder = %(holder)s and attempt = %(attempt)s and state = 'running'
-     returning *, %(holder)s::text as held_by),
+     returning system, job, state),
     counted as (select system, job, 0 as missed, 1 as lost from ended where state = 'lost')
     {_TALLY}
-    {_WRITE_DOWN}
     select state from ended
 """
 
@@ -146,22 +125,11 @@ ADD_SLOTS = f"""
 # What the run was before goes into its history: nothing of it is lost. A run that ended as `could not verify` stays
 # what it is: it has changed what it could, and a second look would find nothing to do and call that a pass.
 RESUME_RUN = """
-    with before as (
-        select id, coalesce(verdict, state) as ending, summary, counts from lifecycle.run
-         where system = %(system)s and id = %(id)s
-           and (state in ('lost', 'missed', 'cancelled') or (state = 'finished' and verdict = 'fail'))
-           for update),
-    resumed as (
-        update lifecycle.run r
-           set state = 'queued', asked_by = 'person', verdict = null, error_code = null, finished_at = null,
-               started_at = null, deadline_at = null, not_before = clock_timestamp(),
-               summary = 'a person queued it again', counts = '{}', failures = '[]', coverage = null
-          from before
-         where r.id = before.id
-     returning r.id, r.attempt)
-    insert into lifecycle.attempt (run_id, attempt, how, summary, counts)
-    select r.id, r.attempt, 'resumed',
-           'a person queued it again; it was: ' || b.ending || coalesce(', ' || b.summary, ''), b.counts
-      from resumed r join before b using (id)
- returning run_id
+    update lifecycle.run
+       set state = 'queued', asked_by = 'person', verdict = null, error_code = null, finished_at = null,
+           started_at = null, deadline_at = null, not_before = clock_timestamp(),
+           summary = 'a person queued it again', counts = '{}', failures = '[]', coverage = null
+     where system = %(system)s and id = %(id)s
+       and (state in ('lost', 'missed', 'cancelled') or (state = 'finished' and verdict = 'fail'))
+ returning id
 """

@@ -78,7 +78,7 @@ def torn(conn: Connection[TupleRow]) -> dict[date, str]:
     """Return what is missing of each month that should be on the ledger and is not there, or not whole."""
     found = dict[date, str]()
     for first, runs in conn.execute(statements.UNTOLD).fetchall():
-        found[first] = f"the history of {counted(runs, 'run')} of it is gone"
+        found[first] = f"the history of {counted(runs, 'run')} of it is gone, or tells another end"
     for first, parts in conn.execute(statements.GONE).fetchall():
         whole = len(parts) == len(PARTS)
         found[first] = f"{'it' if whole else PARTS[parts[0]]} is gone before its time"

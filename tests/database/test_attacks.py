@@ -505,6 +505,14 @@ OPENED = {
         "alter table lifecycle.attempt disable trigger attempt_is_append_only",
         "nothing refuses a change of evidence any more in attempt",
     ),
+    "a run may change its end": (
+        "alter table lifecycle.run disable trigger run_keeps_to_its_way",
+        "nothing refuses a change of evidence any more in run",
+    ),
+    "a run writes no attempt": (
+        "drop trigger run_writes_its_attempts on lifecycle.run",
+        "nothing refuses a change of evidence any more in run",
+    ),
     "a guard of one column": (
         """drop trigger evidence_is_append_only on lifecycle.evidence;
         create trigger evidence_is_append_only before update of target or delete on lifecycle.evidence

@@ -612,6 +612,35 @@ def test_why_a_slot_was_missed_is_not_erased_by_queuing_it_again(conn: Conn):
     assert resumed["counts"] == {"slots": 7}
 
 
+FRAUD = {
+    "a failure made a pass": "update lifecycle.run set verdict = 'pass' where id = {failed}",
+    "what failed": "update lifecycle.run set failures = '[]' where id = {failed}",
+    "a pass queued again": "update lifecycle.run set state = 'queued', verdict = null, asked_by = 'person' where id = {passed}",
+    "ended unclaimed": "update lifecycle.run set state = 'finished', verdict = 'pass' where id = {queued}",
+    "another day": "update lifecycle.run set scheduled_for = scheduled_for - interval '1 day' where id = {failed}",
+    "more attempts": "update lifecycle.run set attempt = attempt - 1 where id = {going}",
+    "another holder": "update lifecycle.run set holder = 'x:1:y' where id = {going}",
+    "born finished": """insert into lifecycle.run (system, job, scheduled_for, state, verdict)
+        values ('stage', 'z', clock_timestamp(), 'finished', 'pass')""",
+    "invented attempts": "insert into lifecycle.attempt (run_id, attempt, how) values ({failed}, 1, 'finished')",
+    "gone": "delete from lifecycle.run where id = {failed}",
+}
+
+
+@pytest.mark.parametrize("statement", FRAUD.values(), ids=FRAUD)
+def test_whoever_has_the_services_password_makes_no_failure_a_pass(conn: Conn, statement: str):
+    failed, passed, going = take(conn, "a"), take(conn, "b"), take(conn, "c")
+    claims.finish(conn, failed, FAIL)
+    claims.finish(conn, passed, PASS)
+    claims.enqueue(conn, "stage", "d", NOON, asked_by="schedule")
+    (waits,) = conn.execute("select id from lifecycle.run where state = 'queued'").fetchall()
+    told = statement.format(failed=failed.id, passed=passed.id, going=going.id, queued=waits[0])
+    before = conn.execute("select * from lifecycle.run order by id").fetchall()
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        conn.execute(told.encode())
+    assert conn.execute("select * from lifecycle.run order by id").fetchall() == before
+
+
 @pytest.mark.parametrize("table", ["evidence", "attempt"])
 def test_history_cannot_be_changed_in_any_month_by_anybody(stage: Stage, conn: Conn, table: str):
     claim = take(conn)
