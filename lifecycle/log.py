@@ -10,11 +10,9 @@ import traceback
 from collections.abc import MutableMapping
 from typing import Any, TextIO, cast
 
-import structlog
-from structlog.stdlib import LoggerFactory, ProcessorFormatter
-
 from lifecycle import clock, progress
 from lifecycle.errors import LifecycleError
+from lifecycle.logger import structlog
 from lifecycle.redact import redactor
 
 QUIET = (
@@ -45,8 +43,8 @@ def configure() -> None:
     """Send every log line of this process through the pipeline. Safe to repeat."""
     shared = [structlog.contextvars.merge_contextvars, structlog.stdlib.add_log_level, _timestamp]
     structlog.configure(
-        processors=[*shared, ProcessorFormatter.wrap_for_formatter],
-        logger_factory=LoggerFactory(),
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         cache_logger_on_first_use=False,
     )
@@ -57,9 +55,14 @@ def configure() -> None:
     )
     handler = _Handler(sys.stderr)
     handler.setFormatter(
-        ProcessorFormatter(
+        structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[*shared, structlog.stdlib.add_logger_name],
-            processors=[ProcessorFormatter.remove_processors_meta, exceptions, redactor, renderer],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                exceptions,
+                redactor,
+                renderer,
+            ],
             use_get_message=False,  # a library's words without its values: "pool is full: %s"
         )
     )

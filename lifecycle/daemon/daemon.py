@@ -17,7 +17,6 @@ from datetime import timedelta
 from types import FrameType
 
 import psycopg
-import structlog
 
 from lifecycle import clock, cron, rooms
 from lifecycle.daemon import idle
@@ -26,6 +25,7 @@ from lifecycle.daemon.turns import Turns
 from lifecycle.daemon.wake import Alarm
 from lifecycle.errors import LifecycleError, Unproven
 from lifecycle.ledger import claims, daemons
+from lifecycle.logger import get_logger
 from lifecycle.outside import ping
 from lifecycle.running import worker
 from lifecycle.running.claiming import Claiming
@@ -33,7 +33,7 @@ from lifecycle.schedule.state import DaemonState
 from lifecycle.system import System
 from lifecycle.watch import dark, http, unwritten
 
-log = structlog.get_logger("lifecycle.daemon")
+log = get_logger("lifecycle.daemon")
 
 STUCK = 70
 """Exit code of a daemon whose own loop hangs (sysexits.h: internal software error)."""

@@ -8,11 +8,11 @@ import threading
 from datetime import timedelta
 
 import psycopg
-import structlog
 
 from lifecycle import clock, unexpected
 from lifecycle.errors import LifecycleError
 from lifecycle.ledger import alerts
+from lifecycle.logger import get_logger
 from lifecycle.outside import ping
 from lifecycle.postgres.patient import PATIENCE
 from lifecycle.schedule.state import DaemonState
@@ -29,7 +29,7 @@ _UNDELIVERED = (
     "Run `lifecycle doctor`: a right may be missing."
 )
 
-log = structlog.get_logger("lifecycle.daemon")
+log = get_logger("lifecycle.daemon")
 
 
 class Turns:

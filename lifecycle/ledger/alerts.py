@@ -13,13 +13,14 @@ from datetime import UTC, datetime, timedelta
 from typing import LiteralString
 
 import psycopg
-import structlog
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from lifecycle import clock, redact
+from lifecycle.ledger.alert import Alert
+from lifecycle.logger import get_logger
 
-log = structlog.get_logger("lifecycle.alert")
+log = get_logger("lifecycle.alert")
 
 LEASE = timedelta(seconds=60)
 """How long one deliverer may take over one alert, by every channel, before another takes it up."""
@@ -67,19 +68,6 @@ _STANDING = """
     select count(*)::bigint, min(created_at) from lifecycle.alert
      where system = %(system)s and delivered_at is null
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Alert:
-    """What is said to the outside: no more than this, and nothing about a person."""
-
-    id: int
-    system: str
-    job: str | None
-    run: int | None
-    kind: str
-    message: str
-    created_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

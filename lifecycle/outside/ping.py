@@ -11,10 +11,9 @@ from queue import SimpleQueue
 from typing import Literal
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
-import structlog
-
 from lifecycle import unexpected
 from lifecycle.errors import Unreachable
+from lifecycle.logger import get_logger
 from lifecycle.outside import web
 from lifecycle.settings.model import Secret, Settings
 
@@ -82,9 +81,7 @@ def _ping(switch: Secret, name: str, signal: Signal, rid: uuid.UUID | None, body
         _post(_address(switch.read(f"pings: {name}"), signal, rid), body.encode())
     except Exception as error:  # noqa: BLE001 - never fails a run, whatever it is
         why = unexpected.explain(error)
-        structlog.get_logger().warning(
-            "ping.not_heard", job=name, kind=signal, error=why.what, hint=why.hint
-        )
+        get_logger().warning("ping.not_heard", job=name, kind=signal, error=why.what, hint=why.hint)
         return False
     return True
 

@@ -8,7 +8,6 @@ import threading
 from collections.abc import Callable
 
 import psycopg
-import structlog
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
@@ -16,13 +15,14 @@ from lifecycle import clock, unexpected
 from lifecycle.job import Job
 from lifecycle.ledger import claims, daemons
 from lifecycle.ledger.claims import Claim
+from lifecycle.logger import get_logger
 from lifecycle.postgres.patient import PATIENCE
 from lifecycle.running import worker
 from lifecycle.running.places import Places
 from lifecycle.schedule.state import DaemonState
 from lifecycle.system import System
 
-log = structlog.get_logger("lifecycle.worker")
+log = get_logger("lifecycle.worker")
 
 
 class Claiming:

@@ -17,7 +17,6 @@ from types import TracebackType
 from typing import IO, Self
 
 import psycopg
-import structlog
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
@@ -25,9 +24,10 @@ from lifecycle import clock
 from lifecycle.errors import Fenced, LifecycleError
 from lifecycle.ledger import claims
 from lifecycle.ledger.claims import Claim
+from lifecycle.logger import get_logger
 from lifecycle.system import System
 
-log = structlog.get_logger("lifecycle.run")
+log = get_logger("lifecycle.run")
 
 
 class Heartbeat:

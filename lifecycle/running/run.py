@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import psycopg
-import structlog
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
@@ -27,6 +26,7 @@ from lifecycle.errors import (
 from lifecycle.job import Job
 from lifecycle.ledger import claims, daemons, months, plans
 from lifecycle.ledger.claims import ATTEMPTS, Claim
+from lifecycle.logger import get_logger
 from lifecycle.outcome import Failure, Outcome, Verdict
 from lifecycle.outside import ping
 from lifecycle.running import apply
@@ -36,7 +36,7 @@ from lifecycle.schedule import reclaim
 from lifecycle.system import System
 from lifecycle.watch import unwritten
 
-log = structlog.get_logger("lifecycle.run")
+log = get_logger("lifecycle.run")
 
 EARLY = timedelta(seconds=60)
 """How far another scheduler's clock may be ahead of the database's: as far as a daemon's may be off it."""

@@ -14,13 +14,13 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 
 import psycopg
-import structlog
 
 from lifecycle import clock
 from lifecycle.errors import Fenced, LifecycleError
 from lifecycle.job import Job
 from lifecycle.ledger import claims
 from lifecycle.ledger.claims import Claim
+from lifecycle.logger import get_logger
 from lifecycle.outcome import Failure, Outcome, Verdict
 from lifecycle.outside import environment
 from lifecycle.postgres.patient import PATIENCE
@@ -29,7 +29,7 @@ from lifecycle.schedule.state import DaemonState
 from lifecycle.settings.model import secrets_of
 from lifecycle.system import System
 
-log = structlog.get_logger("lifecycle.worker")
+log = get_logger("lifecycle.worker")
 
 CHILD = (sys.executable, "-m", "lifecycle.running.child")
 """The command that carries one run out; system, run, attempt and holder are added."""

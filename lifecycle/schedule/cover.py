@@ -6,7 +6,6 @@ Any number of daemons may do this at once: they take turns at the lock, and who 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-import structlog
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
@@ -14,12 +13,13 @@ from lifecycle import __version__
 from lifecycle.job import Job
 from lifecycle.ledger import alerts, generations, schedules
 from lifecycle.ledger.generations import Timetable
+from lifecycle.logger import get_logger
 from lifecycle.schedule import slots
 from lifecycle.settings.model import TICK_LIMIT
 from lifecycle.system import System
 from lifecycle.words import counted
 
-log = structlog.get_logger("lifecycle.schedule")
+log = get_logger("lifecycle.schedule")
 
 AHEAD = timedelta(minutes=5)
 """A schedule covered further into the future than this was covered when the database's clock was wrong."""

@@ -3,16 +3,16 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-import structlog
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from lifecycle.job import Job
 from lifecycle.ledger import alerts, runs
+from lifecycle.logger import get_logger
 from lifecycle.system import System
 from lifecycle.words import counted
 
-log = structlog.get_logger("lifecycle.schedule")
+log = get_logger("lifecycle.schedule")
 
 GRACE = timedelta(seconds=60)
 """How far beyond its deadline a run may go before any daemon ends it: its own process and whoever started it

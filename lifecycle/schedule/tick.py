@@ -6,19 +6,19 @@ Done every few seconds by every daemon and worker. Never does a job's work and n
 import contextlib
 from datetime import UTC, datetime, timedelta
 
-import structlog
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from lifecycle import clock, unexpected
 from lifecycle.ledger import alerts, daemons, months, runs
 from lifecycle.ledger.runs import Waiting
+from lifecycle.logger import get_logger
 from lifecycle.postgres.patient import PATIENCE
 from lifecycle.schedule import cover, reclaim
 from lifecycle.schedule.state import DaemonState
 from lifecycle.system import System
 
-log = structlog.get_logger("lifecycle.schedule")
+log = get_logger("lifecycle.schedule")
 
 WARN = timedelta(seconds=5)
 REFUSE = timedelta(seconds=60)

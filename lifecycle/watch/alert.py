@@ -18,13 +18,13 @@ from dataclasses import asdict, replace
 from datetime import timedelta
 from typing import IO, Any
 
-import structlog
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from lifecycle import clock, unexpected
 from lifecycle.ledger import alerts
-from lifecycle.ledger.alerts import Alert
+from lifecycle.ledger.alert import Alert
+from lifecycle.logger import get_logger
 from lifecycle.outside import environment, memory
 from lifecycle.settings.model import Alerts, Settings, secrets_of
 
@@ -106,12 +106,12 @@ def send(
         tried = _tried(channels, messages, stop)
     except Exception as error:  # noqa: BLE001 - no process, no memory: whatever it is, somebody must hear of it
         why = unexpected.explain(error)
-        structlog.get_logger().error("alert.no_sender", error=why.what, hint=why.hint)
+        get_logger().error("alert.no_sender", error=why.what, hint=why.hint)
         tried = {alert.id: False for alert in messages}
     for alert in messages:
         if tried.get(alert.id) is False:
             told = {"system": alert.system, "job": alert.job, "run": alert.run, "kind": alert.kind}
-            structlog.get_logger().error("alert.nobody_told", alert=alert.id, **told)
+            get_logger().error("alert.nobody_told", alert=alert.id, **told)
     return tried
 
 
@@ -160,7 +160,7 @@ def _carry_out(
 
 
 def _log(alert: Alert, line: dict[str, Any]) -> None:
-    logger = structlog.get_logger()
+    logger = get_logger()
     if line["sent"]:
         logger.info(
             "alert.sent",
@@ -183,6 +183,6 @@ def _log(alert: Alert, line: dict[str, Any]) -> None:
 @functools.cache
 def warn_nobody_is_told(system: str) -> None:
     """Once per process: the daemon asks every few seconds."""
-    structlog.get_logger().warning(
+    get_logger().warning(
         "alert.not_configured", system=system, hint="Set a channel under `alerts:` in the settings."
     )

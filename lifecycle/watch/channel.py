@@ -14,8 +14,8 @@ from email.message import EmailMessage
 
 from lifecycle import redact
 from lifecycle.errors import InputError, LifecycleError
-from lifecycle.ledger.alerts import Alert
-from lifecycle.outside import commands, memory, web
+from lifecycle.ledger.alert import Alert
+from lifecycle.outside import memory, web
 from lifecycle.settings.model import Alerts, Smtp
 from lifecycle.words import moment
 
@@ -52,6 +52,8 @@ def _webhook(alerts: Alerts, alert: Alert) -> None:
 
 
 def _command(argv: list[str], alert: Alert) -> None:
+    from lifecycle.outside import commands  # whoever sends by webhook or mail runs no program
+
     with memory.file() as told:
         told.write(document(alert))
         told.seek(0)

@@ -10,10 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-import structlog
-
 from lifecycle import clock, show
-from lifecycle.ledger.alerts import Alert
+from lifecycle.ledger.alert import Alert
+from lifecycle.logger import get_logger
 from lifecycle.schedule.breaker import Dark
 from lifecycle.schedule.state import DaemonState
 from lifecycle.watch import alert
@@ -26,7 +25,7 @@ GAP = 4
 
 REMINDER = timedelta(days=1)
 
-log = structlog.get_logger("lifecycle.watch")
+log = get_logger("lifecycle.watch")
 
 
 @dataclass(slots=True)

@@ -5,19 +5,19 @@ Whoever asks is answered from what is kept. A room whose figures cannot be read 
 
 import contextlib
 
-import structlog
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from lifecycle import clock, rooms, unexpected
 from lifecycle.figure import Value
 from lifecycle.ledger import alerts, standing
+from lifecycle.logger import get_logger
 from lifecycle.postgres.patient import PATIENCE
 from lifecycle.schedule.state import DaemonState, Snapshot
 from lifecycle.system import System
 from lifecycle.watch import statements
 
-log = structlog.get_logger("lifecycle.watch")
+log = get_logger("lifecycle.watch")
 
 
 def gather(state: DaemonState, system: System) -> None:

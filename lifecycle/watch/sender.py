@@ -16,7 +16,7 @@ from typing import Any
 
 from lifecycle import log, unexpected
 from lifecycle.errors import LifecycleError, Unreachable
-from lifecycle.ledger.alerts import Alert
+from lifecycle.ledger.alert import Alert
 from lifecycle.settings.model import Alerts
 from lifecycle.watch.channel import LIMIT, channels
 

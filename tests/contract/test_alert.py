@@ -29,7 +29,7 @@ from structlog.testing import capture_logs
 
 from lifecycle.admin import logins
 from lifecycle.ledger import alerts, claims
-from lifecycle.ledger.alerts import Alert
+from lifecycle.ledger.alert import Alert
 from lifecycle.outside import ping
 from lifecycle.postgres import ddl
 from lifecycle.settings.model import Settings

@@ -15,7 +15,7 @@ import pytest
 
 from lifecycle import clock, rooms
 from lifecycle.errors import Unreachable
-from lifecycle.ledger.alerts import Alert
+from lifecycle.ledger.alert import Alert
 from lifecycle.outside import environment
 from lifecycle.postgres import connect, server
 from lifecycle.postgres.server import Cluster
