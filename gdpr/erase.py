@@ -1,8 +1,9 @@
 """Carries an erasure out in the database: one transaction, counted, with a look at somebody who stays.
 
 Everything is compared before it is committed: what went against what was counted, what changed against what
-was planned (a cascade or a trigger would show), one other person's rows before and after, and the person's
-identifiers against every column in which text can stand. Never touches anything outside the database.
+was planned (a cascade or a trigger would show), and one other person's rows before and after. The rehearsal also
+holds the person's identifiers against every column in which text can stand. The transaction that is kept does not:
+others would wait for its locks meanwhile, and the proof looks again. Never touches anything outside the database.
 """
 
 import time
@@ -59,14 +60,15 @@ class Erasing:
 
 
 def rehearse(work: Erasing) -> None:
-    """Do all of it in a transaction that is rolled back, so that nothing outside goes in vain.
+    """Do all of it in a transaction that is rolled back, so that nothing outside goes in vain, and look for residues.
 
-    Raise as `erase` does.
+    Raise as `erase` does, and Unproven where an identifier would still stand somewhere.
     """
 
     def attempt() -> None:
         with effect(work.conn, work.claim, work.code, rehearsal=True):
             _let_go(work)
+            _no_residue(work)
 
     _again_while_passing(attempt)
 
@@ -126,7 +128,6 @@ def _let_go(work: Erasing) -> _Gone:
             "the rows of another person would have changed too",
             hint="Nothing was changed. A trigger on the tables of the plan does it; see `lifecycle gdpr plan`.",
         )
-    _no_residue(work)
     return _Gone(expected, audited, requests)
 
 
