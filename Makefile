@@ -4,8 +4,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PG ?= 15 16 17 18
-# The long files come first, so that the two workers end together.
-TEST := $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
+# The long files come first, so that the workers end together; each waits for servers half of its time.
+TEST := $(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo test test-fast test-matrix check bench wheel lock docs clean
 .DELETE_ON_ERROR:
