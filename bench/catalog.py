@@ -50,7 +50,6 @@ def _bare(conn: Connection[TupleRow], oids: list[int]) -> None:
         of_code.TRIGGERS,
         of_code.RULES,
         of_code.FUNCTIONS,
-        of_code.VERSIONS,
         statements.POLICIES,
     )
     with conn.transaction():

@@ -105,12 +105,14 @@ def _picture(conn: Connection[TupleRow]) -> Catalog:
     # A partition's columns are wanted only where somebody tied a foreign key to that partition alone.
     tied = {oid for key in keys for oid in (key[2], key[4]) if oid in parents}
     _fill_columns(raw, ask(statements.COLUMNS, oids=[*tables, *tied]))
-    triggers, functions = ask(of_code.TRIGGERS), ask(of_code.FUNCTIONS)
-    named = dict(ask(of_code.NAMED, of=[*{row[1] for row in (*triggers, *functions)}]))
+    triggers = [row for row in ask(of_code.TRIGGERS) if row[0] in relations]
+    found = ask(of_code.FUNCTIONS)
+    code, functions = found[0][0], [row[1:] for row in found if row[1] in relations]
+    naming = {row[1] for row in (*triggers, *functions)}
+    named = dict(ask(of_code.NAMED, of=[*naming])) if naming else {}
     _fill_triggers(raw, triggers, named)
     _fill_rules(raw, ask(of_code.RULES))
     _fill_functions(raw, functions, named)
-    [(code,)] = ask(of_code.VERSIONS)
     for oid, name in ask(statements.POLICIES):
         raw.policies[oid].append(name)
     pictured = {raw.names[oid]: _table(raw, oid) for oid in tables}
@@ -126,11 +128,10 @@ def _picture(conn: Connection[TupleRow]) -> Catalog:
 def _fill_triggers(raw: _Raw, rows: list[TupleRow], named: dict[int, str]) -> None:
     """Sort triggers under the outermost table: what a partition has for itself, too."""
     for oid, code, name, schema, function, enabled, row, pinned, digest in rows:
-        if oid in raw.relations:
-            whole = _with_named(digest, named.get(code))
-            called = policy_name(schema, function)
-            trigger = Trigger(name, raw.names[oid], called, enabled, row, pinned, whole)
-            raw.triggers[raw.table_name(oid)].append(trigger)
+        whole = _with_named(digest, named.get(code))
+        called = policy_name(schema, function)
+        trigger = Trigger(name, raw.names[oid], called, enabled, row, pinned, whole)
+        raw.triggers[raw.table_name(oid)].append(trigger)
 
 
 def _fill_rules(raw: _Raw, rows: list[TupleRow]) -> None:
@@ -144,12 +145,11 @@ def _fill_rules(raw: _Raw, rows: list[TupleRow]) -> None:
 def _fill_functions(raw: _Raw, rows: list[TupleRow], named: dict[int, str]) -> None:
     """Sort functions under the outermost table, each once: its partitions evaluate the same."""
     for oid, code, schema, function, arguments, pinned, digest in rows:
-        if oid in raw.relations:
-            table, name = raw.table_name(oid), f"{policy_name(schema, function)}({arguments})"
-            whole = _with_named(digest, named.get(code))
-            raw.functions[table][name] = Trigger(
-                name, table, name, "O", row=True, pinned=pinned, digest=whole
-            )
+        table, name = raw.table_name(oid), f"{policy_name(schema, function)}({arguments})"
+        whole = _with_named(digest, named.get(code))
+        raw.functions[table][name] = Trigger(
+            name, table, name, "O", row=True, pinned=pinned, digest=whole
+        )
 
 
 def _with_named(own: str, named: str | None) -> str:

@@ -93,20 +93,6 @@ _OURS: LiteralString = """
                         where (e.classid, e.objid, e.deptype) = ('pg_proc'::regclass, p.oid, 'e'))
 """
 
-FUNCTIONS: LiteralString = f"""{_CALLED}
-    select c.relid, p.oid, n.nspname, p.proname, pg_get_function_identity_arguments(p.oid),
-           coalesce(array_to_string(p.proconfig, ',') ~ '(^|,)search_path=', false) or l.lanname in ('c', 'internal'),
-           left(encode(sha256(convert_to(jsonb_build_array(pg_get_functiondef(p.oid), r.rolname)::text, 'UTF8')),
-                       'hex'), 32)
-      from called c
-      join pg_proc p on p.oid = c.funcid
-      join pg_namespace n on n.oid = p.pronamespace
-      join pg_language l on l.oid = p.prolang
-      join pg_roles r on r.oid = p.proowner
-     where {_OURS}
-     order by 1, 3, 4, 5
-"""  # noqa: S608 - put together from constants only
-
 # What the functions %(of)s name in their turn, and so on: every function called `schema.name` in the source, or `name`
 # alone where its schema is in the search path that the function, or whoever calls it, pins; with whichever arguments.
 # Others of that name are another's: a decoy stops nobody. One digest over all of them for each function that names any.
@@ -147,7 +133,7 @@ NAMED: LiteralString = r"""
 # One text that differs when somebody commits a change of any of it, and back again counts: a row's xmin is new then.
 # Of functions all; what is called, triggers and rules of tables that others see. A partition that is made meanwhile
 # calls what its parent calls.
-VERSIONS: LiteralString = f"""{_CALLED}
+_VERSIONS = """
     , versions (one) as (
         select 'calls ' || c.funcid
           from called c join pg_class t on t.oid = c.relid
@@ -164,5 +150,27 @@ VERSIONS: LiteralString = f"""{_CALLED}
         select 'rule ' || r.oid || ' ' || r.xmin
           from pg_rewrite r join pg_class t on t.oid = r.ev_class
          where r.rulename <> '_RETURN' and t.relpersistence <> 't')
-    select encode(sha256(convert_to(coalesce(string_agg(one, ',' order by one), ''), 'UTF8')), 'hex') from versions
+    , version (code) as (
+        select encode(sha256(convert_to(coalesce(string_agg(one, ',' order by one), ''), 'UTF8')), 'hex') from versions)
+"""
+
+VERSIONS: LiteralString = f"{_CALLED} {_VERSIONS} select code from version"  # noqa: S608 - put together from constants only
+
+# Both at once, as what is called is the costly part: the version, and beside it each function, or nothing.
+FUNCTIONS: LiteralString = f"""{_CALLED} {_VERSIONS}
+    select v.code, f.*
+      from version v
+      left join (
+        select c.relid, p.oid, n.nspname, p.proname, pg_get_function_identity_arguments(p.oid),
+               coalesce(array_to_string(p.proconfig, ',') ~ '(^|,)search_path=', false)
+               or l.lanname in ('c', 'internal'),
+               left(encode(sha256(convert_to(jsonb_build_array(pg_get_functiondef(p.oid), r.rolname)::text, 'UTF8')),
+                           'hex'), 32)
+          from called c
+          join pg_proc p on p.oid = c.funcid
+          join pg_namespace n on n.oid = p.pronamespace
+          join pg_language l on l.oid = p.prolang
+          join pg_roles r on r.oid = p.proowner
+         where {_OURS}) as f on true
+     order by 2, 4, 5, 6
 """  # noqa: S608 - put together from constants only

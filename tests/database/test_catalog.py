@@ -296,7 +296,6 @@ def bare_queries(conn: Connection[TupleRow]) -> None:
             of_code.TRIGGERS,
             of_code.RULES,
             of_code.FUNCTIONS,
-            of_code.VERSIONS,
             statements.POLICIES,
         ):
             conn.execute(question, binary=True).fetchall()
