@@ -85,7 +85,9 @@ def prove(system: System, note: Note) -> Proof:
     """
     policy, kind = system.policy, erasure_of(system.policy).subject
     proof = _Search()
-    with system.connect("gdpr prove", write=False) as conn:
+    with system.connect(
+        "gdpr prove"
+    ) as conn:  # no standby: it may not have heard of the latest yet
         conn.read_only = True
         with conn.transaction():
             before = catalog.read(conn)

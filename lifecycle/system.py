@@ -49,7 +49,9 @@ class System:
         Code of a table's owner that runs when it is read can write nothing here with the rights of the service.
         What may fail without ending the look goes into a `conn.transaction()` of its own, a savepoint here.
         """
-        with closing(self.connect(purpose, write=False)) as conn:
+        with closing(
+            self.connect(purpose)
+        ) as conn:  # no standby: it may not have heard of the latest yet
             conn.isolation_level = IsolationLevel.REPEATABLE_READ
             conn.read_only = True
             with conn.transaction():

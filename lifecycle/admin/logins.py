@@ -103,7 +103,7 @@ USE = (
 _LEFT = """
     select pg_catalog.format('alter role %I %s;', rolname, attribute)
       from pg_catalog.pg_roles,
-           pg_catalog.unnest(array_remove(array[
+           pg_catalog.unnest(pg_catalog.array_remove(array[
                case when rolcanlogin <> (rolname <> 'lifecycle_owner')
                     then case when rolcanlogin then 'nologin' else 'login' end end,
                case when rolinherit then 'noinherit' end,

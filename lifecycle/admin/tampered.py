@@ -37,8 +37,12 @@ _GRANTED: LiteralString = """
                   case when grantee = 0 then 'public' else quote_ident(who) end)
       from named
      where case who when 'lifecycle'
-                    then case privilege when 'INSERT' then relname ~ '^(migration|(evidence|attempt)(_\\d{4}_\\d\\d)?)$'
-                                        when 'UPDATE' then relname in ('migration', 'installation', 'plan')
+                    then case privilege when 'INSERT'
+                                        then relname ~ '^(migration|kept_for|(evidence|attempt)(_\\d{4}_\\d\\d)?)$'
+                                             or columns = '' and relname in ('run', 'alert', 'generation', 'pause')
+                                        when 'UPDATE'
+                                        then relname in ('migration', 'kept_for', 'installation', 'plan')
+                                             or columns = '' and relname in ('run', 'alert', 'generation', 'pause')
                                         else true end
                          and not (privilege in ('UPDATE', 'DELETE', 'TRUNCATE', 'TRIGGER')
                                   and relname ~ '^(evidence|attempt)')
@@ -103,6 +107,16 @@ _REPLICA: LiteralString = """
      where p.parname = 'session_replication_role' and x.privilege_type = 'SET' and not coalesce(r.rolsuper, false)
      order by 1
 """
+# What is said to have begun long before it was written down.
+_BACKDATED: LiteralString = """
+    select format('%s of %s is said to hold since %s, and was written down on %s', what, of, since, said_at),
+           'Ask who wrote it: a gap in the schedule may lie behind it.'
+      from (select 'a pause' as what, job as of, since, said_at from lifecycle.pause
+            union all
+            select 'a schedule', system, since, said_at from lifecycle.generation) as said
+     where said_at > since + interval '5 minutes'
+     order by 1
+"""
 _FUNCTIONS = """
     select proname, oid::regprocedure::text, prosrc, prosecdef, coalesce(proconfig, '{}')
       from pg_proc where pronamespace = to_regnamespace('lifecycle') order by 2
@@ -116,22 +130,22 @@ _PINNED = "search_path=pg_catalog, pg_temp"
 
 def judge(label: str, conn: Connection[TupleRow]) -> Iterator[Finding]:
     """Yield each right, trigger, rule, setting and function of the schema that no release gave it."""
-    for question in (_GRANTED, _CODE, _REPLICA):
+    for question in (_GRANTED, _CODE, _REPLICA, _BACKDATED):
         for what, fix in conn.execute(question).fetchall():
             yield bad(label, what, WHY, fix)
     made = _made({name for (name,) in conn.execute(_APPLIED).fetchall()})
     for name, signature, body, definer, settings in conn.execute(_FUNCTIONS).fetchall():
-        if made.get(name) != (body, definer) or (definer and _PINNED not in settings):
+        if made.get(name) != (body, definer, _PINNED in settings):
             what = f"the function {signature} is not the one that a release made"
             fix = "Read it with `\\sf` in psql, ask who changed it, and restore it from the file that made it."
             yield bad(label, what, WHY, fix)
 
 
-def _made(applied: set[str]) -> dict[str, tuple[str, bool]]:
-    """Return (body, whether with its owner's rights) of each function that the applied files made."""
+def _made(applied: set[str]) -> dict[str, tuple[str, bool, bool]]:
+    """Return (body, whether with its owner's rights, whether by a path of its own) of each function of these files."""
     texts = [m.text for m in ddl.migrations(install.packages()) if m.name in applied]
     return {
-        name: (body, "security definer" in head)
+        name: (body, "security definer" in head, "set search_path = pg_catalog, pg_temp" in head)
         for text in texts
         for name, head, body in _MADE.findall(text)
     }

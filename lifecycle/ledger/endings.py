@@ -104,10 +104,9 @@ EXPIRE = f"""
 
 ADD_SLOTS = f"""
     with added as (
-        insert into lifecycle.run (system, job, scheduled_for, state, summary, counts, finished_at)
+        insert into lifecycle.run (system, job, scheduled_for, state, summary, counts)
         select %(system)s, %(job)s, slot.at, slot.state, case when slot.state = 'missed' then slot.reason end,
-               case when slot.stands_for > 1 then jsonb_build_object('slots', slot.stands_for) else '{{}}' end,
-               case when slot.state = 'missed' then clock_timestamp() end
+               case when slot.stands_for > 1 then jsonb_build_object('slots', slot.stands_for) else '{{}}' end
           from unnest(%(at)s::timestamptz[], %(states)s::text[], %(reasons)s::text[], %(stand_for)s::integer[])
             as slot (at, state, reason, stands_for)
          order by slot.at

@@ -39,6 +39,7 @@ _SESSION = """
            set_config('TimeZone', 'UTC', false), set_config('DateStyle', 'ISO', false),
            set_config('IntervalStyle', 'postgres', false), set_config('quote_all_identifiers', 'off', false),
            set_config('jit', 'off', false),
+           set_config('synchronous_commit', replace(current_setting('synchronous_commit'), 'off', 'on'), false),
            set_config('client_connection_check_interval', case when version() ~ 'Visual C|mingw' then '0' else '5s' end,
                       false)
 """
@@ -46,11 +47,12 @@ _SESSION = """
 # killed would else hold its locks, and its run, until its time limit.
 # Compiling a question to the catalog took 80 ms of the 85 it took in all, as the planner cannot tell how few rows it
 # reads (PostgreSQL 15, 52 tables): our statements wait for pages, not for the processor.
+# An intent that a crash takes back would let an outside effect be repeated without a word: `off` is not obeyed.
 # Nobody's schema is searched. A better fitting function or operator in `public` would win over PostgreSQL's own, even
 # behind it; so every name of ours is written out, and a trigger function that pins no path of its own finds no other.
 _FACTS = """
     select current_setting('server_version_num')::int / 10000, pg_is_in_recovery(),
-           current_setting('default_transaction_read_only')::bool, current_database()
+           current_setting('default_transaction_read_only')::bool, current_database(), pg_backend_pid()
 """
 
 
@@ -119,7 +121,13 @@ def _must_fit(conn: Connection[TupleRow], *, write: bool, database: str | None) 
     """Raise Refused when this is not the server or the database that is wanted."""
     row = conn.execute(_FACTS).fetchone()
     assert row is not None
-    major, recovering, read_only, name = row
+    major, recovering, read_only, name, backend = row
+    if backend != conn.info.backend_pid:
+        raise Refused(
+            "a connection pooler stands between this host and PostgreSQL",
+            hint="Let the dsn name PostgreSQL's own host and port: settings, locks and the search path of a session "
+            "would be those of whoever had its connection before.",
+        )
     if major not in SUPPORTED:
         raise Refused(
             f"PostgreSQL {major} is not supported",

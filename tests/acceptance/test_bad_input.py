@@ -227,7 +227,8 @@ def test_a_real_standby_is_refused_for_work(
         (directory / "copy").rename(standby.data)
         standby.start(settings={"max_connections": "200", "max_locks_per_transaction": "512"})
         at.system["dsn"] = standby.dsn(at.database, "lifecycle")
-        unchanged(at, 4, r"read-only \(a standby in recovery\)", "run", "partitions.create")
+        for words in (("run", "partitions.create"), ("retention", "plan"), ("gdpr", "plan")):
+            unchanged(at, 4, r"read-only \(a standby in recovery\)", *words)
     finally:
         standby.destroy()
 
@@ -263,15 +264,21 @@ class OldServer(threading.Thread):
                 if kind != b"Q":
                     return
                 self.asked.append(body)
-                types = ((b"v", 23, b"13"), (b"r", 16, b"f"), (b"o", 16, b"f"), (b"d", 25, b"x"))
+                types = (
+                    (b"v", 23, b"13"),
+                    (b"r", 16, b"f"),
+                    (b"o", 16, b"f"),
+                    (b"d", 25, b"x"),
+                    (b"b", 23, b"1"),
+                )
                 row = b"".join(
                     name + b"\0" + struct.pack("!IhIhih", 0, 0, oid, -1, -1, 0)
                     for name, oid, _ in types
                 )
                 values = b"".join(struct.pack("!I", len(value)) + value for *_, value in types)
                 wire.sendall(
-                    message(b"T", struct.pack("!h", 4) + row)
-                    + message(b"D", struct.pack("!h", 4) + values)
+                    message(b"T", struct.pack("!h", 5) + row)
+                    + message(b"D", struct.pack("!h", 5) + values)
                     + message(b"C", b"SELECT 1\0")
                     + message(b"Z", b"I")
                 )

@@ -624,21 +624,68 @@ FRAUD = {
         values ('stage', 'z', clock_timestamp(), 'finished', 'pass')""",
     "invented attempts": "insert into lifecycle.attempt (run_id, attempt, how) values ({failed}, 1, 'finished')",
     "gone": "delete from lifecycle.run where id = {failed}",
+    "a number of its own": """insert into lifecycle.run (id, system, job, scheduled_for) overriding system value
+        values (99, 'stage', 'z', clock_timestamp())""",
+    "an alert of another day": "update lifecycle.alert set created_at = '2001-01-06'",
+    "an alert about something else": "update lifecycle.alert set message = 'all is well'",
+    "a schedule without jobs": "update lifecycle.generation set jobs = '{{}}'",
+    "a schedule that ended later": "update lifecycle.generation set until = until + interval '1 day' where until is not null",
+    "a pause that began earlier": "update lifecycle.pause set since = since - interval '4 days'",
+    "a pause that ended later": "update lifecycle.pause set until = until + interval '1 day' where until is not null",
 }
 
 
 @pytest.mark.parametrize("statement", FRAUD.values(), ids=FRAUD)
-def test_whoever_has_the_services_password_makes_no_failure_a_pass(conn: Conn, statement: str):
+def test_whoever_has_the_services_password_makes_no_failure_a_pass(
+    stage: Stage, conn: Conn, statement: str
+):
     failed, passed, going = take(conn, "a"), take(conn, "b"), take(conn, "c")
     claims.finish(conn, failed, FAIL)
     claims.finish(conn, passed, PASS)
     claims.enqueue(conn, "stage", "d", NOON, asked_by="schedule")
+    for at in (NOON, NOON + SECOND):
+        cover.cover(conn, other(stage.system(), str(at)), [job("0 1 * * *", "none")], at)
+    for change in (schedules.pause, schedules.pause):
+        change(conn, "stage", job("0 1 * * *").name, NOON, "a test")
     (waits,) = conn.execute("select id from lifecycle.run where state = 'queued'").fetchall()
     told = statement.format(failed=failed.id, passed=passed.id, going=going.id, queued=waits[0])
     before = conn.execute("select * from lifecycle.run order by id").fetchall()
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         conn.execute(told.encode())
     assert conn.execute("select * from lifecycle.run order by id").fetchall() == before
+
+
+def test_when_a_run_ended_and_an_attempt_was_made_the_database_says(conn: Conn):
+    failed = take(conn)
+    claims.finish(conn, failed, FAIL)
+    conn.execute(
+        "update lifecycle.run set state = 'queued', verdict = null, asked_by = 'person', summary = null,"
+        " finished_at = '2001-01-05', started_at = '2001-01-05' where id = %s", [failed.id]
+    )  # fmt: skip
+    assert conn.execute("select started_at, finished_at from lifecycle.run").fetchall() == [
+        (None, None)
+    ]
+    conn.execute(
+        "update lifecycle.run set state = 'cancelled', finished_at = '2001-01-05', started_at = '2001-01-05'"
+    )
+    assert conn.execute(
+        "select state, started_at, finished_at > clock_timestamp() - interval '1 minute' from lifecycle.run"
+    ).fetchall() == [("cancelled", None, True)]
+    told = runs.shown(conn, "stage", failed.id)["attempts"]
+    assert told[-1]["summary"] == "it was queued again; it was: fail, a table failed"
+
+
+def test_no_lock_of_a_strangers_keeps_months_from_being_made(stage: Stage, conn: Conn):
+    with stage.admin() as admin, stage.admin() as stranger:
+        month = conn.execute(
+            "select max(relname) from pg_class where relispartition and relkind = 'r' and relname ~ '^attempt_2'"
+        ).fetchone()
+        assert month
+        admin.execute(sql.SQL("drop table {}").format(sql.Identifier("lifecycle", str(month[0]))))
+        stranger.execute("select pg_advisory_lock(hashtext('lifecycle.make_months'))")
+        assert months.make_ahead(conn) == 1
+        with pytest.raises(psycopg.errors.InvalidParameterValue):
+            conn.execute("select lifecycle.make_months(60)")
 
 
 @pytest.mark.parametrize("table", ["evidence", "attempt"])
