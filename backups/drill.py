@@ -1,11 +1,13 @@
 """Proves the newest dump: fetch it, read all of it, restore it, compare every table with its own snapshot.
 
 The copy lives in a scratch server on a socket that only its account can enter, and is gone at the end,
-whatever happens. It needs nothing from the managed database but the ledger, so it proves what a person would
-have after losing that database.
+whatever happens. Which dump is the newest, and that its manifest is as it was stored, says the ledger; the bucket must
+have it. It needs nothing else from the managed database, so it proves what a person would have after losing that.
 """
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 
 from backups import covering, manifest, scratch, shelf
@@ -35,6 +37,8 @@ from lifecycle.words import counted
 
 STALE = timedelta(hours=36)
 """The newest dump may not be older: one daily dump missed, and half a day to notice."""
+
+_WHO_WRITES = "See who may write to the bucket; after a restore of an older database the next dump is known again."
 
 UNVERIFIABLE = (Unreachable, AccessDenied, NotFound, Refused, DeadlineExceeded, InputError)
 """What says something about this machine or the way to the bucket, and nothing about the dump."""
@@ -72,8 +76,9 @@ def judge(system: System, now: datetime, *, restore: bool) -> tuple[Judgement, M
     reason: Reason | None = None
     try:
         with timings.phase("select"):
-            newest, failures = select(system, now)
-            _as_recorded(system, newest)
+            dumps, failures = shelf.manifests(system)
+            newest = _newest(system, dumps)
+            failures += (*_stale(newest, now), *_unknown(system, newest, dumps))
         failures += prove(system, newest, looks, timings, restore=restore)
     except (Unproven, CommandFailed) as error:
         failures += (_failure(newest, error),)
@@ -87,43 +92,47 @@ def judge(system: System, now: datetime, *, restore: bool) -> tuple[Judgement, M
     return Judgement(coverage, _summary(newest, failures, reason, timings), timings.counts), newest
 
 
-def select(system: System, now: datetime) -> tuple[Manifest, tuple[Failure, ...]]:
-    """Return the dump that finished last, by its own word, and what is wrong with the shelf as a whole.
+def _newest(system: System, dumps: tuple[Manifest, ...]) -> Manifest:
+    """Return the dump that the ledger speaks of last. The bucket says nothing of it: who writes there may say anything.
 
-    Raise Unproven when there is no dump at all.
+    Raise Unproven where there is none, or its manifest is gone or is not the one that was stored.
     """
-    dumps, failures = shelf.manifests(system)
-    if not dumps:
+    with system.connect("backups.drill", write=False) as conn:
+        key = evidence.newest(conn, system.name, "backups.dump", "backups.dumped")
+        stored = evidence.digests(conn, "backups.described", key) if key else frozenset[str]()
+    if key is None:
+        youngest = max(dumps, key=lambda dumped: dumped.finished_at, default=None)
         raise Unproven(
-            "there is no dump with a manifest"
-            + (f", and {failures[0].target} is damaged" if failures else ""),
+            f"the ledger knows of no dump {youngest.key}"
+            if youngest
+            else "there is no dump with a manifest",
             hint="Run `lifecycle run backups.dump` and look into why the nightly one leaves none.",
         )
-    newest = max(dumps, key=lambda dumped: dumped.finished_at)
-    age = now - newest.finished_at
-    if age > STALE:
-        hours = round(age / timedelta(hours=1))
-        failures += (
-            Failure(
-                newest.key,
-                f"the newest dump is {hours} hours old; it may be {STALE // timedelta(hours=1)}",
-                "Look at the latest runs of backups.dump with `lifecycle runs list`.",
-            ),
-        )
-    return newest, failures
-
-
-def _as_recorded(system: System, dumped: Manifest) -> None:
-    """Raise Unproven when no run of ours took this dump: whoever writes to the bucket may put his there."""
-    with system.connect("backups.drill", write=False) as conn:
-        recorded = evidence.digests(conn, "backups.dumped", dumped.key)
-    if dumped.sha256 not in recorded:
+    text = shelf.described(system, key)
+    if sha256(text).hexdigest() not in stored:
         raise Unproven(
-            f"{dumped.key} is not the dump that the ledger speaks of"
-            if recorded
-            else f"the ledger knows of no dump {dumped.key}",
-            hint="See who may write to the bucket; after a restore of an older database the next dump is known again.",
+            f"the manifest of {key} is not the one that the ledger speaks of", hint=_WHO_WRITES
         )
+    return manifest.parse(text, key)
+
+
+def _stale(newest: Manifest, now: datetime) -> Iterator[Failure]:
+    age, hour = now - newest.finished_at, timedelta(hours=1)
+    if age > STALE:
+        yield Failure(
+            newest.key,
+            f"the newest dump is {round(age / hour)} hours old; it may be {STALE // hour}",
+            "Look at the latest runs of backups.dump with `lifecycle runs list`.",
+        )
+
+
+def _unknown(system: System, newest: Manifest, dumps: tuple[Manifest, ...]) -> Iterator[Failure]:
+    """Yield what says that it is newer, and no run of ours took."""
+    younger = [dumped for dumped in dumps if dumped.finished_at > newest.finished_at]
+    with system.connect("backups.drill", write=False) as conn:
+        for dumped in younger:
+            if not evidence.digests(conn, "backups.dumped", dumped.key):
+                yield Failure(dumped.key, "the ledger knows of no such dump", _WHO_WRITES)
 
 
 def prove(

@@ -8,6 +8,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 
 import psycopg
@@ -180,13 +181,16 @@ def _manifest(
 
 
 def _record(system: System, claim: Claim, written: Manifest) -> None:
-    with system.connect("backups.dump") as conn:
+    """Write down the sums of the dump and of its manifest: by them a drill knows both again."""
+    described, key = sha256(written.to_json()).hexdigest(), written.key
+    with system.connect("backups.dump") as conn, conn.transaction():
+        evidence.record(conn, claim, "outcome", "backups.described", key, digest=described)
         evidence.record(
             conn,
             claim,
             "outcome",
             "backups.dumped",
-            written.key,
+            key,
             counts=_counts(written),
             digest=written.sha256,
         )

@@ -99,6 +99,11 @@ def parse(text: bytes, key: str) -> Manifest:
         ) from None
 
 
+def beside(key: str) -> str:
+    """Return where the manifest of this dump lies."""
+    return key.removesuffix(DATA) + NAME
+
+
 def folder(prefix: str, slot: datetime, zone: str, run: int, attempt: int) -> str:
     """Return where a dump lies. Each attempt has a place of its own, so a late one overwrites nothing."""
     return f"{slot_prefix(prefix, slot, zone, run)}{attempt}/"

@@ -1,6 +1,7 @@
 """Knows what dumps lie in the bucket, by their manifests; puts one there and fetches one back.
 
-An object's date is never asked: a copy or a storage class change renews it. What counts is the manifest's word.
+An object's date is never asked: a copy or a storage class change renews it. What counts is the manifest's word, and for
+the newest dump the ledger's.
 Never deletes.
 """
 
@@ -74,8 +75,7 @@ def put(system: System, written: Manifest, file: Path) -> None:
             f"what the bucket holds under {written.key} is not what was sent",
             hint="Somebody else writes there, or the store is broken. No manifest was written; run it again.",
         )
-    key = written.key.removesuffix(manifest.DATA) + manifest.NAME
-    store.put_bytes(dumps.bucket, key, written.to_json())
+    store.put_bytes(dumps.bucket, manifest.beside(written.key), written.to_json())
 
 
 def get(system: System, dumped: Manifest, file: Path) -> None:
@@ -91,6 +91,17 @@ def get(system: System, dumped: Manifest, file: Path) -> None:
         raise Refused(
             f"the dump cannot be written to the scratch directory: {error.strerror}",
             hint="Free space, or name another directory under `scratch:` in the settings.",
+        ) from None
+
+
+def described(system: System, key: str) -> bytes:
+    """Return the manifest of this dump as it is stored. Raise Unproven when it is gone."""
+    try:
+        return objects.store(system).get_bytes(_dumps(system).bucket, manifest.beside(key))
+    except NotFound:
+        raise Unproven(
+            f"{key} is the newest dump on the ledger, and its manifest is not in the bucket",
+            hint="Look who or which lifecycle rule deleted it; run `lifecycle run backups.dump`.",
         ) from None
 
 

@@ -54,3 +54,13 @@ def digests(conn: Connection[TupleRow], event: str, target: str) -> frozenset[st
     """Return the digests that runs recorded as the outcome of this event on this target."""
     values = {"event": event, "target": target}
     return frozenset(digest for (digest,) in conn.execute(statements.DIGESTS, values).fetchall())
+
+
+def newest(conn: Connection[TupleRow], system: str, job: str, event: str) -> str | None:
+    """Return the target of the newest outcome of this event by a job's latest runs, by when it was first spoken of.
+
+    A run that went on days later and found its work done makes it no newer.
+    """
+    values = {"system": system, "job": job, "event": event}
+    row = conn.execute(statements.NEWEST_TARGET, values).fetchone()
+    return row[0] if row else None

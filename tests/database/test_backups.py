@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, LiteralString, cast
 
@@ -119,16 +120,20 @@ class World:
         self.client.put_object(Bucket=self.bucket, Key=key, Body=body)
 
     def rewrite(self, taken: Manifest, **changed: object) -> None:
-        """Put another manifest in the place of this one; of another sum the ledger hears as if a run had taken it."""
-        if "sha256" in changed:
-            with psycopg.connect(self.admin, autocommit=True) as admin:
-                admin.execute(
-                    "insert into lifecycle.evidence (run_id, attempt, kind, event, target, digest)"
-                    " values (%s, 1, 'outcome', 'backups.dumped', %s, %s)",
-                    [taken.run, taken.key, changed["sha256"]],
-                )
-        key = taken.key.replace(manifest.DATA, manifest.NAME)
-        self.write(key, taken.model_copy(update=changed).to_json())
+        """Put another manifest in the place of this one; the ledger hears of it as if a run had written it."""
+        text = taken.model_copy(update=changed).to_json()
+        with psycopg.connect(self.admin, autocommit=True) as admin:
+            admin.execute(
+                "insert into lifecycle.evidence (run_id, attempt, kind, event, target, digest)"
+                " values (%s, 1, 'outcome', 'backups.described', %s, %s)",
+                [taken.run, taken.key, sha256(text).hexdigest()],
+            )
+        self.write(manifest.beside(taken.key), text)
+
+    def remove(self, taken: Manifest) -> None:
+        """Delete a dump and its manifest from the bucket."""
+        for key in (taken.key, manifest.beside(taken.key)):
+            self.client.delete_object(Bucket=self.bucket, Key=key)
 
     def evidence(self) -> list[tuple[Any, ...]]:
         with psycopg.connect(self.admin) as admin:
@@ -246,15 +251,14 @@ def test_a_dump_holds_every_table_with_its_exact_count_and_no_row_in_its_manifes
 
 def test_evidence_announces_the_dump_before_and_confirms_it_after(world: World):
     taken = world.dump()
-    (_, kind, event, target, _, _), (_, kind2, _, target2, counts, digest) = world.evidence()
-    assert (kind, kind2, event, target, target2) == (
-        "intent",
-        "outcome",
-        "backups.dumped",
-        taken.key,
-        taken.key,
-    )
+    assert [line[1:4] for line in world.evidence()] == [
+        ("intent", "backups.dumped", taken.key),
+        ("outcome", "backups.described", taken.key),
+        ("outcome", "backups.dumped", taken.key),
+    ]
+    _, described, (*_, counts, digest) = world.evidence()
     assert digest == taken.sha256
+    assert described[-1] == sha256(world.read(manifest.beside(taken.key))).hexdigest()
     assert (counts["rows"], counts["bytes"]) == (taken.rows, taken.size)
 
 
@@ -389,6 +393,7 @@ def test_a_complete_dump_of_the_slot_is_not_taken_twice(
     assert world.keys() == before
     assert [line[:3] for line in world.evidence()] == [
         (1, "intent", "backups.dumped"),
+        (2, "outcome", "backups.described"),
         (2, "outcome", "backups.dumped"),
     ]
 
@@ -472,7 +477,7 @@ def test_without_its_manifest_a_dump_is_none(world: World):
     )
     outcome = world.drill()
     assert outcome.verdict is Verdict.FAIL
-    assert "no dump with a manifest" in outcome.summary
+    assert "the newest dump on the ledger, and its manifest is not in the bucket" in outcome.summary
 
 
 def test_a_manifest_without_its_dump_fails(world: World):
@@ -680,30 +685,55 @@ def _listed(dsn: str, file: Path) -> list[str]:
 
 def test_a_dump_that_somebody_put_in_the_bucket_is_not_restored(world: World):
     """He may write there, and knows neither the ledger nor the database: his dump and its manifest fit each other."""
-    taken = world.dump()
+    older = world.dump()
     with psycopg.connect(world.admin, autocommit=True) as admin:
         admin.execute("truncate readings")
-    other = world.dump(SLOT + timedelta(days=1), NOW + timedelta(hours=1))
-    world.write(taken.key, world.read(other.key))
-    forged = taken.model_copy(
-        update={"tables": other.tables, "size": other.size, "sha256": other.sha256}
+    newer = world.dump(SLOT + timedelta(days=1), NOW + timedelta(hours=1))
+    genuine = world.read(newer.key)
+    forged = newer.model_copy(
+        update={"tables": older.tables, "size": older.size, "sha256": older.sha256}
     )
-    world.write(taken.key.replace(manifest.DATA, manifest.NAME), forged.to_json())
-    for name in (manifest.DATA, manifest.NAME):
-        key = other.key.replace(manifest.DATA, name)
-        world.client.delete_object(Bucket=world.bucket, Key=key)
+    world.write(newer.key, world.read(older.key))
+    world.write(manifest.beside(newer.key), forged.to_json())
     outcome = world.drill()
-    assert [f.what for f in outcome.failures] == [
-        f"{taken.key} is not the dump that the ledger speaks of"
+    said = f"the manifest of {newer.key} is not the one that the ledger speaks of"
+    assert [f.what for f in outcome.failures] == [said]
+    assert "rows" not in outcome.counts
+    world.write(newer.key, genuine)
+    world.write(manifest.beside(newer.key), newer.to_json())
+    younger = newer.finished_at + timedelta(minutes=1)
+    elsewhere = forged.model_copy(
+        update={"key": newer.key.replace("/2-1/", "/9-1/"), "finished_at": younger}
+    )
+    world.write(elsewhere.key, world.read(older.key))
+    world.write(manifest.beside(elsewhere.key), elsewhere.to_json())
+    outcome = world.drill()
+    assert [(f.target, f.what) for f in outcome.failures] == [
+        (elsewhere.key, "the ledger knows of no such dump")
     ]
-    elsewhere = forged.model_copy(update={"key": taken.key.replace("/1-1/", "/9-1/")})
-    world.write(elsewhere.key, world.read(taken.key))
-    world.write(elsewhere.key.replace(manifest.DATA, manifest.NAME), elsewhere.to_json())
-    world.client.delete_object(
-        Bucket=world.bucket, Key=taken.key.replace(manifest.DATA, manifest.NAME)
-    )
-    outcome = world.drill()
-    assert [f.what for f in outcome.failures] == [f"the ledger knows of no dump {elsewhere.key}"]
+    assert outcome.counts["rows"] == newer.rows
+
+
+def test_the_newest_dump_is_the_ledgers_and_an_older_one_is_not_proven_in_its_place(world: World):
+    older = world.dump()
+    newer = world.dump(SLOT + timedelta(days=1), NOW + timedelta(days=1))
+    world.remove(newer)
+    outcome = world.drill(NOW + timedelta(days=1, hours=1))
+    gone = f"{newer.key} is the newest dump on the ledger, and its manifest is not in the bucket"
+    assert [f.what for f in outcome.failures] == [gone]
+    young = older.model_copy(update={"finished_at": newer.finished_at})
+    world.write(manifest.beside(older.key), young.to_json())
+    assert [f.what for f in world.drill().failures] == [gone]
+
+
+def test_a_manifest_that_says_it_is_younger_fails(world: World):
+    taken = world.dump()
+    later = NOW + timedelta(days=3)
+    assert "the newest dump is 72 hours old" in world.drill(later).summary
+    young = taken.model_copy(update={"finished_at": later - timedelta(hours=1)})
+    world.write(manifest.beside(taken.key), young.to_json())
+    said = f"the manifest of {taken.key} is not the one that the ledger speaks of"
+    assert [f.what for f in world.drill(later).failures] == [said]
 
 
 def test_a_cast_of_a_tables_owner_is_not_called_when_the_dump_counts(world: World):
