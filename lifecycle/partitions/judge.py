@@ -93,6 +93,7 @@ def _places(looks: Looks, after: Seen, name: str, slots: tuple[Slot, ...]) -> No
         if part.default and name in after.strays:
             looks.found(_stray(name, part.name))
     looks.found(*_broken(table))
+    _own(looks, after, table, plan.taking(table, slots))
     if not any(part.default for part in table.partitions):
         for hole in plan.holes(table, slots):
             looks.not_at(Place("hole", f"of {name} between {hole}"), _HOLE)
@@ -127,6 +128,28 @@ def _broken(table: Table) -> Iterator[Failure]:
         )
         hint = "Finish it: `alter table ... detach partition ... finalize`, then run again."
         yield Failure(table.name, what, hint)
+
+
+def _own(looks: Looks, after: Seen, table: Table, taking: frozenset[str]) -> None:
+    """Find what refuses or loses the rows of a promised period; of another time it may be meant, and is named."""
+    has = {policy_name(*key): difference.own for key, difference in after.differences.items()}
+    for part in table.partitions:
+        own = has.get(part.name)
+        if not own:
+            continue
+        what = f"it alone has {', '.join(own)}"
+        if part.name in taking:
+            hint = f"Rows that {table.name} takes are refused there or lost: take it away, or give it to {table.name}."
+            looks.found(Failure(part.name, f"the partition is not like its parent: {what}", hint))
+        else:
+            looks.not_at(
+                Place("leaf", part.name),
+                Reason(
+                    f"{what}, and whether that is meant nobody can tell",
+                    "Look at it by hand: late rows may be refused there or lost.",
+                    "limit",
+                ),
+            )
 
 
 def _unlike(after: Seen, made: Made) -> Iterator[Failure]:

@@ -210,6 +210,12 @@ def uncovered(table: Table, slots: Iterable[Slot]) -> tuple[Slot, ...]:
     return tuple(slot for slot in slots if not _covered(slot, attached))
 
 
+def taking(table: Table, slots: Iterable[Slot]) -> frozenset[str]:
+    """Return the partitions that take rows of these periods."""
+    attached, _ = _attached(table)
+    return frozenset(part.name for slot in slots for part in _inside(slot, attached))
+
+
 def holes(table: Table, slots: tuple[Slot, ...]) -> tuple[str, ...]:
     """Return the times before these periods, and after the first partition, that no partition takes."""
     attached, _ = _attached(table)

@@ -207,65 +207,6 @@ end
 $$
 """
 
-# Who may do what with a relation (its owner left out), and its policies without the table's name in them.
-_GRANTS = """
-    select coalesce(array_agg(distinct format('%%s %%s', x.grantee, x.privilege_type)), '{}') as grants
-      from aclexplode(coalesce(RELATION.relacl, acldefault('r', RELATION.relowner))) as x
-     where x.grantee <> RELATION.relowner
-"""
-_POLICIES = """
-    select coalesce(array_agg(concat_ws(' ', y.polname, y.polpermissive, y.polcmd, y.polroles::text,
-               replace(pg_get_expr(y.polqual, y.polrelid), quote_ident(RELATION.relname) || '.', ''), '/',
-               replace(pg_get_expr(y.polwithcheck, y.polrelid), quote_ident(RELATION.relname) || '.', ''))
-             order by y.polname), '{}') as policies
-      from pg_policy y where y.polrelid = RELATION.oid
-"""
-
-# One row per partition. `open` holds what lets somebody past the parent or past its triggers; `lacking` what else the
-# parent has and the partition has not. A partition with row security and no policy is shut, not open. Another owner is
-# let past everything; a superuser is so anyway.
-COMPARE = f"""
-    with judged as (
-        select n.nspname, c.relname,
-               array_remove(array[
-                   case when c.relowner <> p.relowner and not (select rolsuper from pg_roles where oid = c.relowner)
-                        then format('it belongs to %%s, not to %%s', c.relowner::regrole, p.relowner::regrole) end,
-                   case when p.relrowsecurity and not c.relrowsecurity then 'row security is off' end,
-                   case when p.relforcerowsecurity and not c.relforcerowsecurity then 'row security is not forced' end,
-                   case when not ours.grants <@ theirs.grants then 'it grants more than its parent' end,
-                   case when exists (
-                       select from pg_attribute t, aclexplode(t.attacl) as x
-                        where t.attrelid = c.oid and x.grantee <> c.relowner
-                          and format('%%s %%s', x.grantee, x.privilege_type) <> all (theirs.grants)
-                          and not exists (select from pg_attribute u, aclexplode(u.attacl) as y
-                                           where u.attrelid = p.oid and u.attname = t.attname
-                                             and (y.grantee, y.privilege_type) = (x.grantee, x.privilege_type)))
-                        then 'it grants columns that its parent does not' end,
-                   case when own.policies not in ('{{}}', wanted.policies)
-                        then 'its policies are not its parent''s' end,
-                   case when exists (
-                       select from pg_trigger t
-                        where t.tgrelid = p.oid and not t.tgisinternal and t.tgtype & 1 = 1 and t.tgenabled <> 'D'
-                          and not exists (select from pg_trigger u
-                                           where u.tgrelid = c.oid and u.tgparentid = t.oid
-                                             and u.tgenabled = t.tgenabled))
-                        then 'it lacks a trigger of its parent' end], null) as open,
-               array_remove(array[
-                   case when own.policies = '{{}}' and wanted.policies <> '{{}}' then 'it has no policies' end,
-                   case when not theirs.grants <@ ours.grants
-                        then 'it lacks grants of its parent' end], null) as lacking
-          from unnest(%(schemas)s::text[], %(tables)s::text[]) as promised (schema, name)
-          join pg_namespace n on n.nspname = promised.schema
-          join pg_class p on p.relnamespace = n.oid and p.relname = promised.name and p.relkind = 'p'
-         cross join lateral ({_GRANTS.replace("RELATION", "p")}) as theirs
-         cross join lateral ({_POLICIES.replace("RELATION", "p")}) as wanted
-          join pg_inherits i on i.inhparent = p.oid
-          join pg_class c on c.oid = i.inhrelid
-         cross join lateral ({_GRANTS.replace("RELATION", "c")}) as ours
-         cross join lateral ({_POLICIES.replace("RELATION", "c")}) as own)
-    select nspname, relname, open, lacking from judged
-"""  # noqa: S608 - put together from constants only
-
 # A digest of all that a partition takes over from its parent, per parent. Rows as text: no two shapes read alike.
 SHAPES = """
     select n.nspname, c.relname, encode(sha256(convert_to(row(

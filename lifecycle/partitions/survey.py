@@ -13,7 +13,7 @@ from psycopg.rows import TupleRow
 
 from lifecycle.coverage import Looks, Place, Reason
 from lifecycle.errors import NotFound
-from lifecycle.partitions import statements
+from lifecycle.partitions import statements, statements_of_leaves
 from lifecycle.partitions.section import SECTION, promised
 from lifecycle.policy.model import Policy
 from lifecycle.postgres import catalog, connect
@@ -24,10 +24,14 @@ from lifecycle.system import System
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """How a partition differs from its parent: what lets somebody past the parent, and what it lacks."""
+    """How a partition differs from its parent: what lets somebody past the parent, what it lacks, what it alone has.
+
+    `own` is only what refuses or loses a row that the parent takes.
+    """
 
     open: tuple[str, ...]
     lacking: tuple[str, ...]
+    own: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +103,14 @@ def _differences(
     conn: Connection[TupleRow], tables: Sequence[Table], looks: Looks
 ) -> dict[tuple[str, str], Difference]:
     found: dict[tuple[str, str], Difference] = {}
-    for schema, name, opened, lacking in conn.execute(statements.COMPARE, _named(tables)):
+    asked = _named(tables)
+    own = {
+        (schema, name): has for schema, name, has in conn.execute(statements_of_leaves.OWN, asked)
+    }
+    for schema, name, opened, lacking in conn.execute(statements_of_leaves.COMPARE, asked):
         with looks.at(Place("leaf", policy_name(schema, name))):
-            found[schema, name] = Difference(tuple(opened), tuple(lacking))
+            has = own[schema, name]
+            found[schema, name] = Difference(tuple(opened), tuple(lacking), tuple(has))
     return found
 
 

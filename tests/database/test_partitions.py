@@ -279,6 +279,64 @@ def test_a_partition_that_lost_a_trigger_of_its_parent_is_found_whoever_made_it(
     assert shop.run().verdict is Verdict.PASS
 
 
+OWN = {
+    "alter table events_2026_q4 add constraint nobody check (false) not valid": "the check nobody",
+    "alter table events_2026_q4 add constraint c check (at >= '2026-10-01Z' and at < '2026-12-01Z')": "the check c",
+    "alter table events_2026_q4 add constraint known foreign key (person) references people": "the foreign key known",
+    "alter table events_2026_q4 alter word set not null": "not null of word",
+    "create unique index one on events_2026_q4 ((1))": "the unique index one",
+    "alter table events_2026_q4 add constraint apart exclude (person with =)": "the exclusion index apart",
+    "create trigger drops before insert on events_2026_q4 for each row execute function noted()": "the trigger drops",
+    "alter table events_2026_q4 set unlogged": "no log: a crash empties it",
+}
+
+
+@pytest.mark.parametrize("said", OWN, ids=list(OWN.values()))
+def test_what_refuses_or_loses_rows_in_todays_partition_alone_is_found(
+    shop: Shop, said: str
+) -> None:
+    shop.say(EVENTS)
+    shop.promise(events=("at", "quarter", 1))
+    assert shop.run().verdict is Verdict.PASS
+    shop.say(said)
+    [failure] = shop.run().failures
+    assert (failure.target, failure.what) == (
+        "events_2026_q4",
+        f"the partition is not like its parent: it alone has {OWN[said]}",
+    )
+
+
+def test_a_foreign_table_as_todays_partition_is_found_and_as_an_old_one_named(shop: Shop) -> None:
+    log(shop, "log")
+    shop.say(
+        "create foreign data wrapper nowhere; create server s foreign data wrapper nowhere;"
+        "create foreign table old partition of log for values from ('2020-01-01') to ('2021-01-01') server s;"
+        "create foreign table now partition of log for values from ('2026-10-01') to ('2027-01-01') server s"
+    )
+    shop.promise(log=("at", "quarter", 1))
+    outcome = shop.run()
+    elsewhere = "it alone has its rows on another server or in a file"
+    assert [(f.target, f.what) for f in outcome.failures if f.target == "now"] == [
+        ("now", f"the partition is not like its parent: {elsewhere}")
+    ]
+    assert "leaf old" in unseen(outcome)
+    assert (outcome.coverage["not_looked_at"], outcome.coverage["in_the_way"]) == (2, 0)
+
+
+def test_what_a_partition_alone_has_and_refuses_no_row_is_no_failure(shop: Shop) -> None:
+    log(shop, "log")
+    shop.say(
+        "set role shop_owner; alter table log alter at drop not null;"
+        "create table log_2026_q4 (id int, at date not null, check (at >= '2026-10-01' and at < '2027-01-01'));"
+        "alter table log attach partition log_2026_q4 for values from ('2026-10-01') to ('2027-01-01');"
+        "create index on log_2026_q4 (id); reset role;"
+        "create function never() returns trigger language plpgsql as $$ begin return null; end $$;"
+        "create trigger each after insert on log_2026_q4 for each statement execute function never()"
+    )
+    shop.promise(log=("at", "quarter", 1))
+    assert shop.run().verdict is Verdict.PASS
+
+
 LOG = """
     set role shop_owner;
     create table {name} (id int, at {type} not null) partition by range (at);
@@ -385,7 +443,7 @@ def test_a_default_partition_that_cannot_be_read_stops_its_table_alone(
     assert failure.target == "a"
     assert "nothing is made for it: its default partition rest cannot be read" in failure.what
     assert failure.hint
-    assert unseen(outcome) == ["default partition rest"]
+    assert unseen(outcome)[0] == "default partition rest"
     assert outcome.coverage["in_the_way"] == 1
     assert set(shop.partitions("a")) == {"rest"}
     assert set(shop.partitions("b")) == {"b_2026_11", "b_2026_12"}
