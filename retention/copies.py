@@ -33,21 +33,34 @@ _ANYTHING = Reason(
     "limit",
 )
 
+_EMPTIED = Reason(
+    "it holds no rows now, and the planner may keep samples of those that it held",
+    "Refresh the view with data and `analyze` it, or drop it.",
+    "limit",
+)
+
 _SAMPLES = Reason(
     "the planner's samples may have been drawn before it ended, and could not be drawn anew",
-    "As the table's owner say `analyze`. Of a table or leaf without rows it keeps the former samples: there a "
-    "superuser deletes its rows of pg_catalog.pg_statistic. Samples of a cleared column stay named, for they do not "
-    "tell how old the rows were.",
+    "Each run says `analyze` as the table's owner, unless that is a superuser: give the table another one. ANALYZE "
+    "keeps the former samples of a table or leaf without rows, of a column, index or statistics with `set statistics "
+    "0`, of a partial index, and of children that were dropped: there a superuser deletes the rows of "
+    "pg_catalog.pg_statistic. Samples of a cleared column stay named, for they do not tell how old the rows were.",
     "limit",
 )
 
 
 def find(
-    conn: Connection[TupleRow], policy: Policy, catalog: Catalog, counted: Counted, looks: Looks
+    conn: Connection[TupleRow],
+    policy: Policy,
+    catalog: Catalog,
+    counted: Counted,
+    drawn: frozenset[str],
+    looks: Looks,
 ) -> Mapping[Place, Reason]:
     """Return the places that may hold what this rule ends, each with the reason why nobody looked into it.
 
-    What could not be searched is such a place, too. Raise Unreachable when the server goes away.
+    What could not be searched is such a place, too. `drawn`: of what this run had the planner's samples drawn anew.
+    Raise Unreachable when the server goes away.
     """
     bound = counted.bound
     found: dict[Place, Reason] = {}
@@ -56,7 +69,7 @@ def find(
             found |= _views(conn, bound)
             found |= _copies(_COPY, _archives(conn, policy, catalog, bound))
             found |= _copies(_COPY, _images(conn, policy, catalog, bound))
-            found |= _copies(_SAMPLES, _samples(conn, counted))
+            found |= _copies(_SAMPLES, _samples(conn, counted, drawn))
     except psycopg.Error as error:
         said = connect.explain(error)
         if conn.broken:
@@ -76,8 +89,8 @@ def _views(conn: Connection[TupleRow], bound: Bound) -> dict[Place, Reason]:
     ).fetchall()
     return {
         Place("copy", f"materialised view {names.policy_name(schema, view)}"): reason
-        for schema, view, certain in rows
-        for reason in [_COPY if certain else _ANYTHING]
+        for schema, view, certain, populated in rows
+        for reason in [_EMPTIED if not populated else _COPY if certain else _ANYTHING]
     }
 
 
@@ -112,9 +125,9 @@ def _spellings(table: Table) -> set[str]:
     return {spelled for part in parts for spelled in (part[1], ".".join(part))}
 
 
-def _samples(conn: Connection[TupleRow], counted: Counted) -> Iterator[str]:
+def _samples(conn: Connection[TupleRow], counted: Counted, drawn: frozenset[str]) -> Iterator[str]:
     leaves = [leaf for leaf in counted.bound.leaves if leaf not in counted.unread]
-    if forget.quoting(conn, counted.bound, leaves):
+    if forget.quoting(conn, counted.bound, leaves, drawn):
         yield f"planner's samples of {counted.bound.rule.table}"
 
 

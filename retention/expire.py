@@ -41,10 +41,14 @@ PAUSE = 0.5
 
 @dataclass(slots=True)
 class Ended:
-    """What a run ended, in rows and values, and the rules that stopped before their end."""
+    """What a run ended, in rows and values, and the rules that stopped before their end.
+
+    `drawn` are the tables and leaves of which it had the planner's samples drawn anew.
+    """
 
     counts: dict[str, int]
     failures: list[Failure]
+    drawn: frozenset[str] = frozenset()
 
 
 def carry_out(task: Task, seen: Seen, decision: Decision[Expire]) -> Ended:
@@ -53,20 +57,17 @@ def carry_out(task: Task, seen: Seen, decision: Decision[Expire]) -> Ended:
     Raise Fenced when another process holds the run, Unreachable when the server goes away.
     """
     ended = Ended({"deleted": 0, "cleared": 0}, [])
-    if not decision.steps:
-        return ended
     bounds = {counted.bound.place: counted.bound for counted in seen.counted}
-    with (
-        closing(task.system.connect("retention.expire")) as conn,
-        code.code(task.system, seen.catalog) as as_seen,
-    ):
-        for step in decision.steps:
-            bound = bounds[step.rule]
-            adding = triggers.written_to(task.system.policy, bound.table)
-            batches = Batches(conn, task.claim, as_seen, bound, adding)
-            failure = _expire(batches, step, ended.counts)
-            ended.failures += [failure] if failure else []
-        forget.forget(task.system, conn, seen.catalog, (bounds[s.rule] for s in decision.steps))
+    with closing(task.system.connect("retention.expire")) as conn:
+        if decision.steps:
+            with code.code(task.system, seen.catalog) as as_seen:
+                for step in decision.steps:
+                    bound = bounds[step.rule]
+                    adding = triggers.written_to(task.system.policy, bound.table)
+                    batches = Batches(conn, task.claim, as_seen, bound, adding)
+                    failure = _expire(batches, step, ended.counts)
+                    ended.failures += [failure] if failure else []
+        ended.drawn = forget.forget(task.system, conn, seen.catalog, bounds.values())
     return ended
 
 

@@ -1,7 +1,7 @@
-"""Makes the planner forget what it sampled of rows that a rule deleted: ANALYZE, as the table's owner.
+"""Makes the planner forget what it sampled of rows that rules delete: ANALYZE, as the table's owner, in every run.
 
-It does what it can and says nothing: what the planner still remembers afterwards, `copies.py` finds and names. Of a
-table or leaf without rows ANALYZE keeps the former samples, and of a superuser's table nobody here is the owner.
+It does what it can and says which it drew anew; what the planner may still remember, `copies.py` finds and names. No
+sample tells when it was drawn, and those of one table need not be of one time: only what this run drew is known.
 """
 
 from collections.abc import Iterable, Mapping
@@ -20,12 +20,43 @@ from retention import statements
 from retention.rules import Bound
 
 
-def quoting(conn: Connection[TupleRow], bound: Bound, leaves: Iterable[str]) -> tuple[str, ...]:
+def quoting(
+    conn: Connection[TupleRow], bound: Bound, leaves: Iterable[str], drawn: frozenset[str]
+) -> tuple[str, ...]:
     """Return which of these leaves, and of the tables above them, have samples that may quote what the rule ends.
 
-    A column's samples may always: they do not tell how old the rows were. A row's were drawn with its date beside it.
-    Raise psycopg.Error as it comes.
+    A column's samples may always: they do not tell how old the rows were. A row's may not where this run drew all of
+    them, with dates that are not overdue. Raise psycopg.Error as it comes.
     """
+    return tuple(
+        name
+        for name, young, kept in _sampled(conn, bound, leaves)
+        if bound.column is not None or name not in drawn or not young or kept
+    )
+
+
+def forget(
+    system: System, conn: Connection[TupleRow], catalog: Catalog, bounds: Iterable[Bound]
+) -> frozenset[str]:
+    """Have samples drawn anew that may quote rows which these rules delete, and return of which tables and leaves.
+
+    `conn` looks; the DDL login analyses. Raise nothing: the rows are gone whatever becomes of this.
+    """
+    with suppress(psycopg.Error, LifecycleError):
+        owners = {
+            name: _owners(catalog.tables[bound.table])[name]
+            for bound in bounds
+            if bound.column is None
+            for name, _, _ in _sampled(conn, bound, bound.leaves)
+        }
+        return _analyse(system, owners) if owners else frozenset()
+    return frozenset()
+
+
+def _sampled(
+    conn: Connection[TupleRow], bound: Bound, leaves: Iterable[str]
+) -> list[tuple[str, bool, bool]]:
+    """Return what the planner keeps samples of: name, whether the dates are young, whether ANALYZE keeps some."""
     values = {
         "relation": names.sql_name(bound.table).as_string(conn),
         "leaves": [names.sql_name(leaf).as_string(conn) for leaf in leaves],
@@ -34,40 +65,19 @@ def quoting(conn: Connection[TupleRow], bound: Bound, leaves: Iterable[str]) -> 
         "before": bound.before,
     }
     rows = conn.execute(statements.SAMPLED, values).fetchall()
-    return tuple(
-        names.policy_name(schema, name)
-        for schema, name, young in rows
-        if bound.column is not None or not young
-    )
-
-
-def forget(
-    system: System, conn: Connection[TupleRow], catalog: Catalog, bounds: Iterable[Bound]
-) -> None:
-    """Have samples drawn anew that quote rows which these rules delete. `conn` looks; the DDL login analyses.
-
-    Raise nothing: the rows are gone whatever becomes of this.
-    """
-    with suppress(psycopg.Error, LifecycleError):
-        deleting = [bound for bound in bounds if bound.column is None]
-        quoted = {bound.place: quoting(conn, bound, bound.leaves) for bound in deleting}
-        owners = {
-            name: owner
-            for bound in deleting
-            for name, owner in _owners(catalog.tables[bound.table]).items()
-            if name in quoted[bound.place]
-        }
-        if owners:
-            _analyse(system, owners)
+    return [(names.policy_name(schema, name), young, kept) for schema, name, young, kept in rows]
 
 
 def _owners(table: Table) -> dict[str, str]:
     return {table.name: table.owner} | {p.name: p.relation.owner for p in table.partitions}
 
 
-def _analyse(system: System, owners: Mapping[str, str]) -> None:
+def _analyse(system: System, owners: Mapping[str, str]) -> frozenset[str]:
+    drawn: set[str] = set()
     with closing(system.connect_ddl("retention.analyze")) as conn:
         for relation, owner in owners.items():
             with suppress(psycopg.Error), conn.transaction():
                 conn.execute(step_into(owner))
                 conn.execute(analyze(relation))
+                drawn.add(relation)
+    return frozenset(drawn)

@@ -31,7 +31,8 @@ def judge(task: Task, seen: Seen, decision: Decision[Expire], ended: Ended) -> J
     with task.system.snapshot("retention judge") as conn:
         after = survey.read(conn, policy, task.now, task.only, looks)
         for counted in after.counted:
-            for place, reason in copies.find(conn, policy, after.catalog, counted, looks).items():
+            held = copies.find(conn, policy, after.catalog, counted, ended.drawn, looks)
+            for place, reason in held.items():
                 looks.not_at(place, reason)
     planned = {step.rule for step in decision.steps}
     # Refused as it would pass the cap: whoever refused it says so.

@@ -51,44 +51,58 @@ MATERIALISED_FROM = r"""
           from made join pg_depend d on d.refobjid = made.oid and d.refclassid = 'pg_class'::regclass
           join pg_rewrite r on r.oid = d.objid and d.classid = 'pg_rewrite'::regclass
          where r.ev_class <> made.oid)
-    select n.nspname, c.relname, bool_or(made.certain)
+    select n.nspname, c.relname, bool_or(made.certain), bool_or(c.relispopulated)
       from made join pg_class c on c.oid = made.oid join pg_namespace n on n.oid = c.relnamespace
-     where c.relkind = 'm' and c.relispopulated group by 1, 2 order by 1, 2
+     where c.relkind = 'm' group by 1, 2 order by 1, 2
 """
 
 # Of which of these leaves, and of the partitioned tables above them, the planner keeps samples: of the column, or of
 # any where it is null. Samples of expressions and over several columns are not shown to us: where they are wanted of
-# something that was looked through once, they count as there. `young`: the dates sampled with them are all of rows that
-# are not overdue. Where dates have no histogram, the most common ones must be all there were.
+# something that was looked through once, they count as there.
+#   `young`  of the dates that ANALYZE draws now, none is overdue. Where dates have no histogram, the most common ones
+#            must be all there were. That speaks for samples alone that were drawn together with them.
+#   `kept`   ANALYZE leaves some as they are: of no row, of a column, an index or statistics whose target is 0, of what
+#            a partial index works out where no row drawn is in it, of children that are gone.
 SAMPLED = """
     with looked (oid) as (
         select to_regclass(leaf)::oid from unnest(%(leaves)s::text[]) as leaf
          union
-        select relid from pg_partition_tree(to_regclass(%(relation)s)) where not isleaf)
+        select relid from pg_partition_tree(to_regclass(%(relation)s)) where not isleaf),
+    sampled as not materialized (
+        select * from pg_stats
+         where most_common_vals is not null or histogram_bounds is not null or most_common_elems is not null),
+    wanted as not materialized (
+        select d.refobjid as relid, d.refobjsubid as attnum,
+               i.indpred is not null or e.stxstattarget = 0 or w.attstattarget = 0 or exists (
+                   select from pg_attribute x where x.attrelid = i.indexrelid and x.attstattarget = 0) as kept
+          from pg_depend d
+          left join pg_index i on d.classid = 'pg_class'::regclass and i.indexrelid = d.objid
+          left join pg_statistic_ext e on d.classid = 'pg_statistic_ext'::regclass and e.oid = d.objid
+          left join pg_attribute w on w.attrelid = e.stxrelid and w.attnum = d.refobjsubid
+         where d.refclassid = 'pg_class'::regclass
+           and (i.indexprs is not null or e.stxkind && array['m', 'e']::"char"[]))
     select n.nspname, c.relname, exists (
                select from pg_stats s
                 where (s.schemaname, s.tablename, s.attname) = (n.nspname, c.relname, %(by)s)
+                  and s.inherited = (c.relkind = 'p')
                   and (s.histogram_bounds is not null
                        or s.null_frac + (select coalesce(sum(f), 0) from unnest(s.most_common_freqs) as f) > 0.999)
                   and case when s.attname = %(by)s then not exists (
                       select from unnest(coalesce(s.most_common_vals::text, '{}')::timestamptz[]
                                          || coalesce(s.histogram_bounds::text, '{}')::timestamptz[]) as sampled
-                       where sampled > '-infinity' and sampled < %(before)s) end) as young
+                       where sampled > '-infinity' and sampled < %(before)s) end) as young,
+           c.reltuples <= 0
+           or exists (select from wanted w where w.relid = c.oid and w.kept)
+           or exists (select from sampled s join pg_attribute x on x.attrelid = c.oid and x.attname = s.attname
+                       where (s.schemaname, s.tablename) = (n.nspname, c.relname)
+                         and (x.attstattarget = 0 or s.inherited <> (c.relkind = 'p'))) as kept
       from looked join pg_class c on c.oid = looked.oid join pg_namespace n on n.oid = c.relnamespace
       left join pg_attribute a on a.attrelid = c.oid and a.attname = %(column)s
-     where exists (
-               select from pg_stats s
-                where (s.schemaname, s.tablename) = (n.nspname, c.relname)
-                  and s.attname = coalesce(a.attname, s.attname)
-                  and (s.most_common_vals is not null or s.histogram_bounds is not null
-                       or s.most_common_elems is not null))
+     where exists (select from sampled s
+                    where (s.schemaname, s.tablename) = (n.nspname, c.relname)
+                      and s.attname = coalesce(a.attname, s.attname))
         or c.reltuples >= 0 and exists (
-               select from pg_depend d
-                 left join pg_index i on d.classid = 'pg_class'::regclass and i.indexrelid = d.objid
-                 left join pg_statistic_ext e on d.classid = 'pg_statistic_ext'::regclass and e.oid = d.objid
-                where (d.refclassid, d.refobjid) = ('pg_class'::regclass, c.oid)
-                  and d.refobjsubid = coalesce(a.attnum, d.refobjsubid)
-                  and (i.indexprs is not null or e.stxkind && array['m', 'e']::"char"[]))
+               select from wanted w where w.relid = c.oid and w.attnum = coalesce(a.attnum, w.attnum))
      order by 1, 2
 """
 
