@@ -19,7 +19,7 @@ from audit.section import SECTION as AUDIT
 from gdpr import notes, request_statements, statements
 from gdpr import statements_of_search as search
 from gdpr.notes import Note
-from gdpr.person import Rows, about, as_person, count, object_keys, payers
+from gdpr.person import Rows, about, as_person, count, noted
 from gdpr.reach import Reach, searchable
 from gdpr.section import SECTION
 from lifecycle.errors import Conflict, Refused, Unproven
@@ -41,8 +41,8 @@ _PASSING = (
 )
 
 
-class MoreOutside(Conflict):
-    """Objects or customers have become the person's since theirs were deleted: they go first, then the rows."""
+class NotNoted(Conflict):
+    """An object, a customer or an identifier is not in the note: it is noted and goes first, then the rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +76,8 @@ def rehearse(work: Erasing) -> None:
 def erase(work: Erasing) -> None:
     """Erase the person's rows in one transaction with its evidence.
 
-    Raise Refused or Unproven when it would be wrong or incomplete, MoreOutside when more has
-    become theirs outside the database. Nothing is changed then.
+    Raise Refused or Unproven when it would be wrong or incomplete, NotNoted when more is theirs
+    than the note says. Nothing is changed then.
     """
 
     def attempt() -> None:
@@ -102,7 +102,7 @@ class _Gone:
 def _let_go(work: Erasing) -> _Gone:
     conn, reach, person = work.conn, work.reach, about(work.note.person)
     conn.execute(statements.lock_person(reach), person)
-    _nothing_new_outside(work)
+    _must_be_noted(work)
     expected = count(conn, reach, work.note.person)
     _as_agreed(work, expected)
     if any(expected.hanging.values()):
@@ -156,13 +156,11 @@ def _requests(work: Erasing) -> tuple[str, ...]:
     return tuple(row[0] for row in rows)
 
 
-def _nothing_new_outside(work: Erasing) -> None:
-    found, _ = object_keys(work.conn, work.reach, work.note.person, {})
-    going, _ = payers(work.conn, work.reach, work.note.person)
-    new = any(set(keys) - set(work.note.objects.get(bucket, ())) for bucket, keys in found.items())
-    if new or set(going) - set(work.note.payers):
-        raise MoreOutside(
-            "objects or a customer became the person's while theirs were being deleted",
+def _must_be_noted(work: Erasing) -> None:
+    now = noted(work.conn, work.reach, work.note.person, work.note)
+    if now is not None and not work.note.covers(now.note):
+        raise NotNoted(
+            "an object, a customer or an identifier became the person's while theirs were being deleted",
             hint="The run is tried again.",
         )
 

@@ -27,13 +27,19 @@ _SEAL = """
     insert into lifecycle.erasure (reference, request, person, asked, requests, state, sealed)
     values (%(reference)s, %(request)s, %(whose)s, %(asked)s, %(requests)s, 'sealed', %(sealed)s)
         on conflict (reference, person) where state <> 'proven' do update
-       set requests = excluded.requests, sealed = excluded.sealed, asked = excluded.asked,
-           state = 'sealed', erased_at = null
+       set sealed = excluded.sealed, asked = excluded.asked
 """
 _ERASED = """
     update lifecycle.erasure
-       set state = 'erased', erased_at = clock_timestamp(), requests = %(requests)s, tables = tables || %(tables)s
-     where reference = %(reference)s and person = %(whose)s and state = 'sealed'
+       set state = 'erased',
+           erased_at = case when state = 'sealed' or %(tables)s <> '{}' then clock_timestamp() else erased_at end,
+           requests = array(select distinct unnest(requests || %(requests)s::text[]) order by 1),
+           tables = (select coalesce(jsonb_object_agg(name, rows), '{}')
+                       from (select name, sum(rows::bigint) as rows
+                               from (select * from jsonb_each_text(tables)
+                                      union all select * from jsonb_each_text(%(tables)s)) as each (name, rows)
+                              group by name) as every)
+     where reference = %(reference)s and person = %(whose)s and state <> 'proven'
 """
 _PROVEN = """
     update lifecycle.erasure set state = 'proven', proven_at = clock_timestamp(), sealed = null
@@ -53,6 +59,14 @@ class Note:
     def needles(self) -> tuple[str, ...]:
         """Return the values that must be found nowhere afterwards."""
         return (self.person, *self.identifiers, *self.payers)
+
+    def covers(self, other: "Note") -> bool:
+        """Say whether nothing stands in `other` that does not stand here."""
+        return (
+            set(other.identifiers) <= set(self.identifiers)
+            and set(other.payers) <= set(self.payers)
+            and all(set(keys) <= set(self.objects.get(b, ())) for b, keys in other.objects.items())
+        )
 
     def seal(self, key: ReferenceKey) -> bytes:
         """Return the note encrypted."""
@@ -169,7 +183,7 @@ def put(
     asked: datetime,
     note: Note,
 ) -> None:
-    """Write the note, or a fuller one, before the first thing is erased."""
+    """Write the note, or a fuller one, before the first thing of it is erased."""
     values = {"reference": reference, "request": request, "requests": [request], "asked": asked}
     conn.execute(_SEAL, values | {"whose": whose(key, note.person), "sealed": note.seal(key)})
 
@@ -181,7 +195,7 @@ def mark_erased(
     requests: tuple[str, ...],
     tables: Mapping[str, int],
 ) -> None:
-    """Note that the rows are gone, in the transaction in which they go."""
+    """Note that the rows are gone, in the transaction in which they go, with those that went in earlier nights."""
     values = {"reference": reference, "whose": whose, "requests": list(requests)}
     conn.execute(_ERASED, values | {"tables": Jsonb(dict(tables))})
 

@@ -45,13 +45,22 @@ class Rows:
 
 
 @dataclass(frozen=True, slots=True)
-class Survey:
-    """What was found about one person; `note` holds the values and is never printed.
+class Noted:
+    """What one person goes by and has outside the database: `note`, which is never printed.
 
-    `audit_keys`: a digest of which rows of the log these are. `payers_kept`: customers that others share.
-    `objects_kept`: objects that another person's row names as well.
+    `payers_kept`: customers that others share. `objects_kept`: objects that another person's row names as well.
     `ambiguous`: identifiers another person goes by too, so they are not searched for.
     """
+
+    note: Note
+    payers_kept: int
+    objects_kept: int
+    ambiguous: int
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What was found about one person. `audit_keys`: a digest of which rows of the log these are; else as `Noted`."""
 
     note: Note
     rows: Rows
@@ -70,34 +79,45 @@ class Survey:
 def survey(
     conn: Connection[TupleRow], reach: Reach, person: str, earlier: Note | None = None
 ) -> Survey | None:
-    """Return what there is of a person, or None when their own row does not exist.
-
-    What an `earlier` attempt had noted stays noted: the application may have removed it meanwhile, and half
-    of it may still be there.
-    """
-    values = about(person)
-    row = conn.execute(statements.identifiers(reach), values).fetchone()
-    if row is None:
+    """Return what there is of a person, or None when neither their own row nor an earlier note says who it is."""
+    found = noted(conn, reach, person, earlier)
+    if found is None:
         return None
-    named = [value for value in row[1:] if value]
-    shared = _column(conn, statements.shared_identifiers(reach), values | {"values": named})
-    going, staying = payers(conn, reach, person)
-    objects, objects_kept = object_keys(conn, reach, person, earlier.objects if earlier else {})
-    named += earlier.identifiers if earlier else ()
-    going += tuple(c for c in (earlier.payers if earlier else ()) if c not in staying)
-    identifiers = tuple(value for value in dict.fromkeys(named) if value not in shared)
-    note = Note(person, identifiers, tuple(dict.fromkeys(going)), objects)
-    logged, which = anonymise.which(conn, reach.policy, reach.catalog, as_person(reach, note))
+    known = as_person(reach, found.note)
+    logged, which = anonymise.which(conn, reach.policy, reach.catalog, known)
     return Survey(
-        note,
+        found.note,
         count(conn, reach, person),
         logged,
         which,
-        len(staying),
-        objects_kept,
-        len(shared),
-        bool(_column(conn, statements.SEES_ALL, values)[0]),
+        found.payers_kept,
+        found.objects_kept,
+        found.ambiguous,
+        bool(_column(conn, statements.SEES_ALL, {})[0]),
     )
+
+
+def noted(
+    conn: Connection[TupleRow], reach: Reach, person: str, earlier: Note | None = None
+) -> Noted | None:
+    """Return what a person goes by and has outside the database now, or None when nothing says who it is.
+
+    What an `earlier` attempt had noted stays noted: the application may have removed it meanwhile, and half
+    of it may still be there. Where their own row is gone, rows that came late may still name an object of theirs.
+    """
+    row = conn.execute(statements.identifiers(reach), about(person)).fetchone()
+    if row is None and earlier is None:
+        return None
+    before = earlier or Note(person, (), (), {})
+    named = [value for value in (row or ())[1:] if value]
+    shared = _column(conn, statements.shared_identifiers(reach), about(person) | {"values": named})
+    going, staying = payers(conn, reach, person)
+    going += tuple(customer for customer in before.payers if customer not in staying)
+    objects, objects_kept = object_keys(conn, reach, person, before.objects)
+    named += before.identifiers
+    identifiers = tuple(value for value in dict.fromkeys(named) if value not in shared)
+    note = Note(person, identifiers, tuple(dict.fromkeys(going)), objects)
+    return Noted(note, len(staying), objects_kept, len(shared))
 
 
 def about(person: str) -> dict[str, Any]:

@@ -106,21 +106,15 @@ def steps_of(reach: Reach, case: Case) -> Iterator[ErasureStep]:
 def _parts(reach: Reach, case: Case) -> Iterator[tuple[str, str, str, str, int]]:
     """Yield (verb, target, reason, cost, rows deleted or changed)."""
     found = case.found
-    if case.state == "erased" and found is None:
-        yield (
-            "prove",
-            "everywhere",
-            "erased, and not proven yet",
-            "a search of the whole database",
-            0,
-        )
-        return
     if found is None:
         what = (
             "proven before, and asked again" if case.state == "proven" else "nobody knows who it is"
         )
         yield "answer", "the request", what, "1 request", 0
         return
+    if case.state != "new":
+        begun = f"{case.state}, and not proven yet"
+        yield "prove", "everywhere", begun, "a search of the whole database", 0
     for bucket, keys in found.note.objects.items():
         cost = f"{len(keys)} keys, {case.versions.get(bucket, 0)} versions"
         yield "delete objects", bucket, "all versions of the person's objects", cost, 0

@@ -23,8 +23,8 @@ from psycopg.rows import TupleRow
 
 from gdpr import answer, erase, notes, outside, person, request_statements
 from gdpr.deadline import Open
-from gdpr.erase import Erasing, MoreOutside
-from gdpr.notes import Entry, Note
+from gdpr.erase import Erasing, NotNoted
+from gdpr.notes import Entry
 from gdpr.person import Survey
 from gdpr.plan import ErasureStep, must_be, refuse
 from gdpr.prove import NOWHERE, prove
@@ -127,26 +127,11 @@ def _one(desk: Desk, case: Case) -> Done:
             return Done(withdrawn=True)
         request = now
         entry = notes.find(conn, desk.key, request.reference, request.person, request.requested)
-        # Whoever is named in a request has not been erased under it, or was put back since.
-        if entry is None or entry.state == "sealed" or request.person is not None:
-            ended = _erase(desk, conn, as_seen, request, entry)
-            return ended if isinstance(ended, Done) else _prove(desk, conn, as_seen, ended)
-        if not request.processing and not _claim(desk, conn, as_seen, request):
-            return Done(withdrawn=True)
-        if entry.note is not None:
-            conn.isolation_level = IsolationLevel.REPEATABLE_READ
-            work = Erasing(
-                conn,
-                desk.claim,
-                as_seen,
-                desk.reach,
-                request.reference,
-                entry.whose,
-                entry.note,
-            )
-            _outside(desk, work)
-            erase.erase(work)  # nothing is left but what somebody wrote between erasure and proof
-        return _prove(desk, conn, as_seen, entry)
+        if entry is not None and entry.note is None:
+            return _answer_again(desk, conn, as_seen, request, entry)
+        # Also where the rows are gone already: somebody may have written, or put them back, since.
+        ended = _erase(desk, conn, as_seen, request, entry)
+        return ended if isinstance(ended, Done) else _prove(desk, conn, as_seen, ended)
 
 
 def _still_due(desk: Desk, conn: Connection[TupleRow], request: Open) -> Open | None:
@@ -189,43 +174,51 @@ def _claim(desk: Desk, conn: Connection[TupleRow], as_seen: Code, request: Open)
 def _erase(
     desk: Desk, conn: Connection[TupleRow], as_seen: Code, request: Open, entry: Entry | None
 ) -> Entry | Done:
-    """Rehearse, claim, seal, delete outside, erase. Return how it ended where it ends before that.
+    """Erase whatever there is of the person, in as many rounds as more comes meanwhile.
 
-    Claimed only when the rehearsal has shown that it works: a request that is refused stays pending.
+    Claimed only when the rehearsal has shown that it works: a request that is refused stays pending. Return how it
+    ended where it ends before that.
     """
-    earlier = entry.note if entry else None
+    earlier, state = (entry.note, entry.state) if entry else (None, "new")
     who = earlier.person if earlier else request.person
-    claimed = request.processing
+    begun, claimed = entry is not None, request.processing
     for _ in range(ROUNDS):
         found = person.survey(conn, desk.reach, who, earlier) if who is not None else None
-        _may_be_done(desk, request, found, entry.state if entry else "new")
-        note = found.note if found else earlier
-        if note is None:
+        _may_be_done(desk, request, found, state)
+        if found is None:
             return Done(nobody=True)
-        agreed = found.rows if found is not None and desk.shown else None
-        whose = notes.whose(desk.key, note.person)
+        earlier = found.note
         work = Erasing(
-            conn, desk.claim, as_seen, desk.reach, request.reference, whose, note, agreed
+            conn,
+            desk.claim,
+            as_seen,
+            desk.reach,
+            request.reference,
+            notes.whose(desk.key, found.note.person),
+            found.note,
+            found.rows if desk.shown else None,
         )
         outside.must_be_reachable(desk.system, work)
-        conn.isolation_level = IsolationLevel.REPEATABLE_READ
         try:
+            if begun:  # part of them is gone: what is known of them now must outlive a refusal
+                _seal(desk, work, request)
+            conn.isolation_level = IsolationLevel.REPEATABLE_READ
             erase.rehearse(work)
             if not claimed and not _claim(desk, conn, as_seen, request):
                 return Done(withdrawn=True)
-            claimed = True
-            _seal(desk, work, request)
+            if not begun:
+                _seal(desk, work, request)
+            begun = claimed = True
             conn.isolation_level = IsolationLevel.REPEATABLE_READ
             _outside(desk, work)
             erase.erase(work)
-        except MoreOutside:
-            earlier = note
+        except NotNoted:
             continue
-        erased = notes.find(conn, desk.key, request.reference, note.person, request.requested)
+        erased = notes.find(conn, desk.key, request.reference, work.note.person, request.requested)
         assert erased is not None  # it was sealed above
         return erased
     raise Unproven(
-        f"objects or customers were added {ROUNDS} times while they were being deleted",
+        f"objects, customers or identifiers were added {ROUNDS} times while theirs were being deleted",
         hint="Something still works for this person: stop it, then run again.",
     )
 
@@ -259,12 +252,20 @@ def _outside(desk: Desk, work: Erasing) -> None:
     outside.delete_payers(desk.system, work)
 
 
+def _answer_again(
+    desk: Desk, conn: Connection[TupleRow], as_seen: Code, request: Open, entry: Entry
+) -> Done:
+    """Answer a request that was proven before, and that somebody has opened again since."""
+    if not request.processing and not _claim(desk, conn, as_seen, request):
+        return Done(withdrawn=True)
+    answer.complete(conn, desk.claim, as_seen, desk.system.policy, entry, NOWHERE, desk.now)
+    return Done(answered=True)
+
+
 def _prove(desk: Desk, conn: Connection[TupleRow], as_seen: Code, entry: Entry) -> Done:
     """Look again; answer the request when nothing is found, and no look was left out."""
-    note: Note | None = entry.note
-    if note is None:  # proven before, and somebody has opened the request again since
-        answer.complete(conn, desk.claim, as_seen, desk.system.policy, entry, NOWHERE, desk.now)
-        return Done(answered=True)
+    note = entry.note
+    assert note is not None  # it was sealed before the erasure
     answer.refresh_statistics(desk.system, conn, desk.reach, note)
     proof = prove(desk.system, note)
     if proof.failures or proof.coverage.forgotten():

@@ -106,7 +106,7 @@ def _case(
     state = entry.state if entry else "new"
     earlier = entry.note if entry else None
     who = earlier.person if earlier else request.person
-    if who is None or (request.person is None and state == "erased"):
+    if who is None:
         return Case(request, state, None)
     return case_of(system, key, request, state, person.survey(conn, found, who, earlier))
 

@@ -1,0 +1,97 @@
+"""What becomes a person's between the first night of their erasure and its proof: noted, shown, counted, and gone too."""
+
+import pytest
+
+from gdpr.promise import PROMISE
+from lifecycle.outcome import Outcome, Verdict
+from tests.database.clinic import ANNA, NOW, Clinic
+from tests.database.test_gdpr import capped
+from tests.database.test_gdpr_requests import SEARCHED, begun
+from tests.keep import plan
+
+HER_ROW = "insert into person values (%(a)s, 1, 'anna.new@example.org', 'Anna Neumann')"
+ON_THE_BOARD = "insert into board values (9, 'call anna.new@example.org')"
+
+
+def stands_on_the_board(outcome: Outcome) -> None:
+    [failure] = outcome.failures
+    assert outcome.verdict is Verdict.FAIL
+    assert "an identifier of the person would still stand in board (1 row)" in failure.what
+
+
+def test_an_address_that_she_changes_while_her_objects_go_is_looked_for_too(clinic: Clinic) -> None:
+    clinic.ask(
+        f"""create function public.late() returns trigger language plpgsql security definer as $$ begin
+               if new.kind = 'outcome' and new.event = 'gdpr.objects_deleted' then
+                   update public.person set email = 'anna.new@example.org' where person_id = '{ANNA}';
+                   insert into public.board values (9, 'call anna.new@example.org') on conflict do nothing; end if;
+               return new; end $$"""
+    )
+    clinic.ask(
+        "create trigger late before insert on lifecycle.evidence for each row execute function public.late()"
+    )
+    stands_on_the_board(clinic.erase())
+    clinic.ask("update board set words = 'nobody' where board_id = 9")
+    assert clinic.erase().verdict is SEARCHED
+    assert clinic.traces() == []
+    [left] = clinic.ask("select count(*) from history as h where h::text like '%%anna.new%%'")
+    assert left == 0
+
+
+def test_an_address_with_which_her_row_was_put_back_is_looked_for_too(clinic: Clinic) -> None:
+    begun(clinic, "erased")
+    clinic.ask(HER_ROW, a=ANNA)
+    clinic.ask(ON_THE_BOARD)
+    stands_on_the_board(clinic.erase())
+    # It is noted, whatever becomes of her row.
+    clinic.ask("delete from person where person_id = %(a)s", a=ANNA)
+    stands_on_the_board(clinic.erase())
+    clinic.ask("update board set words = 'nobody' where board_id = 9")
+    assert clinic.erase().verdict is SEARCHED
+    assert clinic.traces() == []
+
+
+def test_an_object_that_comes_after_her_rows_are_gone_is_deleted(clinic: Clinic) -> None:
+    clinic.ask("alter table paper drop constraint paper_person_id_fkey")
+    begun(clinic, "erased")
+    clinic.store.put_bytes("papers", "scan-late", b"content")
+    clinic.ask("insert into paper values (77, %(a)s, 'scan-late')", a=ANNA)
+    assert clinic.erase().verdict is SEARCHED
+    assert clinic.store.versions("papers", "scan-late") == ()
+    assert clinic.traces() == []
+
+
+def put_back(clinic: Clinic, days: int) -> None:
+    clinic.ask(HER_ROW, a=ANNA)
+    clinic.ask(
+        "insert into diary select %(a)s, '2026-01-01'::date + n, 'late' from generate_series(1, %(d)s) n",
+        a=ANNA,
+        d=days,
+    )
+
+
+def test_a_plan_shows_the_rows_that_were_put_back_and_they_count(clinic: Clinic) -> None:
+    begun(clinic, "erased")
+    put_back(clinic, 5)
+    shown = plan(PROMISE, clinic.system, NOW)
+    rows = {(step.verb, step.target): step.rows for step in shown.decision.steps}
+    assert rows["delete", "diary"] == 5
+    assert rows["delete", "person"] == 1
+    assert ("prove", "everywhere") in rows
+    assert clinic.erase(shown=shown).verdict is SEARCHED
+    assert clinic.traces() == []
+    [tables] = clinic.ask("select tables from lifecycle.erasure")
+    assert (tables["diary"], tables["person"], tables["visit"]) == (7, 2, 2)
+
+
+@pytest.mark.parametrize("rows", [20, 1000])
+def test_rows_that_were_put_back_are_held_against_the_cap(clinic: Clinic, rows: int) -> None:
+    begun(clinic, "erased")
+    put_back(clinic, 40)
+    outcome = capped(clinic, rows).erase()
+    if rows == 20:
+        assert "rows would end or change, and an unattended run may do that to 20 more" in str(
+            outcome.failures
+        )
+    left = clinic.ask("select count(*) from diary where person_id = %(a)s", a=ANNA)
+    assert left == [40 if rows == 20 else 0]
