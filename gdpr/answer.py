@@ -14,6 +14,7 @@ from psycopg.rows import TupleRow
 
 from gdpr import notes, places, request_statements
 from gdpr.notes import Entry, Note
+from gdpr.person import searched
 from gdpr.prove import Proof, sampled
 from gdpr.reach import Reach
 from gdpr.section import SECTION
@@ -41,7 +42,7 @@ def refresh_statistics(
     """
     of_person = {name for table in reach.tables() for name in table.relations}
     unread = {table for table, _ in places.worked_out(conn)} & of_person
-    if quoting := unread | set(sampled(conn, note)):
+    if quoting := unread | set(sampled(conn, searched(conn, reach, note))):
         with contextlib.closing(system.connect_ddl("gdpr.analyze")) as owners:
             _analyse(owners, reach, quoting)
 

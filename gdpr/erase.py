@@ -19,7 +19,7 @@ from audit.section import SECTION as AUDIT
 from gdpr import notes, request_statements, statements
 from gdpr import statements_of_search as search
 from gdpr.notes import Note
-from gdpr.person import Rows, about, as_person, count, noted
+from gdpr.person import Rows, about, as_person, count, noted, searched
 from gdpr.reach import Reach, searchable
 from gdpr.section import SECTION
 from lifecycle.errors import Conflict, Refused, Unproven
@@ -110,7 +110,7 @@ def _let_go(work: Erasing) -> _Gone:
             f"rows of others hang on rows that would go: {', '.join(w for w, n in expected.hanging.items() if n)}",
             hint="They came after the plan was made. Look at `lifecycle gdpr plan`.",
         )
-    requests = _requests(work)
+    requests, known = _requests(work), searched(conn, reach, work.note)
     before_all = changed.so_far(conn)
     for mention in reach.mentions:
         gone = conn.execute(statements.clear_mention(reach, mention), person).rowcount
@@ -121,7 +121,7 @@ def _let_go(work: Erasing) -> _Gone:
     wanted = (*expected.deleted.items(), *expected.kept.items())
     for (table, rows), gone in zip(wanted, counted, strict=True):
         _must_be(table, gone, rows)
-    audited = anonymise.anonymise(conn, reach.policy, reach.catalog, as_person(reach, work.note))
+    audited = anonymise.anonymise(conn, reach.policy, reach.catalog, as_person(reach, known))
     _nothing_else_changed(work, before_all, expected, audited)
     if _digests(work, witness) != before:
         raise Unproven(
@@ -202,7 +202,7 @@ def _digests(work: Erasing, witness: str | None) -> list[str]:
 
 def _no_residue(work: Erasing) -> None:
     """Raise Unproven when an identifier of the person still stands somewhere in the database."""
-    needles = work.note.needles()
+    needles = searched(work.conn, work.reach, work.note).needles()
     pattern = {"pattern": anonymise.pattern(needles), "parts": anonymise.parts(needles)}
     left: list[str] = []
     for table in work.reach.catalog.tables.values():

@@ -4,8 +4,8 @@ Knows the table `lifecycle.erasure` and how the note is sealed. The note is unre
 key, which is not in the database, and is emptied when the erasure is proven. Never decides anything.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from psycopg import Connection
@@ -59,6 +59,10 @@ class Note:
     def needles(self) -> tuple[str, ...]:
         """Return the values that must be found nowhere afterwards."""
         return (self.person, *self.identifiers, *self.payers)
+
+    def without(self, shared: Iterable[str]) -> "Note":
+        """Return the note without these identifiers."""
+        return replace(self, identifiers=tuple(i for i in self.identifiers if i not in set(shared)))
 
     def covers(self, other: "Note") -> bool:
         """Say whether nothing stands in `other` that does not stand here."""

@@ -49,18 +49,19 @@ class Noted:
     """What one person goes by and has outside the database: `note`, which is never printed.
 
     `payers_kept`: customers that others share. `objects_kept`: objects that another person's row names as well.
-    `ambiguous`: identifiers another person goes by too, so they are not searched for.
     """
 
     note: Note
     payers_kept: int
     objects_kept: int
-    ambiguous: int
 
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What was found about one person. `audit_keys`: a digest of which rows of the log these are; else as `Noted`."""
+    """What was found about one person. `audit_keys`: a digest of which rows of the log these are; else as `Noted`.
+
+    `ambiguous`: identifiers that another person goes by too, so they are not searched for.
+    """
 
     note: Note
     rows: Rows
@@ -83,8 +84,9 @@ def survey(
     found = noted(conn, reach, person, earlier)
     if found is None:
         return None
-    known = as_person(reach, found.note)
-    logged, which = anonymise.which(conn, reach.policy, reach.catalog, known)
+    known = searched(conn, reach, found.note)
+    ambiguous = len(found.note.identifiers) - len(known.identifiers)
+    logged, which = anonymise.which(conn, reach.policy, reach.catalog, as_person(reach, known))
     return Survey(
         found.note,
         count(conn, reach, person),
@@ -92,7 +94,7 @@ def survey(
         which,
         found.payers_kept,
         found.objects_kept,
-        found.ambiguous,
+        ambiguous,
         bool(_column(conn, statements.SEES_ALL, {})[0]),
     )
 
@@ -109,15 +111,23 @@ def noted(
     if row is None and earlier is None:
         return None
     before = earlier or Note(person, (), (), {})
-    named = [value for value in (row or ())[1:] if value]
-    shared = _column(conn, statements.shared_identifiers(reach), about(person) | {"values": named})
+    named = (value for value in (row or ())[1:] if value)
     going, staying = payers(conn, reach, person)
     going += tuple(customer for customer in before.payers if customer not in staying)
     objects, objects_kept = object_keys(conn, reach, person, before.objects)
-    named += before.identifiers
-    identifiers = tuple(value for value in dict.fromkeys(named) if value not in shared)
+    identifiers = tuple(dict.fromkeys([*named, *before.identifiers]))
     note = Note(person, identifiers, tuple(dict.fromkeys(going)), objects)
-    return Noted(note, len(staying), objects_kept, len(shared))
+    return Noted(note, len(staying), objects_kept)
+
+
+def searched(conn: Connection[TupleRow], reach: Reach, note: Note) -> Note:
+    """Return the note with those identifiers alone that nobody else goes by now: the others prove nothing.
+
+    Asked whenever a note is used: since it was sealed somebody may have signed up by the same name, or have got the
+    address, and what names them says nothing about the person who is erased.
+    """
+    values = about(note.person) | {"values": list(note.identifiers)}
+    return note.without(_column(conn, statements.shared_identifiers(reach), values))
 
 
 def about(person: str) -> dict[str, Any]:

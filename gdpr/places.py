@@ -157,6 +157,13 @@ def of_index(index: str) -> Place:
     return Place("statistics", f"of index {index}")
 
 
+def ambiguous(looks: Looks, identifiers: int) -> None:
+    """Say that so many identifiers of the person were not searched for, as somebody else goes by them too."""
+    if identifiers:
+        why = f"an identifier of the person ({identifiers} in all) is another person's too, and was not searched for"
+        looks.not_at(Place("identifiers", "shared with somebody else"), Reason(why, _LOOK, "limit"))
+
+
 def _beside(looks: Looks, conn: Connection[TupleRow], before: Catalog, after: Catalog) -> None:
     """Say which relations no query of a declared table has read."""
     searched = _searched(before) & _searched(after)

@@ -20,7 +20,7 @@ from gdpr import places, statements
 from gdpr import statements_of_search as search
 from gdpr.notes import Note
 from gdpr.payer import payer
-from gdpr.person import as_person, count
+from gdpr.person import as_person, count, searched
 from gdpr.reach import Reach, reach, searchable
 from gdpr.waiting import erasure_of
 from lifecycle.coverage import Coverage, Looks, Place, Reason
@@ -92,11 +92,13 @@ def prove(system: System, note: Note) -> Proof:
         with conn.transaction():
             before = catalog.read(conn)
             found = reach(policy, before, kind)
+            known = searched(conn, found, note)
             _rows(proof, conn, found, note)
-            _log(proof, conn, found, note)
-            _values(proof, conn, found, note)
-            _views(proof, conn, note)
-            _statistics(proof, conn, note)
+            _log(proof, conn, found, known)
+            _values(proof, conn, found, known)
+            _views(proof, conn, known)
+            _statistics(proof, conn, known)
+            places.ambiguous(proof.looks, len(note.identifiers) - len(known.identifiers))
             after = catalog.read(conn)
             there = reach(policy, after, kind)
             _detaching(proof, there)

@@ -1,5 +1,7 @@
 """What becomes a person's between the first night of their erasure and its proof: noted, shown, counted, and gone too."""
 
+from typing import cast
+
 import pytest
 
 from gdpr.promise import PROMISE
@@ -95,3 +97,46 @@ def test_rows_that_were_put_back_are_held_against_the_cap(clinic: Clinic, rows: 
         )
     left = clinic.ask("select count(*) from diary where person_id = %(a)s", a=ANNA)
     assert left == [40 if rows == 20 else 0]
+
+
+SHARED = "identifiers shared with somebody else"
+NAMESAKE = "insert into person values ('d0000000-0000-4000-8000-00000000000d', 2, %(e)s, 'Anna \"Nan\" Lind')"
+
+
+def not_searched_for(outcome: Outcome) -> list[str]:
+    """Return what the outcome says of values that another person goes by as well."""
+    unseen = cast("list[dict[str, str]]", outcome.coverage["unseen"])
+    return [one["why"] for one in unseen if one["place"] == SHARED]
+
+
+@pytest.mark.parametrize("at", ["erased", "sealed"])
+@pytest.mark.parametrize("email", ["other@example.org", "anna@example.org"])
+def test_who_signs_up_by_her_name_or_address_before_the_proof_neither_holds_it_up_nor_is_touched(
+    clinic: Clinic, at: str, email: str
+) -> None:
+    begun(clinic, at)
+    if at == "sealed":
+        clinic.ask("update person set email = 'anna2@example.org' where person_id = %(a)s", a=ANNA)
+    clinic.ask(NAMESAKE, e=email)
+    theirs = "select h::text from history as h where about::text like 'd0%%' or rec like 'd0%%'"
+    before = clinic.ask(theirs)
+    assert before
+    outcome = clinic.erase()
+    assert outcome.verdict is SEARCHED
+    number = 2 if email == "anna@example.org" else 1
+    [why] = not_searched_for(outcome)
+    assert f"({number} in all)" in why
+    assert clinic.ask(theirs) == before
+    assert clinic.ask("select state from lifecycle.erasure") == ["proven"]
+
+
+def test_what_a_namesake_goes_by_too_is_named_as_not_searched_for(clinic: Clinic) -> None:
+    clinic.ask(NAMESAKE, e="other@example.org")
+    clinic.ask("insert into board values (9, 'Anna \"Nan\" Lind of household 1 is diabetic')")
+    outcome = clinic.erase()
+    assert outcome.verdict is SEARCHED
+    assert len(not_searched_for(outcome)) == 1
+
+
+def test_of_somebody_without_a_namesake_nothing_is_named_as_shared(clinic: Clinic) -> None:
+    assert not_searched_for(clinic.erase()) == []
