@@ -192,20 +192,29 @@ def _statistics(proof: _Search, conn: Connection[TupleRow], note: Note) -> None:
     with proof.looks.at(places.STATISTICS):
         quoting = sampled(conn, note)
     for table in quoting:
-        row = conn.execute(statements.empty(table)).fetchone()
-        hint = _hint_of_samples(table, empty=bool(row and row[0]))
+        row = conn.execute(statements.analyze_keeps(table)).fetchone()
+        assert row is not None
+        hint = _hint_of_samples(table, *row)
         proof.found(f"statistics of {table}", "the planner's samples quote the person", hint)
 
 
-def _hint_of_samples(table: str, *, empty: bool) -> str:
+def _hint_of_samples(table: str, empty: bool, zero: bool, orphaned: bool) -> str:
     again = "The request stays open; then `lifecycle run gdpr.erase` proves it."
-    anew, forget = analyze(table), statements.forget_samples(table)
-    if not empty:
-        return f"As the table's owner: `{anew.as_string()};`. {again}"
-    return (
-        "No row is left, and ANALYZE then keeps the former samples. As the table's owner put a row in, "
-        f"`{anew.as_string()};`, take it out; or as a superuser: `{forget.as_string()};`. {again}"
-    )
+    anew = f"`{analyze(table).as_string()};`"
+    forget = f"as a superuser: `{statements.forget_samples(table).as_string()};`"
+    if orphaned:
+        return f"Child tables are gone, and ANALYZE keeps what was sampled of their rows: {forget}. {again}"
+    if empty:
+        return (
+            "No row is left, and ANALYZE then keeps the former samples. As the table's owner put a row in, "
+            f"{anew}, take it out; or {forget}. {again}"
+        )
+    if zero:
+        return (
+            "Of a column with `set statistics 0` ANALYZE keeps the former samples. As the table's owner "
+            f"`set statistics -1` and {anew}; or {forget}. {again}"
+        )
+    return f"As the table's owner: {anew}. {again}"
 
 
 def _objects(proof: _Search, system: System, note: Note) -> None:

@@ -76,14 +76,28 @@ def let_go(reach: Reach) -> sql.Composed:
 
 
 def forget_samples(table: str) -> sql.Composed:
-    """Return by which a superuser makes the planner forget a table without rows. For people to type: never said."""
-    name = sql.Literal(sql_name(table).as_string())
-    return sql.SQL("delete from pg_catalog.pg_statistic where starelid = {}::regclass").format(name)
+    """Return by which a superuser makes the planner forget what ANALYZE keeps. For people to type: never said."""
+    return sql.SQL("delete from pg_catalog.pg_statistic where starelid = {}::regclass").format(
+        _named(table)
+    )
 
 
-def empty(table: str) -> sql.Composed:
-    """Return the query of whether a table has no row."""
-    return sql.SQL("select not exists (select from {})").format(sql_name(table))
+def analyze_keeps(table: str) -> sql.Composed:
+    """Return the query of (no row is left, samples of a column with target 0, samples of children that are gone)."""
+    return sql.SQL("""
+        select not exists (select from {table}),
+               coalesce(bool_or(a.attstattarget = 0), false),
+               coalesce(bool_or(s.inherited and c.relkind <> 'p'
+                                and not exists (select from pg_inherits i where i.inhparent = c.oid)), false)
+          from pg_class c join pg_namespace n on n.oid = c.relnamespace
+          join pg_attribute a on a.attrelid = c.oid
+          join pg_stats s on (s.schemaname, s.tablename, s.attname) = (n.nspname, c.relname, a.attname)
+         where c.oid = {name}::regclass
+    """).format(table=sql_name(table), name=_named(table))
+
+
+def _named(table: str) -> sql.Literal:
+    return sql.Literal(sql_name(table).as_string())
 
 
 SEES_ALL = "select rolbypassrls or rolsuper from pg_roles where rolname = current_user"

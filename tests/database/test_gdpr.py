@@ -629,6 +629,27 @@ def test_statistics_that_quote_the_person_keep_the_request_open(clinic: Clinic) 
     anna_is_gone(clinic)
 
 
+KEPT = {
+    "statistics of person": "analyze person; alter table person alter email set statistics 0",
+    "statistics of board": "create table heir () inherits (board);"
+    "insert into heir select n, 'from anna@example.org' from generate_series(7, 9) n; analyze board; drop table heir",
+}
+
+
+@pytest.mark.parametrize("target", KEPT)
+def test_samples_that_an_analyze_keeps_are_forgotten_by_what_the_hint_says(
+    clinic: Clinic, target: str
+) -> None:
+    for said in KEPT[target].split(";"):
+        clinic.ask(said)
+    [found] = clinic.erase().failures
+    assert found.target.partition(": ")[2] == target
+    *_, forget = re.findall(r"`(delete[^`]+)`", found.hint)
+    clinic.ask(forget)
+    assert clinic.erase().verdict is SEARCHED
+    anna_is_gone(clinic)
+
+
 def test_samples_of_what_an_index_works_out_are_made_anew_and_named_as_unread(
     clinic: Clinic,
 ) -> None:
