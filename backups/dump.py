@@ -15,7 +15,7 @@ import psycopg
 from psycopg import Connection, IsolationLevel
 from psycopg.rows import TupleRow
 
-from backups import manifest, measure, scratch, shelf, statements
+from backups import covering, manifest, measure, scratch, shelf, statements
 from backups.manifest import Content, Manifest, Source
 from backups.section import SECTION
 from lifecycle import clock, progress
@@ -56,6 +56,7 @@ class Taken:
     tool: str
     source: Source
     tables: dict[str, Content]
+    of_extensions: tuple[str, ...]
 
 
 def carry_out(task: Task) -> Judgement:
@@ -113,7 +114,7 @@ def take(system: System, binaries: Binaries, directory: Path) -> Taken:
         # A dump is compressed and has no indexes: the database's own size is far on the safe side.
         scratch.must_fit(directory, source.database_bytes)
         progress.phase("backups.dump: count")
-        tables = measure.tables(conn)
+        tables, of_extensions = measure.tables(conn), measure.of_extensions(conn)
         progress.phase("backups.dump: dump")
         with commands.libpq(system.conninfo(), directory) as (dsn, secret):
             commands.run(
@@ -132,7 +133,7 @@ def take(system: System, binaries: Binaries, directory: Path) -> Taken:
     version = commands.run(
         (str(binaries.tool("pg_dump")), "--version"), env={}, limit=timedelta(minutes=1)
     )
-    return Taken(file, version.stdout.strip(), source, tables)
+    return Taken(file, version.stdout.strip(), source, tables, of_extensions)
 
 
 def _all_readable(conn: Connection[TupleRow]) -> None:
@@ -177,6 +178,7 @@ def _manifest(
         sha256=file_sha256(taken.file),
         source=taken.source,
         tables=taken.tables,
+        of_extensions=taken.of_extensions,
     )
 
 
@@ -215,6 +217,8 @@ def _judgement(system: System, claim: Claim, written: Manifest, how: str) -> Jud
             row = conn.execute(statements.LARGE_OBJECTS).fetchone()
     if row and row[0]:
         looks.not_at(large, _LARGE_OBJECTS)
+    for place in covering.of_extensions(written):
+        looks.not_at(place, covering.OF_EXTENSION)
     with looks.at(stored, *(Place("table", name) for name in written.tables)):
         held = shelf.of_slot(system, claim)
     if held is None or (held.sha256, held.tables) != (written.sha256, written.tables):

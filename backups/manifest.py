@@ -62,7 +62,7 @@ class Source(Part):
 
 
 class Manifest(Part):
-    """One complete dump."""
+    """One complete dump. `of_extensions` are tables of extensions that held rows: counted is none of them."""
 
     format: Literal["lifecycle.dump.v1"] = "lifecycle.dump.v1"
     system: str
@@ -77,6 +77,7 @@ class Manifest(Part):
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     source: Source
     tables: dict[str, Content]
+    of_extensions: tuple[str, ...] = ()
 
     @property
     def rows(self) -> int:

@@ -37,6 +37,16 @@ def names(conn: Connection[TupleRow]) -> tuple[str, ...]:
     return tuple(policy_name(schema, relname) for schema, relname, _ in rows)
 
 
+def of_extensions(conn: Connection[TupleRow]) -> tuple[str, ...]:
+    """Return the tables of extensions that hold rows, or may not be read, by their names as policies spell them."""
+    found: list[str] = []
+    for schema, relname, readable in conn.execute(statements.EXTENSION_TABLES).fetchall():
+        row = conn.execute(statements.any_row(schema, relname)).fetchone() if readable else None
+        if row is None or row[0]:
+            found.append(policy_name(schema, relname))
+    return tuple(found)
+
+
 def source(conn: Connection[TupleRow]) -> Source:
     """Return which database this is and what a server needs in order to take its dump."""
     row = conn.execute(statements.SOURCE).fetchone()

@@ -74,6 +74,21 @@ TABLES = """
 """
 
 
+# Of those of an extension a dump carries what it registers as configuration, and of the others nothing.
+EXTENSION_TABLES = """
+    select n.nspname, c.relname,
+           has_schema_privilege(n.oid, 'usage') and has_table_privilege(c.oid, 'select') as readable
+      from pg_depend e join pg_class c on c.oid = e.objid join pg_namespace n on n.oid = c.relnamespace
+     where e.classid = 'pg_class'::regclass and e.deptype = 'e' and c.relkind in ('r', 'p') and c.relpersistence <> 't'
+     order by 1, 2
+"""
+
+
+def any_row(schema: str, relname: str) -> sql.Composed:
+    """Ask whether a table holds a row."""
+    return sql.SQL("select exists (select from {})").format(sql.Identifier(schema, relname))
+
+
 def content(schema: str, relname: str, kind: str) -> sql.Composed:
     """Return the count and the content digest of a table; a plain table without those that inherit from it."""
     return sql.SQL("select {counted} from {only} {table} as lifecycle_row").format(

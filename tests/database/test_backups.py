@@ -846,6 +846,38 @@ def test_large_objects_that_may_not_be_read_are_counted_and_what_the_hint_says_l
     assert found.verdict is Verdict.PASS
 
 
+def test_a_table_of_an_extension_that_holds_rows_is_named(world: World):
+    """pg_dump leaves it out: whose table was made one by mistake would lose its rows behind a pass."""
+    with psycopg.connect(world.admin, autocommit=True) as admin:
+        admin.execute("""
+            create table queue (id int); create table shut (id int); create table void (id int);
+            insert into queue values (1); grant select on queue, void to lifecycle
+        """)
+        extension = admin.execute(
+            "select extname from pg_extension where extname <> 'plpgsql'"
+        ).fetchone()
+        assert extension is not None
+        for table in ("queue", "shut", "void"):
+            add = sql.SQL("alter extension {} add table {}")
+            admin.execute(add.format(sql.Identifier(extension[0]), sql.Identifier(table)))
+    outcome = work(dump.carry_out, world.system, world.claim(), NOW)
+    assert (outcome.verdict, outcome.well, named(outcome)) == (
+        Verdict.UNVERIFIED,
+        True,
+        ["table queue", "table shut"],
+    )
+    outcome = world.drill()
+    assert [place for place in named(outcome) if place.startswith("table")] == [
+        "table queue",
+        "table shut",
+    ]
+
+
+def named(outcome: Outcome) -> list[str]:
+    """Return the places that were not looked at."""
+    return [place["place"] for place in cast("list[dict[str, str]]", outcome.coverage["unseen"])]
+
+
 def test_a_server_newer_than_every_pg_dump_here_is_refused_with_the_versions(
     world: World, tmp_path: Path
 ):
