@@ -60,6 +60,7 @@ def restore_into_scratch(
             _prepare(cluster, dumped)
             with timings.phase("restore"):
                 _restore(cluster, restorer, dumped, directory)
+            _forget_settings(cluster)
             with (
                 timings.phase("compare"),
                 connect.connect(restorer, "backups.drill", write=False) as conn,
@@ -142,6 +143,12 @@ def _restore(cluster: Cluster, restorer: str, dumped: Manifest, directory: Path)
     _part(cluster, restorer, file, entries.get("SCHEMA"))
     _make_extensions(cluster, dumped)
     _part(cluster, restorer, file, entries.get("rest"))
+
+
+def _forget_settings(cluster: Cluster) -> None:
+    """Undo what code of the dump set for the restorer's next session: it could end before it begins."""
+    with connect.connect(cluster.dsn(), "backups.drill", write=True) as conn:
+        conn.execute(statements.FORGET_SETTINGS)
 
 
 def _part(cluster: Cluster, dsn: str, file: Path, entries: list[str] | None) -> None:

@@ -136,6 +136,14 @@ RESTORER = "lifecycle_restorer"
 
 CREATE_RESTORER = "create role lifecycle_restorer login nosuperuser bypassrls"
 
+# Code of a dump runs as the restorer, who owns the copy, and what it sets for either holds for the next session.
+FORGET_SETTINGS = """
+    alter role lifecycle_restorer reset all;
+    alter role lifecycle_restorer in database restored reset all;
+    alter database restored reset all;
+    alter database restored connection limit -1
+"""
+
 EXTENSION_RELATIONS = """
     select n.nspname, c.relname, c.relkind = 'S'
       from pg_depend e join pg_class c on c.oid = e.objid join pg_namespace n on n.oid = c.relnamespace

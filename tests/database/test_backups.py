@@ -782,6 +782,35 @@ def test_what_a_restore_stops_at_is_named_and_its_words_are_not_kept(world: Worl
     assert CANARY not in str(outcome)
 
 
+SETS = {
+    "role": "alter role lifecycle_restorer set local_preload_libraries = 'nosuch'",
+    "role here": "alter role lifecycle_restorer in database restored set local_preload_libraries = 'nosuch'",
+    "database": "alter database restored set local_preload_libraries = 'nosuch'",
+    "limit": "alter database restored connection limit 0",
+}
+
+
+@pytest.mark.parametrize("said", SETS.values(), ids=SETS)
+def test_what_code_of_the_dump_sets_for_the_next_session_is_undone(world: World, said: str) -> None:
+    with psycopg.connect(world.admin, autocommit=True) as admin:
+        act = sql.SQL("""
+            create function public.act() returns bool language plpgsql as $$
+            begin
+                if current_user = 'lifecycle_restorer' then
+                    execute {};
+                end if;
+                return true;
+            end $$;
+            create materialized view public.seen as select public.act(); grant select on seen to lifecycle;
+        """)
+        admin.execute(act.format(sql.Literal(said)))
+    world.dump()
+    outcome = world.drill()
+    assert (outcome.verdict, outcome.failures, outcome.well) == (RESTORED, (), True), (
+        outcome.summary
+    )
+
+
 def test_code_of_the_dump_reaches_no_other_server(world: World):
     """The restorer owns every row of the copy, so whoever may send them elsewhere has what others own."""
     with psycopg.connect(world.admin, autocommit=True) as admin:
