@@ -6,7 +6,6 @@ from typing import LiteralString
 
 from lifecycle.postgres.statements import POWERFUL
 
-BACKEND = "select pg_backend_pid()"
 LEDGER = """
     select to_regclass('lifecycle.migration') is not null and to_regclass('lifecycle.installation') is not null
 """
@@ -135,7 +134,7 @@ OWNED_BY_OTHERS = """
 """
 # Where nothing refuses an update, a delete (8 and 16 of tgtype) or a truncate (32) of evidence any more, partition by
 # partition, and what keeps a run to its way; and every right by which a login of ours could change a line of it.
-UNGUARDED = r"""
+UNGUARDED = """
     select c.relname
       from pg_class c join pg_namespace n on n.oid = c.relnamespace
      where n.nspname = 'lifecycle' and c.relkind in ('r', 'p') and c.relname ~ '^(evidence|attempt)'
@@ -150,11 +149,8 @@ UNGUARDED = r"""
            select count(distinct p.proname)
              from pg_trigger t join pg_class c on c.oid = t.tgrelid join pg_proc p on p.oid = t.tgfoid
             where c.relname = 'run' and c.relnamespace = p.pronamespace and t.tgenabled in ('O', 'A') and t.tgattr = ''
-              and (p.proname = 'keep_to_its_way' and t.tgtype = 1 | 2 | 4 | 16 and t.tgqual is null
-                   or p.proname = 'write_attempt' and t.tgtype = 1 | 16
-                      and pg_get_triggerdef(t.oid) ~ ' WHEN \(\(\(\(old.state = ''running''::text\) AND '
-                          '\(new.state <> ''running''::text\)\) OR \(\(new.state = ''queued''::text\) AND '
-                          '\(old.state <> ''queued''::text\)\)\)\) EXECUTE ')
+              and t.tgqual is null
+              and (p.proname, t.tgtype::int) in (('keep_to_its_way', 1 | 2 | 4 | 16), ('write_attempt', 1 | 16))
               and p.pronamespace = to_regnamespace('lifecycle'))
      order by 1
 """

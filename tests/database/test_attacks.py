@@ -509,6 +509,12 @@ OPENED = {
         "alter table lifecycle.run disable trigger run_keeps_to_its_way",
         "nothing refuses a change of evidence any more in run",
     ),
+    "a run writes some attempts": (
+        """drop trigger run_writes_its_attempts on lifecycle.run;
+        create trigger run_writes_its_attempts after update on lifecycle.run
+            for each row when (new.verdict = 'pass') execute function lifecycle.write_attempt()""",
+        "nothing refuses a change of evidence any more in run",
+    ),
     "a run writes no attempt": (
         "drop trigger run_writes_its_attempts on lifecycle.run",
         "nothing refuses a change of evidence any more in run",

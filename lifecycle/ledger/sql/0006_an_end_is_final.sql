@@ -38,13 +38,13 @@ end $$;
 create function lifecycle.write_attempt() returns trigger language plpgsql
     security definer set search_path = pg_catalog, pg_temp as $$
 begin
-    if old.state = 'running' then
+    if old.state = 'running' and new.state <> 'running' then
         insert into lifecycle.attempt (run_id, attempt, started_at, holder, how, verdict, error_code, summary,
                                        failures, counts)
         values (new.id, new.attempt, new.started_at, old.holder,
                 case new.state when 'queued' then 'queued again' else new.state end, new.verdict, new.error_code,
                 new.summary, new.failures, new.counts);
-    else
+    elsif new.state = 'queued' and old.state <> 'queued' then
         insert into lifecycle.attempt (run_id, attempt, how, summary, counts)
         values (new.id, new.attempt, 'resumed', coalesce(new.summary, 'it was queued again') || '; it was: '
                 || coalesce(old.verdict, old.state) || coalesce(', ' || old.summary, ''), old.counts);
@@ -55,8 +55,7 @@ end $$;
 create trigger run_keeps_to_its_way before insert or update on lifecycle.run
     for each row execute function lifecycle.keep_to_its_way();
 create trigger run_writes_its_attempts after update on lifecycle.run
-    for each row when (old.state = 'running' and new.state <> 'running' or new.state = 'queued' and old.state <> 'queued')
-    execute function lifecycle.write_attempt();
+    for each row execute function lifecycle.write_attempt();
 
 -- A schedule and a pause end once. When a line was written is the database's to say: `since` is a daemon's or a person's.
 alter table lifecycle.generation add column said_at timestamptz not null default clock_timestamp();
