@@ -29,7 +29,7 @@ STRUCTURE = tuple(
 _READ_ONLY = Reason("the dump was read and not restored", "`lifecycle backups drill` restores it.")
 
 
-OF_EXTENSION = Reason(
+_OF_EXTENSION = Reason(
     "it is a table of an extension with rows: a dump carries what the extension registers as its configuration, and "
     "nothing compares that yet",
     "Of a table of yours say `alter extension ... drop table ...`: the next dump has it. Else restore one and look.",
@@ -37,9 +37,10 @@ OF_EXTENSION = Reason(
 )
 
 
-def of_extensions(dumped: Manifest) -> tuple[Place, ...]:
-    """Return the places of what extensions held when this dump was taken."""
-    return tuple(Place("table", name) for name in dumped.of_extensions)
+def of_extensions(looks: Looks, dumped: Manifest) -> None:
+    """Name what extensions held when this dump was taken."""
+    for name in dumped.of_extensions:
+        looks.not_at(Place("table", name), _OF_EXTENSION)
 
 
 def dump_of(dumped: Manifest | None) -> Place:
@@ -58,8 +59,8 @@ def cover(
     tables = {Place("table", name) for name in newest.tables} if newest else set[Place]()
     for place in STRUCTURE:
         looks.not_at(place, _NOT_COMPARED)
-    for place in of_extensions(newest) if newest else ():
-        looks.not_at(place, OF_EXTENSION)
+    if newest:
+        of_extensions(looks, newest)
     for place in (dump, *tables) if reason else tables if not restore else ():
         looks.not_at(place, reason or _READ_ONLY)
     return looks.cover({dump, *tables, *STRUCTURE})

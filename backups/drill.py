@@ -10,6 +10,9 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 
+from psycopg import Connection
+from psycopg.rows import TupleRow
+
 from backups import covering, manifest, scratch, shelf
 from backups.manifest import Manifest
 from backups.restore import pg_restore, restore_into_scratch
@@ -77,8 +80,9 @@ def judge(system: System, now: datetime, *, restore: bool) -> tuple[Judgement, M
     try:
         with timings.phase("select"):
             dumps, failures = shelf.manifests(system)
-            newest = _newest(system, dumps)
-            failures += (*_stale(newest, now), *_unknown(system, newest, dumps))
+            with system.connect("backups.drill", write=False) as ledger:
+                newest = _newest(system, ledger, dumps)
+                failures += (*_stale(newest, now), *_unknown(ledger, newest, dumps))
         failures += prove(system, newest, looks, timings, restore=restore)
     except (Unproven, CommandFailed) as error:
         failures += (_failure(newest, error),)
@@ -92,14 +96,12 @@ def judge(system: System, now: datetime, *, restore: bool) -> tuple[Judgement, M
     return Judgement(coverage, _summary(newest, failures, reason, timings), timings.counts), newest
 
 
-def _newest(system: System, dumps: tuple[Manifest, ...]) -> Manifest:
+def _newest(system: System, ledger: Connection[TupleRow], dumps: tuple[Manifest, ...]) -> Manifest:
     """Return the dump that the ledger speaks of last. The bucket says nothing of it: who writes there may say anything.
 
     Raise Unproven where there is none, or its manifest is gone or is not the one that was stored.
     """
-    with system.connect("backups.drill", write=False) as conn:
-        key = evidence.newest(conn, system.name, "backups.dump", "backups.dumped")
-        stored = evidence.digests(conn, "backups.described", key) if key else frozenset[str]()
+    key = evidence.newest(ledger, system.name, "backups.dump", "backups.dumped")
     if key is None:
         youngest = max(dumps, key=lambda dumped: dumped.finished_at, default=None)
         raise Unproven(
@@ -109,7 +111,7 @@ def _newest(system: System, dumps: tuple[Manifest, ...]) -> Manifest:
             hint="Run `lifecycle run backups.dump` and look into why the nightly one leaves none.",
         )
     text = shelf.described(system, key)
-    if sha256(text).hexdigest() not in stored:
+    if sha256(text).hexdigest() not in evidence.digests(ledger, "backups.described", key):
         raise Unproven(
             f"the manifest of {key} is not the one that the ledger speaks of", hint=_WHO_WRITES
         )
@@ -126,13 +128,14 @@ def _stale(newest: Manifest, now: datetime) -> Iterator[Failure]:
         )
 
 
-def _unknown(system: System, newest: Manifest, dumps: tuple[Manifest, ...]) -> Iterator[Failure]:
+def _unknown(
+    ledger: Connection[TupleRow], newest: Manifest, dumps: tuple[Manifest, ...]
+) -> Iterator[Failure]:
     """Yield what says that it is newer, and no run of ours took."""
-    younger = [dumped for dumped in dumps if dumped.finished_at > newest.finished_at]
-    with system.connect("backups.drill", write=False) as conn:
-        for dumped in younger:
-            if not evidence.digests(conn, "backups.dumped", dumped.key):
-                yield Failure(dumped.key, "the ledger knows of no such dump", _WHO_WRITES)
+    for dumped in dumps:
+        younger = dumped.finished_at > newest.finished_at
+        if younger and not evidence.digests(ledger, "backups.dumped", dumped.key):
+            yield Failure(dumped.key, "the ledger knows of no such dump", _WHO_WRITES)
 
 
 def prove(

@@ -217,8 +217,7 @@ def _judgement(system: System, claim: Claim, written: Manifest, how: str) -> Jud
             row = conn.execute(statements.LARGE_OBJECTS).fetchone()
     if row and row[0]:
         looks.not_at(large, _LARGE_OBJECTS)
-    for place in covering.of_extensions(written):
-        looks.not_at(place, covering.OF_EXTENSION)
+    covering.of_extensions(looks, written)
     with looks.at(stored, *(Place("table", name) for name in written.tables)):
         held = shelf.of_slot(system, claim)
     if held is None or (held.sha256, held.tables) != (written.sha256, written.tables):

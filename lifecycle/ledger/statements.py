@@ -231,11 +231,12 @@ DIGESTS = """
      where event = %(event)s and target = %(target)s and kind = 'outcome' and digest is not null
 """
 
+# Of the newest runs, and not before each was there: months before are not looked into.
 NEWEST_TARGET = """
     select e.target
-      from (select id from lifecycle.run where system = %(system)s and job = %(job)s
+      from (select id, queued_at from lifecycle.run where system = %(system)s and job = %(job)s
              order by scheduled_for desc limit 100) r
-      join lifecycle.evidence e on e.run_id = r.id and e.event = %(event)s
+      join lifecycle.evidence e on e.run_id = r.id and e.at >= r.queued_at and e.event = %(event)s
      group by e.target having bool_or(e.kind = 'outcome')
      order by min(e.id) desc limit 1
 """
