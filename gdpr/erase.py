@@ -67,8 +67,7 @@ def rehearse(work: Erasing) -> None:
 
     def attempt() -> None:
         with effect(work.conn, work.claim, work.code, rehearsal=True):
-            _let_go(work)
-            _no_residue(work)
+            _no_residue(work, _let_go(work).searched)
 
     _again_while_passing(attempt)
 
@@ -92,8 +91,12 @@ def erase(work: Erasing) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Gone:
-    """What one transaction did. `requests` are the person's open requests: nobody can be named in them now."""
+    """What one transaction did. `requests` are the person's open requests: nobody can be named in them now.
 
+    `searched` is the note with the identifiers alone that nobody else goes by.
+    """
+
+    searched: Note
     rows: Rows
     audited: Mapping[str, int]
     requests: tuple[str, ...]
@@ -128,7 +131,7 @@ def _let_go(work: Erasing) -> _Gone:
             "the rows of another person would have changed too",
             hint="Nothing was changed. A trigger on the tables of the plan does it; see `lifecycle gdpr plan`.",
         )
-    return _Gone(expected, audited, requests)
+    return _Gone(known, expected, audited, requests)
 
 
 def _as_agreed(work: Erasing, expected: Rows) -> None:
@@ -200,9 +203,9 @@ def _digests(work: Erasing, witness: str | None) -> list[str]:
     return [row[0] for row in rows if row]
 
 
-def _no_residue(work: Erasing) -> None:
+def _no_residue(work: Erasing, known: Note) -> None:
     """Raise Unproven when an identifier of the person still stands somewhere in the database."""
-    needles = searched(work.conn, work.reach, work.note).needles()
+    needles = known.needles()
     pattern = {"pattern": anonymise.pattern(needles), "parts": anonymise.parts(needles)}
     left: list[str] = []
     for table in work.reach.catalog.tables.values():

@@ -62,7 +62,8 @@ class Note:
 
     def without(self, shared: Iterable[str]) -> "Note":
         """Return the note without these identifiers."""
-        return replace(self, identifiers=tuple(i for i in self.identifiers if i not in set(shared)))
+        gone = frozenset(shared)
+        return replace(self, identifiers=tuple(i for i in self.identifiers if i not in gone))
 
     def covers(self, other: "Note") -> bool:
         """Say whether nothing stands in `other` that does not stand here."""
