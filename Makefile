@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PG ?= 15 16 17 18
-# The long files come first, so that the workers end together; each waits for servers half of its time.
+# The long files come first, so that the workers end together. Four: one that waits for a server leaves no core idle.
 TEST := $(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo test test-fast test-matrix check bench wheel lock docs clean

@@ -85,9 +85,7 @@ def prove(system: System, note: Note) -> Proof:
     """
     policy, kind = system.policy, erasure_of(system.policy).subject
     proof = _Search()
-    with system.connect(
-        "gdpr prove"
-    ) as conn:  # no standby: it may not have heard of the latest yet
+    with system.connect("gdpr prove") as conn:  # not as a reader, who may come to a standby
         conn.read_only = True
         with conn.transaction():
             before = catalog.read(conn)

@@ -7,9 +7,8 @@ import sys
 from typing import Any, cast
 
 _rich = sys.modules.get("rich")
-cast(dict[str, Any], sys.modules)["rich"] = (
-    None  # for as long as the next line takes, rich is not installed
-)
+# For as long as the import takes, rich is not installed.
+cast(dict[str, Any], sys.modules)["rich"] = None
 import structlog  # noqa: E402 - the line above makes the difference
 
 del sys.modules["rich"]

@@ -37,8 +37,8 @@ class System:
 
         With `patience`, no answer is waited for longer than that: for whoever has other systems to serve.
         In autocommit: transactions are opened where they belong. RLS is off or an error, never a silent filter.
-        Raise AccessDenied, Unreachable, NotFound or Refused (wrong version; read-only when `write`; the database
-        belongs to another system's policy).
+        Raise AccessDenied, Unreachable, NotFound or Refused (a pooler; wrong version; read-only when `write`; the
+        database belongs to another system's policy).
         """
         return self._open(self.conninfo(), purpose, write=write, patience=patience)
 
@@ -49,9 +49,8 @@ class System:
         Code of a table's owner that runs when it is read can write nothing here with the rights of the service.
         What may fail without ending the look goes into a `conn.transaction()` of its own, a savepoint here.
         """
-        with closing(
-            self.connect(purpose)
-        ) as conn:  # no standby: it may not have heard of the latest yet
+        # Not as a reader, who may come to a standby: it may not have heard of the latest yet.
+        with closing(self.connect(purpose)) as conn:
             conn.isolation_level = IsolationLevel.REPEATABLE_READ
             conn.read_only = True
             with conn.transaction():

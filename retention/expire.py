@@ -6,6 +6,7 @@ triggers may add to the log and to archives. Rows that somebody has locked are p
 """
 
 import time
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -61,14 +62,25 @@ def carry_out(task: Task, seen: Seen, decision: Decision[Expire]) -> Ended:
     with closing(task.system.connect("retention.expire")) as conn:
         if decision.steps:
             with code.code(task.system, seen.catalog) as as_seen:
-                for step in decision.steps:
-                    bound = bounds[step.rule]
-                    adding = triggers.written_to(task.system.policy, bound.table)
-                    batches = Batches(conn, task.claim, as_seen, bound, adding)
-                    failure = _expire(batches, step, ended.counts)
-                    ended.failures += [failure] if failure else []
+                _carry_out(task, conn, as_seen, bounds, decision.steps, ended)
         ended.drawn = forget.forget(task.system, conn, seen.catalog, bounds.values())
     return ended
+
+
+def _carry_out(
+    task: Task,
+    conn: Connection[TupleRow],
+    as_seen: Code,
+    bounds: Mapping[int, Bound],
+    steps: Sequence[Expire],
+    ended: Ended,
+) -> None:
+    for step in steps:
+        bound = bounds[step.rule]
+        adding = triggers.written_to(task.system.policy, bound.table)
+        batches = Batches(conn, task.claim, as_seen, bound, adding)
+        failure = _expire(batches, step, ended.counts)
+        ended.failures += [failure] if failure else []
 
 
 @dataclass(frozen=True, slots=True)

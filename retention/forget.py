@@ -44,9 +44,10 @@ def forget(
     """
     with suppress(psycopg.Error, LifecycleError):
         owners = {
-            name: _owners(catalog.tables[bound.table])[name]
+            name: owners[name]
             for bound in bounds
             if bound.column is None
+            for owners in [_owners(catalog.tables[bound.table])]
             for name, _, _ in _sampled(conn, bound, bound.leaves)
         }
         return _analyse(system, owners) if owners else frozenset()

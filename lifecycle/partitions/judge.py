@@ -18,7 +18,7 @@ from lifecycle.partitions.survey import Seen
 from lifecycle.plan import Decision
 from lifecycle.policy.model import Policy
 from lifecycle.postgres.catalog import Catalog, Table
-from lifecycle.postgres.names import policy_name
+from lifecycle.postgres.names import policy_name, sql_parts
 from lifecycle.promise import Listing, Task
 from lifecycle.system import System
 from lifecycle.words import counted
@@ -132,12 +132,11 @@ def _broken(table: Table) -> Iterator[Failure]:
 
 def _own(looks: Looks, after: Seen, table: Table, taking: frozenset[str]) -> None:
     """Find what refuses or loses the rows of a promised period; of another time it may be meant, and is named."""
-    has = {policy_name(*key): difference.own for key, difference in after.differences.items()}
     for part in table.partitions:
-        own = has.get(part.name)
-        if not own:
+        difference = after.differences.get(sql_parts(part.name))
+        if difference is None or not difference.own:
             continue
-        what = f"it alone has {', '.join(own)}"
+        what = f"it alone has {', '.join(difference.own)}"
         if part.name in taking:
             hint = f"Rows that {table.name} takes are refused there or lost: take it away, or give it to {table.name}."
             looks.found(Failure(part.name, f"the partition is not like its parent: {what}", hint))

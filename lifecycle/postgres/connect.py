@@ -84,8 +84,8 @@ def connect(
     """Open a connection in autocommit with time limits, RLS off or an error, and UTC.
 
     With `patience`, no answer is waited for longer than that, whatever the server does (`patient.py`).
-    Raise Unreachable, AccessDenied or NotFound when it cannot be opened; Refused when the server's version
-    is not supported, it is read-only and `write` is wanted, or it is another database than `database`.
+    Raise Unreachable, AccessDenied or NotFound when it cannot be opened; Refused when a pooler stands between, the
+    server's version is not supported, it is read-only and `write` is wanted, or it is another database than `database`.
     """
     kind = Connection if patience is None else patient(patience)
     try:
