@@ -111,7 +111,7 @@ def complete(
     proof: Proof,
     now: datetime,
 ) -> None:
-    """Answer the request, empty the note and write the proof down, in one transaction.
+    """Answer all requests of the person, empty their notes and write the proof down, in one transaction.
 
     Raise Conflict when the request is no longer open, or is another person's: somebody changed it behind this run's
     back.
@@ -122,18 +122,20 @@ def complete(
     values = requests.states.model_dump() | {
         "now": now,
         "tables": sorted(entry.tables),
-        "requests": list(dict.fromkeys((entry.request, *entry.requests))),
         "subject_text": entry.note.person if entry.note else None,
     }
     conn.isolation_level = IsolationLevel.READ_COMMITTED
     with effect(conn, claim, code) as change:
+        asked = {entry.request, *entry.requests}
+        if entry.note is not None:  # of a request that was opened again nothing was proven anew
+            asked |= notes.mark_proven(conn, entry.whose)
+        values["requests"] = sorted(asked)
         answered = conn.execute(request_statements.complete(requests), values).rowcount
         if not answered:
             raise Conflict(
                 "the person is erased, and the request was changed by somebody else meanwhile",
                 hint="Look at the request's status; set it back to processing to have it answered.",
             )
-        notes.mark_proven(conn, entry.reference, entry.whose)
         change.record(
             "finding",
             "gdpr.proven",

@@ -4,6 +4,7 @@ Knows the table `lifecycle.erasure` and how the note is sealed. The note is unre
 key, which is not in the database, and is emptied when the erasure is proven. Never decides anything.
 """
 
+import functools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -23,6 +24,9 @@ _FIND = """
 _BEGUN = """
     select reference, person, asked from lifecycle.erasure where state <> 'proven' order by claimed_at, reference
 """
+_OF_PERSON = """
+    select sealed from lifecycle.erasure where person = %(whose)s and state <> 'proven' order by claimed_at, reference
+"""
 _SEAL = """
     insert into lifecycle.erasure (reference, request, person, asked, requests, state, sealed)
     values (%(reference)s, %(request)s, %(whose)s, %(asked)s, %(requests)s, 'sealed', %(sealed)s)
@@ -41,9 +45,15 @@ _ERASED = """
                               group by name) as every)
      where reference = %(reference)s and person = %(whose)s and state <> 'proven'
 """
+# A request that others were begun under too is left to its own run: nobody could tell here whose it is.
 _PROVEN = """
-    update lifecycle.erasure set state = 'proven', proven_at = clock_timestamp(), sealed = null
-     where reference = %(reference)s and person = %(whose)s and state = 'erased'
+    update lifecycle.erasure as e
+       set state = 'proven', proven_at = clock_timestamp(), erased_at = coalesce(erased_at, clock_timestamp()),
+           sealed = null
+     where person = %(whose)s and state <> 'proven'
+    returning case when exists (select from lifecycle.erasure as o
+                                 where o.reference = e.reference and o.person <> e.person and o.state <> 'proven')
+                   then array_remove(requests, request) else requests end
 """
 
 
@@ -64,6 +74,18 @@ class Note:
         """Return the note without these identifiers."""
         gone = frozenset(shared)
         return replace(self, identifiers=tuple(i for i in self.identifiers if i not in gone))
+
+    def joined(self, other: "Note") -> "Note":
+        """Return what both say together of one person."""
+        buckets = dict.fromkeys((*self.objects, *other.objects))
+        objects = {
+            b: tuple(dict.fromkeys((*self.objects.get(b, ()), *other.objects.get(b, ()))))
+            for b in buckets
+        }
+        identifiers = tuple(dict.fromkeys((*self.identifiers, *other.identifiers)))
+        return Note(
+            self.person, identifiers, tuple(dict.fromkeys((*self.payers, *other.payers))), objects
+        )
 
     def covers(self, other: "Note") -> bool:
         """Say whether nothing stands in `other` that does not stand here."""
@@ -166,6 +188,16 @@ def find(
     return _entry(key, reference, chosen[0]) if chosen else None
 
 
+def of_person(conn: Connection[TupleRow], key: ReferenceKey, person: str) -> Note | None:
+    """Return what all erasures of a person that are not proven know together, None where none was begun.
+
+    Who asked twice may have two notes: each request asks for everything of the person, and one proof ends both.
+    """
+    rows = conn.execute(_OF_PERSON, {"whose": whose(key, person)}).fetchall()
+    known = [unseal(sealed, key) for (sealed,) in rows]
+    return functools.reduce(Note.joined, known) if known else None
+
+
 def under(conn: Connection[TupleRow], key: ReferenceKey, reference: str) -> tuple[Entry, ...]:
     """Return every erasure that had this reference: first those not proven, then the one proven last."""
     rows = conn.execute(_FIND, {"reference": reference}).fetchall()
@@ -205,6 +237,7 @@ def mark_erased(
     conn.execute(_ERASED, values | {"tables": Jsonb(dict(tables))})
 
 
-def mark_proven(conn: Connection[TupleRow], reference: str, whose: str) -> None:
-    """Empty the note, in the transaction that answers the request."""
-    conn.execute(_PROVEN, {"reference": reference, "whose": whose})
+def mark_proven(conn: Connection[TupleRow], whose: str) -> frozenset[str]:
+    """Empty every note of the person, in the transaction that answers; return the requests that asked for it."""
+    rows = conn.execute(_PROVEN, {"whose": whose}).fetchall()
+    return frozenset(request for (requests,) in rows for request in requests)

@@ -179,12 +179,12 @@ def _erase(
     Claimed only when the rehearsal has shown that it works: a request that is refused stays pending. Return how it
     ended where it ends before that.
     """
-    earlier, state = (entry.note, entry.state) if entry else (None, "new")
-    who = earlier.person if earlier else request.person
+    who = entry.note.person if entry and entry.note else request.person
+    earlier = notes.of_person(conn, desk.key, who) if who is not None else None
     begun, claimed = entry is not None, request.processing
     for _ in range(ROUNDS):
         found = person.survey(conn, desk.reach, who, earlier) if who is not None else None
-        _may_be_done(desk, request, found, state)
+        _may_be_done(desk, request, found, entry.state if entry else "new")
         if found is None:
             return Done(nobody=True)
         earlier = found.note

@@ -104,10 +104,10 @@ def _case(
 ) -> Case:
     entry = notes.find(conn, key, request.reference, request.person, request.requested)
     state = entry.state if entry else "new"
-    earlier = entry.note if entry else None
-    who = earlier.person if earlier else request.person
+    who = entry.note.person if entry and entry.note else request.person
     if who is None:
         return Case(request, state, None)
+    earlier = notes.of_person(conn, key, who)
     return case_of(system, key, request, state, person.survey(conn, found, who, earlier))
 
 

@@ -4,11 +4,17 @@ from typing import cast
 
 import pytest
 
+from gdpr import outside, request
+from gdpr.erase import Erasing
+from gdpr.notes import Note
 from gdpr.promise import PROMISE
+from gdpr.prove import Proof
+from lifecycle.errors import Unreachable
 from lifecycle.outcome import Outcome, Verdict
+from lifecycle.system import System
 from tests.database.clinic import ANNA, NOW, Clinic
 from tests.database.test_gdpr import capped
-from tests.database.test_gdpr_requests import SEARCHED, begun
+from tests.database.test_gdpr_requests import SEARCHED, away, begun, joanna_has_number_one
 from tests.keep import plan
 
 HER_ROW = "insert into person values (%(a)s, 1, 'anna.new@example.org', 'Anna Neumann')"
@@ -140,3 +146,86 @@ def test_what_a_namesake_goes_by_too_is_named_as_not_searched_for(clinic: Clinic
 
 def test_of_somebody_without_a_namesake_nothing_is_named_as_shared(clinic: Clinic) -> None:
     assert not_searched_for(clinic.erase()) == []
+
+
+ASKED_AGAIN = "insert into request values (9, %(a)s, '2026-10-01 06:00Z', '2026-10-31 06:00Z')"
+NOTES = "select state, sealed is null from lifecycle.erasure"
+ANSWERS = "select state from request where request_id in (1, 9)"
+
+
+@pytest.mark.parametrize("second", ["sealed", "erased"])
+def test_who_asked_twice_and_met_a_night_without_the_store_is_proven_for_both(
+    clinic: Clinic, second: str
+) -> None:
+    clinic.ask(ASKED_AGAIN, a=ANNA)
+    with pytest.MonkeyPatch.context() as patch:
+        if second == "sealed":
+            patch.setattr(outside, "delete_objects", away)
+        else:  # it comes back for the second, until the proof
+            whole = outside.delete_objects
+
+            def back(system: System, work: Erasing) -> None:
+                patch.setattr(outside, "delete_objects", whole)
+                away()
+
+            patch.setattr(outside, "delete_objects", back)
+            patch.setattr(request, "prove", away)
+        with pytest.raises(Unreachable):
+            clinic.erase()
+    assert sorted(clinic.ask("select state from lifecycle.erasure")) == sorted(("sealed", second))
+    outcome = clinic.erase()
+    assert outcome.verdict is SEARCHED
+    assert outcome.failures == ()
+    assert clinic.ask(NOTES) == [("proven", True), ("proven", True)]
+    assert clinic.ask(ANSWERS) == ["completed", "completed"]
+    assert clinic.traces() == []
+
+
+def test_what_one_of_two_requests_knows_of_a_person_the_other_looks_for_too(clinic: Clinic) -> None:
+    begun(clinic, "sealed")
+    clinic.ask("update person set email = 'anna.new@example.org' where person_id = %(a)s", a=ANNA)
+    clinic.ask("insert into board values (9, 'call anna@example.org')")
+    clinic.ask(ASKED_AGAIN, a=ANNA)
+    assert "would still stand in board (1 row)" in str(clinic.erase().failures)
+    clinic.ask("update board set words = 'nobody' where board_id = 9")
+    assert clinic.erase().verdict is SEARCHED
+    assert set(clinic.ask(NOTES)) == {("proven", True)}
+    assert clinic.traces() == []
+
+
+def test_an_answer_given_again_proves_nothing_of_what_was_begun_since(clinic: Clinic) -> None:
+    begun(clinic, "proven")
+    clinic.ask(HER_ROW, a=ANNA)
+    clinic.ask(ASKED_AGAIN, a=ANNA)
+    clinic.ask("update request set state = 'processing' where request_id = 1")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(request, "prove", away)
+        clinic.erase()
+    assert clinic.ask("select state from request order by 1") == [
+        "completed",
+        "pending",
+        "processing",
+    ]
+    assert sorted(clinic.ask("select state from lifecycle.erasure")) == ["erased", "proven"]
+
+
+def test_a_request_that_has_the_number_of_anothers_is_not_answered_with_it(clinic: Clinic) -> None:
+    begun(clinic, "sealed")
+    joanna_has_number_one(clinic)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(request, "prove", away)
+        with pytest.raises(Unreachable):
+            clinic.erase()  # hers is begun under Anna's number, and names nobody now
+        clinic.ask(ASKED_AGAIN, a=ANNA)
+        patch.undo()
+        whole = request.prove
+
+        def for_anna(system: System, note: Note) -> Proof:
+            return whole(system, note) if note.person == ANNA else away()
+
+        patch.setattr(request, "prove", for_anna)
+        clinic.erase()
+    assert clinic.ask("select state from request order by request_id") == [
+        "processing",
+        "completed",
+    ]

@@ -1,6 +1,7 @@
 """Whose a request is and when: numbers that come back, dates nobody can hold, claims that change nothing."""
 
 from datetime import UTC, datetime
+from typing import NoReturn
 
 import psycopg
 import pytest
@@ -25,7 +26,7 @@ def figures_of(clinic: Clinic, now: datetime = NOW) -> dict[str, object]:
         return {value.name: value.value for value in figures.read(clinic.system, conn, now)}
 
 
-def away(*_: object, **__: object) -> None:
+def away(*_: object, **__: object) -> NoReturn:
     """Be a part of the world that does not answer."""
     raise Unreachable("away", hint="")
 
