@@ -103,16 +103,29 @@ def generate(
         Path | None,
         typer.Option("-o", "--output", help="Write to this new file; else to standard output."),
     ] = None,
+    subject: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TABLE.KEY",
+            help="Who may ask to be forgotten, such as patients.id; needed where several tables look like people.",
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Draft a policy from a live database. What a person must decide is marked DECIDE."""
+    """Draft a policy from a live database; some rows are counted. What a person must decide is marked DECIDE."""
+    from lifecycle.policy import evidence
     from lifecycle.policy import generate as drafted
+    from lifecycle.postgres import catalog, connect
 
     if output and output.exists():
         raise Conflict(
             f"{output} is there already", hint="Name a new file; a policy is never overwritten."
         )
-    text = drafted.draft(_look(_conninfo(from_dsn, None)))
+    with connect.connect(_conninfo(from_dsn, None), "policy", write=False) as conn:
+        picture = catalog.read(conn)
+        who = drafted.subject(picture, subject)
+        seen = evidence.read(conn, picture, who.table, who.key) if who else evidence.NOTHING
+    text = drafted.draft(picture, who, seen)
     if output is None and as_json:
         shown.document("policy-draft", {"draft": text})
         return

@@ -7,8 +7,9 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from lifecycle.policy import foreign_keys, triggers, whole
+from lifecycle.policy import triggers, whole
 from lifecycle.policy.check import DECIDE
+from lifecycle.policy.guess import Candidate
 from lifecycle.policy.model import Declared, Owner, Policy, SharedBy, Table, Through
 from lifecycle.postgres.catalog import Catalog
 from lifecycle.words import counted
@@ -17,12 +18,12 @@ _PLAIN = re.compile(r"^[A-Za-z_][A-Za-z0-9_.-]*$")
 _WORDS = ("true", "false", "null", "yes", "no", "on", "off", "y", "n")
 
 
-def write(policy: Policy, catalog: Catalog) -> str:
-    """Return the text of the file."""
+def write(policy: Policy, catalog: Catalog, why: Mapping[str, str], who: Candidate | None) -> str:
+    """Return the text of the file. `why`: what speaks for the line of a table of which nothing is asked."""
     parts = (
         _head(policy),
-        _subjects(policy),
-        _tables(policy, catalog),
+        _subjects(policy, who),
+        _tables(policy, why),
         *(section.draft(policy, catalog) for section in whole.sections()),
     )
     return "\n".join("\n".join(part) + "\n" for part in map(list, parts) if part)
@@ -54,13 +55,13 @@ def _head(policy: Policy) -> Iterator[str]:
     yield "timezone: UTC  # the zone in which your days begin, such as Europe/Berlin"
 
 
-def _subjects(policy: Policy) -> Iterator[str]:
+def _subjects(policy: Policy, who: Candidate | None) -> Iterator[str]:
     if not policy.subjects:
         yield "# No table looks like people. If one holds them, name it here:"
         yield "# subjects:"
         yield "#   user: {table: users, key: user_id, identifiers: [email]}"
         return
-    yield "subjects:"
+    yield "subjects:" + (f"  # {who.table.name}: {who.evidence}" if who else "")
     for kind, subject in policy.subjects.items():
         yield f"  {quote(kind)}:"
         yield f"    table: {quote(subject.table)}"
@@ -71,22 +72,11 @@ def _subjects(policy: Policy) -> Iterator[str]:
             yield f"    payer: {{column: {quote(subject.payer.column)}}}"
 
 
-def _tables(policy: Policy, catalog: Catalog) -> Iterator[str]:
+def _tables(policy: Policy, why: Mapping[str, str]) -> Iterator[str]:
     yield "tables:" if policy.tables else "tables: {}"
-    blocked = {
-        key.table: f"{', '.join(key.columns)} may not be NULL and names another row of somebody's"
-        for key, kind in foreign_keys.unexplained(policy, catalog)
-        if policy.subjects[kind].table == key.referenced
-        and not foreign_keys.may_be_null(catalog, key)
-    }
-    keyed = {(k.table, column) for k in catalog.foreign_keys for column in k.columns}
     for name, table in policy.tables.items():
-        comment = f"  # {DECIDE}: {blocked[name]}" if name in blocked else ""
-        for how in (table.owner or {}).values():
-            people = any(s.table == name for s in policy.subjects.values())
-            if isinstance(how, str) and not people and (name, how) not in keyed:
-                comment += "  # no foreign key: judged by the column's name"
-        yield f"  {quote(name)}: {_table(table)}{comment}"
+        said = f"  # {why[name]}" if name in why and not table.because else ""
+        yield f"  {quote(name)}: {_table(table)}{said}"
 
 
 def _table(table: Table) -> str:

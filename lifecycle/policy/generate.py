@@ -1,19 +1,26 @@
 """Drafts a policy for a database nobody has described: who its people are, and whose each table is.
 
-Pure. Judges by foreign keys first and by names only where there are none. What no rule here is sure of begins with
-DECIDE, which `check.py` refuses until a person has decided; nothing that destroys is drafted, only shown.
-`draft_text.py` writes it down.
+Pure. Judges by foreign keys first and by names only where there are none; what was seen of the rows is handed in
+(`evidence.py`). What `doubts.py` is not sure of begins with DECIDE, which `check.py` refuses until a person has
+decided; nothing that destroys is drafted, only shown. `draft_text.py` writes it down.
 """
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
-from lifecycle.policy import draft_text, foreign_keys, guess, lookalikes, triggers, whole
+from lifecycle.errors import InputError
+from lifecycle.policy import doubts, draft_text, foreign_keys, guess, lookalikes, triggers, whole
 from lifecycle.policy.check import DECIDE
+from lifecycle.policy.doubts import Draft
+from lifecycle.policy.evidence import NOTHING, Evidence
+from lifecycle.policy.guess import Candidate
 from lifecycle.policy.model import Owner, Payer, Policy, SharedBy, Subject, Through
 from lifecycle.policy.model import Table as Declared
+from lifecycle.policy.names import split_column
 from lifecycle.postgres.catalog import Catalog, ForeignKey, Table
+from lifecycle.words import did_you_mean
 
 _TOOLS = re.compile(
     r"(^|\.)(alembic_version|schema_migrations|ar_internal_metadata|django_migrations|flyway_schema_history"
@@ -23,30 +30,68 @@ _SHARED = re.compile(r"(^|_)(account|household|famil(y|ie)|tenant|subscription|t
 _OBJECT = re.compile(
     r"(^|_)((s3|object|storage|blob|bucket|file|scan|image|photo|picture|document|attachment|video|audio|thumbnail)_key|s3_\w*key|s3_(path|uri|url))$"
 )
-_BY_SOMEBODY = re.compile(
-    r"_by(_id)?$|^(created|updated|approved|reviewed|confirmed|assigned|invited|referred)_"
-)
 
 
-def draft(catalog: Catalog) -> str:
-    """Return the text of a policy file. It loads and fits this database, but for what is marked DECIDE."""
-    people = guess.people(catalog)
-    owners = _owners(catalog, people) if people else {}
+def subject(catalog: Catalog, named: str | None) -> Candidate | None:
+    """Return who the people are: the table `named` like `patients.id`, else the only one that looks like people.
+
+    None where no table does. Raise InputError when several do, as nothing can be drafted before that is settled, and
+    when there is no such table or column.
+    """
+    if named is not None:
+        table, key = split_column(named)
+        if table not in catalog.tables:
+            raise InputError(
+                f"there is no table {table!r}" if table else f"{named!r} names no column",
+                hint=did_you_mean(table, catalog.tables, "Write it like `patients.id`."),
+            )
+        names = [c.name for c in catalog.tables[table].columns]
+        if key not in names:
+            raise InputError(
+                f"{table} has no column {key!r}",
+                hint=did_you_mean(
+                    key, names, "Name the column by which others point to the person."
+                ),
+            )
+        return guess.candidate(catalog, catalog.tables[table], key)
+    found = guess.candidates(catalog)
+    if len(found) > 1:
+        shown = "".join(f"\n  {c.table.name}.{c.key}: {c.evidence}" for c in found)
+        raise InputError(
+            f"several tables look like people, and everything else follows from who they are:{shown}",
+            hint=f"Say who may ask to be forgotten: `--subject {found[0].table.name}.{found[0].key}`.",
+        )
+    return found[0] if found else None
+
+
+def draft(catalog: Catalog, who: Candidate | None, seen: Evidence = NOTHING) -> str:
+    """Return the text of a policy file. It loads and fits this database, but for what is marked DECIDE.
+
+    `who` is as `subject` returns it; `seen` what its rows say.
+    """
+    people = who.table if who else None
+    looked = Draft(catalog, who.table, who.key, {}, seen) if who else None
+    if looked:
+        looked = replace(looked, owners=_owners(looked))
+    owners: Mapping[str, Owner] = looked.owners if looked else {}
     kind = guess.kind(people) if people else "user"
     guessed = {section.name: section.guess(catalog, owners) for section in whole.sections()}
     sections = {name: said for name, said in guessed.items() if said is not None}
     tables = {
-        name: _declared(catalog, name, kind, owners, people, sections)
+        name: _owned(looked, kind, name, sections)
+        if looked and name in owners
+        else _nobodys(catalog, name, kind, people, seen)
         for name in _in_order(catalog, owners)
     }
     policy = whole.model()(
         system=_slug(catalog.database),
         database=catalog.database,
-        subjects={kind: _subject(catalog, people, owners)} if people else {},
+        subjects={kind: _subject(who, catalog, owners)} if who else {},
         tables=tables,
         **sections,
     )
-    return draft_text.write(_with_triggers(_with_mentions(policy, catalog), catalog), catalog)
+    policy = _with_triggers(_with_mentions(policy, catalog), catalog)
+    return draft_text.write(policy, catalog, doubts.reasons(looked) if looked else {}, who)
 
 
 def _with_triggers(policy: Policy, catalog: Catalog) -> Policy:
@@ -69,7 +114,7 @@ def _in_order(catalog: Catalog, owners: Mapping[str, Owner]) -> list[str]:
     return sorted(catalog.tables, key=lambda name: (name != first, name not in owners, name))
 
 
-def _subject(catalog: Catalog, people: Table, owners: Mapping[str, Owner]) -> Subject:
+def _subject(who: Candidate, catalog: Catalog, owners: Mapping[str, Owner]) -> Subject:
     payers = [
         Payer(column=f"{name}.{column.name}")
         for name in owners
@@ -77,19 +122,19 @@ def _subject(catalog: Catalog, people: Table, owners: Mapping[str, Owner]) -> Su
         if re.search(r"stripe_?customer|customer_stripe", column.name, re.IGNORECASE)
     ]
     return Subject(
-        table=people.name,
-        key=guess.key(catalog, people),
-        identifiers=guess.identifiers(people),
+        table=who.table.name,
+        key=who.key,
+        identifiers=guess.identifiers(who.table),
         payer=payers[0] if payers else None,
     )
 
 
-def _owners(catalog: Catalog, people: Table) -> dict[str, Owner]:
+def _owners(looked: Draft) -> dict[str, Owner]:
     """Return table -> how its rows lead to a person, for all tables that do."""
-    key = guess.key(catalog, people)
+    catalog, people, key = looked.catalog, looked.people, looked.key
     owners: dict[str, Owner] = {people.name: key}
     for name, table in catalog.tables.items():
-        column = _by_key(catalog, people, key, name) or _by_name(catalog, people, key, table)
+        column = _by_key(looked, name) or _by_name(catalog, people, key, table)
         if name != people.name and column:
             owners[name] = column
     for foreign in catalog.foreign_keys:
@@ -100,19 +145,21 @@ def _owners(catalog: Catalog, people: Table) -> dict[str, Owner]:
     return owners
 
 
-def _by_key(catalog: Catalog, people: Table, key: str, name: str) -> str | None:
+def _by_key(looked: Draft, name: str) -> str | None:
     """Return the foreign key column that names the owner, when one does more than mention somebody."""
-    scored: list[tuple[int, str]] = []
+    scored: list[tuple[int, int, str]] = []
+    people, key, catalog = looked.people, looked.key, looked.catalog
+    likely = {word for word, _ in lookalikes.facts(guess.kind(people), people, key, ())}
     for foreign in catalog.foreign_keys:
         pairs = dict(zip(foreign.referenced_columns, foreign.columns, strict=True))
         if (foreign.table, foreign.referenced) != (name, people.name) or key not in pairs:
             continue
         column = catalog.tables[name].column(pairs[key])
-        likely = {word for word, _ in lookalikes.facts(guess.kind(people), people, key, ())}
-        score = 5 * (pairs[key].lower() in likely) - 4 * bool(_BY_SOMEBODY.search(pairs[key]))
+        score = 5 * (pairs[key].lower() in likely) - 4 * doubts.author(pairs[key])
         if column and (column.not_null or score >= 0):
-            scored.append((score + 2 * column.not_null, pairs[key]))
-    return max(scored, key=lambda found: found[0])[1] if scored else None
+            different = looked.seen.of(name, column.name).distinct
+            scored.append((score + 2 * column.not_null, different, column.name))
+    return max(scored, key=lambda found: found[:2])[2] if scored else None
 
 
 def _by_name(catalog: Catalog, people: Table, key: str, table: Table) -> str | None:
@@ -164,30 +211,27 @@ def _sure(catalog: Catalog, table: Table) -> Iterator[ForeignKey]:
             yield key
 
 
-def _declared(
-    catalog: Catalog,
-    name: str,
-    kind: str,
-    owners: Mapping[str, Owner],
-    people: Table | None,
-    sections: Mapping[str, Any],
-) -> Declared:
-    if name in owners:
-        objects = tuple(c.name for c in catalog.tables[name].columns if _OBJECT.search(c.name))
-        bucket = f"{DECIDE}: which bucket are these keys in?" if objects else None
-        because = _doubt(catalog.tables[name], sections)
-        return Declared(owner={kind: owners[name]}, because=because, objects=objects, bucket=bucket)
-    if _TOOLS.search(name):
-        return Declared(
-            personal="none", because="a tool's own table: it holds versions, not people"
-        )
-    return Declared(personal="none", because=_question(catalog.tables[name], people, kind))
-
-
-def _doubt(table: Table, sections: Mapping[str, Any]) -> str | None:
-    """Return what a section has to ask before the rows of this table go with their owner."""
+def _owned(looked: Draft, kind: str, name: str, sections: Mapping[str, Any]) -> Declared:
+    table = looked.catalog.tables[name]
+    objects = tuple(c.name for c in table.columns if _OBJECT.search(c.name))
+    bucket = f"{DECIDE}: which bucket are these keys in?" if objects else None
     asked = (s.doubt(sections.get(s.name, s.default), table) for s in whole.sections())
-    return next((doubt for doubt in asked if doubt), None)
+    because = next((doubt for doubt in asked if doubt), None)
+    if because is None and (open_ := doubts.doubt(looked, name)):
+        because = f"{DECIDE}: {open_}"
+    owner = {kind: looked.owners[name]}
+    return Declared(owner=owner, because=because, objects=objects, bucket=bucket)
+
+
+def _nobodys(
+    catalog: Catalog, name: str, kind: str, people: Table | None, seen: Evidence
+) -> Declared:
+    table = catalog.tables[name]
+    if _TOOLS.search(name):
+        because = "a tool's own table: it holds versions, not people"
+    else:
+        because = doubts.reference(catalog, seen, table) or _question(table, people, kind)
+    return Declared(personal="none", because=because)
 
 
 def _question(table: Table, people: Table | None, kind: str) -> str:
@@ -213,7 +257,7 @@ def _with_mentions(policy: Policy, catalog: Catalog) -> Policy:
             table = tables[key.table]
             mentions = {**table.mentions, column: "set null"}
             more: dict[str, object] = {"mentions": mentions}
-            if (table.because or "").startswith(DECIDE):
+            if table.personal and (table.because or "").startswith(DECIDE):
                 more["because"] = f"{DECIDE}: it mentions people: is the rest of it nobody's data?"
             tables[key.table] = table.model_copy(update=more)
     return policy.model_copy(update={"tables": tables})

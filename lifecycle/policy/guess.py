@@ -4,9 +4,12 @@ Pure. Only `generate.py` listens, and a person reads what comes of it.
 """
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from lifecycle.policy.lookalikes import family
 from lifecycle.postgres.catalog import Catalog, Table
+from lifecycle.words import counted
 
 _PEOPLE = {
     "user": 60, "patient": 60, "person": 55, "customer": 50, "member": 45, "client": 45, "employee": 40,
@@ -18,30 +21,60 @@ _IDENTIFIER = re.compile(
     r"^(\w*_)?(e?_?mail(_address)?|phone(_number)?|mobile(_number)?|(first|last|full|given|family|display|user|nick)_?name"
     r"|username|surname|name|login|ssn|national_id|passport_number|insurance_number|mrn)$"
 )
+_TELLING = re.compile(r"(^|_)e?_?mail(_address)?$|birth|(^|_)dob$")
+_CLEAR = 50
+"""The score from which on a table is taken for people."""
+
 _SECRET = re.compile(r"hash|token|verified|password|secret")
 
 
-def people(catalog: Catalog) -> Table | None:
-    """Return the table whose rows are the people, or None when no table is clearly so."""
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A table whose rows may be the people who ask to be forgotten, and what speaks for it."""
+
+    table: Table
+    key: str
+    evidence: str
+
+
+def candidates(catalog: Catalog) -> tuple[Candidate, ...]:
+    """Return every table that looks like people of its own, the likeliest first.
+
+    patients.user_id -> users, always: then the users are the people, and patients are what is known of them.
+    """
     scores = {name: _score(catalog, table) for name, table in catalog.tables.items()}
-    best = max(scores, key=lambda name: (scores[name], name), default=None)
-    if best is None or scores[best] < 50:
-        return None
-    # patients.user_id -> users, always: then the users are the people, and patients are what is known of them.
-    seen = {best}
+    tops = {_above(catalog, scores, name) for name, score in scores.items() if score >= _CLEAR}
+    found = sorted(tops, key=lambda name: (-scores[name], name))
+    return tuple(candidate(catalog, catalog.tables[name]) for name in found)
+
+
+def candidate(catalog: Catalog, table: Table, by: str | None = None) -> Candidate:
+    """Return this table as the people's, with what speaks for it; `by` is their key, where somebody has said it."""
+    pointed = sum(k.referenced == table.name for k in catalog.foreign_keys)
+    speaks = [
+        f"{counted(pointed, 'foreign key')} to it",
+        *(f"a column {c.name}" for c in table.columns if _TELLING.search(c.name.lower())),
+        *([f"about {counted(table.estimated_rows, 'row')}"] if table.estimated_rows else []),
+    ]
+    return Candidate(table, by or key(catalog, table), ", ".join(speaks[:5]))
+
+
+def _above(catalog: Catalog, scores: Mapping[str, int], name: str) -> str:
+    """Return the table at the end of the keys that always lead from one table of people to another."""
+    seen = {name}
     while above := [
         k.referenced
         for k in catalog.foreign_keys
-        if k.table == best
-        and scores[k.referenced] >= 50
+        if k.table == name
+        and scores[k.referenced] >= _CLEAR
         and k.referenced not in seen
         and is_people(catalog.tables[k.referenced])
         and _always(catalog, k.table, k.columns)
         and not k.referenced.endswith(("accounts", "account"))
     ]:
-        best = above[0]
-        seen.add(best)
-    return catalog.tables[best]
+        name = above[0]
+        seen.add(name)
+    return name
 
 
 def is_people(table: Table) -> bool:
@@ -61,10 +94,14 @@ def key(catalog: Catalog, table: Table) -> str:
     return max(dict.fromkeys(single), key=single.count)
 
 
-def identifiers(table: Table) -> tuple[str, ...]:
-    """Return the text columns whose values name the person."""
+def identifiers(table: Table, *, bare: bool = True) -> tuple[str, ...]:
+    """Return the text columns whose values name the person; without `bare`, no plain `name`, as lists have that too."""
     texts = [c.name for c in table.columns if family(c.type) == "text"]
-    return tuple(n for n in texts if _IDENTIFIER.match(n.lower()) and not _SECRET.search(n))
+    return tuple(
+        n
+        for n in texts
+        if _IDENTIFIER.match(n.lower()) and not _SECRET.search(n) and (bare or n.lower() != "name")
+    )
 
 
 def _score(catalog: Catalog, table: Table) -> int:

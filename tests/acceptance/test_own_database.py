@@ -32,11 +32,14 @@ TABLES = """
 """
 # The person's answers to what the draft asks. A column that looks like a person has to be named.
 ANSWERS = {
+    "billing.invoice": "goes with the patient and is no book",
+    "billing.invoice_line": "goes with the invoice",
     "clinic.attachment": "scans",
     "clinic.audit_trail": "a diary of the ward and no evidence",
+    "clinic.erasure_request": "it is theirs",
+    "clinic.note": "written about the appointment's patient",
     "clinic.practitioner": "email and name of staff",
     "clinic.practitioner_specialty": "which staff can do what",
-    "clinic.specialty": "a lookup table",
 }
 
 
@@ -218,7 +221,7 @@ def erasure(own: Own) -> None:
     head, _, tail = own.policy.read_text().partition("# erasure:\n")
     tail = "erasure:\n" + "\n".join(line.removeprefix("# ") for line in tail.splitlines()) + "\n"
     keep = "keep: {clear: [patient_id], because: proof that it was honoured}"
-    head = re.sub(r"(  clinic.erasure_request: .*)\}  #", rf"\1, {keep}}}  #", head)
+    head = re.sub(r"(  clinic.erasure_request: .*)\}", rf"\1, {keep}}}", head)
     own.policy.write_text(head + tail)
     own.ok("openssl rand -hex 32 > reference.key && chmod 600 reference.key")
     bucket = f"scans-{conninfo_to_dict(own.admin)['dbname']}"

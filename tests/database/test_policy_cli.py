@@ -110,6 +110,46 @@ def test_the_settings_lead_to_the_file_and_the_database(
     assert "erased with its person" in capsys.readouterr().out
 
 
+def test_who_the_people_are_is_settled_before_anything_is_written(
+    dsn: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    with psycopg.connect(dsn, autocommit=True) as conn:
+        conn.execute(
+            "create table patients (id int primary key, email text, born date, birth_date date)"
+        )
+        conn.execute(
+            "create table visits (id int primary key, patient_id int not null references patients)"
+        )
+    file = tmp_path / "policy.yaml"
+    assert run("generate", "--from-dsn", dsn, "-o", str(file)) == 2
+    assert not file.exists()
+    told = capsys.readouterr().err
+    assert "several tables look like people" in told
+    assert "\n  patients.id: 1 foreign key to it, a column email, a column birth_date\n" in told
+    assert "\n  users.user_id: 1 foreign key to it, a column email\n" in told
+    assert "`--subject patients.id`" in told
+    assert run("generate", "--from-dsn", dsn, "-o", str(file), "--subject", "patients.id") == 0
+    text = file.read_text()
+    assert "  patient:\n    table: patients\n    key: id\n" in text
+    assert "visits: {owner: {patient: patient_id}" in text
+
+
+@pytest.mark.parametrize(
+    ("subject", "wrong", "remedy"),
+    [
+        ("userz.user_id", "there is no table 'userz'", "users"),
+        ("users.user_ib", "users has no column 'user_ib'", "user_id"),
+        ("users", "'users' names no column", "Write it like `patients.id`."),
+    ],
+)
+def test_a_subject_that_is_not_there_is_refused_with_what_may_be_meant(
+    dsn: str, capsys: pytest.CaptureFixture[str], subject: str, wrong: str, remedy: str
+):
+    assert run("generate", "--from-dsn", dsn, "--subject", subject) == 2
+    told = capsys.readouterr()
+    assert (told.out, wrong in told.err, remedy in told.err) == ("", True, True)
+
+
 def test_a_file_is_never_overwritten(dsn: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     (tmp_path / "mine.yaml").write_text("mine")
     assert run("generate", "--from-dsn", dsn, "-o", "mine.yaml") == 7

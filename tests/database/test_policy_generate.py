@@ -14,7 +14,7 @@ from gdpr.section import SECTION as ERASURE
 from lifecycle.config.mistake import Lines
 from lifecycle.errors import InputError
 from lifecycle.partitions.section import SECTION as PARTITIONS
-from lifecycle.policy import generate, load, reality
+from lifecycle.policy import evidence, generate, load, reality
 from lifecycle.policy.draft_text import quote
 from lifecycle.policy.model import Policy, SharedBy, Through
 from lifecycle.postgres import catalog, connect
@@ -31,16 +31,21 @@ def conn(database: str) -> Iterator[Connection[TupleRow]]:
         yield opened
 
 
-def draft(conn: Connection[TupleRow], directory: Path) -> str:
-    text = generate.draft(catalog.read(conn))
+def draft(conn: Connection[TupleRow], directory: Path, subject: str | None = None) -> str:
+    seen = catalog.read(conn)
+    who = generate.subject(seen, subject)
+    rows = evidence.read(conn, seen, who.table, who.key) if who else evidence.NOTHING
+    text = generate.draft(seen, who, rows)
     (directory / "draft.yaml").write_text(text)
     return text
 
 
-def decided(conn: Connection[TupleRow], directory: Path) -> tuple[Policy, Lines]:
+def decided(
+    conn: Connection[TupleRow], directory: Path, subject: str | None = None
+) -> tuple[Policy, Lines]:
     """Return the draft as a person leaves it who agrees with everything."""
     file = directory / "draft.yaml"
-    text = re.sub(r'does: "DECIDE: [^"]*"', "does: checks", draft(conn, directory))
+    text = re.sub(r'does: "DECIDE: [^"]*"', "does: checks", draft(conn, directory, subject))
     file.write_text(text.replace('"DECIDE: ', '"'))
     policy, lines, _ = load.policy_with_lines(file)
     return policy, lines
@@ -63,6 +68,7 @@ def test_a_draft_is_refused_until_a_person_has_decided(conn: Connection[TupleRow
     assert asked == {
         "tables.books", "tables.categories", "tables.courses", "tables.devices", "tables.notes_child", "tables.notes_parent",
         "tables.spans", "tables.billing.invoices.bucket", "tables.members.triggers.once", "tables.members.triggers.watch",
+        "tables.billing.invoices", "tables.billing.invoice_lines", "tables.households", "tables.newsletter_clicks",
     }  # fmt: skip
 
 
@@ -160,8 +166,12 @@ def test_patients_with_a_login_belong_to_the_login_and_staff_is_asked_about(
         create table employees (id int primary key, email text, name text);
         create table rooms (id int primary key, keeper int references employees);
     """)
-    text = draft(conn, tmp_path)
-    policy, lines = decided(conn, tmp_path)
+    with pytest.raises(
+        InputError, match=r"users\.id: 1 foreign key to it, a column email\n  employees\.id:"
+    ):
+        draft(conn, tmp_path)
+    text = draft(conn, tmp_path, "users.id")
+    policy, lines = decided(conn, tmp_path, "users.id")
     fits(conn, policy, lines)
     assert policy.subjects["user"].table == "users"
     assert policy.tables["patients"].owner == {"user": "user_id"}
@@ -180,7 +190,10 @@ def test_a_second_person_that_cannot_be_cleared_is_pointed_out_and_fails_closed(
         create table letters (id int, user_id int not null references users, reader_id int not null references users);
     """)
     text = draft(conn, tmp_path)
-    assert "letters: {owner: {user: user_id}}  # DECIDE: reader_id may not be NULL" in text
+    assert (
+        'letters: {owner: {user: user_id}, because: "DECIDE: user_id and reader_id each name a person'
+        in text
+    )
     policy, _ = decided(conn, tmp_path)
     assert len(reality.compare(policy, catalog.read(conn)).mistakes) == 1
 

@@ -139,7 +139,8 @@ def test_it_is_drafted_shown_and_in_the_schema_and_on_the_page(
     tmp_path: Path, gym: str, room: ModuleType
 ):
     with psycopg.connect(gym, autocommit=True) as conn:
-        text = generate.draft(catalog.read(conn))
+        seen = catalog.read(conn)
+    text = generate.draft(seen, generate.subject(seen, None))
     assert "\nlockers: {table: lockers, emptied: emptied_at}\n" in text
     file = tmp_path / "policy.yaml"
     file.write_text(GOOD)
