@@ -190,14 +190,18 @@ def _statistics(proof: _Search, conn: Connection[TupleRow], note: Note) -> None:
     with proof.looks.at(places.STATISTICS):
         quoting = sampled(conn, note)
     for table in quoting:
-        row = conn.execute(statements.analyze_keeps(table)).fetchone()
-        assert row is not None
-        hint = _hint_of_samples(table, *row)
+        hint = _hint_of_samples(conn, table)
         proof.found(f"statistics of {table}", "the planner's samples quote the person", hint)
 
 
-def _hint_of_samples(table: str, empty: bool, zero: bool, orphaned: bool) -> str:
+def _hint_of_samples(conn: Connection[TupleRow], table: str) -> str:
     again = "The request stays open; then `lifecycle run gdpr.erase` proves it."
+    if conn.execute(statements.populated(table)).fetchone() == (False,):
+        fill = f"`{statements.refresh(table).as_string()};` and `{analyze(table).as_string()};`"
+        return f"It is a materialized view without data. As its owner {fill}. {again}"
+    keeps = conn.execute(statements.analyze_keeps(table)).fetchone()
+    assert keeps is not None
+    empty, zero, orphaned = keeps
     anew = f"`{analyze(table).as_string()};`"
     forget = f"as a superuser: `{statements.forget_samples(table).as_string()};`"
     if orphaned:

@@ -82,8 +82,23 @@ def forget_samples(table: str) -> sql.Composed:
     )
 
 
+def refresh(view: str) -> sql.Composed:
+    """Return by which its owner fills a materialized view. For people to type: never said."""
+    return sql.SQL("refresh materialized view {}").format(sql_name(view))
+
+
+def populated(table: str) -> sql.Composed:
+    """Return the query of whether a relation may be read: a materialized view made WITH NO DATA may not."""
+    return sql.SQL("select relispopulated from pg_class where oid = {}::regclass").format(
+        _named(table)
+    )
+
+
 def analyze_keeps(table: str) -> sql.Composed:
-    """Return the query of (no row is left, samples of a column with target 0, samples of children that are gone)."""
+    """Return the query of (no row is left, samples of a column with target 0, samples of children that are gone).
+
+    Of what is `populated` alone.
+    """
     return sql.SQL("""
         select not exists (select from {table}),
                coalesce(bool_or(a.attstattarget = 0), false),

@@ -692,6 +692,22 @@ def test_a_materialized_view_that_was_analysed_is_found_by_its_statistics_too(
     assert clinic.erase().verdict is SEARCHED
 
 
+def test_a_materialized_view_without_data_holds_no_row_and_its_samples_are_found(
+    clinic: Clinic,
+) -> None:
+    clinic.ask("create materialized view empty as select email from person with no data")
+    clinic.ask("create materialized view addresses as select email from person")
+    clinic.ask("grant select on empty, addresses to lifecycle")
+    clinic.ask("analyze addresses")
+    clinic.ask("refresh materialized view addresses with no data")
+    [found] = clinic.erase().failures
+    assert found.target.endswith("statistics of addresses")
+    for command in re.findall(r"`((?:refresh|analyze)[^`]+)`", found.hint):
+        clinic.ask(command)
+    assert clinic.erase().verdict is SEARCHED
+    anna_is_gone(clinic)
+
+
 def nobody_looked(outcome: Outcome) -> set[str]:
     """Return the places that were promised and forgotten."""
     unseen = cast("list[dict[str, str]]", outcome.coverage["unseen"])
