@@ -97,16 +97,29 @@ def pattern(needles: Sequence[str]) -> str:
 
 def parts(needles: Sequence[str]) -> list[str]:
     """Return patterns for LIKE, one of which matches wherever `pattern` does: four times as fast to ask first."""
-    found = [one for needle in needles if len(needle) >= SHORTEST for one in _spellings(needle)]
+    found = [one for needle in needles if len(needle) >= SHORTEST for one in spellings(needle)]
     return ["%" + re.sub(r"([\\%_])", r"\\\1", one) + "%" for one in found]
 
 
-def _spellings(needle: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys((needle, json.dumps(needle, ensure_ascii=False)[1:-1])))
+def cases(value: str) -> tuple[str, ...]:
+    """Return how a value is written in other case, as far as the database cannot be trusted to fold it.
+
+    Where its locale is C, PostgreSQL folds ASCII alone: `Ü` and `ü` are two letters to `lower`, `like` and `~*`.
+    """
+    if value.isascii():
+        return (value,)
+    forms = (value, value.lower(), value.upper(), value.title(), value.casefold())
+    return tuple(dict.fromkeys(forms))
+
+
+def spellings(needle: str) -> tuple[str, ...]:
+    """Return what to search for of one value: in other case, as in text and as in JSON."""
+    forms = cases(needle)
+    return tuple(dict.fromkeys((*forms, *(json.dumps(f, ensure_ascii=False)[1:-1] for f in forms))))
 
 
 def _whole(needle: str) -> str:
-    escaped = (re.sub(r"([!-/:-@\[-`{-~\s])", r"\\\1", one) for one in _spellings(needle))
+    escaped = (re.sub(r"([!-/:-@\[-`{-~\s])", r"\\\1", one) for one in spellings(needle))
     any_of = "|".join(escaped)
     before, after = "[^[:alnum:]]", "[^[:alnum:]]"
     if "@" in needle:

@@ -126,7 +126,11 @@ def searched(conn: Connection[TupleRow], reach: Reach, note: Note) -> Note:
     Asked whenever a note is used: since it was sealed somebody may have signed up by the same name, or have got the
     address, and what names them says nothing about the person who is erased.
     """
-    values = about(note.person) | {"values": list(note.identifiers)}
+    cases = [(i, case) for i in note.identifiers for case in anonymise.cases(i)]
+    values = about(note.person) | {
+        "values": [identifier for identifier, _ in cases],
+        "cases": [case for _, case in cases],
+    }
     return note.without(_column(conn, statements.shared_identifiers(reach), values))
 
 

@@ -23,7 +23,8 @@ _LOOK = "Look there by hand for the person, or take the place out of the databas
 
 BEYOND = {
     Place("spelling", "escaped, encoded or decomposed"): Reason(
-        "values are searched as they are written and as JSON writes them, not percent-encoded, base64 or decomposed",
+        "values are searched as they are written, as JSON writes them, and in lower, upper and title case, not "
+        "percent-encoded, base64, decomposed, or with letters beyond ASCII in mixed case",
         "Where an application stores addresses in URLs or encoded texts, look for them by hand.",
         "limit",
     ),

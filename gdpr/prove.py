@@ -6,7 +6,6 @@ the erasure does not: materialized views, the planner's statistics, the object s
 anything.
 """
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -249,9 +248,9 @@ def _payers(proof: _Search, system: System, note: Note) -> None:
 
 
 def spellings(note: Note) -> list[str]:
-    """Return what to search for: every identifier long enough to mean somebody, as in text and as in JSON."""
-    found = [needle for needle in note.needles() if len(needle) >= anonymise.SHORTEST]
-    return list(dict.fromkeys([*found, *(json.dumps(n, ensure_ascii=False)[1:-1] for n in found)]))
+    """Return what to search for: every spelling of every identifier long enough to mean somebody."""
+    long = [needle for needle in note.needles() if len(needle) >= anonymise.SHORTEST]
+    return list(dict.fromkeys(one for needle in long for one in anonymise.spellings(needle)))
 
 
 def stands_in(text: str, needle: str) -> bool:

@@ -131,14 +131,17 @@ def identifiers(reach: Reach) -> sql.Composed:
 
 
 def shared_identifiers(reach: Reach) -> sql.Composed:
-    """Return the query of those %(values)s that another person goes by as well: they prove nothing."""
+    """Return the query of those %(values)s that another person goes by as well: they prove nothing.
+
+    %(cases)s: beside each value one way to write it; a value that is written in several ways comes several times.
+    """
     names = [
         sql.SQL("lower(t.{}::text)").format(sql.Identifier(c)) for c in reach.subject.identifiers
     ]
     return sql.SQL("""
-        select v.value from unnest(%(values)s::text[]) as v (value)
+        select distinct v.value from unnest(%(values)s::text[], %(cases)s::text[]) as v (value, written)
          where exists (select from {table} as t
-                        where lower(v.value) in ({names}) and {person} is not true)""").format(
+                        where lower(v.written) in ({names}) and {person} is not true)""").format(
         table=sql_name(reach.subject.table),
         names=sql.SQL(", ").join(names) if names else sql.SQL("null"),
         person=owned(reach, reach.subject.table),

@@ -12,7 +12,7 @@ from gdpr.prove import Proof
 from lifecycle.errors import Unreachable
 from lifecycle.outcome import Outcome, Verdict
 from lifecycle.system import System
-from tests.database.clinic import ANNA, NOW, Clinic
+from tests.database.clinic import ANNA, JOANNA, NOW, Clinic
 from tests.database.test_gdpr import capped
 from tests.database.test_gdpr_requests import SEARCHED, away, begun, joanna_has_number_one
 from tests.keep import plan
@@ -229,3 +229,35 @@ def test_a_request_that_has_the_number_of_anothers_is_not_answered_with_it(clini
         "processing",
         "completed",
     ]
+
+
+@pytest.mark.parametrize("name", ["Änne Müller", "ÄNNE MÜLLER", "änne müller"])
+@pytest.mark.parametrize("written", ["ÄNNE MÜLLER", "änne müller", "Änne Müller"])
+def test_a_name_in_other_case_is_found_where_the_database_folds_ascii_alone(
+    clinic: Clinic, name: str, written: str
+) -> None:
+    assert clinic.ask("select lower('Ä')") == ["Ä"]
+    clinic.ask("update person set name = %(n)s where person_id = %(a)s", n=name, a=ANNA)
+    clinic.ask(
+        "update history set after = jsonb_build_object('for', %(w)s::text) where agent = 'desk'",
+        w=written,
+    )
+    clinic.ask("insert into board values (9, %(w)s)", w=f"call {written}!")
+    assert "would still stand in board (1 row)" in str(clinic.erase().failures)
+    clinic.ask("update board set words = 'nobody' where board_id = 9")
+    clinic.ask(
+        "create materialized view seen as select %(w)s::text".replace("%(w)s", f"'{written}'")
+    )
+    clinic.ask("grant select on seen to lifecycle")
+    assert [f.target.partition(": ")[2] for f in clinic.erase().failures] == ["public.seen"]
+    assert clinic.ask("select count(*) from history as h where h::text ~ 'LLER|ller'") == [0]
+    clinic.ask("drop materialized view seen")
+    assert clinic.erase().verdict is SEARCHED
+
+
+def test_a_namesake_in_other_case_is_a_namesake(clinic: Clinic) -> None:
+    clinic.ask("update person set name = 'Änne Müller' where person_id = %(a)s", a=ANNA)
+    clinic.ask("update person set name = 'ÄNNE MÜLLER' where person_id = %(j)s", j=JOANNA)
+    outcome = clinic.erase()
+    assert outcome.verdict is SEARCHED
+    assert len(not_searched_for(outcome)) == 1
