@@ -66,7 +66,7 @@ def waiting(conn: Connection[TupleRow], system: System, key: ReferenceKey) -> Wa
             unclear.append(one)
             odd.append(_unclear(reference, requests.status))
     left = [b for b in begun if b not in asked_for]
-    odd += (_abandoned(b.reference, states.processing) for b in left)
+    odd += (_abandoned(b, states.processing) for b in left)
     return Waiting(tuple(found), tuple(unclear), tuple(odd), undated, len(left))
 
 
@@ -78,13 +78,15 @@ def _unclear(reference: str, column: str) -> Failure:
     )
 
 
-def _abandoned(reference: str, processing: str) -> Failure:
+def _abandoned(begun: Begun, processing: str) -> Failure:
+    # To the microsecond: a request that names nobody is known again by nothing else.
+    asked = f" as it was, asked at {begun.asked.isoformat()}" if begun.asked else ""
     return Failure(
-        f"request {reference}",
+        f"request {begun.reference}",
         "its erasure was begun and is not proven, and the request was closed or taken away since",
-        f"Part of the person may be gone. Set the request back to `{processing}`, or put its row back (where another "
-        "request has its number now, give that one another first), and the next run ends what was begun; "
-        f"`lifecycle gdpr verify {reference}` looks for what is left.",
+        f"Part of the person may be gone. Set the request back to `{processing}`, or put its row back{asked} (where "
+        "another request has its number now, give that one another first), and the next run ends what was begun; "
+        f"`lifecycle gdpr verify {begun.reference}` looks for what is left.",
     )
 
 
