@@ -95,7 +95,7 @@ def write_ledger(system: System, entry: Entry) -> bool:
     try:
         body = json.dumps(line, sort_keys=True).encode()
         # A number can come back, so one reference can have several lines.
-        when = f"{entry.erased_at:%Y%m%dT%H%M%SZ}"
+        when = f"{entry.erased_at:%Y%m%dT%H%M%S.%fZ}"
         store.put_bytes(LEDGER, f"erasures/{entry.reference}/{when}.json", body)
     finally:
         store.close()
