@@ -9,7 +9,8 @@ from lifecycle.config.mistake import Mistake, Where
 from lifecycle.policy.check import DECIDE
 from lifecycle.policy.draft_text import listed, quote
 from lifecycle.policy.look import Look
-from lifecycle.policy.model import Column, Owner, Part, Policy, TableName
+from lifecycle.policy.model import Owner, Policy
+from lifecycle.policy.part import Column, Part, TableName
 from lifecycle.policy.section import Section
 from lifecycle.postgres.catalog import Catalog, Table
 

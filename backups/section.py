@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from lifecycle.policy.model import Part, Text
+from lifecycle.policy.part import Part, Text
 from lifecycle.policy.section import Section
 
 

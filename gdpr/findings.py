@@ -7,6 +7,7 @@ data is fetched for it.
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 
+from gdpr import words
 from gdpr.rights import quoting
 from gdpr.section import SECTION
 from lifecycle.admin import buckets, statements
@@ -107,7 +108,24 @@ def _statistics(system: System) -> Iterator[Finding]:
         )
 
 
+def _words(system: System) -> Iterator[Finding]:
+    """Say what the policy asks of an erasure that no erasure can do yet."""
+    label = f"{system.name}: words of the policy"
+    if SECTION.of(system.policy) is None:
+        yield not_asked(label, "the policy erases nobody")
+    elif said := words.beyond(system.policy):
+        yield bad(
+            label,
+            f"an erasure cannot carry out {counted(len(said), 'place')} yet: {', '.join(said)}",
+            "Every erasure is refused, and requests wait until their deadline has passed.",
+            "Say it in other words if they are as true; docs/whose.md says which can be carried out.",
+        )
+    else:
+        yield fine(label, "an erasure can carry out all of them")
+
+
 FINDINGS: Mapping[str, Look] = {
+    "words of the policy": _words,
     "reference key": _reference_key,
     "buckets": _buckets,
     "Stripe": _stripe,

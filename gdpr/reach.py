@@ -10,9 +10,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from audit.section import SECTION as AUDIT
+from gdpr import words
 from lifecycle.errors import Refused
-from lifecycle.policy import graph, reality
-from lifecycle.policy.model import Policy, SharedBy, Subject, Through
+from lifecycle.policy import graph, reality, virtual
+from lifecycle.policy.model import Owner, Policy, SharedBy
+from lifecycle.policy.people import Subject
 from lifecycle.postgres.catalog import Catalog, Column, ForeignKey, Table
 
 _NOT_TEXT = (
@@ -76,7 +78,7 @@ class Reach:
             )
         return found
 
-    def owner(self, table: str) -> str | Through | SharedBy | None:
+    def owner(self, table: str) -> Owner | None:
         """Return how rows of `table` belong to people of this kind; None when they do not."""
         return (self.policy.tables[table].owner or {}).get(self.kind)
 
@@ -111,6 +113,12 @@ def reach(policy: Policy, catalog: Catalog, kind: str) -> Reach:
     or foreign key that the policy does not know may hold the person too.
     """
     reality.must_fit(policy, catalog)
+    if said := words.beyond(policy):
+        raise Refused(
+            f"the policy says what an erasure cannot carry out yet: {', '.join(said)}",
+            hint="Nothing was touched, and nobody is erased under this policy; see docs/whose.md.",
+        )
+    catalog = virtual.joined(policy, catalog)
     deleted = graph.order(policy, catalog, kind)
     log = AUDIT.of(policy)
     kept = tuple(
@@ -122,7 +130,9 @@ def reach(policy: Policy, catalog: Catalog, kind: str) -> Reach:
     hanging = tuple(
         key
         for key in catalog.foreign_keys
-        if key.referenced in deleted and not graph.mentioned(policy, key)
+        if key.referenced in deleted
+        and not graph.mentioned(policy, key)
+        and not (isinstance(key, virtual.Virtual) and key.name in policy.tables[key.table].ignore)
     )
     return replace(found, mentions=tuple(_mentions(found)), hanging=hanging)
 
@@ -144,7 +154,7 @@ def released(found: Reach, key: ForeignKey) -> tuple[str, ...]:
 
 def _mentions(found: Reach) -> Iterator[Mention]:
     for name, table in found.policy.tables.items():
-        for column in table.mentions:
+        for column in table.emptied:
             keys = tuple(
                 k for k in found.catalog.foreign_keys if k.table == name and column in k.columns
             )

@@ -9,7 +9,8 @@ from collections.abc import Iterable
 from psycopg import sql
 
 from gdpr.reach import Mention, Reach, released
-from lifecycle.policy.model import SharedBy, Through
+from lifecycle.policy import virtual
+from lifecycle.policy.model import Parties, SharedBy, Through
 from lifecycle.postgres.catalog import ForeignKey
 from lifecycle.postgres.names import sql_name
 
@@ -47,13 +48,13 @@ def owned(reach: Reach, table: str, alias: str = "t", *, shared_too: bool = Fals
             }
             shares = _SHARES.format(**names)
             return shares if shared_too else _NOBODY_ELSE.format(shares=shares, **names)
-        case None:
+        case Parties() | None:  # `words.beyond` refuses a policy of parties
             return sql.SQL("(false)").format()
 
 
 def _is_person(reach: Reach, table: str, column: str, alias: str) -> sql.Composed:
     name = sql.Identifier(alias, column)
-    if reach.column(table, column).type == reach.key().type:
+    if virtual.alike(reach.column(table, column), reach.key()):
         return sql.SQL("({} = %(subject)s)").format(name)
     return sql.SQL("({}::text = %(subject_text)s)").format(name)
 

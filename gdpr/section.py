@@ -5,11 +5,13 @@ from collections.abc import Iterator, Mapping
 
 from pydantic import Field
 
+from gdpr import words
 from lifecycle.config.mistake import Mistake, Where
 from lifecycle.config.span import Span
 from lifecycle.policy.draft_text import quote
 from lifecycle.policy.look import Look
-from lifecycle.policy.model import Column, Part, Policy, TableName, Text
+from lifecycle.policy.model import Policy
+from lifecycle.policy.part import Column, Part, TableName, Text
 from lifecycle.policy.section import Section
 from lifecycle.postgres.catalog import Catalog, Table
 from lifecycle.words import did_you_mean
@@ -94,6 +96,10 @@ def _sense(erasure: Erasure, policy: Policy) -> Iterator[Mistake]:
 
 def _truth(erasure: Erasure, look: Look) -> None:
     requests = erasure.requests
+    if said := words.beyond(look.policy):
+        look.notes.append(
+            f"an erasure cannot carry this out yet, and is refused: {', '.join(said)}"
+        )
     path: Where = ("erasure", "requests")
     for part in ("key", "subject", "status"):
         look.column((*path, part), requests.table, getattr(requests, part))

@@ -121,7 +121,7 @@ SEES_ALL = "select rolbypassrls or rolsuper from pg_roles where rolname = curren
 def identifiers(reach: Reach) -> sql.Composed:
     """Return the query of the person's row: one column per identifier, as text."""
     names = [
-        sql.SQL(", {}::text").format(sql.Identifier("t", c)) for c in reach.subject.identifiers
+        sql.SQL(", {}::text").format(sql.Identifier("t", c)) for c in reach.subject.own_identifiers
     ]
     return sql.SQL("select true {names} from {table} as t where {rows}").format(
         names=sql.SQL("").join(names),
@@ -136,7 +136,8 @@ def shared_identifiers(reach: Reach) -> sql.Composed:
     %(cases)s: beside each value one way to write it; a value that is written in several ways comes several times.
     """
     names = [
-        sql.SQL("lower(t.{}::text)").format(sql.Identifier(c)) for c in reach.subject.identifiers
+        sql.SQL("lower(t.{}::text)").format(sql.Identifier(c))
+        for c in reach.subject.own_identifiers
     ]
     return sql.SQL("""
         select distinct v.value from unnest(%(values)s::text[], %(cases)s::text[]) as v (value, written)

@@ -11,8 +11,9 @@ from lifecycle.config.span import Span
 from lifecycle.policy import whole
 from lifecycle.policy.draft_text import quote
 from lifecycle.policy.look import Look
-from lifecycle.policy.model import Column, Part, Policy, Text
+from lifecycle.policy.model import Policy, until
 from lifecycle.policy.names import split_column
+from lifecycle.policy.part import Column, Part, Text
 from lifecycle.policy.section import Section
 from lifecycle.postgres.catalog import Catalog
 
@@ -68,6 +69,7 @@ def _sense(rules: Rules, policy: Policy) -> Iterator[Mistake]:
             what = f"a second rule for {rule.table!r} (the first is retention[{first}])"
             yield Mistake(path, what, "keep one of them")
         yield from _objects_left_behind(index, rule, policy)
+    yield from _kept_for_ever(rules, policy)
 
 
 def _too_soon(index: int, rule: RetentionRule, floor: Span) -> Iterator[Mistake]:
@@ -99,6 +101,20 @@ def _objects_left_behind(index: int, rule: RetentionRule, policy: Policy) -> Ite
             f"{', '.join(table.objects)} of {name} lead to objects, which this rule would leave behind",
             "take the rule out: retention does not reach into buckets yet",
         )
+
+
+def _kept_for_ever(rules: Rules, policy: Policy) -> Iterator[Mistake]:
+    """Find rows that are kept until a day, and that nothing ends on it."""
+    for name, table in policy.tables.items():
+        if not (table.keep and table.keep.until):
+            continue
+        span, column = until(table.keep.until)
+        ends = (r for r in rules if r.do == "delete" and r.table == name)
+        if not any((r.after, r.by) == (span, column) for r in ends):
+            rule = f"{{table: {name}, by: {column}, after: {span}, do: delete, because: ...}}"
+            what = f"no rule ends these rows {span} after {column}"
+            where: Where = ("tables", name, "keep", "until")
+            yield Mistake(where, what, f"add `- {rule}` under `retention`")
 
 
 def _truth(rules: Rules, look: Look) -> None:

@@ -41,6 +41,7 @@ NAMES = {
     "triggers": "NAME",
     "rules": "NAME",
     "functions": "NAME",
+    "references": "NAME",
 }
 """What the keys of a mapping are, where they are no tables."""
 
@@ -101,16 +102,18 @@ def _default(field: FieldInfo) -> str:
     return "as below" if isinstance(value, BaseModel) else f"`{_spelled(value)}`"
 
 
-def examples(page: str) -> Any:
-    """Return the whole example file of a page."""
-    found = WHOLE.search(page)
+def examples(page: str) -> list[Any]:
+    """Return the whole example file of a page, and of a policy those of the page on whose data it is."""
     parser: Any = YAML(typ="safe", pure=True)
-    return parser.load(found[1]) if found else {}
+    found = WHOLE.findall(page)
+    more = WHOLE.findall((DOCS / "whose.md").read_text(encoding="utf-8"))
+    is_policy = any(text.startswith("# policy.yaml") for text in found)
+    return [parser.load(text) for text in (*found, *(more if is_policy else ()))]
 
 
-def example(whole: Any, path: str, name: str) -> Any:
-    """Return the first value of a key in the example, None where it has none."""
-    found = [whole]
+def example(wholes: list[Any], path: str, name: str) -> Any:
+    """Return the first value of a key in the examples, None where they have none."""
+    found = list(wholes)
     for word in (*path.replace("[]", ".[]").split("."), name):
         found = [below for value in found for below in _below(value, word)]
     return found[0] if found else None

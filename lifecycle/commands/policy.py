@@ -13,7 +13,7 @@ from lifecycle.errors import Conflict, InputError
 from lifecycle.words import counted
 
 if TYPE_CHECKING:
-    from lifecycle.policy.model import Policy, SharedBy, Table, Through
+    from lifecycle.policy.model import Parties, Policy, SharedBy, Table, Through
     from lifecycle.postgres.catalog import Catalog
 
 app = typer.Typer(help="Check, show and draft policy files.", no_args_is_help=True)
@@ -167,6 +167,8 @@ def _look(conninfo: str) -> "Catalog":
 
 
 def _whose(table: "Table") -> str:
+    if table.copy_of:
+        return f"a copy of {', '.join(table.copy_of)}"
     if table.owner is None:
         return f"nobody's: {table.because}"
     return ", ".join(
@@ -174,9 +176,11 @@ def _whose(table: "Table") -> str:
     )
 
 
-def _by(how: "Through | SharedBy") -> str:
-    from lifecycle.policy.model import SharedBy
+def _by(how: "Through | SharedBy | Parties") -> str:
+    from lifecycle.policy.model import Parties, SharedBy
 
+    if isinstance(how, Parties):
+        return f"with others, {', '.join(how.party)}"
     if isinstance(how, SharedBy):
         return f"shared by {how.shared_by}"
     return f"through {', '.join(how.through)}"

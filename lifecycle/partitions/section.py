@@ -13,7 +13,8 @@ from pydantic import Field
 from lifecycle.config.mistake import Where
 from lifecycle.policy.draft_text import quote
 from lifecycle.policy.look import TIME, Look
-from lifecycle.policy.model import Column, Owner, Part, Policy, TableName
+from lifecycle.policy.model import Owner, Policy
+from lifecycle.policy.part import Column, Part, TableName
 from lifecycle.policy.section import Section
 from lifecycle.postgres.catalog import Catalog, Partition, Table
 from lifecycle.words import counted

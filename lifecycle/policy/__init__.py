@@ -1,9 +1,12 @@
 """The policy: what a company has promised about its data, one YAML file per system.
 
-`model.py` is the shape of the ground's part: people, and whose data each table holds. What is promised about them is
-brought by the rooms: `section.py` says what a section is, `whole.py` puts them together and asks them.
+`people.py`, `reference.py` and `model.py` are the shape of the ground's part: people, what rows lead to, and whose data
+each table holds. What is promised about them is brought by the rooms: `section.py` says what a section is, `whole.py`
+puts them together and asks them.
 `load.py` reads a file and reports every mistake at once with its line, `check.py` asks whether the file makes sense in
-itself, `reality.py` whether it fits the live database, `graph.py` in which order a person's rows can go, `generate.py`
-drafts a policy for a database it has never seen. Never connects to anything: the catalog is handed in.
+itself, `reality.py` whether it fits the live database, both with `subjects.py` and `edges.py`; `virtual.py` puts the
+policy's references beside the foreign keys, `sentences.py` finds what is said of each, `graph.py` in which order a
+person's rows can go, `generate.py` drafts a policy for a database it has never seen. Never connects to anything: the
+catalog is handed in.
 Read `model.py` first.
 """

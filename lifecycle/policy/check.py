@@ -11,7 +11,7 @@ from typing import Any, cast
 from lifecycle import cron
 from lifecycle.config.mistake import Mistake, Where
 from lifecycle.errors import InputError
-from lifecycle.policy import triggers, whole
+from lifecycle.policy import edges, subjects, triggers, whole
 from lifecycle.policy.model import Policy, SharedBy
 from lifecycle.policy.names import split_column
 from lifecycle.words import did_you_mean
@@ -27,7 +27,8 @@ def check(policy: Policy) -> tuple[Mistake, ...]:
         *_names(policy),
         *_schedule(policy),
         *_declared(policy),
-        *_subjects(policy),
+        *subjects.sense(policy),
+        *edges.sense(policy),
         *_owners(policy),
         *_floor(policy),
         *(m for section, said in whole.present(policy) for m in section.sense(said, policy)),
@@ -84,21 +85,6 @@ def _declared(policy: Policy) -> Iterator[Mistake]:
             yield Mistake(path, f"table {name!r} is not declared under `tables`", instead)
 
 
-def _subjects(policy: Policy) -> Iterator[Mistake]:
-    for kind, subject in policy.subjects.items():
-        table = policy.tables.get(subject.table)
-        if table and (table.owner or {}).get(kind) != subject.key:
-            yield Mistake(
-                ("tables", subject.table),
-                f"the table of subject {kind!r} is not owned by its own key",
-                f"write `owner: {{{kind}: {subject.key}}}`",
-            )
-        repeated = [c for c in subject.identifiers if subject.identifiers.count(c) > 1]
-        if repeated:
-            where = ("subjects", kind, "identifiers")
-            yield Mistake(where, f"column {repeated[0]!r} is there twice", "keep one of them")
-
-
 def _owners(policy: Policy) -> Iterator[Mistake]:
     for name, table in policy.tables.items():
         path: Where = ("tables", name, "owner")
@@ -117,12 +103,6 @@ def _owners(policy: Policy) -> Iterator[Mistake]:
                     (*path, kind, "shared_by"),
                     f"not a column of {subject.table!r}, the table of subject {kind!r}",
                     f"write `{subject.table}.column`, the column that points to {name!r}",
-                )
-            elif isinstance(how, str) and how in table.mentions:
-                yield Mistake(
-                    ("tables", name, "mentions", how),
-                    "names the owner as well",
-                    "a row goes with its owner: take it out of `mentions`",
                 )
 
 

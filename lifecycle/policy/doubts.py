@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from lifecycle.policy import guess, lookalikes
 from lifecycle.policy.evidence import Evidence
-from lifecycle.policy.model import Owner, SharedBy, Through
+from lifecycle.policy.model import Owner, Parties, SharedBy, Through
 from lifecycle.postgres.catalog import Catalog, ForeignKey, Table
 
 ENOUGH = 30
@@ -119,6 +119,8 @@ def _doubts(draft: Draft, table: str) -> Iterator[str]:
             yield from _through(draft, table, how)
         case str():
             yield from _named(draft, table, how)
+        case Parties():
+            pass
     if money := _money(draft.catalog.tables[table]):
         yield f"it holds money or an agreement ({money}): may its rows go, or must they be kept for some years?"
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from lifecycle.policy import triggers, whole
 from lifecycle.policy.check import DECIDE
 from lifecycle.policy.guess import Candidate
-from lifecycle.policy.model import Declared, Owner, Policy, SharedBy, Table, Through
+from lifecycle.policy.model import Declared, Owner, Parties, Policy, SharedBy, Table, Through
 from lifecycle.postgres.catalog import Catalog
 from lifecycle.words import counted
 
@@ -66,8 +66,8 @@ def _subjects(policy: Policy, who: Candidate | None) -> Iterator[str]:
         yield f"  {quote(kind)}:"
         yield f"    table: {quote(subject.table)}"
         yield f"    key: {quote(subject.key)}"
-        if subject.identifiers:
-            yield f"    identifiers: {listed(subject.identifiers)}  # the proof of an erasure searches for their values"
+        if named := subject.own_identifiers:
+            yield f"    identifiers: {listed(named)}  # the proof of an erasure searches for their values"
         if subject.payer:
             yield f"    payer: {{column: {quote(subject.payer.column)}}}"
 
@@ -106,6 +106,9 @@ def _code(declared: Mapping[str, Declared]) -> str:
 def _owner(how: Owner) -> str:
     if isinstance(how, Through):
         return f"{{through: {listed(how.through)}}}"
+    if isinstance(how, Parties):
+        halves = {quote(name): listed(columns) for name, columns in how.party.items()}
+        return f"{{party: {_map(halves)}}}"
     return f"{{shared_by: {quote(how.shared_by)}}}" if isinstance(how, SharedBy) else quote(how)
 
 

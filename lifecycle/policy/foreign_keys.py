@@ -1,33 +1,35 @@
-"""Judges every foreign key that leads to a person's row: may the row that points there be in the way of an erasure?
+"""Judges every key that leads to a person's row: may the row that points there be in the way of an erasure?
 
-Pure. The rule, for a key T.c -> R where R belongs to people (say `documents.confirmed_by -> users`):
+Pure. A key is a foreign key or a reference of the policy. The rule, for T.c -> R where R belongs to people (say
+`documents.confirmed_by -> users`): the policy has exactly one sentence about it (`sentences.py`).
 
-    c names T's owner, or leads to a row that the same key proves to be the owner's   fine
-    c is what T is owned `through`, or what R is `shared_by`                          fine
-    c is under `mentions` of T, or cleared because T is kept or the audit log         fine: set to NULL first
-    T is nobody's data                                                                mistake: say whose it is
-    R is the table of persons, or c may be NULL                                       mistake: declare `mentions`
-    T is owned too, c may not be NULL (`blood_markers.panel_id -> blood_panels`)      note
+    two sentences                                                                     mistake: which holds?
+    none, and T is nobody's data                                                      mistake: say whose it is
+    none, and R is the table of persons, or c may be NULL, or it is a reference       mistake: say one
+    none, and T is owned too, c may not be NULL (`markers.panel_id -> panels`)        note
+    one for another kind of people in R's table (`visits.patient_id -> users`)        note
 
-The last one cannot be decided from the schema: marker and panel should be one person's, and nothing proves it.
-The erasure looks, before its first write, whether another person's marker hangs on a panel that is to go.
+These two cannot be decided from the schema: marker and panel should be one person's, the patient of a visit should be
+no nurse, and nothing proves it. The erasure looks, before its first write, whether such a row is in its way.
 """
 
 from collections.abc import Iterator
 
-from lifecycle.config.mistake import Mistake
-from lifecycle.policy import graph
-from lifecycle.policy.model import Policy, SharedBy, Table
+from lifecycle.config.mistake import Mistake, dotted
+from lifecycle.policy import sentences, virtual
+from lifecycle.policy.model import Policy, Table
 from lifecycle.postgres.catalog import Catalog, ForeignKey
 from lifecycle.words import counted
 
 
 def judge(policy: Policy, catalog: Catalog) -> tuple[list[Mistake], list[str]]:
-    """Return (mistakes, notes) about foreign keys between declared tables."""
-    mistakes: list[Mistake] = []
+    """Return (mistakes, notes) about keys between declared tables. `catalog` has the references of the policy."""
+    mistakes = list(_contradictions(policy, catalog))
     unproven: list[str] = []
     for key, kind in unexplained(policy, catalog):
-        mistake = _mistake(policy, catalog, key, kind)
+        mistake = None
+        if not any(sentences.of(policy, key, k) for k in policy.tables[key.referenced].owner or ()):
+            mistake = _mistake(policy, catalog, key, kind)
         if mistake:
             mistakes.append(mistake)
         else:
@@ -35,12 +37,28 @@ def judge(policy: Policy, catalog: Catalog) -> tuple[list[Mistake], list[str]]:
     return mistakes, [*_unproven(unproven), *_notes(policy, catalog)]
 
 
-def unexplained(policy: Policy, catalog: Catalog) -> Iterator[tuple[ForeignKey, str]]:
-    """Yield (foreign key, subject kind) where a row of that kind's is pointed to and the policy does not say why."""
+def into_people(policy: Policy, catalog: Catalog) -> Iterator[tuple[ForeignKey, str]]:
+    """Yield (key, subject kind) for every key between declared tables that leads to rows of that kind of people."""
     for key in catalog.foreign_keys:
         target = policy.tables.get(key.referenced)
         if key.table in policy.tables and target and target.owner:
-            yield from ((key, kind) for kind in target.owner if not _fine(policy, key, kind))
+            yield from ((key, kind) for kind in target.owner)
+
+
+def unexplained(policy: Policy, catalog: Catalog) -> Iterator[tuple[ForeignKey, str]]:
+    """Yield (key, subject kind) where a row of that kind's is pointed to and the policy does not say why."""
+    for key, kind in into_people(policy, catalog):
+        if not sentences.of(policy, key, kind):
+            yield key, kind
+
+
+def _contradictions(policy: Policy, catalog: Catalog) -> Iterator[Mistake]:
+    for key, kind in into_people(policy, catalog):
+        said = sentences.of(policy, key, kind)
+        if len(said) > 1:
+            words = " and ".join(f"{s.word} ({dotted(s.path)})" for s in said)
+            what = f"{virtual.spelled(key)} to {key.referenced} has two sentences: {words}"
+            yield Mistake(said[-1].path, what, "keep the one that holds, and take the other out")
 
 
 def may_be_null(catalog: Catalog, key: ForeignKey) -> str | None:
@@ -50,28 +68,13 @@ def may_be_null(catalog: Catalog, key: ForeignKey) -> str | None:
     return free[-1] if free else None
 
 
-def _fine(policy: Policy, key: ForeignKey, kind: str) -> bool:
-    if graph.survives(policy, key):
-        return True
-    table, target = policy.tables[key.table], policy.tables[key.referenced]
-    if table.keep or kind not in (table.owner or {}):
-        return False
-    own, theirs = (table.owner or {})[kind], (target.owner or {})[kind]
-    if isinstance(theirs, SharedBy) and theirs.shared_by == f"{key.table}.{key.columns[0]}":
-        return True
-    if isinstance(own, str):
-        # The same columns on both sides name the person, so both rows are one person's.
-        pairs = dict(zip(key.columns, key.referenced_columns, strict=True))
-        return own in pairs and pairs[own] == theirs
-    return not isinstance(own, SharedBy) and set(key.columns) <= set(own.through)
-
-
 def _mistake(policy: Policy, catalog: Catalog, key: ForeignKey, kind: str) -> Mistake | None:
     table = policy.tables[key.table]
     free = may_be_null(catalog, key)
     path = ("tables", key.table)
-    what = f"foreign key {key.name} ({', '.join(key.columns)}) leads to {key.referenced}, "
-    mention = f"add `mentions: {{{free}: set null}}`"
+    what = f"{virtual.spelled(key)} leads to {key.referenced}, "
+    declared = isinstance(key, virtual.Virtual)
+    mention = f"add `mentions: {{{key.name if declared else free}: set null}}`"
     if table.personal == "none":
         instead = (
             f"say whose it is with `owner:`, or {mention}"
@@ -88,8 +91,15 @@ def _mistake(policy: Policy, catalog: Catalog, key: ForeignKey, kind: str) -> Mi
     if free:
         return Mistake(path, what + f"to another {kind}'s row perhaps", mention)
     if _is_subject(policy, key, kind) or kind not in (table.owner or {}):
-        instead = "make the column nullable and add it to `mentions`, or own the table by it"
+        column = key.columns[-1]
+        instead = (
+            "make the column nullable and add it to `mentions`, or own the table by it, or, where they wrote it about "
+            f"somebody else, add `author: {{{column}: tombstone}}`"
+        )
         return Mistake(path, what + f"and would keep that {kind}'s row from being erased", instead)
+    if declared:
+        instead = f"own the table `through: [{key.name}]`, or say under `ignore` why it may stay"
+        return Mistake((*path, "references", key.name), what + "and nothing says why", instead)
     return None
 
 
@@ -107,16 +117,17 @@ def _unproven(keys: list[str]) -> Iterator[str]:
 
 
 def _notes(policy: Policy, catalog: Catalog) -> Iterator[str]:
-    def into_people(key: ForeignKey) -> bool:
+    def theirs(key: ForeignKey) -> bool:
         return bool(policy.tables.get(key.referenced, Table.model_construct()).owner)
 
-    silent = [_spelled(k) for k in catalog.foreign_keys if k.on_delete in "cnd" and into_people(k)]
+    silent = [_spelled(k) for k in catalog.foreign_keys if k.on_delete in "cnd" and theirs(k)]
     if silent:
         yield _counted(
             silent,
             "with ON DELETE CASCADE or SET NULL; the erasure ends those rows itself, counted",
         )
-    unchecked = [_spelled(k) for k in catalog.foreign_keys if not k.validated]
+    real = (k for k in catalog.foreign_keys if not isinstance(k, virtual.Virtual))
+    unchecked = [_spelled(k) for k in real if not k.validated]
     if unchecked:
         yield _counted(unchecked, "not validated, so old rows may point nowhere")
 

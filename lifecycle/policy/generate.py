@@ -16,9 +16,10 @@ from lifecycle.policy.check import DECIDE
 from lifecycle.policy.doubts import Draft
 from lifecycle.policy.evidence import NOTHING, Evidence
 from lifecycle.policy.guess import Candidate
-from lifecycle.policy.model import Owner, Payer, Policy, SharedBy, Subject, Through
+from lifecycle.policy.model import Owner, Policy, SharedBy, Through
 from lifecycle.policy.model import Table as Declared
 from lifecycle.policy.names import split_column
+from lifecycle.policy.people import Payer, Subject
 from lifecycle.postgres.catalog import Catalog, ForeignKey, Table
 from lifecycle.words import did_you_mean
 

@@ -1,4 +1,4 @@
-"""Who hangs on whom: in which order one person's rows can be deleted, over the live foreign keys.
+"""Who hangs on whom: in which order one person's rows can be deleted, over the live foreign keys and references.
 
 Pure. Rows go before the rows they point to. A foreign key whose column is declared under `mentions` is set to
 NULL before anything is deleted, so it holds nothing up; that is how circles are broken. A table that points to
@@ -7,7 +7,7 @@ order does not exist, it says which tables hold each other.
 """
 
 from lifecycle.errors import Refused
-from lifecycle.policy import whole
+from lifecycle.policy import virtual, whole
 from lifecycle.policy.model import Policy, SharedBy, Through
 from lifecycle.postgres.catalog import Catalog, ForeignKey
 
@@ -44,7 +44,7 @@ def ways(policy: Policy, catalog: Catalog, table: str, subject: str) -> tuple[Fo
         key
         for key in catalog.foreign_keys
         if key.table == table
-        and set(key.columns) <= set(how.through)
+        and virtual.names(key) <= set(how.through)
         and subject in (_owner(policy, key.referenced))
     )
 
@@ -115,19 +115,20 @@ def _next(
 
 
 def mentioned(policy: Policy, key: ForeignKey) -> bool:
-    """Say whether an erasure sets this foreign key to NULL where it points to a row that goes."""
+    """Say whether an erasure sets this key to NULL where it points to a row that goes."""
     table = policy.tables.get(key.table)
-    return table is not None and any(column in table.mentions for column in key.columns)
+    return table is not None and bool(virtual.names(key) & table.emptied.keys())
 
 
 def survives(policy: Policy, key: ForeignKey) -> bool:
-    """Say whether a row that stays may have this foreign key: an erasure clears it first."""
+    """Say whether a row that stays may have this key: an erasure clears it first, or the policy lets it be."""
     table = policy.tables.get(key.table)
     if table is None:
         return False
     cleared = set(table.keep.clear) if table.keep else set[str]()
     cleared |= whole.cleared(policy, key.table)
-    return mentioned(policy, key) or bool(cleared & set(key.columns))
+    left = virtual.names(key) & {*table.author, *table.ignore}
+    return mentioned(policy, key) or bool(left) or bool(cleared & set(key.columns))
 
 
 def _owner(policy: Policy, table: str) -> frozenset[str]:

@@ -18,20 +18,24 @@ _BARE = ("id", "uuid", "uid", "pk", "key", "guid")
 def undeclared(policy: Policy, catalog: Catalog) -> Iterator[tuple[str, str, str]]:
     """Yield (table, column, subject kind) in tables declared as nobody's.
 
-    A column that `because:` names has been looked at by a person, and one under `mentions` is dealt with.
+    A column that `because:` names has been looked at by a person; what has a sentence is dealt with.
     """
     keyed = {(k.table, column) for k in catalog.foreign_keys for column in k.columns}
     likely: dict[tuple[str, str], str] = {}
     for kind, subject in policy.subjects.items():
         people = catalog.tables.get(subject.table)
         if people and people.column(subject.key):
-            for fact in facts(kind, people, subject.key, subject.identifiers):
+            for fact in facts(kind, people, subject.key, subject.own_identifiers):
                 likely.setdefault(fact, kind)
     for name, declared in policy.tables.items():
         table = catalog.tables.get(name)
         if table is None or declared.personal != "none":
             continue
-        looked_at = set(re.findall(r"\w+", declared.because or "")) | set(declared.mentions)
+        looked_at = set(re.findall(r"\w+", declared.because or "")) | {
+            *declared.mentions,
+            *declared.author,
+            *declared.ignore,
+        }
         for column in table.columns:
             kind = likely.get((column.name.lower(), family(column.type)))
             if kind and column.name not in looked_at and (name, column.name) not in keyed:

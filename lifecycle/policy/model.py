@@ -7,52 +7,21 @@ Table names are written as in SQL without quotes: `users` for a table in schema 
 `schema.table`. Every table of the database is declared, if only as holding nobody's data.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from lifecycle.config.span import Span
-
-Text = Annotated[str, Field(min_length=1)]
-Column = Annotated[str, Field(min_length=1, max_length=63)]
-TableName = Annotated[str, Field(min_length=1, max_length=127)]
-
-
-class Part(BaseModel):
-    """What all parts of the policy share."""
-
-    model_config = ConfigDict(
-        strict=True, frozen=True, extra="forbid", arbitrary_types_allowed=True
-    )
-
-
-class Payer(Part):
-    """Where the payment processor's id of a person's customer stands."""
-
-    column: Text = Field(description="`table.column` that holds the Stripe customer id")
-
-
-class Subject(Part):
-    """One kind of person whose data this database holds."""
-
-    table: TableName = Field(description="the table with one row per person")
-    key: Column = Field(
-        description="the column that identifies the person, referenced by all that is theirs"
-    )
-    identifiers: tuple[Column, ...] = Field(
-        default=(),
-        description="columns whose values name the person; the proof searches for them everywhere",
-    )
-    payer: Payer | None = Field(
-        default=None, description="who pays for the person, where that is a customer at Stripe"
-    )
+from lifecycle.policy.part import Column, Part, TableName, Text
+from lifecycle.policy.people import Subject
+from lifecycle.policy.reference import Reference
 
 
 class Through(Part):
-    """Owned by whoever owns the row that these foreign key columns point to."""
+    """Owned by whoever owns the row that these foreign keys or references lead to."""
 
     through: Annotated[tuple[Column, ...], Field(min_length=1)] = Field(
-        description="the foreign key columns; with several keys, the row goes with any of their owners"
+        description="foreign key columns or names of `references`; with several, the row goes with any of their owners"
     )
 
 
@@ -65,8 +34,39 @@ class SharedBy(Part):
     )
 
 
-Owner = Column | Through | SharedBy
-"""How a row belongs to a person: by the column that names them, or by the row it leads to."""
+class Parties(Part):
+    """A row of several sides, as a message: it stays while one party stays, and goes with the last."""
+
+    party: Annotated[dict[Column, tuple[Column, ...]], Field(min_length=2)] = Field(
+        description="the column that names a party -> the other columns of their half, cleared with them",
+        examples=[{"sender_id": ["sender_name"], "reader_id": []}],
+    )
+
+
+Owner = Column | Through | SharedBy | Parties
+"""How a row belongs to a person: by the column that names them, by the row it leads to, or with others."""
+
+
+class Until(NamedTuple):
+    """A time that runs from a date of the row: `10 years after issued_at`."""
+
+    span: Span
+    column: str
+
+
+def until(text: str) -> Until:
+    """Return what `10 years after issued_at` says. Raise ValueError with what to write instead."""
+    span, after, column = text.partition(" after ")
+    if not after or not column.strip():
+        raise ValueError(
+            f"{text!r} does not say when it ends; write it like `10 years after issued_at`"
+        )
+    return Until(Span.parse(span), column.strip())
+
+
+def _is_until(text: str) -> str:
+    until(text)
+    return text
 
 
 class Kept(Part):
@@ -78,6 +78,24 @@ class Kept(Part):
     because: Text = Field(
         description="why the row may stay, as the compliance officer would say it"
     )
+    until: Annotated[Text, AfterValidator(_is_until)] | None = Field(
+        default=None,
+        description="when the ground ends and the row goes too; a rule under `retention` ends it then",
+        examples=["10 years after issued_at"],
+    )
+    ground: Text | None = Field(
+        default=None,
+        description="the law that asks for the row; needed with `until`",
+        examples=["tax, section 147 AO"],
+    )
+
+    @model_validator(mode="after")
+    def _until_when_on_which_ground(self) -> "Kept":
+        if (self.until is None) != (self.ground is None):
+            raise ValueError(
+                "`until` and `ground` go together: which law asks for the row, and how long?"
+            )
+        return self
 
 
 class Declared(Part):
@@ -100,11 +118,16 @@ class Table(Part):
         default=None,
         description="subject kind -> the column that names the person, or how the row is reached",
     )
+    references: dict[Column, Reference] = Field(
+        default_factory=dict[str, Reference],
+        description="name -> what a row leads to without a foreign key",
+    )
     personal: Literal["none"] | None = Field(
         default=None, description="`none`: nobody's data, with the reason"
     )
     because: Text | None = Field(
-        default=None, description="why it is nobody's data; needed with `personal: none`"
+        default=None,
+        description="why it is nobody's data, or holds no text; needed with `personal: none` and `text: none`",
     )
     keep: Kept | None = Field(
         default=None, description="the row survives an erasure, without what names the person"
@@ -112,6 +135,28 @@ class Table(Part):
     mentions: dict[Column, Literal["set null"]] = Field(
         default_factory=dict[str, Literal["set null"]],
         description="columns of this table that may point to another person or to another person's row",
+    )
+    author: dict[Column, Literal["set null", "tombstone"]] = Field(
+        default_factory=dict[str, Literal["set null", "tombstone"]],
+        description="columns that name who wrote the row, which is about somebody else: it stays, and names nobody "
+        "(`set null`) or the subject's tombstone",
+        examples=[{"nurse_id": "tombstone"}],
+    )
+    ignore: dict[Column, Text] = Field(
+        default_factory=dict[str, Text],
+        description="columns or references that lead to people and are left as they are -> why they may be",
+    )
+    quotes: dict[Column, Literal["redact", "review", "refuse"]] = Field(
+        default_factory=dict[str, Literal["redact", "review", "refuse"]],
+        description="columns in which others may quote the person -> what happens there: `redact` takes the value "
+        "alone out, `review` shows the place to a person, `refuse` erases nobody who is quoted",
+    )
+    text: Literal["none"] | None = Field(
+        default=None, description="`none`: no column holds text of people, with the reason"
+    )
+    copy_of: tuple[TableName, ...] = Field(
+        default=(),
+        description="the tables from which its rows are computed: it is made anew when those have changed",
     )
     objects: tuple[Column, ...] = Field(
         default=(), description="columns that hold S3 keys of the person's objects"
@@ -131,14 +176,22 @@ class Table(Part):
         description="function of its checks, indexes, generated columns or types -> `checks` or `computes`",
     )
 
+    @property
+    def emptied(self) -> dict[str, str]:
+        """Return column -> `mentions` or `author`, of those that become NULL in rows of others."""
+        written = {name: "author" for name, how in self.author.items() if how == "set null"}
+        return dict.fromkeys(self.mentions, "mentions") | written
+
     @model_validator(mode="after")
     def _one_of_owner_and_none(self) -> "Table":
-        if (self.owner is None) == (self.personal is None):
+        if [bool(self.owner is not None), bool(self.personal), bool(self.copy_of)].count(True) != 1:
             raise ValueError(
-                "must say whose data it holds: `owner: {user: user_id}`, or `personal: none` with `because:`"
+                "must say whose data it holds: `owner: {user: user_id}`, or `personal: none` with `because:`, "
+                "or of which tables it is a `copy_of:`"
             )
-        if self.personal == "none" and not self.because:
-            raise ValueError("`personal: none` needs the reason: add `because:`")
+        if (self.personal or self.text) and not self.because:
+            word = "personal" if self.personal else "text"
+            raise ValueError(f"`{word}: none` needs the reason: add `because:`")
         if self.personal == "none" and (self.keep or self.objects):
             raise ValueError(
                 "nobody's data has no `keep` or `objects`: say whose it is with `owner:`"

@@ -9,7 +9,16 @@ from dataclasses import dataclass
 
 from lifecycle.config.mistake import Mistake, Where
 from lifecycle.errors import Refused
-from lifecycle.policy import foreign_keys, graph, lookalikes, triggers, whole
+from lifecycle.policy import (
+    edges,
+    foreign_keys,
+    graph,
+    lookalikes,
+    subjects,
+    triggers,
+    virtual,
+    whole,
+)
 from lifecycle.policy.look import Look
 from lifecycle.policy.model import Policy, SharedBy, Through
 from lifecycle.policy.names import split_column
@@ -27,18 +36,19 @@ class Compared:
 
 def compare(policy: Policy, catalog: Catalog) -> Compared:
     """Return every mistake and note about the policy on this database."""
-    look = Look(policy, catalog, [], [])
+    look = Look(policy, virtual.joined(policy, catalog), [], [])
     _database(look)
     _tables(look)
     _inheriting(look)
-    _subjects(look)
+    subjects.truth(look)
     _owners(look)
-    _columns_cleared(look)
+    _columns_kept(look)
+    edges.truth(look)
     for section, said in whole.present(policy):
         section.truth(said, look)
     _lookalikes(look)
     triggers.truth(look)
-    mistakes, notes = foreign_keys.judge(policy, catalog)
+    mistakes, notes = foreign_keys.judge(policy, look.catalog)
     return Compared((*look.mistakes, *mistakes), (*look.notes, *notes))
 
 
@@ -73,6 +83,8 @@ def _tables(look: Look) -> None:
         if name in parents:
             what = f"{name} is a partition of {parents[name]}"
             look.say(("tables", name), what, f"declare {parents[name]} alone")
+        elif name in look.catalog.views and declared[name].copy_of:
+            continue
         elif name in look.catalog.views:
             look.say(("tables", name), f"{name} is a view", "declare the tables under it")
         elif name not in there:
@@ -91,19 +103,6 @@ def _inheriting(look: Look) -> None:
         look.notes.append(f"{', '.join(children)} inherit from another table: {what}")
 
 
-def _subjects(look: Look) -> None:
-    for kind, subject in look.policy.subjects.items():
-        path: Where = ("subjects", kind)
-        key = look.column((*path, "key"), subject.table, subject.key)
-        if key and not key.not_null:
-            what = f"{subject.table}.{subject.key} may be NULL"
-            look.say((*path, "key"), what, "name a column that identifies every person")
-        for name in subject.identifiers:
-            look.column((*path, "identifiers"), subject.table, name)
-        if subject.payer:
-            look.column((*path, "payer", "column"), *split_column(subject.payer.column))
-
-
 def _owners(look: Look) -> None:
     without: list[str] = []
     for name, table in look.policy.tables.items():
@@ -113,7 +112,11 @@ def _owners(look: Look) -> None:
                 _through(look, path, name, kind, how)
             elif isinstance(how, SharedBy):
                 _shared_by(look, path, name, how)
-            elif _owner_column(look, path, how) and name in graph.deleted(look.policy, kind):
+            elif (
+                isinstance(how, str)
+                and _owner_column(look, path, how)
+                and name in graph.deleted(look.policy, kind)
+            ):
                 without.append(f"{name}.{how}")
         for column in table.objects:
             look.column(("tables", name, "objects"), name, column)
@@ -135,24 +138,29 @@ def _same_type(look: Look, path: Where, kind: str, column: Column) -> bool:
     subject = look.policy.subjects.get(kind)
     people = look.catalog.tables.get(subject.table) if subject else None
     key = people.column(subject.key) if subject and people else None
-    if subject is None or key is None or key.type == column.type:
+    if subject is None or key is None or virtual.alike(key, column):
         return True
     what = f"{column.name} is {column.type}, and {subject.table}.{subject.key} is {key.type}"
-    look.say(path, what, "name the column that holds the key")
+    instead = (
+        f"name the column that holds the key, or add `references: {{{column.name}: {{to: ..., form: ...}}}}` and own "
+        f"the table `through: [{column.name}]`"
+    )
+    look.say(path, what, instead)
     return False
 
 
 def _through(look: Look, path: Where, name: str, kind: str, how: Through) -> None:
-    columns = [look.column(path, name, column) for column in how.through]
+    if name not in look.catalog.tables:
+        return
     keys = graph.ways(look.policy, look.catalog, name, kind)
-    covered = {column for key in keys for column in key.columns}
-    loose = [c.name for c in columns if c and c.name not in covered]
+    covered = {word for key in keys for word in virtual.names(key)}
+    loose = [word for word in edges.ways_named(look, path, name, how) if word not in covered]
     if loose:
         what = f"no foreign key over {', '.join(loose)} leads to a table that belongs to a {kind}"
         look.say(
             path,
             what,
-            "name the columns of such a foreign key, or the column that names the person",
+            "name a foreign key's columns, say under `references` what these lead to, or own it by a column",
         )
     elif graph.goes_round(look.policy, look.catalog, name, kind):
         look.say(
@@ -173,10 +181,8 @@ def _shared_by(look: Look, path: Where, name: str, how: SharedBy) -> None:
         )
 
 
-def _columns_cleared(look: Look) -> None:
+def _columns_kept(look: Look) -> None:
     for name, table in look.policy.tables.items():
-        for column in table.mentions:
-            look.clearable(("tables", name, "mentions", column), name, column)
         for column in table.keep.clear if table.keep else ():
             look.clearable(("tables", name, "keep", "clear"), name, column)
 

@@ -8,7 +8,7 @@ from pydantic import Field, create_model
 
 from lifecycle import rooms
 from lifecycle.config.mistake import Where
-from lifecycle.policy.model import Policy
+from lifecycle.policy.model import Policy, Table
 from lifecycle.policy.names import split_column
 from lifecycle.policy.section import Section
 
@@ -35,12 +35,25 @@ def tables_named(policy: Policy) -> Iterator[tuple[Where, str]]:
     """Yield every place at which a table is named, with the name."""
     for name in policy.tables:
         yield ("tables", name), name
+    for name, table in policy.tables.items():
+        yield from _led_to(name, table)
     for kind, subject in policy.subjects.items():
         yield ("subjects", kind, "table"), subject.table
+        for index, one in enumerate(subject.names()):
+            if elsewhere := split_column(one.column)[0]:
+                yield ("subjects", kind, "identifiers", index), elsewhere
         if subject.payer:
             yield ("subjects", kind, "payer", "column"), split_column(subject.payer.column)[0]
     for section, said in present(policy):
         yield from section.tables(said)
+
+
+def _led_to(name: str, table: Table) -> Iterator[tuple[Where, str]]:
+    for reference, said in table.references.items():
+        for _, target in said.targets():
+            yield ("tables", name, "references", reference), target.table
+    for index, other in enumerate(table.copy_of):
+        yield ("tables", name, "copy_of", index), other
 
 
 def never_ends(policy: Policy) -> Mapping[str, str]:

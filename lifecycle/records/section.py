@@ -6,7 +6,8 @@ from pydantic import Field
 
 from lifecycle.config.mistake import Mistake
 from lifecycle.config.span import Span
-from lifecycle.policy.model import Part, Policy, Text
+from lifecycle.policy.model import Policy
+from lifecycle.policy.part import Part, Text
 from lifecycle.policy.section import Section
 
 SIX_YEARS = Span(6, "year")

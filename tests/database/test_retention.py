@@ -22,7 +22,8 @@ from lifecycle.ledger.claims import Claim
 from lifecycle.outcome import Outcome, Verdict
 from lifecycle.plan import Plan
 from lifecycle.policy import whole
-from lifecycle.policy.model import Limits, Subject, Table
+from lifecycle.policy.model import Limits, Table
+from lifecycle.policy.people import Subject
 from lifecycle.postgres import catalog
 from lifecycle.system import System
 from retention import copies, expire, survey

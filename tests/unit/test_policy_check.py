@@ -95,7 +95,7 @@ RULE = {"table": "visits", "after": "2 years", "do": "delete", "because": "x"}
         ({"tables/visits/owner": {"membr": "member_id"}}, "tables.visits.owner.membr: no subject is called 'membr'"),
         ({"tables/visits/owner": {}}, "tables.visits.owner: nobody is named"),
         ({"tables/households/owner/member": {"shared_by": "visits.x"}}, "tables.households.owner.member.shared_by: not a column of 'members'"),
-        ({"tables/visits/mentions": {"member_id": "set null"}}, "tables.visits.mentions.member_id: names the owner as well"),
+        ({"tables/visits/mentions": {"member_id": "set null"}}, "tables.visits.mentions.member_id: 'member_id' has two sentences: owner.member and mentions"),
         ({"subjects/member/identifiers": ["email", "email"]}, "subjects.member.identifiers: column 'email' is there twice"),
         ({"limits/floor": "23 hours"}, "limits.floor: 23 hours is shorter than a day"),
         ({"retention/0/after": "29 days"}, "retention[0].after: 29 days is below the floor of 30 days"),

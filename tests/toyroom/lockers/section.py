@@ -7,7 +7,8 @@ from pydantic import Field
 
 from lifecycle.config.mistake import Mistake, Where
 from lifecycle.policy.look import Look
-from lifecycle.policy.model import Column, Owner, Part, Policy, TableName
+from lifecycle.policy.model import Owner, Policy
+from lifecycle.policy.part import Column, Part, TableName
 from lifecycle.policy.section import Section
 from lifecycle.postgres.catalog import Catalog
 

@@ -1,0 +1,54 @@
+"""Which words of the policy's language an erasure cannot carry out yet. Pure.
+
+Such a policy is whole and can be checked, shown and explained; an erasure under it is refused before anything is
+touched, and `lifecycle doctor` says so.
+"""
+
+from collections.abc import Iterator
+
+from lifecycle.config.mistake import Where, dotted
+from lifecycle.policy import virtual
+from lifecycle.policy.model import Parties, Policy, Table
+from lifecycle.policy.people import Identifier, Subject
+
+
+def beyond(policy: Policy) -> tuple[str, ...]:
+    """Return the places of the policy that say what an erasure cannot do, such as `tables.letters.quotes`."""
+    return tuple(
+        dotted(path)
+        for path in (
+            *(p for kind, subject in policy.subjects.items() for p in _of_people(kind, subject)),
+            *(p for name, table in policy.tables.items() for p in _of_table(name, table)),
+        )
+    )
+
+
+def _of_people(kind: str, subject: Subject) -> Iterator[Where]:
+    path: Where = ("subjects", kind)
+    if subject.where:
+        yield (*path, "where")
+    for index, one in enumerate(subject.identifiers):
+        if isinstance(one, Identifier) and one != Identifier(column=one.column.rpartition(".")[2]):
+            yield (*path, "identifiers", index)
+
+
+def _of_table(name: str, table: Table) -> Iterator[Where]:
+    path: Where = ("tables", name)
+    yield from ((*path, "references", name) for name in table.references if not _plain(table, name))
+    for kind, how in (table.owner or {}).items():
+        if isinstance(how, Parties):
+            yield (*path, "owner", kind, "party")
+    for column, how in table.author.items():
+        if how == "tombstone":
+            yield (*path, "author", column)
+    if table.quotes:
+        yield (*path, "quotes")
+    if table.copy_of:
+        yield (*path, "copy_of")
+
+
+def _plain(table: Table, name: str) -> bool:
+    """Say whether a reference is what a foreign key would be, and empties the column of its own name, if any."""
+    said = table.references[name]
+    own = virtual.columns(name, said) == (name,) or name not in table.emptied
+    return own and said.of is None and said.path is None and said.form == "text"
