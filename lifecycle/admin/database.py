@@ -5,6 +5,7 @@ Each question has its own function and is asked in a connection of its own where
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from ipaddress import ip_address
 
 from psycopg import Connection
 from psycopg.rows import TupleRow
@@ -84,6 +85,33 @@ def _policy(system: System, _conn: Conn, catalog: Catalog) -> Iterator[Finding]:
 def _pooler(system: System, _conn: Conn, _catalog: Catalog) -> Iterator[Finding]:
     # `connect` refuses a pooler before the first question: whoever has come here speaks with the server itself.
     yield fine(f"{system.name}: pooler", "the connection leads to PostgreSQL itself")
+
+
+def _encryption(system: System, conn: Conn, _catalog: Catalog) -> Iterator[Finding]:
+    at = conn.info
+    yield encryption(f"{system.name}: encryption", at.host, at.hostaddr, sslmode(conn))
+
+
+def sslmode(conn: Conn) -> str:
+    """Return what libpq goes by, whether the dsn, PGSSLMODE or a service file says so: `prefer` where none does."""
+    return conn.info.get_parameters().get("sslmode", "prefer")  # what is its default it leaves out
+
+
+def encryption(label: str, host: str, address: str, sslmode: str) -> Finding:
+    """Say whether a connection to this host and address may be read, or answered by somebody else, on its way."""
+    if not address or host.startswith(("/", "@")):
+        return fine(label, "the database is reached through a socket of this host")
+    if ip_address(address.partition("%")[0]).is_loopback:
+        return fine(label, "the database is reached on this host alone")
+    if sslmode == "verify-full":
+        return fine(label, f"{host} must show a certificate of its name (sslmode=verify-full)")
+    return bad(
+        label,
+        f"{host} is another host, and sslmode={sslmode} does not ask for a certificate of its name",
+        "Whoever stands on the way may be taken for the database, and read or change what goes through.",
+        "Add `sslmode=verify-full sslrootcert=FILE` to the dsn: FILE has the authority that signed the server's "
+        "certificate; `sslrootcert=system` for a public one.",
+    )
 
 
 def _clock(system: System, conn: Conn, _catalog: Catalog) -> Iterator[Finding]:
@@ -177,6 +205,7 @@ QUESTIONS: dict[str, Question] = {
     "event triggers": access.events,
     "policy": _policy,
     "pooler": _pooler,
+    "encryption": _encryption,
     "clock": _clock,
     "alerts": _alerts,
     "schedule": _kept,

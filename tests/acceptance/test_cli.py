@@ -238,7 +238,7 @@ def test_of_an_empty_policy_doctor_passes_nothing_that_nobody_asked_for(
     told = {name: {words.partition(": ")[0] for words in said} for name, said in found.items()}
     assert {name for name, said in told.items() if said == {"pass"}} == {
         "settings", "monitoring address", "database", "role", "counts", "others", "ledger", "schema",
-        "event triggers", "pooler", "clock", "clock changes", "how long the ledger is kept",
+        "event triggers", "pooler", "encryption", "clock", "clock changes", "how long the ledger is kept",
     }  # fmt: skip
     nothing = {name for name, said in told.items() if said == {"not configured"}}
     assert nothing == {
