@@ -117,11 +117,6 @@ def schema(system: System, conn: Conn, _catalog: Catalog) -> Iterator[Finding]:
         return  # the ledger's own question says so
     owner, enters, reached_by = row
     wrong = list(_ownership(label, why, conn, (owner, enters, reached_by)))
-    off = [name for (name,) in conn.execute(statements.UNGUARDED).fetchall()]
-    if off:
-        what = f"nothing refuses a change of evidence any more in {', '.join(off)}"
-        fix = f"alter table lifecycle.{off[0]} enable trigger all;  -- or restore what was dropped: see the backups"
-        wrong.append(bad(label, what, "Evidence could be changed without a trace.", fix))
     for (can,) in conn.execute(statements.CHANGES_EVIDENCE).fetchall():
         login, _, rest = can.partition(" may ")
         right, _, table = rest.partition(" ")

@@ -132,28 +132,7 @@ OWNED_BY_OTHERS = """
      where n.nspname = 'lifecycle' and p.proowner <> n.nspowner
      order by 1
 """
-# Where nothing refuses an update, a delete (8 and 16 of tgtype) or a truncate (32) of evidence any more, partition by
-# partition, and what keeps a run to its way; and every right by which a login of ours could change a line of it.
-UNGUARDED = """
-    select c.relname
-      from pg_class c join pg_namespace n on n.oid = c.relnamespace
-     where n.nspname = 'lifecycle' and c.relkind in ('r', 'p') and c.relname ~ '^(evidence|attempt)'
-       and 8 | 16 | 32 is distinct from (
-           select bit_or(t.tgtype::int) & (8 | 16 | 32)
-             from pg_trigger t join pg_proc p on p.oid = t.tgfoid
-            where t.tgrelid = c.oid and t.tgenabled in ('O', 'A') and t.tgtype & 2 = 2 and t.tgqual is null
-              and t.tgattr = '' and p.proname = 'refuse_change' and p.pronamespace = n.oid)
-    union all
-    select 'run'
-     where 2 is distinct from (
-           select count(distinct p.proname)
-             from pg_trigger t join pg_class c on c.oid = t.tgrelid join pg_proc p on p.oid = t.tgfoid
-            where c.relname = 'run' and c.relnamespace = p.pronamespace and t.tgenabled in ('O', 'A') and t.tgattr = ''
-              and t.tgqual is null
-              and (p.proname, t.tgtype::int) in (('keep_to_its_way', 1 | 2 | 4 | 16), ('write_attempt', 1 | 16))
-              and p.pronamespace = to_regnamespace('lifecycle'))
-     order by 1
-"""
+# Every right by which a login of ours could change a line of evidence, on whatever way.
 CHANGES_EVIDENCE = """
     select format('%s may %s %s', r.rolname, lower(p.privilege), c.relname)
       from pg_class c join pg_namespace n on n.oid = c.relnamespace,

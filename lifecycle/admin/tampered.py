@@ -1,81 +1,69 @@
-"""What somebody changed in the ledger's own schema: rights, code and settings that no release of Lifecycle gave it.
+"""What somebody changed in the ledger's own schema: rights, code and settings that are not as the releases left them.
 
-The functions are compared with the files that made them. Not compared: columns, defaults, constraints and indexes of
-the tables, and default privileges. Changes nothing.
+Functions, triggers and rights to write are compared with the files that made them (`released.py`); anybody may be let
+read. Not compared: columns, defaults, constraints and indexes of the tables, and default privileges. Changes nothing.
 """
 
-import re
 from collections.abc import Iterator
 from typing import LiteralString
 
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from lifecycle.admin import install
+from lifecycle.admin import install, released
 from lifecycle.admin.finding import Finding, bad
+from lifecycle.admin.released import Right, Trigger
 from lifecycle.postgres import ddl
 
 WHY = "What is on the ledger could be changed, or written by somebody else, without a trace."
 
-# Anybody may be let read. Evidence and attempts are written by functions, a plan once. Rights on evidence and attempts
-# that a login of ours has, on whatever way, are asked for in `statements.py`.
-_GRANTED: LiteralString = """
+_WRITES: LiteralString = """
     with granted as (
-        select c.relname, c.relowner as owner, x.grantee, x.privilege_type as privilege, '' as columns
+        select c.relname, c.relkind, c.relowner as owner, x.grantee, x.privilege_type, '' as attname, x.is_grantable
           from pg_class c, aclexplode(c.relacl) x
-         where c.relnamespace = to_regnamespace('lifecycle') and c.relkind in ('r', 'p', 'v', 'm', 'f')
+         where c.relnamespace = to_regnamespace('lifecycle') and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
         union all
-        select c.relname, c.relowner, x.grantee, x.privilege_type, format(' (%I)', a.attname)
+        select c.relname, c.relkind, c.relowner, x.grantee, x.privilege_type, a.attname, x.is_grantable
           from pg_class c join pg_attribute a on a.attrelid = c.oid, aclexplode(a.attacl) x
-         where c.relnamespace = to_regnamespace('lifecycle')),
-    named as (
-        select g.*, coalesce(r.rolname, 'public') as who
-          from granted g left join pg_roles r on r.oid = g.grantee
-         where g.grantee <> g.owner and g.privilege <> 'SELECT' and not coalesce(r.rolsuper, false))
-    select format('%s may %s%s %s', who, lower(privilege), columns, relname),
-           format('revoke %s%s on lifecycle.%I from %s;', lower(privilege), columns, relname,
-                  case when grantee = 0 then 'public' else quote_ident(who) end)
-      from named
-     where case who when 'lifecycle'
-                    then case privilege when 'INSERT'
-                                        then relname ~ '^(migration|kept_for|(evidence|attempt)(_\\d{4}_\\d\\d)?)$'
-                                             or columns = '' and relname in ('run', 'alert', 'generation', 'pause')
-                                        when 'UPDATE'
-                                        then relname in ('migration', 'kept_for', 'installation', 'plan')
-                                             or columns = '' and relname in ('run', 'alert', 'generation', 'pause')
-                                        else true end
-                         and not (privilege in ('UPDATE', 'DELETE', 'TRUNCATE', 'TRIGGER')
-                                  and relname ~ '^(evidence|attempt)')
-                    when 'lifecycle_ddl'
-                    then not (privilege in ('UPDATE', 'DELETE', 'TRUNCATE', 'TRIGGER')
-                              and relname ~ '^(evidence|attempt)')
-                    else true end
-    union all
+         where c.relnamespace = to_regnamespace('lifecycle') and not a.attisdropped)
+    select coalesce(r.rolname, 'public'), coalesce(quote_ident(r.rolname), 'public'), g.relname, g.relkind = 'S',
+           g.privilege_type, g.attname, bool_or(g.is_grantable)
+      from granted g left join pg_roles r on r.oid = g.grantee
+     where g.grantee <> g.owner and g.privilege_type <> 'SELECT' and not coalesce(r.rolsuper, false)
+     group by 1, 2, 3, 4, 5, 6 order by 1, 3, 5, 6
+"""
+_MAY_ELSE: LiteralString = """
     select format('%s may create in the schema lifecycle', coalesce(r.rolname, 'public')),
            format('revoke create on schema lifecycle from %s;', coalesce(quote_ident(r.rolname), 'public'))
       from pg_namespace n, aclexplode(n.nspacl) x left join pg_roles r on r.oid = x.grantee
      where n.nspname = 'lifecycle' and x.privilege_type = 'CREATE' and x.grantee <> n.nspowner
        and not coalesce(r.rolsuper, false)
     union all
-    select format('%s may call %s', coalesce(r.rolname, 'public'), p.oid::regprocedure),
-           format('revoke execute on function %s from %s;', p.oid::regprocedure,
-                  coalesce(quote_ident(r.rolname), 'public'))
+    select format('%s may call %s%s', coalesce(r.rolname, 'public'), p.oid::regprocedure,
+                  case when x.is_grantable and r.rolname in ('lifecycle', 'lifecycle_ddl') then ', and let others' end),
+           format('revoke %sexecute on function %s from %s;',
+                  case when x.is_grantable and r.rolname in ('lifecycle', 'lifecycle_ddl') then 'grant option for ' end,
+                  p.oid::regprocedure, coalesce(quote_ident(r.rolname), 'public'))
       from pg_proc p, aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) x
       left join pg_roles r on r.oid = x.grantee
      where p.pronamespace = to_regnamespace('lifecycle') and p.prosecdef and x.grantee <> p.proowner
        and not coalesce(r.rolsuper, false)
-       and case r.rolname when 'lifecycle' then false
-                          when 'lifecycle_ddl' then p.proname not in ('hold_run', 'record_evidence')
-                          else true end
+       and (x.is_grantable
+            or case r.rolname when 'lifecycle' then false
+                              when 'lifecycle_ddl' then p.proname not in ('hold_run', 'record_evidence')
+                              else true end)
      order by 1
 """
+# Of each table its triggers; of one without, a line without. A month is held against its parent.
+_TRIGGERS: LiteralString = """
+    select c.relname, coalesce(p.relname, c.relname), t.tgname, coalesce(pg_get_triggerdef(t.oid), ''),
+           t.tgenabled in ('O', 'A'), t.tgfoid::regprocedure::text,
+           case when t.oid is not null then format('drop trigger %I on lifecycle.%I;', t.tgname, c.relname) end
+      from pg_class c left join pg_inherits i on i.inhrelid = c.oid left join pg_class p on p.oid = i.inhparent
+      left join pg_trigger t on t.tgrelid = c.oid and not t.tgisinternal
+     where c.relnamespace = to_regnamespace('lifecycle') and c.relkind in ('r', 'p') order by 1, 3
+"""
 _CODE: LiteralString = """
-    select format('trigger %s on %s runs %s', t.tgname, c.relname, t.tgfoid::regprocedure),
-           format('drop trigger %I on lifecycle.%I;', t.tgname, c.relname)
-      from pg_trigger t join pg_class c on c.oid = t.tgrelid join pg_proc p on p.oid = t.tgfoid
-     where c.relnamespace = to_regnamespace('lifecycle') and not t.tgisinternal
-       and p.pronamespace <> c.relnamespace
-    union all
     select format('rule %s on %s', w.rulename, c.relname),
            format('drop rule %I on lifecycle.%I;', w.rulename, c.relname)
       from pg_rewrite w join pg_class c on c.oid = w.ev_class
@@ -122,18 +110,19 @@ _FUNCTIONS = """
       from pg_proc where pronamespace = to_regnamespace('lifecycle') order by 2
 """
 _APPLIED = "select name from lifecycle.migration"
-_MADE = re.compile(
-    r"create (?:or replace )?function lifecycle\.(\w+)\((.*?)\bas \$\$(.*?)\$\$", re.DOTALL
-)
 _PINNED = "search_path=pg_catalog, pg_temp"
 
 
 def judge(label: str, conn: Connection[TupleRow]) -> Iterator[Finding]:
-    """Yield each right, trigger, rule, setting and function of the schema that no release gave it."""
-    for question in (_GRANTED, _CODE, _REPLICA, _BACKDATED):
-        for what, fix in conn.execute(question).fetchall():
-            yield bad(label, what, WHY, fix)
-    made = _made({name for (name,) in conn.execute(_APPLIED).fetchall()})
+    """Yield each right, trigger, rule, setting and function of the schema that is not as the releases left it."""
+    applied = {name for (name,) in conn.execute(_APPLIED).fetchall()}
+    texts = [m.text for m in ddl.migrations(install.packages()) if m.name in applied]
+    found = [*_rights(conn, released.rights(texts)), *_triggers(conn, released.triggers(texts))]
+    for question in (_MAY_ELSE, _CODE, _REPLICA, _BACKDATED):
+        found += conn.execute(question).fetchall()
+    for what, fix in found:
+        yield bad(label, what, WHY, fix)
+    made = released.functions(texts)
     for name, signature, body, definer, settings in conn.execute(_FUNCTIONS).fetchall():
         if made.get(name) != (body, definer, _PINNED in settings):
             what = f"the function {signature} is not the one that a release made"
@@ -141,11 +130,48 @@ def judge(label: str, conn: Connection[TupleRow]) -> Iterator[Finding]:
             yield bad(label, what, WHY, fix)
 
 
-def _made(applied: set[str]) -> dict[str, tuple[str, bool, bool]]:
-    """Return (body, whether with its owner's rights, whether by a path of its own) of each function of these files."""
-    texts = [m.text for m in ddl.migrations(install.packages()) if m.name in applied]
-    return {
-        name: (body, "security definer" in head, "set search_path = pg_catalog, pg_temp" in head)
-        for text in texts
-        for name, head, body in _MADE.findall(text)
-    }
+def _rights(conn: Connection[TupleRow], given: frozenset[Right]) -> Iterator[tuple[str, str]]:
+    there: set[Right] = set()
+    for who, quoted, table, sequence, privilege, column, lets in conn.execute(_WRITES).fetchall():
+        right = Right(who, privilege, table, column)
+        there.add(right)
+        if not sequence and _asked_elsewhere(right):
+            continue
+        if not given & {right, Right(who, privilege, table)}:
+            yield (
+                f"{who} may {right} {table}",
+                f"revoke {right} on lifecycle.{table} from {quoted};",
+            )
+        elif lets:
+            what = f"{who} may let others {right} {table}"
+            yield what, f"revoke grant option for {right} on lifecycle.{table} from {quoted};"
+    for right in sorted(given - there):
+        what = f"{right.who} may not {right} {right.table}, as a release lets it"
+        yield what, f"grant {right} on lifecycle.{right.table} to {right.who};"
+
+
+def _asked_elsewhere(right: Right) -> bool:
+    """Say whether `statements.CHANGES_EVIDENCE` asks for it: by whatever way a login of ours comes to it."""
+    return (
+        right.who in ("lifecycle", "lifecycle_ddl")
+        and right.privilege in ("UPDATE", "DELETE", "TRUNCATE", "TRIGGER")
+        and right.table.startswith(("evidence", "attempt"))
+    )
+
+
+def _triggers(conn: Connection[TupleRow], given: frozenset[Trigger]) -> Iterator[tuple[str, str]]:
+    wanted: set[Trigger] = set()
+    there: set[Trigger] = set()
+    for table, parent, name, definition, fires, function, drop in conn.execute(
+        _TRIGGERS
+    ).fetchall():
+        own = {one.on(table) for one in given if one.table == parent}
+        wanted |= own
+        if name is not None and name not in {one.name for one in own}:
+            yield f"trigger {name} on {table} runs {function}", drop
+        elif fires:
+            there.add(released.trigger(definition))
+    for one in sorted(wanted - there, key=lambda one: (one.table, one.name)):
+        what = f"{one.table} lacks the trigger {one.name}, or it is off or not as a release made it"
+        fix = f"alter table lifecycle.{one.table} enable trigger {one.name};  -- where it is another: drop it, and "
+        yield what, fix + one.statement()

@@ -485,45 +485,45 @@ OPENED = {
     "member of the schema's owner": ("grant lifecycle_owner to lifecycle", "lifecycle_owner"),
     "guards off": (
         "alter table lifecycle.evidence disable trigger all",
-        "nothing refuses a change of evidence any more in evidence",
+        "evidence lacks the trigger evidence_is_append_only",
     ),
     "guards of one month off": (
         (
             "do $$ begin execute format('alter table lifecycle.%I disable trigger evidence_is_append_only',"
             " (select min(relname) from pg_class where relname ~ '^evidence_2')); end $$"
         ),
-        "nothing refuses a change of evidence any more in evidence_2",
+        "lacks the trigger evidence_is_append_only",
     ),
     "a month can be emptied": (
         (
             "do $$ begin execute format('drop trigger evidence_is_not_truncated on lifecycle.%I',"
             " (select min(relname) from pg_class where relname ~ '^evidence_2')); end $$"
         ),
-        "nothing refuses a change of evidence any more in evidence_2",
+        "lacks the trigger evidence_is_not_truncated",
     ),
     "attempts": (
         "alter table lifecycle.attempt disable trigger attempt_is_append_only",
-        "nothing refuses a change of evidence any more in attempt",
+        "attempt lacks the trigger attempt_is_append_only",
     ),
     "a run may change its end": (
         "alter table lifecycle.run disable trigger run_keeps_to_its_way",
-        "nothing refuses a change of evidence any more in run",
+        "run lacks the trigger run_keeps_to_its_way",
     ),
     "a run writes some attempts": (
         """drop trigger run_writes_its_attempts on lifecycle.run;
         create trigger run_writes_its_attempts after update on lifecycle.run
             for each row when (new.verdict = 'pass') execute function lifecycle.write_attempt()""",
-        "nothing refuses a change of evidence any more in run",
+        "run lacks the trigger run_writes_its_attempts",
     ),
     "a run writes no attempt": (
         "drop trigger run_writes_its_attempts on lifecycle.run",
-        "nothing refuses a change of evidence any more in run",
+        "run lacks the trigger run_writes_its_attempts",
     ),
     "a guard of one column": (
         """drop trigger evidence_is_append_only on lifecycle.evidence;
         create trigger evidence_is_append_only before update of target or delete on lifecycle.evidence
             for each row execute function lifecycle.refuse_change()""",
-        "nothing refuses a change of evidence any more in evidence",
+        "evidence lacks the trigger evidence_is_append_only",
     ),
     "evidence may be deleted": (
         "grant delete on lifecycle.evidence to lifecycle",

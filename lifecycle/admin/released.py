@@ -1,0 +1,99 @@
+"""What the files of the releases gave the ledger's schema: functions, triggers, rights to write. Pure.
+
+The files are read, and not asked of a database: so whatever is there can be held against them.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+_MADE = re.compile(
+    r"create (?:or replace )?function lifecycle\.(\w+)\((.*?)\bas \$\$(.*?)\$\$", re.DOTALL
+)
+_TRIGGER = re.compile(r"^create trigger .*?;", re.DOTALL | re.MULTILINE)
+_SAID = re.compile(
+    r"^(grant|revoke) ([^;]*?) on (lifecycle\.[^;]*?) (?:to|from) ([^;]*);", re.MULTILINE
+)
+_PRIVILEGE = re.compile(r"(\w+)(?:\s*\(([^)]*)\))?")
+_DEFINED = re.compile(
+    r"create trigger (\S+) (before|after) (.+?) on lifecycle\.(\S+) (for each .+?);?", re.DOTALL
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """One trigger in full: `rest` has for what it fires, its condition, function and arguments."""
+
+    name: str
+    table: str
+    timing: str
+    events: frozenset[str]
+    rest: str
+
+    def on(self, table: str) -> "Trigger":
+        """Return the same trigger on another table: on a month."""
+        return Trigger(self.name, table, self.timing, self.events, self.rest)
+
+    def statement(self) -> str:
+        """Return what makes it."""
+        events = " or ".join(sorted(self.events))
+        return f"create trigger {self.name} {self.timing} {events} on lifecycle.{self.table} {self.rest};"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Right:
+    """What somebody may do with a table, or with one column of it; `column` is empty for the whole."""
+
+    who: str
+    privilege: str
+    table: str
+    column: str = ""
+
+    def __str__(self) -> str:
+        """Say it as a grant does: `update (state)`."""
+        return self.privilege.lower() + (f" ({self.column})" if self.column else "")
+
+
+def functions(texts: Iterable[str]) -> dict[str, tuple[str, bool, bool]]:
+    """Return (body, whether with its owner's rights, whether by a path of its own) of each function of these files."""
+    return {
+        name: (body, "security definer" in head, "set search_path = pg_catalog, pg_temp" in head)
+        for text in texts
+        for name, head, body in _MADE.findall(text)
+    }
+
+
+def triggers(texts: Iterable[str]) -> frozenset[Trigger]:
+    """Return the triggers that these files make; those of a month are those of its parent."""
+    return frozenset(trigger(one) for text in texts for one in _TRIGGER.findall(text))
+
+
+def trigger(definition: str) -> Trigger:
+    """Return the trigger that a statement makes, as a file or PostgreSQL itself spells it."""
+    found = _DEFINED.fullmatch(" ".join(definition.lower().split()))
+    if (
+        found is None
+    ):  # a constraint trigger, say: nothing that a release makes, and like none of it
+        return Trigger(definition, "", "", frozenset(), "")
+    name, timing, events, table, rest = found.groups()
+    return Trigger(name, table, timing, frozenset(events.split(" or ")), rest)
+
+
+def rights(texts: Iterable[str]) -> frozenset[Right]:
+    """Return who may write what, once these files were applied in their order. Anybody may be let read."""
+    may: set[Right] = set()
+    for text in texts:
+        for verb, privileges, tables, roles in _SAID.findall(text):
+            said = {
+                Right(who, privilege.upper(), table.strip().removeprefix("lifecycle."), column)
+                for who in re.findall(r"\w+", roles)
+                for table in tables.split(",")
+                for privilege, columns in _PRIVILEGE.findall(privileges)
+                for column in re.findall(r"\w+", columns) or [""]
+            }
+            if verb == "grant":
+                may |= said
+            else:  # from the whole table, and with it from each column
+                gone = {(r.who, r.privilege, r.table) for r in said}
+                may = {r for r in may if (r.who, r.privilege, r.table) not in gone}
+    return frozenset(r for r in may if r.privilege != "SELECT")
