@@ -146,7 +146,8 @@ def _sentence(rules: Rules, name: str) -> Iterator[str]:
     for rule in rules:
         table, column = target(rule)
         if table == name:
-            yield f"{rule.do} {column or 'rows'} after {rule.after}"
+            since = rule.by or "the time they are partitioned by"
+            yield f"{rule.do} {column or 'rows'} {rule.after} after {since}: {rule.because}"
 
 
 def _draft(policy: Policy, catalog: Catalog) -> Iterator[str]:
@@ -171,5 +172,6 @@ SECTION = Section[Rules, Rules](
     sense=_sense,
     truth=_truth,
     sentence=_sentence,
+    destroys=True,
     draft=_draft,
 )

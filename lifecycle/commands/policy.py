@@ -1,7 +1,6 @@
 """`lifecycle policy`: look at a policy file before anything is done in its name. Never changes a database."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,14 +8,18 @@ import typer
 
 from lifecycle import show as shown
 from lifecycle.cli_options import JsonOption, SystemOption
+from lifecycle.commands import policy_questions
+from lifecycle.commands.policy_places import conninfo, own_file
 from lifecycle.errors import Conflict, InputError
 from lifecycle.words import counted
 
 if TYPE_CHECKING:
-    from lifecycle.policy.model import Parties, Policy, SharedBy, Table, Through
+    from lifecycle.policy.model import Table
     from lifecycle.postgres.catalog import Catalog
 
 app = typer.Typer(help="Check, show and draft policy files.", no_args_is_help=True)
+app.command()(policy_questions.explain)
+app.command()(policy_questions.diff)
 
 SCHEMA = Path(__file__).parents[1] / "policy/schema.json"
 """The JSON Schema of a policy file, for editors. A test holds it equal to the model."""
@@ -46,11 +49,11 @@ def check(
     from lifecycle.config.load import refuse
     from lifecycle.policy import load, reality
 
-    path = file or _own_file(system)
+    path = file or own_file(system)
     policy, lines, digest = load.policy_with_lines(path)
     catalog = None
     if live or dsn or (live is None and file is None):
-        catalog = _look(_conninfo(dsn, policy.system if file else system))
+        catalog = _look(conninfo(dsn, policy.system if file else system))
     notes: tuple[str, ...] = ()
     if catalog is not None:
         compared = reality.compare(policy, catalog)
@@ -74,13 +77,16 @@ def check(
 @app.command()
 def show(file: File = None, system: SystemOption = None, as_json: JsonOption = False) -> None:
     """Say in a table what a policy does with each table."""
-    from lifecycle.policy import load
+    from lifecycle.policy import load, telling
 
-    policy, digest = load.policy(file or _own_file(system))
+    policy, digest = load.policy(file or own_file(system))
     if as_json:
         shown.document("policy", {"digest": digest, "policy": policy.model_dump(mode="json")})
         return
-    rows = [(name, _whose(table), _ends(policy, name)) for name, table in policy.tables.items()]
+    rows = [
+        (name, _whose(table), "; ".join(str(said) for said in telling.of(policy, name)))
+        for name, table in policy.tables.items()
+    ]
     shown.table(
         f"{policy.system} ({digest[:16]})", ("table", "whose", "what is promised"), rows, as_json
     )
@@ -121,7 +127,7 @@ def generate(
         raise Conflict(
             f"{output} is there already", hint="Name a new file; a policy is never overwritten."
         )
-    with connect.connect(_conninfo(from_dsn, None), "policy", write=False) as conn:
+    with connect.connect(conninfo(from_dsn, None), "policy", write=False) as conn:
         picture = catalog.read(conn)
         who = drafted.subject(picture, subject)
         seen = evidence.read(conn, picture, who.table, who.key) if who else evidence.NOTHING
@@ -145,69 +151,14 @@ def generate(
     )
 
 
-def _own_file(system: str | None) -> Path:
-    from lifecycle.cli_options import chosen
-    from lifecycle.settings_file import policy_file, settings_from
-
-    return policy_file(settings_from(None), system or chosen.system)
-
-
-def _conninfo(dsn: str | None, system: str | None) -> str:
-    from lifecycle.cli_options import open_system
-    from lifecycle.postgres import connect
-
-    return connect.conninfo(dsn, None) if dsn else open_system(system).conninfo()
-
-
-def _look(conninfo: str) -> "Catalog":
+def _look(where: str) -> "Catalog":
     from lifecycle.postgres import catalog, connect
 
-    with connect.connect(conninfo, "policy", write=False) as conn:
+    with connect.connect(where, "policy", write=False) as conn:
         return catalog.read(conn)
 
 
 def _whose(table: "Table") -> str:
     if table.copy_of:
         return f"a copy of {', '.join(table.copy_of)}"
-    if table.owner is None:
-        return f"nobody's: {table.because}"
-    return ", ".join(
-        f"{kind}: {how if isinstance(how, str) else _by(how)}" for kind, how in table.owner.items()
-    )
-
-
-def _by(how: "Through | SharedBy | Parties") -> str:
-    from lifecycle.policy.model import Parties, SharedBy
-
-    if isinstance(how, Parties):
-        return f"with others, {', '.join(how.party)}"
-    if isinstance(how, SharedBy):
-        return f"shared by {how.shared_by}"
-    return f"through {', '.join(how.through)}"
-
-
-def _ends(policy: "Policy", name: str) -> str:
-    from lifecycle.policy import whole
-
-    said = [
-        sentence
-        for section, part in whole.present(policy)
-        for sentence in section.sentence(part, name)
-    ]
-    return "; ".join([*_at_erasure(policy, name), *said])
-
-
-def _at_erasure(policy: "Policy", name: str) -> Iterator[str]:
-    """Say what becomes of a table's rows with their person, where no section says so."""
-    from lifecycle.policy import whole
-    from lifecycle.policy.model import SharedBy
-
-    table = policy.tables[name]
-    if whole.cleared(policy, name):
-        return
-    if table.keep:
-        yield f"kept at erasure, without {', '.join(table.keep.clear)}"
-    elif any(isinstance(how, SharedBy) for how in (table.owner or {}).values()):
-        yield "erased with the last of its people"
-    elif table.owner:
-        yield "erased with its person"
+    return ", ".join(table.owner or ()) or "nobody's"

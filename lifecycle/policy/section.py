@@ -56,6 +56,8 @@ class Section(Generic[T, D]):
     truth: Callable[[T, Look], None] = _none
     sentence: Callable[[T, str], Iterable[str]] = _nothing
     """What it promises about the table of this name."""
+    destroys: bool = False
+    """Whether these sentences say that rows or values end, and all that it says is in them."""
 
     guess: Callable[[Catalog, Mapping[str, Owner]], T | None] = _none
     """What can be read off a database, given which tables are somebody's; None when it does not say."""

@@ -107,7 +107,7 @@ def test_the_settings_lead_to_the_file_and_the_database(
         "user": "user_id"
     }
     assert run("show") == 0
-    assert "erased with its person" in capsys.readouterr().out
+    assert "rows in which user_id names them go" in capsys.readouterr().out
 
 
 def test_who_the_people_are_is_settled_before_anything_is_written(

@@ -1,0 +1,67 @@
+"""By which condition a row leads to another, as SQL: of a foreign key, and of each form a reference can have. Pure."""
+
+from typing import LiteralString
+
+from psycopg import sql
+
+from lifecycle.policy.people import Form
+from lifecycle.policy.virtual import Virtual
+from lifecycle.postgres.catalog import ForeignKey
+
+# Nine digits are enough to tell numbers apart, and fewer than any country's number has without its prefixes.
+_FORMS: dict[Form, LiteralString] = {
+    "text": "{value}::text",
+    "email": "nullif(lower(btrim({value}::text)), '')",
+    "phone": "nullif(right(regexp_replace({value}::text, '[^0-9]', '', 'g'), 9), '')",
+    "digits": "nullif(regexp_replace({value}::text, '[^0-9]', '', 'g'), '')",
+}
+_PATH = sql.SQL(
+    "exists (select from jsonb_path_query({here}::jsonb, {path}::jsonpath, silent => true) as q (v) where {same})"
+)
+
+
+def on(key: ForeignKey, here: str, there: str) -> sql.Composed:
+    """Return the condition under which the row with alias `here` leads by `key` to the one with alias `there`."""
+    if not isinstance(key, Virtual):
+        return _equal(key, here, there)
+    said = key.said
+    if said.path is not None:
+        return _PATH.format(
+            here=sql.Identifier(here, key.columns[0]),
+            path=sql.Literal(said.path),
+            same=_alike(
+                said.form,
+                sql.SQL("(q.v #>> '{}')"),
+                sql.Identifier(there, key.referenced_columns[0]),
+            ),
+        )
+    same = _equal(key, here, there) if said.form == "text" else _forms(key, said.form, here, there)
+    if said.type is None:
+        return same
+    kind = sql.SQL("({}::text = {})").format(
+        sql.Identifier(here, said.type), sql.Literal(key.of_type)
+    )
+    return sql.SQL("({} and {})").format(kind, same)
+
+
+def _equal(key: ForeignKey, here: str, there: str) -> sql.Composed:
+    pairs = zip(key.columns, key.referenced_columns, strict=True)
+    equal = [
+        sql.SQL("{} = {}").format(sql.Identifier(here, own), sql.Identifier(there, theirs))
+        for own, theirs in pairs
+    ]
+    return sql.SQL("({})").format(sql.SQL(" and ").join(equal))
+
+
+def _forms(key: ForeignKey, form: Form, here: str, there: str) -> sql.Composed:
+    pairs = zip(key.columns, key.referenced_columns, strict=True)
+    alike = [
+        _alike(form, sql.Identifier(here, own), sql.Identifier(there, theirs))
+        for own, theirs in pairs
+    ]
+    return sql.SQL("({})").format(sql.SQL(" and ").join(alike))
+
+
+def _alike(form: Form, one: sql.Composable, other: sql.Composable) -> sql.Composed:
+    written = sql.SQL(_FORMS[form])
+    return sql.SQL("({} = {})").format(written.format(value=one), written.format(value=other))

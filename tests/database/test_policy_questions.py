@@ -1,0 +1,193 @@
+"""`lifecycle policy explain | diff | graph`: what a policy means, in sentences, ways and counts, and never a value."""
+
+import io
+import json
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from lifecycle import cli, cli_options
+from lifecycle.postgres.server import Cluster
+from tests.conftest import a_database
+
+PAGE = (Path(__file__).parents[2] / "docs/whose.md").read_text(encoding="utf-8")
+(SCHEMA,) = re.findall(r"^```sql\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+(WHOLE,) = re.findall(r"^```yaml\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+ROWS = """
+    insert into users (role, email) values
+        ('patient', 'anna@x.example'), ('member', 'otto@x.example'), ('nurse', 'nora@x.example');
+    insert into visits (patient_id, nurse_id) values (1, 3);
+    insert into letters (about_type, about_id, words) values
+        ('User', 1, 'x'), ('Visit', 1, 'x'), ('Device', 1, 'x'), ('User', 99, 'x');
+    insert into messages (sender_id, reader_id) values (1, 3), (1, null);
+    insert into events (payload) values
+        ('{"visitor": {"id": 1}}'), ('{"visitor": {"id": [1, 2]}}'), ('{"visitor": "nobody"}');
+    insert into waiting_list (address) values (' ANNA@X.example '), ('joanna@x.example');
+"""
+
+
+@pytest.fixture(scope="module")
+def practice(cluster: Cluster) -> Iterator[str]:
+    for conninfo in a_database(cluster, "template0"):
+        with psycopg.connect(conninfo, autocommit=True) as conn:
+            conn.execute((SCHEMA + ROWS).encode())
+        yield conninfo
+
+
+@pytest.fixture(autouse=True)
+def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No settings."""
+    for name in ("LIFECYCLE_SETTINGS", "LIFECYCLE_POLICY", "LIFECYCLE_DSN", "LIFECYCLE_SYSTEM"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "policy.yaml").write_text(WHOLE)
+
+
+def run(*words: str) -> int:
+    """Carry out a command as a process of its own would: nothing is chosen yet."""
+    cli_options.chosen.system, cli_options.chosen.as_json = None, False
+    return cli.carry_out(["policy", *words])
+
+
+def explained(dsn: str, *words: str) -> list[str]:
+    """Return the ways that `policy explain` tells, in its JSON."""
+    told = io.StringIO()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(sys, "stdout", told)
+        assert run("explain", *words, "--file", "policy.yaml", "--dsn", dsn, "--json") == 0
+    return [f"{way['way']}: {way['people']}" for way in json.loads(told.getvalue())["ways"]]
+
+
+def test_a_table_is_explained_with_the_lines_that_say_it_and_its_ways(
+    practice: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("explain", "letters", "--file", "policy.yaml", "--dsn", practice) == 0
+    line = (
+        WHOLE.splitlines().index(
+            "    owner: {patient: {through: [about_id]}, nurse: {through: [about_id]}}"
+        )
+        + 1
+    )
+    told = capsys.readouterr().out
+    assert told in re.findall(r"^```console\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    assert told.splitlines() == [
+        f"policy.yaml:{line}: when a patient goes: rows whose about_id leads to what is theirs go",
+        f"policy.yaml:{line}: when a nurse goes: rows whose about_id leads to what is theirs go",
+        f"policy.yaml:{line + 1}: words: where it quotes somebody who goes, the place is shown to a person",
+        "way: letters.about_id -> users, user_id names the patient",
+        "way: letters.about_id -> visits, patient_id names the patient",
+        "way: letters.about_id -> users, user_id names the nurse",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "ways"),
+    [
+        (("visits", "1"), ["patient_id names the patient: 1"]),
+        # by type: a letter about Anna, about her visit, about a device, about nobody who is there
+        (("letters", "1"), ["letters.about_id -> users, user_id names the patient: 1", "letters.about_id -> visits, patient_id names the patient: 0", "letters.about_id -> users, user_id names the nurse: 1"]),
+        (("letters", "2"), ["letters.about_id -> users, user_id names the patient: 0", "letters.about_id -> visits, patient_id names the patient: 1", "letters.about_id -> users, user_id names the nurse: 0"]),
+        (("letters", "3"), ["letters.about_id -> users, user_id names the patient: 0", "letters.about_id -> visits, patient_id names the patient: 0", "letters.about_id -> users, user_id names the nurse: 0"]),
+        (("messages", "2"), ["sender_id names the patient: 1", "reader_id names the patient: 0", "sender_id names the nurse: 1", "reader_id names the nurse: 0"]),
+        # by a path inside JSON, to one, to nobody
+        (("events", "1"), ["events.visitor -> users, user_id names the patient: 1", "events.visitor -> users, user_id names the nurse: 1"]),
+        (("events", "3"), ["events.visitor -> users, user_id names the patient: 0", "events.visitor -> users, user_id names the nurse: 0"]),
+        # by an address in any case, and not by one that only ends alike
+        (("waiting_list", "1"), ["waiting_list.address -> users, user_id names the patient: 1", "waiting_list.address -> users, user_id names the nurse: 1"]),
+        (("waiting_list", "2"), ["waiting_list.address -> users, user_id names the patient: 0", "waiting_list.address -> users, user_id names the nurse: 0"]),
+    ],
+)  # fmt: skip
+def test_a_row_is_explained_by_how_many_people_each_way_leads_to(
+    practice: str, words: tuple[str, ...], ways: list[str]
+) -> None:
+    assert explained(practice, *words) == ways
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "error"),
+    [
+        (("visit",), 2, "policy.yaml declares no table 'visit'"),
+        (("visits", "77"), 6, "no row of visits has this key"),
+        (("visits", "1,2"), 2, "visits has another primary key: visit_id"),
+        (
+            ("readings", "1"),
+            2,
+            "readings has another primary key: none, so no row of it can be named",
+        ),
+    ],
+)
+def test_what_cannot_be_explained_is_one_error_that_repeats_no_key(
+    practice: str, words: tuple[str, ...], code: int, error: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("explain", *words, "--file", "policy.yaml", "--dsn", practice) == code
+    told = capsys.readouterr().err
+    assert error in told
+    assert "77" not in told
+
+
+def test_a_key_can_be_read_instead_of_standing_on_the_command_line(
+    practice: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"1\n")))
+    assert explained(practice, "visits", "-") == ["patient_id names the patient: 1"]
+
+
+def differing(tmp_path: Path, *changes: tuple[str, str]) -> dict[str, list[str]]:
+    """Return what `policy diff` says of the page's policy against itself with lines replaced."""
+    text = WHOLE
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    (tmp_path / "new.yaml").write_text(text)
+    told = io.StringIO()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(sys, "stdout", told)
+        assert run("diff", "policy.yaml", "new.yaml", "--json") == 0
+    found = json.loads(told.getvalue())
+    return {name: found[name] for name in ("destroyed", "kept", "said", "otherwise") if found[name]}
+
+
+def test_policies_that_say_the_same_do_not_differ(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert differing(tmp_path, ("system: practice", "# a comment\nsystem: practice")) == {}
+    assert run("diff", "policy.yaml", "new.yaml") == 0
+    assert capsys.readouterr().out == "Both say the same.\n"
+
+
+@pytest.mark.parametrize(
+    ("changes", "differences"),
+    [
+        (
+            (('    personal: none\n    because: counts of rows\n    ignore: {user_id: "an administrator, of whom nothing else is known here"}\n', "    owner: {patient: {through: [user_id]}, nurse: {through: [user_id]}}\n"),),
+            {
+                "destroyed": ["imports: when a patient goes: rows whose user_id leads to what is theirs go", "imports: when a nurse goes: rows whose user_id leads to what is theirs go"],
+                "said": ["imports: no longer: nobody's data: counts of rows", "imports: no longer: user_id stays as it is, whomever it leads to: an administrator, of whom nothing else is known here"],
+            },
+        ),
+        (
+            (("  contacts: {owner: {patient: user_id, nurse: user_id}}", "  contacts: {owner: {patient: user_id}, mentions: {}}"), ),
+            {"kept": ["contacts: no longer: when a nurse goes: rows in which user_id names them go"]},
+        ),
+        (
+            ((", after: 10 years,", ", after: 11 years,"), ("until: 10 years", "until: 11 years")),
+            {
+                "destroyed": ["invoices: delete rows 11 years after issued_at: the tax office may ask so long"],
+                "kept": ["invoices: no longer: delete rows 10 years after issued_at: the tax office may ask so long"],
+                "said": ["invoices: no longer: when a patient goes: rows in which patient_id names them stay without patient_id and addressee: books are kept, without a name; until 10 years after issued_at (tax, section 147 AO)", "invoices: when a patient goes: rows in which patient_id names them stay without patient_id and addressee: books are kept, without a name; until 11 years after issued_at (tax, section 147 AO)"],
+            },
+        ),
+        (
+            (("system: practice\n", "system: practice\nlimits: {floor: 10 days}\n"), ("    identifiers: [email]\n", "")),
+            {"otherwise": ["limits.floor: 10 days, which was not there", "subjects.nurse.identifiers: not there, which was email"]},
+        ),
+    ],
+)  # fmt: skip
+def test_a_difference_is_said_as_what_would_newly_go_or_stay(
+    tmp_path: Path, changes: tuple[tuple[str, str], ...], differences: dict[str, list[str]]
+) -> None:
+    assert differing(tmp_path, *changes) == differences
