@@ -1,17 +1,15 @@
-"""Knows the directories in which dumps are made and restored: private, and never left behind.
+"""Knows the directories in which dumps are made and restored, and the servers beside them: never left behind.
 
-They hold people's data. Each is 0700 and locked for as long as its process lives, so that the next run can
-tell what a killed one left behind from what is in use, and remove it.
+They hold people's data.
 """
 
 import contextlib
-import fcntl
-import os
 import shutil
-import tempfile
 from collections.abc import Generator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
+from lifecycle import scratch
 from lifecycle.errors import Refused
 from lifecycle.postgres.server import Binaries, Cluster
 from lifecycle.settings.model import Settings
@@ -20,35 +18,9 @@ PREFIX = "lifecycle-scratch-"
 CLUSTER = ".cluster"  # beside the directory, as the server's account may not enter what is ours
 
 
-def base(settings: Settings) -> Path:
-    """Return the directory below which scratch directories are made."""
-    return settings.path(settings.scratch) if settings.scratch else Path(tempfile.gettempdir())
-
-
-@contextlib.contextmanager
-def directory(settings: Settings) -> Generator[Path]:
+def directory(settings: Settings) -> AbstractContextManager[Path]:
     """Give a private, empty directory and remove it at the end. Raise Refused when none can be made."""
-    try:
-        base(settings).mkdir(parents=True, exist_ok=True)
-        new = Path(tempfile.mkdtemp(prefix=".lifecycle-new-", dir=base(settings)))  # 0700
-    except OSError as error:
-        raise Refused(
-            f"no scratch directory can be made in {base(settings)}: {error.strerror}",
-            hint="Name another directory under `scratch:` in the settings.",
-        ) from None
-    handle = os.open(new, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        # Locked before it gets its name, or another run might take it for a leftover.
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        ours = new.rename(
-            new.with_name(f"{PREFIX}{os.getpid()}{new.name.removeprefix('.lifecycle-new')}")
-        )
-        try:
-            yield ours
-        finally:
-            shutil.rmtree(ours)
-    finally:
-        os.close(handle)
+    return scratch.directory(settings, PREFIX)
 
 
 @contextlib.contextmanager
@@ -79,18 +51,10 @@ def beside(ours: Path) -> Path:
 def sweep(settings: Settings, binaries: Binaries) -> int:
     """Remove what killed runs left behind and return how many directories that were."""
     swept = 0
-    for left in sorted(base(settings).glob(f"{PREFIX}*")):
-        if left.name.endswith(CLUSTER) or left.is_symlink() or left.lstat().st_uid != os.geteuid():
-            continue
-        handle = os.open(left, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    for left in scratch.left_behind(settings, PREFIX):
+        if not left.name.endswith(CLUSTER):  # which goes with what it lies beside
             _remove(left, binaries)
             swept += 1
-        except BlockingIOError:
-            continue  # its run is alive
-        finally:
-            os.close(handle)
     return swept
 
 

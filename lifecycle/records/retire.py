@@ -5,7 +5,7 @@ is there already, and compares again. The drop is one transaction with the line 
 refuses it where this run has not recorded such an export, or the month holds anything else than that.
 """
 
-import tempfile
+import shutil
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from psycopg import Connection
 from psycopg.errors import DeadlockDetected, LockNotAvailable, ObjectNotInPrerequisiteState
 from psycopg.rows import TupleRow
 
-from lifecycle import progress
+from lifecycle import progress, scratch
 from lifecycle.errors import Fenced, LifecycleError, NotFound, Unproven, Unreachable
 from lifecycle.ledger import evidence, months
 from lifecycle.ledger.claims import Claim
@@ -36,6 +36,9 @@ from lifecycle.records.section import SECTION
 from lifecycle.records.shelf import Shelf
 from lifecycle.records.survey import Seen
 
+PREFIX = "lifecycle-records-"
+"""How the directories are called in which months are written down."""
+
 
 @dataclass(frozen=True, slots=True)
 class Retired:
@@ -50,6 +53,8 @@ def carry_out(task: Task, seen: Seen, decision: Decision[RetireMonth]) -> Retire
 
     Raise Fenced when another process holds the run, Unreachable when the server or the store goes away.
     """
+    for left in scratch.left_behind(task.system.machine, PREFIX):
+        shutil.rmtree(left)
     if not decision.steps:
         return Retired((), ())
     done: list[RetireMonth] = []
@@ -75,13 +80,11 @@ def carry_out(task: Task, seen: Seen, decision: Decision[RetireMonth]) -> Retire
 
 def _export(task: Task, shelf: Shelf, key: SigningKey, step: RetireMonth) -> Manifest:
     """Return the manifest of the month's export, as it was fetched back and proven to be what the ledger holds."""
-    machine = task.system.machine
-    scratch = machine.path(machine.scratch) if machine.scratch else None
-    with tempfile.TemporaryDirectory(prefix="lifecycle-records-", dir=scratch) as directory:
+    with scratch.directory(task.system.machine, PREFIX) as directory:
         progress.phase(f"records.keep: export {step.target}")
-        file = Path(directory) / "month"
+        file = directory / "month"
         content = export.write(task.system, step.first, file)
-        fetch = (step.target, content.digest, key.public, Path(directory))
+        fetch = (step.target, content.digest, key.public, directory)
         try:
             proven = shelf.fetch(
                 *fetch

@@ -20,9 +20,10 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
-from backups import drill, dump, jobs, manifest, measure, scratch, shelf
+from backups import drill, dump, jobs, manifest, measure, shelf
 from backups.findings import FINDINGS
 from backups.manifest import Locale, Manifest
+from lifecycle import scratch
 from lifecycle.admin import install
 from lifecycle.coverage import conclude
 from lifecycle.errors import Refused

@@ -1,5 +1,6 @@
 """Months of the ledger leave it: on a real server and a real (stand-in) bucket, cut off and tampered with on the way."""
 
+import fcntl
 import gzip
 import json
 import os
@@ -369,6 +370,44 @@ def test_a_process_killed_between_the_store_and_the_drop_is_followed_by_one_that
     assert world.ask(
         "select string_agg(kind, ' ' order by id) from lifecycle.evidence where event ~ '^records'"
     ) == ["intent outcome outcome effect"]
+
+
+def die(*_: object) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.parametrize("later", ["a month to retire", "nothing to do"])
+def test_what_a_killed_run_left_on_the_disk_goes_with_the_next_and_nothing_of_who_lives(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, later: str
+):
+    machine = world.system.machine.model_copy(update={"scratch": str(tmp_path / "scratch")})
+    world = replace(world, system=replace(world.system, machine=machine))
+    (tmp_path / "scratch").mkdir()
+    world.month(OLD)
+    child = os.fork()
+    if child == 0:
+        try:
+            monkeypatch.setattr(Shelf, "put", die)
+            world.keep()
+        finally:
+            os._exit(1)
+    assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
+    [left] = (tmp_path / "scratch").iterdir()
+    assert list(left.iterdir())
+    alive = tmp_path / "scratch" / "lifecycle-records-of-another"
+    alive.mkdir()
+    handle = os.open(alive, os.O_RDONLY)
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    if later == "nothing to do":
+        with psycopg.connect(world.admin, autocommit=True) as admin:
+            admin.execute(
+                f"drop table lifecycle.evidence_{OLD:%Y_%m}, lifecycle.attempt_{OLD:%Y_%m};"
+                f"delete from lifecycle.alert where created_at < '{YOUNG}';"
+                f"delete from lifecycle.run where finished_at < '{YOUNG}'".encode()
+            )
+    assert world.keep().verdict is Verdict.PASS
+    assert list((tmp_path / "scratch").iterdir()) == [alive]
+    os.close(handle)
 
 
 def test_whoever_reads_the_ledger_is_not_waited_for_for_long_and_the_month_stays(world: World):

@@ -1,0 +1,65 @@
+"""Knows the directories in which a run works on this machine's disk: private, and never left behind.
+
+Each is 0700 and locked for as long as its process lives, so that the next run can tell what a killed one left behind
+from what is in use, and remove it.
+"""
+
+import contextlib
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Generator, Iterator
+from pathlib import Path
+
+from lifecycle.errors import Refused
+from lifecycle.settings.model import Settings
+
+
+def base(settings: Settings) -> Path:
+    """Return the directory below which scratch directories are made."""
+    return settings.path(settings.scratch) if settings.scratch else Path(tempfile.gettempdir())
+
+
+@contextlib.contextmanager
+def directory(settings: Settings, prefix: str) -> Generator[Path]:
+    """Give a private, empty directory and remove it at the end. Raise Refused when none can be made."""
+    try:
+        base(settings).mkdir(parents=True, exist_ok=True)
+        new = Path(tempfile.mkdtemp(prefix=".lifecycle-new-", dir=base(settings)))  # 0700
+    except OSError as error:
+        raise Refused(
+            f"no scratch directory can be made in {base(settings)}: {error.strerror}",
+            hint="Name another directory under `scratch:` in the settings.",
+        ) from None
+    handle = os.open(new, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        # Locked before it gets its name, or another run might take it for a leftover.
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        ours = new.rename(
+            new.with_name(f"{prefix}{os.getpid()}{new.name.removeprefix('.lifecycle-new')}")
+        )
+        try:
+            yield ours
+        finally:
+            shutil.rmtree(ours)
+    finally:
+        os.close(handle)
+
+
+def left_behind(settings: Settings, prefix: str) -> Iterator[Path]:
+    """Yield each directory of ours whose run was killed, locked until the next is asked for."""
+    for left in sorted(base(settings).glob(f"{prefix}*")):
+        try:
+            if left.is_symlink() or left.lstat().st_uid != os.geteuid():
+                continue
+            handle = os.open(left, os.O_RDONLY | os.O_DIRECTORY)
+        except FileNotFoundError:
+            continue  # it went with the one before, or another run swept it
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield left
+        except BlockingIOError:
+            continue  # its run is alive
+        finally:
+            os.close(handle)
