@@ -8,71 +8,21 @@ import typer
 
 from lifecycle import show as shown
 from lifecycle.cli_options import JsonOption, SystemOption
-from lifecycle.commands import policy_questions
+from lifecycle.commands import policy_check, policy_questions
+from lifecycle.commands.policy_check import File
 from lifecycle.commands.policy_places import conninfo, own_file
 from lifecycle.errors import Conflict, InputError
-from lifecycle.words import counted
 
 if TYPE_CHECKING:
     from lifecycle.policy.model import Table
-    from lifecycle.postgres.catalog import Catalog
 
 app = typer.Typer(help="Check, show and draft policy files.", no_args_is_help=True)
+app.command()(policy_check.check)
 app.command()(policy_questions.explain)
 app.command()(policy_questions.diff)
 
 SCHEMA = Path(__file__).parents[1] / "policy/schema.json"
 """The JSON Schema of a policy file, for editors. A test holds it equal to the model."""
-
-File = Annotated[
-    Path | None, typer.Argument(metavar="[FILE]", help="A policy file; else the system's own.")
-]
-
-
-@app.command()
-def check(
-    file: File = None,
-    live: Annotated[
-        bool | None,
-        typer.Option(
-            "--live/--no-live",
-            help="Compare with the live database too. Default: yes, unless only a FILE is named.",
-        ),
-    ] = None,
-    dsn: Annotated[
-        str | None, typer.Option("--dsn", help="The database to compare with, without a password.")
-    ] = None,
-    system: SystemOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Report every mistake in a policy with its line: the file in itself, and against the live database."""
-    from lifecycle.config.load import refuse
-    from lifecycle.policy import load, reality
-
-    path = file or own_file(system)
-    policy, lines, digest = load.policy_with_lines(path)
-    catalog = None
-    if live or dsn or (live is None and file is None):
-        catalog = _look(conninfo(dsn, policy.system if file else system))
-    notes: tuple[str, ...] = ()
-    if catalog is not None:
-        compared = reality.compare(policy, catalog)
-        refuse(lines, compared.mistakes)
-        notes = compared.notes
-    there = len(catalog.tables) if catalog else None
-    if as_json:
-        facts = {"file": str(path), "digest": digest, "declared": len(policy.tables)}
-        shown.document("policy-check", {**facts, "tables": there, "notes": notes})
-        return
-    compared_with = (
-        f", {there} in database {catalog.database}" if catalog else "; not compared with a database"
-    )
-    shown.text(
-        f"{path}: no mistakes; {counted(len(policy.tables), 'table')} declared{compared_with}"
-    )
-    for note in notes:
-        shown.text(f"note: {note}")
-
 
 @app.command()
 def show(file: File = None, system: SystemOption = None, as_json: JsonOption = False) -> None:
@@ -149,13 +99,6 @@ def generate(
         f"{output} is written. Decide what is marked DECIDE, then run `lifecycle policy check {output} --dsn ...`.",
         as_json,
     )
-
-
-def _look(where: str) -> "Catalog":
-    from lifecycle.postgres import catalog, connect
-
-    with connect.connect(where, "policy", write=False) as conn:
-        return catalog.read(conn)
 
 
 def _whose(table: "Table") -> str:

@@ -1,0 +1,121 @@
+"""`lifecycle policy check`: every mistake in a policy with its line and what to write instead. Changes no database."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lifecycle import show as shown
+from lifecycle.cli_options import JsonOption, SystemOption
+from lifecycle.commands.policy_places import conninfo, own_file
+from lifecycle.errors import InputError, LifecycleError
+from lifecycle.words import counted
+
+if TYPE_CHECKING:
+    from lifecycle.postgres.catalog import Catalog
+
+File = Annotated[
+    Path | None, typer.Argument(metavar="[FILE]", help="A policy file; else the system's own.")
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A policy without a mistake, and what it was compared with."""
+
+    file: Path
+    digest: str
+    declared: int
+    catalog: "Catalog | None"
+    notes: tuple[str, ...]
+
+
+def check(
+    file: File = None,
+    live: Annotated[
+        bool | None,
+        typer.Option(
+            "--live/--no-live",
+            help="Compare with the live database too. Default: yes, unless only a FILE is named.",
+        ),
+    ] = None,
+    dsn: Annotated[
+        str | None, typer.Option("--dsn", help="The database to compare with, without a password.")
+    ] = None,
+    github: Annotated[
+        bool,
+        typer.Option(
+            "--github", help="Print mistakes and notes as annotations of a GitHub workflow."
+        ),
+    ] = False,
+    system: SystemOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Report every mistake in a policy with its line: the file in itself, and against the live database."""
+    if github and as_json:
+        raise InputError(
+            "--github and --json are two answers to one question", hint="Take one of them out."
+        )
+    path = file or own_file(system)
+    compare_with = live or bool(dsn) or (live is None and file is None)
+    try:
+        found = _checked(path, dsn, system if file is None else None, compare_with=compare_with)
+    except LifecycleError as error:
+        if github:
+            _annotate(path, error)
+            raise typer.Exit(error.exit_code) from None
+        raise
+    _show(found, github=github, as_json=as_json)
+
+
+def _checked(path: Path, dsn: str | None, system: str | None, *, compare_with: bool) -> Checked:
+    from lifecycle.config.load import refuse
+    from lifecycle.policy import load, reality
+
+    policy, lines, digest = load.policy_with_lines(path)
+    if not compare_with:
+        return Checked(path, digest, len(policy.tables), None, ())
+    catalog = _look(conninfo(dsn, system or policy.system))
+    compared = reality.compare(policy, catalog)
+    refuse(lines, compared.mistakes)
+    return Checked(path, digest, len(policy.tables), catalog, compared.notes)
+
+
+def _look(info: str) -> "Catalog":
+    from lifecycle.postgres import catalog, connect
+
+    with connect.connect(info, "policy", write=False) as conn:
+        return catalog.read(conn)
+
+
+def _annotate(path: Path, error: LifecycleError) -> None:
+    from lifecycle.commands import annotations
+
+    for line in annotations.errors(str(path), error.what):
+        shown.text(line)
+    shown.text(f"hint: {error.hint}")
+
+
+def _show(found: Checked, *, github: bool, as_json: bool) -> None:
+    there = len(found.catalog.tables) if found.catalog else None
+    if as_json:
+        facts = {"file": str(found.file), "digest": found.digest, "declared": found.declared}
+        shown.document("policy-check", {**facts, "tables": there, "notes": found.notes})
+        return
+    compared_with = (
+        f", {there} in database {found.catalog.database}"
+        if found.catalog
+        else "; not compared with a database"
+    )
+    shown.text(
+        f"{found.file}: no mistakes; {counted(found.declared, 'table')} declared{compared_with}"
+    )
+    for note in found.notes:
+        shown.text(_noted(found.file, note) if github else f"note: {note}")
+
+
+def _noted(file: Path, note: str) -> str:
+    from lifecycle.commands import annotations
+
+    return annotations.notice(str(file), note)
