@@ -24,6 +24,7 @@ app.command()(policy_questions.diff)
 SCHEMA = Path(__file__).parents[1] / "policy/schema.json"
 """The JSON Schema of a policy file, for editors. A test holds it equal to the model."""
 
+
 @app.command()
 def show(file: File = None, system: SystemOption = None, as_json: JsonOption = False) -> None:
     """Say in a table what a policy does with each table."""
