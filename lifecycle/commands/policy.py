@@ -10,8 +10,7 @@ from lifecycle import show as shown
 from lifecycle.cli_options import JsonOption, SystemOption
 from lifecycle.commands import policy_check, policy_questions
 from lifecycle.commands.policy_check import File
-from lifecycle.commands.policy_places import conninfo, own_file
-from lifecycle.errors import Conflict, InputError
+from lifecycle.commands.policy_places import conninfo, must_be_new, own_file, write_new
 
 if TYPE_CHECKING:
     from lifecycle.policy.model import Table
@@ -20,6 +19,7 @@ app = typer.Typer(help="Check, show and draft policy files.", no_args_is_help=Tr
 app.command()(policy_check.check)
 app.command()(policy_questions.explain)
 app.command()(policy_questions.diff)
+app.command()(policy_questions.graph)
 
 SCHEMA = Path(__file__).parents[1] / "policy/schema.json"
 """The JSON Schema of a policy file, for editors. A test holds it equal to the model."""
@@ -74,10 +74,8 @@ def generate(
     from lifecycle.policy import generate as drafted
     from lifecycle.postgres import catalog, connect
 
-    if output and output.exists():
-        raise Conflict(
-            f"{output} is there already", hint="Name a new file; a policy is never overwritten."
-        )
+    if output:
+        must_be_new(output)
     with connect.connect(conninfo(from_dsn, None), "policy", write=False) as conn:
         picture = catalog.read(conn)
         who = drafted.subject(picture, subject)
@@ -89,13 +87,7 @@ def generate(
     if output is None:
         shown.text(text.rstrip())
         return
-    try:
-        with output.open("x", encoding="utf-8") as file:
-            file.write(text)
-    except OSError as error:
-        raise InputError(
-            f"{output} cannot be written ({error.strerror})", hint="Name another place."
-        ) from None
+    write_new(output, text)
     shown.done(
         f"{output} is written. Decide what is marked DECIDE, then run `lifecycle policy check {output} --dsn ...`.",
         as_json,

@@ -1,6 +1,8 @@
-"""Where the policy file of a command is, and the database it is about."""
+"""Where the policy file of a command is, the database it is about, and the new file it writes."""
 
 from pathlib import Path
+
+from lifecycle.errors import Conflict, InputError
 
 
 def own_file(system: str | None) -> Path:
@@ -17,3 +19,23 @@ def conninfo(dsn: str | None, system: str | None) -> str:
     from lifecycle.postgres import connect
 
     return connect.conninfo(dsn, None) if dsn else open_system(system).conninfo()
+
+
+def must_be_new(path: Path) -> None:
+    """Raise Conflict where something is there: what a person has edited is never overwritten."""
+    if path.exists():
+        raise Conflict(
+            f"{path} is there already", hint="Name a new file; none is ever overwritten."
+        )
+
+
+def write_new(path: Path, text: str) -> None:
+    """Write a new file. Raise Conflict where it is there, InputError where it cannot be written."""
+    must_be_new(path)
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be written ({error.strerror})", hint="Name another place."
+        ) from None

@@ -7,7 +7,7 @@ import typer
 
 from lifecycle import show as shown
 from lifecycle.cli_options import JsonOption, SystemOption
-from lifecycle.commands.policy_places import conninfo, own_file
+from lifecycle.commands.policy_places import conninfo, must_be_new, own_file, write_new
 from lifecycle.errors import InputError
 from lifecycle.words import counted, did_you_mean
 
@@ -110,3 +110,40 @@ def diff(
             shown.text(f"  {line}")
     if not any(told for _, told in groups):
         shown.text("Both say the same.")
+
+
+def graph(
+    file: PolicyFile = None,
+    dsn: Dsn = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            help="Write a page for the browser to this new file; else Mermaid's text.",
+        ),
+    ] = None,
+    system: SystemOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Draw people, tables and the keys between them, each with what the policy says of it."""
+    from dataclasses import asdict
+
+    from lifecycle.policy import diagram, drawing, load, virtual
+    from lifecycle.postgres import catalog, connect
+
+    if output is not None:
+        must_be_new(output)
+    path = file or own_file(system)
+    policy, lines, digest = load.policy_with_lines(path)
+    with connect.connect(
+        conninfo(dsn, policy.system if file else system), "policy", write=False
+    ) as conn:
+        found = diagram.of(policy, virtual.joined(policy, catalog.read(conn)))
+    if output is not None:
+        write_new(output, drawing.page(policy, found, lines, digest))
+        shown.done(f"{output} is written: open it in a browser.", as_json)
+    elif as_json:
+        shown.document("policy-graph", asdict(found))
+    else:
+        shown.text(diagram.mermaid(found).rstrip())

@@ -191,3 +191,50 @@ def test_a_difference_is_said_as_what_would_newly_go_or_stay(
     tmp_path: Path, changes: tuple[tuple[str, str], ...], differences: dict[str, list[str]]
 ) -> None:
     assert differing(tmp_path, *changes) == differences
+
+
+def test_the_graph_has_every_table_once_and_every_key_with_its_sentence(
+    practice: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("graph", "--file", "policy.yaml", "--dsn", practice, "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [box["table"] for box in found["boxes"]] + found["apart"] == [
+        "users", "contacts", "devices", "events", "imports", "invoices", "letters", "messages", "visits",
+        "waiting_list", "readings", "visits_per_month",
+    ]  # fmt: skip
+    assert {b["table"]: b["fate"] for b in found["boxes"] if b["fate"] != "goes"} == {
+        "users": "people", "imports": "nobody", "invoices": "kept", "messages": "shared",
+    }  # fmt: skip
+    said = {(a["table"], a["by"], a["to"]): a["sentence"] for a in found["arrows"]}
+    assert len(said) == len(found["arrows"])
+    assert {key: word for key, word in said.items() if word != "owner"} == {
+        ("devices", "fitted_by", "users"): "author",
+        ("visits", "nurse_id", "users"): "author",
+        ("invoices", "patient_id", "users"): "keep",
+        ("messages", "sender_id", "users"): "party",
+        ("messages", "reader_id", "users"): "party",
+        ("imports", "user_id", "users"): "ignore",
+    }
+    assert run("graph", "--file", "policy.yaml", "--dsn", practice) == 0
+    mermaid = capsys.readouterr().out.splitlines()
+    assert len([line for line in mermaid if " -->|" in line]) == len(said)
+    assert '  t8 -->|"nurse_id: author"| t0' in mermaid
+
+
+def test_the_page_links_every_table_to_what_is_said_about_it(practice: str, tmp_path: Path) -> None:
+    """A table that the policy forgot is drawn too, and says so; nothing is loaded from anywhere."""
+    text = WHOLE.replace(
+        "  devices: {owner: {patient: wearer_id}, author: {fitted_by: set null}}\n", ""
+    )
+    text = text.replace("    references: {device_serial: {to: devices(serial)}}\n", "")
+    (tmp_path / "policy.yaml").write_text(text)
+    assert run("graph", "--file", "policy.yaml", "--dsn", practice, "-o", "graph.html") == 0
+    page = (tmp_path / "graph.html").read_text()
+    sections = re.findall(r'<section id="([^"]+)">', page)
+    assert len(sections) == len(set(sections)) == 12
+    assert set(re.findall(r'href="#([^"]+)"', page)) == set(sections)
+    assert "Not declared: every run that destroys is refused until it is." in page
+    assert not re.search(r"<script|https?:|@import|url\(", page)
+    places = re.findall(r'<rect class="\w+" x="(\d+)" y="(\d+)"', page)
+    assert len(places) == len(set(places)) >= 9
+    assert run("graph", "--file", "policy.yaml", "--dsn", practice, "-o", "graph.html") == 7
