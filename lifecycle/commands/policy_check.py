@@ -71,22 +71,19 @@ def check(
 
 def _checked(path: Path, dsn: str | None, system: str | None, *, compare_with: bool) -> Checked:
     from lifecycle.config.load import refuse
-    from lifecycle.policy import load, reality
+    from lifecycle.policy import load, reality, stored
+    from lifecycle.postgres import catalog, connect
 
     policy, lines, digest = load.policy_with_lines(path)
     if not compare_with:
         return Checked(path, digest, len(policy.tables), None, ())
-    catalog = _look(conninfo(dsn, system or policy.system))
-    compared = reality.compare(policy, catalog)
-    refuse(lines, compared.mistakes)
-    return Checked(path, digest, len(policy.tables), catalog, compared.notes)
-
-
-def _look(info: str) -> "Catalog":
-    from lifecycle.postgres import catalog, connect
-
-    with connect.connect(info, "policy", write=False) as conn:
-        return catalog.read(conn)
+    with connect.connect(conninfo(dsn, system or policy.system), "policy", write=False) as conn:
+        picture = catalog.read(conn)
+        compared = reality.compare(policy, picture)
+        refuse(lines, compared.mistakes)
+        rows = stored.compare(conn, policy, picture)
+        refuse(lines, rows.mistakes)
+    return Checked(path, digest, len(policy.tables), picture, (*compared.notes, *rows.notes))
 
 
 def _annotate(path: Path, error: LifecycleError) -> None:

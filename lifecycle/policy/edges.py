@@ -141,6 +141,16 @@ def _reference(look: Look, table: str, name: str, said: Reference) -> None:
             look.say(at, what, "name as many here as there, under `columns`")
             continue
         _target(look, at, table, columns, said, target)
+    if not any(_of_people(look, target) for _, target in said.targets()):
+        at = (*path, "to") if said.of is None else (*path, "of")
+        nobodys = ", ".join(target.table for _, target in said.targets())
+        look.say(at, f"ends at {nobodys}, which holds nobody's data", "take the reference out")
+
+
+def _of_people(look: Look, to: Target) -> bool:
+    """Say whether people's rows may be there. Of a type and an id, some pairs lead to nobody's."""
+    entry = look.policy.tables.get(to.table)
+    return entry is None or not entry.personal
 
 
 def _target(
@@ -150,9 +160,6 @@ def _target(
         instead = did_you_mean(to.table, look.catalog.tables, "name a table of the database")
         look.say(at, f"ends nowhere: there is no table {to.table!r}", instead)
         return
-    entry = look.policy.tables.get(to.table)
-    if entry and entry.personal:
-        look.say(at, f"ends at {to.table}, which holds nobody's data", "take the reference out")
     there = [look.column(at, to.table, column) for column in to.columns]
     for name, other in zip(columns, there, strict=True):
         here = look.catalog.tables[table].column(name)

@@ -29,19 +29,25 @@ def on(key: ForeignKey, here: str, there: str) -> sql.Composed:
         return _PATH.format(
             here=sql.Identifier(here, key.columns[0]),
             path=sql.Literal(said.path),
-            same=_alike(
+            same=alike(
                 said.form,
                 sql.SQL("(q.v #>> '{}')"),
                 sql.Identifier(there, key.referenced_columns[0]),
             ),
         )
-    same = _equal(key, here, there) if said.form == "text" else _forms(key, said.form, here, there)
     if said.type is None:
-        return same
+        return same(key, here, there)
     kind = sql.SQL("({}::text = {})").format(
         sql.Identifier(here, said.type), sql.Literal(key.of_type)
     )
-    return sql.SQL("({} and {})").format(kind, same)
+    return sql.SQL("({} and {})").format(kind, same(key, here, there))
+
+
+def same(key: ForeignKey, here: str, there: str) -> sql.Composed:
+    """Return the condition that the columns of the key have the same values, whatever else must hold."""
+    if not isinstance(key, Virtual) or key.said.form == "text":
+        return _equal(key, here, there)
+    return _forms(key, key.said.form, here, there)
 
 
 def _equal(key: ForeignKey, here: str, there: str) -> sql.Composed:
@@ -55,13 +61,14 @@ def _equal(key: ForeignKey, here: str, there: str) -> sql.Composed:
 
 def _forms(key: ForeignKey, form: Form, here: str, there: str) -> sql.Composed:
     pairs = zip(key.columns, key.referenced_columns, strict=True)
-    alike = [
-        _alike(form, sql.Identifier(here, own), sql.Identifier(there, theirs))
+    pairs_alike = [
+        alike(form, sql.Identifier(here, own), sql.Identifier(there, theirs))
         for own, theirs in pairs
     ]
-    return sql.SQL("({})").format(sql.SQL(" and ").join(alike))
+    return sql.SQL("({})").format(sql.SQL(" and ").join(pairs_alike))
 
 
-def _alike(form: Form, one: sql.Composable, other: sql.Composable) -> sql.Composed:
+def alike(form: Form, one: sql.Composable, other: sql.Composable) -> sql.Composed:
+    """Return the condition that two values are one in this form."""
     written = sql.SQL(_FORMS[form])
     return sql.SQL("({} = {})").format(written.format(value=one), written.format(value=other))

@@ -3,6 +3,7 @@
 Pure. `sense` needs no database, `truth` holds it against the catalog.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 
 from lifecycle.config.mistake import Mistake, Where
@@ -12,6 +13,8 @@ from lifecycle.policy.names import split_column
 from lifecycle.policy.people import Identifier, Subject, Value
 from lifecycle.postgres.catalog import Column
 
+_BITS = {"smallint": 16, "integer": 32, "bigint": 64}
+_LENGTH = re.compile(r"character(?: varying)?\((\d+)\)")
 _NUMBERS = ("smallint", "integer", "bigint", "numeric")
 
 
@@ -100,6 +103,9 @@ def _values(
                 what = f"{table}.{name} is {column.type}, which {value!r} is not"
                 instead = "put texts in quotes, and write numbers, true and false without"
                 look.say((*path, name), what, instead)
+            elif column and not _has_room(column, value):
+                what = f"{table}.{name} is {column.type}, and {value!r} is beyond it"
+                look.say((*path, name), what, "write a value that fits into the column")
 
 
 def _can_be(column: Column, value: Value) -> bool:
@@ -108,3 +114,11 @@ def _can_be(column: Column, value: Value) -> bool:
     if isinstance(value, int):
         return column.type.partition("(")[0] in _NUMBERS
     return column.type not in ("boolean", *_NUMBERS)
+
+
+def _has_room(column: Column, value: Value) -> bool:
+    if isinstance(value, str):
+        length = _LENGTH.fullmatch(column.type)
+        return length is None or len(value) <= int(length[1])
+    bits = _BITS.get(column.type)
+    return bits is None or -(2 ** (bits - 1)) <= value < 2 ** (bits - 1)
