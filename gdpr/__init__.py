@@ -7,5 +7,6 @@ into one sealed note, which is emptied when the proof holds.
 
 Read `request.py` first: one request from claim to proof. `reach.py` says which tables a person is in, `person.py`
 counts what there is of one, `survey.py` looks at everybody who is due, `plan.py` decides, `erase.py` carries out,
-`prove.py` looks again at the `places.py` where a person can be, `judge.py` says what it comes to.
+`prove.py` looks again at the `places.py` where a person can be, `judge.py` says what it comes to. `foresee.py` looks
+ahead at one person, before anybody has asked for anything.
 """

@@ -24,6 +24,11 @@ _FIND = """
 _BEGUN = """
     select reference, person, asked from lifecycle.erasure where state <> 'proven' order by claimed_at, reference
 """
+_READABLE = """
+    select has_schema_privilege(n.oid, 'usage') and has_table_privilege(c.oid, 'select')
+      from pg_class c join pg_namespace n on n.oid = c.relnamespace
+     where (n.nspname, c.relname) = ('lifecycle', 'erasure')
+"""
 _OF_PERSON = """
     select sealed from lifecycle.erasure where person = %(whose)s and state <> 'proven' order by claimed_at, reference
 """
@@ -157,6 +162,12 @@ class Begun:
 def whose(key: ReferenceKey, person: str) -> str:
     """Return what stands for a person in the notes."""
     return key.reference("person", person)
+
+
+def readable(conn: Connection[TupleRow]) -> bool | None:
+    """Say whether this login may read the notes. None where nothing is installed, so that there are none."""
+    row = conn.execute(_READABLE).fetchone()
+    return None if row is None else bool(row[0])
 
 
 def begun(conn: Connection[TupleRow]) -> tuple[Begun, ...]:

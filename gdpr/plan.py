@@ -34,9 +34,9 @@ def decide(policy: Policy, seen: Seen, now: datetime) -> Decision[ErasureStep]: 
     refusals: list[Failure] = [*seen.odd, *seen.unread]
     notes: list[str] = []
     for case in seen.cases:
-        reasons = [] if case.found is None else list(_reasons(seen.reach, case.found, None))
-        if reasons:
-            refusals.append(Failure(case.name, "; ".join(reasons), _HINT))
+        against = [] if case.found is None else list(reasons(seen.reach, case.found, None))
+        if against:
+            refusals.append(Failure(case.name, "; ".join(against), _HINT))
             continue
         steps += steps_of(seen.reach, case)
         notes += _notes(case)
@@ -49,8 +49,8 @@ def refuse(reach: Reach, found: Survey, cap: int) -> None:
 
     Asked once more immediately before the first write: the world may have changed since the plan.
     """
-    if reasons := list(_reasons(reach, found, cap)):
-        raise Refused("; ".join(reasons), hint=_HINT)
+    if against := list(reasons(reach, found, cap)):
+        raise Refused("; ".join(against), hint=_HINT)
 
 
 def must_be(shown: Sequence[ErasureStep], reach: Reach, case: Case) -> None:
@@ -73,7 +73,8 @@ def must_be(shown: Sequence[ErasureStep], reach: Reach, case: Case) -> None:
     )
 
 
-def _reasons(reach: Reach, found: Survey, cap: int | None) -> Iterator[str]:
+def reasons(reach: Reach, found: Survey, cap: int | None) -> Iterator[str]:
+    """Yield why this erasure would do harm, be incomplete, or touch more than `cap` rows."""
     for where, rows in found.rows.hanging.items():
         if rows:
             yield f"rows of others hang on rows that would go ({counted(rows, 'row')}): {where}"

@@ -7,10 +7,11 @@ anything.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
-from psycopg import Connection
+from psycopg import Connection, sql
 from psycopg.rows import TupleRow
 
 from audit import anonymise
@@ -149,27 +150,40 @@ def _hits(proof: _Search, conn: Connection[TupleRow], table: Table, needles: Seq
     if not columns:
         return 0
     query = search.candidates(table.name, columns, len(needles))
-    row = conn.execute(query, {f"needle_{i}": n for i, n in enumerate(needles)}).fetchone()
-    rows, texts = row or (0, ())
+    rows, hits = quoting(conn, query, needles, {})
     proof.read("rows", rows)
-    return sum(any(stands_in(text, needle) for needle in needles) for text in texts)
+    return hits
+
+
+def quoting(
+    conn: Connection[TupleRow], query: sql.Composed, needles: Sequence[str], values: dict[str, Any]
+) -> tuple[int, int]:
+    """Ask for `search.candidates`; return (rows read, those in which a needle stands as a whole)."""
+    named = values | {f"needle_{i}": n for i, n in enumerate(needles)}
+    rows, texts = conn.execute(query, named).fetchone() or (0, ())
+    return rows, sum(any(stands_in(text, needle) for needle in needles) for text in texts)
 
 
 def _views(proof: _Search, conn: Connection[TupleRow], note: Note) -> None:
+    for view, left in in_views(proof.looks, conn, note):
+        proof.read("views", 1)
+        if left:
+            proof.found(view, "an identifier stands in a materialized view: refresh it")
+
+
+def in_views(looks: Looks, conn: Connection[TupleRow], note: Note) -> Iterator[tuple[str, int]]:
+    """Look at every materialized view; yield its name and how many of its rows quote the person."""
     needles = spellings(note)
     for schema, view, readable in conn.execute(search.MATVIEWS).fetchall():
         place = Place("relation", policy_name(schema, view))
         if not readable:
             fix = f"grant select on {schema}.{view} to lifecycle;"
-            proof.looks.not_at(place, Reason("this role may not read it", fix))
+            looks.not_at(place, Reason("this role may not read it", fix))
             continue
-        proof.read("views", 1)
-        with proof.looks.at(place):
+        with looks.at(place):
             rows = conn.execute(search.whole_rows(schema, view), {"needles": needles}).fetchall()
-        if any(stands_in(row[0], needle) for row in rows for needle in needles):
-            proof.found(
-                f"{schema}.{view}", "an identifier stands in a materialized view: refresh it"
-            )
+        hits = sum(any(stands_in(text, needle) for needle in needles) for (text,) in rows)
+        yield f"{schema}.{view}", hits
 
 
 def sampled(conn: Connection[TupleRow], note: Note) -> tuple[str, ...]:

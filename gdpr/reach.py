@@ -137,6 +137,20 @@ def reach(policy: Policy, catalog: Catalog, kind: str) -> Reach:
     return replace(found, mentions=tuple(_mentions(found)), hanging=hanging)
 
 
+def columns_only(policy: Policy, catalog: Catalog, kind: str) -> Reach:
+    """Return of a policy that no erasure can carry out yet what can be told of it: the rows that a column gives them.
+
+    To look at, never to erase by. Raise Refused when the policy does not fit the database.
+    """
+    reality.must_fit(policy, catalog)
+    plain = tuple(
+        name
+        for name, table in policy.tables.items()
+        if isinstance((table.owner or {}).get(kind), str) and not table.keep
+    )
+    return Reach(policy, virtual.joined(policy, catalog), kind, plain, (), (), ())
+
+
 def searchable(table: Table) -> tuple[Column, ...]:
     """Return the columns in which a value that names a person can stand: all but numbers, times and bytes."""
     return tuple(

@@ -30,7 +30,7 @@ def owned(reach: Reach, table: str, alias: str = "t", *, shared_too: bool = Fals
     """
     match reach.owner(table):
         case str(column):
-            return _is_person(reach, table, column, alias)
+            return is_person(reach, table, column, alias)
         case Through():
             ways = [_leads_to(reach, k, alias, shared_too) for k in reach.ways(table)]
             return sql.SQL("({})").format(sql.SQL(" or ").join(ways))
@@ -52,7 +52,16 @@ def owned(reach: Reach, table: str, alias: str = "t", *, shared_too: bool = Fals
             return sql.SQL("(false)").format()
 
 
-def _is_person(reach: Reach, table: str, column: str, alias: str) -> sql.Composed:
+def shared(reach: Reach, table: str) -> sql.Composed | None:
+    """Return the predicate: this row is the person's and stays, as others share it. None where no row can be shared."""
+    theirs, goes = owned(reach, table, shared_too=True), owned(reach, table)
+    if theirs == goes:
+        return None
+    return sql.SQL("({} and {} is not true)").format(theirs, goes)
+
+
+def is_person(reach: Reach, table: str, column: str, alias: str = "t") -> sql.Composed:
+    """Return the predicate: this column holds the person's key."""
     name = sql.Identifier(alias, column)
     if virtual.alike(reach.column(table, column), reach.key()):
         return sql.SQL("({} = %(subject)s)").format(name)
@@ -75,7 +84,7 @@ def mentioning(reach: Reach, mention: Mention) -> sql.Composed:
     """Return the predicate: this column of a row that stays points to the person or to what goes with them."""
     ways = [_leads_to(reach, key, "t", shared_too=False) for key in mention.keys]
     if not ways:
-        ways = [_is_person(reach, mention.table, mention.column, "t")]
+        ways = [is_person(reach, mention.table, mention.column, "t")]
     rows = sql.SQL("({})").format(sql.SQL(" or ").join(ways))
     return _staying(reach, mention.table, rows) if mention.table in reach.deleted else rows
 

@@ -130,6 +130,16 @@ def identifiers(reach: Reach) -> sql.Composed:
     )
 
 
+def person(reach: Reach) -> sql.Composed:
+    """Return the query of the key of the person whose key reads %(typed)s, as PostgreSQL writes it.
+
+    Compared as text: of what is no key the server would quote the value, in its log too.
+    """
+    return sql.SQL("select {key}::text from {table} as t where {key}::text = %(typed)s").format(
+        key=sql.Identifier("t", reach.subject.key), table=sql_name(reach.subject.table)
+    )
+
+
 def shared_identifiers(reach: Reach) -> sql.Composed:
     """Return the query of those %(values)s that another person goes by as well: they prove nothing.
 

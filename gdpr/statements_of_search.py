@@ -1,6 +1,6 @@
 """What this room asks a managed database in order to find a person: which places there are, and what stands in them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from psycopg import sql
 
@@ -17,8 +17,17 @@ def holding(table: str, searched: Sequence[Column]) -> sql.Composed:
     return _COUNT.format(table=sql_name(table), rows=holds(_text(searched)))
 
 
-def candidates(table: str, searched: Sequence[Column], needles: int) -> sql.Composed:
-    """Return the query of (rows, texts of those that contain %(needle_0)s ..., as parts of words too)."""
+def candidates(
+    table: str,
+    searched: Sequence[Column],
+    needles: int,
+    gone: sql.Composable | None = None,
+    emptied: Mapping[str, sql.Composable] | None = None,
+) -> sql.Composed:
+    """Return the query of (rows, texts of those that contain %(needle_0)s ..., as parts of words too).
+
+    Rows for which `gone` holds are passed over, and so is a column's value in rows for which its `emptied` does.
+    """
     contains = [
         sql.SQL("strpos(low, lower({})) > 0").format(sql.Placeholder(f"needle_{number}"))
         for number in range(needles)
@@ -26,11 +35,12 @@ def candidates(table: str, searched: Sequence[Column], needles: int) -> sql.Comp
     return sql.SQL("""
         select count(*), coalesce(array_agg(whole) filter (where {contains}), '{{}}')
           from (select whole, lower(whole) as low
-                  from (select {text} as whole from {table} as t offset 0) as every
+                  from (select {text} as whole from {table} as t where {gone} is not true offset 0) as every
                 offset 0) as lowered""").format(
         contains=sql.SQL(" or ").join([*contains, sql.SQL("false")]),
-        text=_text(searched),
+        text=_text(searched, emptied or {}),
         table=sql_name(table),
+        gone=gone or sql.SQL("false"),
     )
 
 
@@ -105,11 +115,17 @@ def whole_rows(schema: str, view: str) -> sql.Composed:
     )
 
 
-def _text(searched: Sequence[Column]) -> sql.Composed:
+def _text(
+    searched: Sequence[Column], emptied: Mapping[str, sql.Composable] | None = None
+) -> sql.Composed:
     """Return all these columns as one text; through jsonb, which spells escapes in one way."""
-    as_text = sql.SQL("coalesce(t.{}{}::text, '')")
     through = {"json": sql.SQL("::jsonb")}
-    texts = [
-        as_text.format(sql.Identifier(c.name), through.get(c.type, sql.SQL(""))) for c in searched
-    ]
+    texts: list[sql.Composable] = []
+    for column in searched:
+        value = sql.SQL("coalesce(t.{}{}::text, '')").format(
+            sql.Identifier(column.name), through.get(column.type, sql.SQL(""))
+        )
+        unless = (emptied or {}).get(column.name)
+        case = sql.SQL("case when {} then '' else {} end")
+        texts.append(value if unless is None else case.format(unless, value))
     return sql.SQL("({})").format(sql.SQL(" || E'\\n' || ").join(texts))

@@ -118,7 +118,7 @@ def case_of(
     if surveyed is None:
         return Case(request, state, None)
     return Case(
-        request, state, surveyed, _versions(system, surveyed), _binds(system.policy, surveyed, key)
+        request, state, surveyed, versions(system, surveyed), _binds(system.policy, surveyed, key)
     )
 
 
@@ -131,7 +131,8 @@ def _binds(policy: Policy, surveyed: Survey, key: ReferenceKey) -> dict[str, str
     return {where: key.reference("plan", what)[:16] for where, what in touched.items()}
 
 
-def _versions(system: System, surveyed: Survey) -> dict[str, int]:
+def versions(system: System, surveyed: Survey) -> dict[str, int]:
+    """Return bucket -> how many versions of the person's objects there are. Raise as the object store does."""
     if not surveyed.note.objects:
         return {}
     store = objects.store(system)

@@ -43,14 +43,14 @@ class System:
         return self._open(self.conninfo(), purpose, write=write, patience=patience)
 
     @contextmanager
-    def snapshot(self, purpose: str) -> Generator[Connection[TupleRow]]:
+    def snapshot(self, purpose: str, *, reader: bool = False) -> Generator[Connection[TupleRow]]:
         """Give a connection on which all that is read is of one moment and nothing can be written: to survey, to judge.
 
         Code of a table's owner that runs when it is read can write nothing here with the rights of the service.
-        What may fail without ending the look goes into a `conn.transaction()` of its own, a savepoint here.
+        What may fail without ending the look goes into a `conn.transaction()` of its own, a savepoint here. As a
+        `reader` it may be of a standby, which may not have heard of the latest yet, or by a login that can only read.
         """
-        # Not as a reader, who may come to a standby: it may not have heard of the latest yet.
-        with closing(self.connect(purpose)) as conn:
+        with closing(self.connect(purpose, write=not reader)) as conn:
             conn.isolation_level = IsolationLevel.REPEATABLE_READ
             conn.read_only = True
             with conn.transaction():

@@ -59,14 +59,19 @@ def _plan(room: str) -> Any:
         only: OnlyArgument = None, system: SystemOption = None, as_json: JsonOption = False
     ) -> None:
         """Show what would be done, each step with its reason, and the hash to apply exactly that."""
-        from lifecycle.running import apply as way
-
-        chosen = open_system(system)
-        _job(chosen, room)
-        made = way.plan(promise_of(room), chosen, clock.now(), only)
-        show.plan(made, as_json, remembered=_remember(chosen, made))
+        show_plan(room, only, system, as_json)
 
     return plan
+
+
+def show_plan(room: str, only: str | None, system: str | None, as_json: bool) -> None:
+    """Show what a room would do now, and remember it so that it can be applied."""
+    from lifecycle.running import apply as way
+
+    chosen = open_system(system)
+    _job(chosen, room)
+    made = way.plan(promise_of(room), chosen, clock.now(), only)
+    show.plan(made, as_json, remembered=_remember(chosen, made))
 
 
 def _apply(room: str) -> Any:

@@ -1,0 +1,263 @@
+"""Looks at what an erasure would do to one person, whether they have asked for it or not. Changes nothing.
+
+One moment, read only, and by the code of the erasure itself: `person.py` counts, `plan.py` knows what is refused,
+`quoted.py` searches as the proof will. Nothing of it is remembered, and nothing can be applied. The person's key stays
+where it was given: it is in no message. Needs no request, no installation, and no right but to read.
+"""
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from uuid import UUID
+
+from psycopg import Connection, sql
+from psycopg.rows import TupleRow
+
+from audit.anonymise import SHORTEST
+from gdpr import notes, person, places, plan, quoted, statements, survey, words
+from gdpr.notes import Note
+from gdpr.payer import payer
+from gdpr.person import Survey
+from gdpr.prove import in_views
+from gdpr.quoted import Quoted
+from gdpr.reach import Reach, columns_only, reach
+from gdpr.rows import hanging, shared
+from gdpr.section import SECTION
+from lifecycle import progress
+from lifecycle.coverage import Looks, Place, Reason
+from lifecycle.errors import InputError, LifecycleError, NotFound
+from lifecycle.outside.keys import reference_key
+from lifecycle.policy import virtual
+from lifecycle.policy.model import Policy
+from lifecycle.postgres import catalog
+from lifecycle.system import System
+from lifecycle.words import counted
+
+_WHOLE = ("smallint", "integer", "bigint")
+
+
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """What an erasure would do to one person, in counts.
+
+    `beyond`: what the policy says and no erasure carries out yet; then `found` is None, and rows that may be theirs
+    count as quoting them. `shared`: table -> rows that stay as others share them. `ignored`: reference -> rows left as
+    they are. `views`: materialized views that quote the person. `versions`: bucket -> versions of their objects;
+    `customers`: state at Stripe -> how many. `refusals`: why an erasure would stop before it touches anything.
+    """
+
+    system: str
+    kind: str
+    reach: Reach
+    beyond: tuple[str, ...]
+    found: Survey | None
+    shared: Mapping[str, int]
+    ignored: Mapping[str, int]
+    quoted: tuple[Quoted, ...]
+    views: Mapping[str, int]
+    versions: Mapping[str, int] = field(default_factory=dict[str, int])
+    customers: Mapping[str, int] = field(default_factory=dict[str, int])
+    unseen: Mapping[Place, Reason] = field(default_factory=dict[Place, Reason])
+    refusals: tuple[str, ...] = ()
+
+
+def foresee(system: System, kind: str | None, typed: str) -> Foreseen:
+    """Return what an erasure of the person with this key would do.
+
+    Raise InputError when it is not said which kind of people is meant, NotFound when there is no such person, Refused
+    when the policy does not fit the database.
+    """
+    policy, looks = system.policy, Looks()
+    kind = _kind(policy, kind)
+    with system.snapshot("gdpr foresee", reader=True) as conn:
+        seen = look(system, conn, looks, kind, typed)
+    versions, customers = _objects(system, looks, seen.found), _customers(system, looks, seen.found)
+    return replace(
+        seen,
+        versions=versions,
+        customers=customers,
+        unseen=looks.cover(()).unseen(),
+        refusals=tuple(_refusals(policy, seen, customers)),
+    )
+
+
+def _kind(policy: Policy, kind: str | None) -> str:
+    kinds = ", ".join(policy.subjects)
+    if not kinds:
+        raise InputError(
+            "the policy knows no people",
+            hint="Say under `subjects` whose data this database holds.",
+        )
+    if kind is None and len(policy.subjects) > 1:
+        raise InputError(
+            "the policy has several kinds of people, and a key alone does not say which is meant",
+            hint=f"Add `--kind` with one of: {kinds}.",
+        )
+    if kind is not None and kind not in policy.subjects:
+        raise InputError(
+            "the policy has no such kind of people", hint=f"Give `--kind` one of: {kinds}."
+        )
+    return kind or next(iter(policy.subjects))
+
+
+def look(
+    system: System, conn: Connection[TupleRow], looks: Looks, kind: str, typed: str
+) -> Foreseen:
+    """Read all of it. A lock on a table is given back as soon as the table was read."""
+    policy, beyond = system.policy, words.beyond(system.policy)
+    with conn.transaction(force_rollback=True):
+        picture = catalog.read(conn)
+        reached = (columns_only if beyond else reach)(policy, picture, kind)
+        note, found = _of_person(system, conn, looks, reached, typed, count=not beyond)
+        known = person.searched(conn, reached, note)
+    seen = Foreseen(
+        system.name,
+        kind,
+        reached,
+        beyond,
+        found,
+        dict(_rows(conn, reached, note.person, _sharing(reached))),
+        dict(_rows(conn, reached, note.person, _ignoring(reached))),
+        quoted.quoted(conn, reached, known),
+        dict(_views(conn, looks, known)),
+    )
+    places.ambiguous(looks, len(note.identifiers) - len(known.identifiers))
+    short = sum(len(value) < SHORTEST for value in known.needles())
+    if short:
+        why = f"{counted(short, 'value')} of the person with less than {SHORTEST} characters would be found anywhere"
+        looks.not_at(Place("identifiers", "too short"), Reason(why, "Look by hand.", "limit"))
+    with conn.transaction(force_rollback=True):
+        places.unreached(looks, conn, picture, picture)
+    return seen
+
+
+def _of_person(
+    system: System,
+    conn: Connection[TupleRow],
+    looks: Looks,
+    reach: Reach,
+    typed: str,
+    *,
+    count: bool,
+) -> tuple[Note, Survey | None]:
+    """Return what the person goes by, and with `count` what there is of them. Raise NotFound."""
+    key = reach.key()
+    row = conn.execute(statements.person(reach), {"typed": _spelled(typed, key.type)}).fetchone()
+    if row is None:
+        where = f"{reach.subject.table}.{reach.subject.key}"
+        raise NotFound(
+            f"no {reach.kind} has the key that was given ({where}, {key.type})",
+            hint="The key is not shown, as what is printed here ends in logs. Compare it with the application.",
+        )
+    who: str = row[0]
+    progress.phase("counting")
+    if count:
+        found = person.survey(conn, reach, who, _earlier(system, conn, looks, who))
+        assert found is not None  # the row is there, in this same moment
+        return found.note, found
+    named = conn.execute(statements.identifiers(reach), person.about(who)).fetchone() or (True,)
+    return Note(who, tuple(value for value in named[1:] if value), (), {}), None
+
+
+def _spelled(typed: str, of_type: str) -> str:
+    """Return a key as PostgreSQL writes it: a UUID in capitals or a number with a zero before it is the same one."""
+    with contextlib.suppress(ValueError):
+        if of_type == "uuid":
+            return str(UUID(typed))
+        if of_type in _WHOLE:
+            return str(int(typed))
+    return typed
+
+
+def _earlier(system: System, conn: Connection[TupleRow], looks: Looks, who: str) -> Note | None:
+    """Return what an erasure that was begun and is not proven knows of the person."""
+    readable = notes.readable(conn)
+    if readable is False:
+        why = Reason("this login may not read them", "Run as the service, or grant it to read.")
+        looks.not_at(Place("notes", "of erasures that were begun"), why)
+    if not readable or not notes.begun(conn):
+        return None
+    return notes.of_person(conn, reference_key(system.settings.reference_key), who)
+
+
+def _sharing(reach: Reach) -> Iterator[tuple[str, str, sql.Composable]]:
+    for table in (*reach.deleted, *reach.kept):
+        rows = shared(reach, table)
+        if rows is not None:
+            yield table, table, rows
+
+
+def _ignoring(reach: Reach) -> Iterator[tuple[str, str, sql.Composable]]:
+    for key in reach.catalog.foreign_keys:
+        entry = reach.policy.tables.get(key.table)
+        said = isinstance(key, virtual.Virtual) and key.plain and entry and key.name in entry.ignore
+        if said and key.referenced in reach.deleted:
+            yield f"{key.table}.{key.name}", key.table, hanging(reach, key)
+
+
+def _rows(
+    conn: Connection[TupleRow],
+    reach: Reach,
+    who: str,
+    wanted: Iterator[tuple[str, str, sql.Composable]],
+) -> Iterator[tuple[str, int]]:
+    """Yield (name, how many rows there are), where there are any."""
+    for name, table, rows in wanted:
+        with conn.transaction(force_rollback=True):
+            query = statements.count(reach.table(table), rows)
+            number, _ = conn.execute(query, person.about(who)).fetchone() or (0, "")
+        if number:
+            yield name, number
+
+
+def _views(conn: Connection[TupleRow], looks: Looks, known: Note) -> Iterator[tuple[str, int]]:
+    with conn.transaction(force_rollback=True):
+        yield from [(view, rows) for view, rows in in_views(looks, conn, known) if rows]
+
+
+def _objects(system: System, looks: Looks, found: Survey | None) -> Mapping[str, int]:
+    """Return bucket -> versions, as far as the store can be asked."""
+    if found is None or not found.note.objects:
+        return {}
+    progress.phase("asking the object store")
+    try:
+        return survey.versions(system, found)
+    except LifecycleError as error:
+        for bucket in found.note.objects:
+            looks.not_at(Place("bucket", bucket), Reason(error.what, error.hint))
+        return {}
+
+
+def _customers(system: System, looks: Looks, found: Survey | None) -> Mapping[str, int]:
+    """Return state at Stripe -> how many customers that would go with the person, as far as it can be asked."""
+    if found is None or not found.note.payers:
+        return {}
+    progress.phase("asking Stripe")
+    states: dict[str, int] = {}
+    try:
+        account = payer(system)
+        for customer in found.note.payers:
+            state = account.state(customer)
+            states[state] = states.get(state, 0) + 1
+    except LifecycleError as error:
+        looks.not_at(places.PAYER, Reason(error.what, error.hint))
+        return {}
+    return states
+
+
+def _refusals(policy: Policy, seen: Foreseen, customers: Mapping[str, int]) -> Iterator[str]:
+    """Yield why an erasure would stop before it touches anything."""
+    erasure = SECTION.of(policy)
+    if seen.beyond:
+        yield "the policy says what an erasure cannot carry out yet"
+    if erasure is None:
+        yield "the policy has no `erasure:`, so nobody can ask for it"
+    elif erasure.subject != seen.kind:
+        yield f"requests are about people of kind {erasure.subject} (`erasure.subject`), not {seen.kind}"
+    if seen.found:
+        yield from plan.reasons(seen.reach, seen.found, None)
+    if seen.quoted and not seen.beyond:
+        where = ", ".join(f"{one.table} ({counted(one.rows, 'row')})" for one in seen.quoted)
+        yield f"an identifier of the person would still stand in {where}"
+    if customers.get("unknown"):
+        yield "Stripe does not know a customer of theirs, and it remembers those it has deleted"
