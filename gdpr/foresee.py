@@ -103,7 +103,7 @@ def _kind(policy: Policy, kind: str | None) -> str:
 def look(
     system: System, conn: Connection[TupleRow], looks: Looks, kind: str, typed: str
 ) -> Foreseen:
-    """Read all of it. A lock on a table is given back as soon as the table was read."""
+    """Read all of it. Locks are those of any SELECT: on all tables while counting, on one while searching it."""
     policy, beyond = system.policy, words.beyond(system.policy)
     with conn.transaction(force_rollback=True):
         picture = catalog.read(conn)
@@ -164,7 +164,7 @@ def _spelled(typed: str, of_type: str) -> str:
     with contextlib.suppress(ValueError):
         if of_type == "uuid":
             return str(UUID(typed))
-        if of_type in _WHOLE:
+        if of_type in _WHOLE and "_" not in typed:  # Python reads 1_000 as a number
             return str(int(typed))
     return typed
 

@@ -164,8 +164,9 @@ def _end(seen: Foreseen) -> Part:
     found, cap = seen.found, seen.reach.policy.limits.rows_per_run
     once = " once what could not be looked at can be" if _unseen(seen, "trouble") else ""
     said = _wrapped(
-        f"It would be carried out{once}, searched for again by other eyes, and end with `could not verify` for as long "
-        "as there are places where nobody looks.",
+        f"As far as reading shows, it would be carried out{once}, searched for again by other eyes, and end with "
+        "`could not verify` for as long as there are places where nobody looks. Rights to delete, and what triggers "
+        "do, are tried when a request is due.",
         "  ",
     )
     if found and found.changed() > cap:

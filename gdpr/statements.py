@@ -131,12 +131,24 @@ def identifiers(reach: Reach) -> sql.Composed:
 
 
 def person(reach: Reach) -> sql.Composed:
-    """Return the query of the key of the person whose key reads %(typed)s, as PostgreSQL writes it.
+    """Return the query of the key of the person of this kind whose key reads %(typed)s, as PostgreSQL writes it.
 
     Compared as text: of what is no key the server would quote the value, in its log too.
     """
-    return sql.SQL("select {key}::text from {table} as t where {key}::text = %(typed)s").format(
-        key=sql.Identifier("t", reach.subject.key), table=sql_name(reach.subject.table)
+    subject = reach.subject
+    of_kind = [
+        sql.SQL(" and {} in ({})").format(
+            sql.Identifier("t", column),
+            sql.SQL(", ").join(map(sql.Literal, said if isinstance(said, tuple) else (said,))),
+        )
+        for column, said in subject.where.items()
+    ]
+    return sql.SQL(
+        "select {key}::text from {table} as t where {key}::text = %(typed)s{kind}"
+    ).format(
+        key=sql.Identifier("t", subject.key),
+        table=sql_name(subject.table),
+        kind=sql.SQL("").join(of_kind),
     )
 
 

@@ -17,7 +17,7 @@ from gdpr import foresee, foretell
 from gdpr.foresee import Foreseen
 from lifecycle import cli, cli_options
 from lifecycle.coverage import Looks
-from lifecycle.errors import InputError
+from lifecycle.errors import InputError, NotFound
 from lifecycle.outcome import Verdict
 from lifecycle.postgres.server import Cluster
 from lifecycle.system import System
@@ -397,3 +397,13 @@ def test_the_ground_of_what_is_kept_and_what_is_ignored_are_told_as_the_page_sho
     assert "    because: an administrator, of whom nothing else is known here" in lines
     (shown,) = re.findall(r"^key of the person:\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
     assert shown.splitlines() == lines
+
+
+def test_somebody_of_another_kind_in_the_same_table_is_no_such_person(
+    practice: Callable[[dict[str, Any]], System],
+) -> None:
+    system = practice({})
+    assert foresee.foresee(system, "nurse", "2").kind == "nurse"
+    for kind, key in (("patient", "2"), ("nurse", "1"), ("patient", "0_1")):
+        with pytest.raises(NotFound, match=f"no {kind} has the key that was given"):
+            foresee.foresee(system, kind, key)
