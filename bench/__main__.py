@@ -2,12 +2,13 @@
 
 import sys
 
-from bench import catalog, claims, demo, idle, isolation, ledger, memory, startup
+from bench import catalog, claims, demo, drafts, idle, isolation, ledger, memory, startup
 
 PARTS = {
     "startup": startup.measure,
     "catalog": catalog.measure,
     "claims": claims.measure,
+    "drafts": drafts.measure,
     "idle": idle.measure,
     "isolation": isolation.measure,
     "ledger": ledger.measure,

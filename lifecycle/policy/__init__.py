@@ -6,7 +6,8 @@ puts them together and asks them.
 `load.py` reads a file and reports every mistake at once with its line, `check.py` asks whether the file makes sense in
 itself, `reality.py` whether it fits the live database, both with `subjects.py` and `edges.py`; `virtual.py` puts the
 policy's references beside the foreign keys, `sentences.py` finds what is said of each, `graph.py` in which order a
-person's rows can go, `stored.py` asks the rows what `questions.py` makes of it, `generate.py` drafts a policy for a
-database it has never seen. Never connects to anything: the catalog is handed in, a connection where rows are asked.
+person's rows can go, `stored.py` asks the rows what `questions.py` makes of it. `generate.py` drafts a policy for a
+database it has never seen: `evidence.py` counts rows, `whose.py` proposes, `doubts.py` and `nobodys.py` ask. Never
+connects to anything: the catalog is handed in, a connection where rows are asked.
 Read `model.py` first.
 """

@@ -8,225 +8,183 @@ schema says it twice, or the schema and the rows say the same, and nothing says 
     messages.sender_id, .reader_id      not: two people, and the row is both's
     invoices.patient_id                 not: it holds money, and books may have to be kept
     order_lines.order_id -> orders      as its order
+
+There are few questions, each for many tables: whoever has answered one for a table has mostly answered it for all.
 """
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from lifecycle.policy import guess, lookalikes
-from lifecycle.policy.evidence import Evidence
-from lifecycle.policy.model import Owner, Parties, SharedBy, Through
-from lifecycle.postgres.catalog import Catalog, ForeignKey, Table
+from lifecycle.policy import guess, habits
+from lifecycle.policy.model import Owner, SharedBy, Through
+from lifecycle.policy.whose import ENOUGH, Draft, part_of
+from lifecycle.postgres.catalog import ForeignKey, Table
 
-ENOUGH = 30
-"""Values from which on the share of different ones says something."""
+WRITTEN = "did these people write the row, or is it about them?"
+TWO = "two people stand in the row: with whom does it go?"
+BOOKS = "is it money, an agreement or proof, which must be kept for some years?"
+PART = "does the row go with the one it points to?"
+SHARED = "several people share it: does it go with the last of them?"
+LOOSE = "is this the person, though no foreign key says so?"
+STAYS = "would the row stay without the person?"
 
-FEW = 0.3
-"""Fewer different people than this, of as many as could be, are those who write and not those who are written about."""
+SPARSE = 0.2
+"""A second person who stands in fewer rows than this is mentioned there, and the row is not theirs too."""
 
-_AUTHOR = re.compile(
-    r"_by(_\w+)?$|by_?id$|(^|_)(author|creator|editor|owner|assignee|assigned|reviewer|approver|moderator|uploader|recorder|operator"
-    r"|agent|manager|supervisor|staff|nurse|doctor|physician|provider|practitioner|clinician|therapist|coach|teacher"
-    r"|instructor|tutor|trainer|employee|admin|actor|whodunnit|contact|responsible|granted|invited|created|updated|modified|deleted|changed|confirmed|approved)(_|$)"
-)
-_SIDE = re.compile(
-    r"(^|_)(sender|recipient|receiver|inviter|referrer|referred|seller|buyer|host|guest|from|to)(_|$)"
-)
-_MONEY = re.compile(
-    r"(^|_)(amount|total|subtotal|price|cents|currency|vat|tax|net|gross|fee|balance|debit|credit|iban|paid)(_|$)"
-)
-_BOOKS = re.compile(
-    r"(^|_)(invoice|payment|payout|refund|receipt|bill|billing|charge|transaction|ledger|order|claim|contract|tax|booking"
-    r"|subscription|donation|certificate|consent)s?(_|$)"
-)
-_KINDS = re.compile(r"^(role|roles|type|kind|user_?type|account_?type|is_(staff|admin|superuser))$")
+MOST = 0.75
+"""A person who stands in fewer rows than this, in a column that is not called like them, may only be mentioned."""
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
-    """What is asked about: the people, how each table is owned so far, and what was seen of its rows."""
+class Doubt:
+    """A question, in the same words for every table, and what raises it here."""
 
-    catalog: Catalog
-    people: Table
-    key: str
-    owners: Mapping[str, Owner]
-    seen: Evidence
-
-    def naming(self, table: str) -> tuple[str, ...]:
-        """Return the columns of a table that point to a person by foreign key."""
-        return tuple(
-            k.columns[-1]
-            for k in self.catalog.foreign_keys
-            if k.table == table and k.referenced == self.people.name
-        )
+    question: str
+    here: str
 
 
-def words(name: str) -> str:
-    """Return a column's name in one way of writing: `createdById` is created_by_id."""
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
-
-
-def author(name: str) -> bool:
-    """Say whether a column is named like somebody who did something to the row, and not like whom it is about."""
-    return bool(_AUTHOR.search(words(name)))
-
-
-def _sided(name: str) -> bool:
-    """Say whether a column is named like one of two people between whom the row is."""
-    return bool(_SIDE.search(words(name)))
-
-
-def doubt(draft: Draft, table: str) -> str | None:
+def doubt(draft: Draft, table: str) -> Doubt | None:
     """Return what a person must decide about the owner of a table; None where it is sure."""
     return next(_doubts(draft, table), None)
 
 
 def reasons(draft: Draft) -> dict[str, str]:
     """Return what speaks for the owner of each table that is sure, in a few words for the reader of the file."""
-    return {name: _reason(draft, name) for name in draft.owners if not doubt(draft, name)}
+    return {
+        name: _reason(draft, name, how)
+        for name, how in draft.owners.items()
+        if not doubt(draft, name)
+    }
 
 
-def _reason(draft: Draft, table: str) -> str:
-    match draft.owners[table]:
-        case str(column) if table != draft.people.name:
-            seen = draft.seen.of(table, column)
-            told = (
-                f"{seen.distinct} people in {seen.filled} rows looked at"
-                if seen.filled
-                else "no row seen"
-            )
-            return f"by {'foreign key' if column in draft.naming(table) else 'its values'}: {told}"
-        case Through(through=columns):
-            keys = [
-                k
-                for k in draft.catalog.foreign_keys
-                if k.table == table and set(k.columns) <= set(columns)
-            ]
-            return f"a part of its {keys[0].referenced}"
-        case _:
-            return "the people themselves"
+def _reason(draft: Draft, table: str, how: Owner) -> str:
+    if isinstance(how, SharedBy) or table == draft.people.name:
+        return "the people themselves"
+    column = draft.person(table)
+    if column is None:
+        keys = _keys(draft, table, how) if isinstance(how, Through) else []
+        return f"a part of its {', '.join(dict.fromkeys(k.referenced for k in keys))}"
+    seen = draft.seen.of(table, column)
+    told = (
+        f"{seen.distinct} people in {seen.filled} rows looked at" if seen.filled else "no row seen"
+    )
+    return f"by {'foreign key' if column in draft.naming(table) else 'its values'}: {told}"
 
 
-def _doubts(draft: Draft, table: str) -> Iterator[str]:
+def _doubts(draft: Draft, table: str) -> Iterator[Doubt]:
     if table == draft.people.name:
         return
     how = draft.owners[table]
-    match how:
-        case SharedBy():
-            yield f"people share its rows ({how.shared_by}): do they go with the last of them?"
-        case Through():
-            yield from _through(draft, table, how)
-        case str():
-            yield from _named(draft, table, how)
-        case Parties():
-            pass
-    if money := _money(draft.catalog.tables[table]):
-        yield f"it holds money or an agreement ({money}): may its rows go, or must they be kept for some years?"
+    found = draft.catalog.tables[table]
+    if isinstance(how, SharedBy):
+        yield Doubt(SHARED, how.shared_by)
+    if money := habits.books(found.relname, tuple(c.name for c in found.columns)):
+        yield Doubt(BOOKS, money)
+    if members := shared(draft, table):
+        yield Doubt(SHARED, members)
+    if column := draft.person(table):
+        yield from _named(draft, found, column)
+    elif isinstance(how, Through):
+        yield from _through(draft, table, how)
 
 
-def _money(table: Table) -> str | None:
-    named = _BOOKS.search(words(table.relname))
-    found = [c.name for c in table.columns if _MONEY.search(words(c.name))]
-    return ", ".join(found[:3]) or (table.relname if named else None)
+def shared(draft: Draft, table: str) -> str:
+    """Return the table that lists the people who have a part in each row of this one; nothing where none does."""
+    return next(
+        (
+            k.table
+            for k in draft.catalog.foreign_keys
+            if k.referenced == table
+            and k.table not in (table, draft.people.name)
+            and habits.members(draft.catalog.tables[k.table].relname)
+            and draft.person(k.table)
+        ),
+        "",
+    )
 
 
-def _named(draft: Draft, table: str, column: str) -> Iterator[str]:
+def _named(draft: Draft, table: Table, column: str) -> Iterator[Doubt]:
     """Yield the doubts about rows that go with whom this column names."""
-    others = [name for name in draft.naming(table) if name != column]
-    by_key = column in draft.naming(table)
-    if author(column) or _sided(column):
-        yield f"{column} may be who wrote a row, and not whom it is about"
-    people = [name for name in others if not author(name) or _many(draft, table, name)]
-    if people:
-        yield f"{column} and {', '.join(people)} each name a person: whose is the row?"
-    held = [n for n in others if (c := draft.catalog.tables[table].column(n)) and c.not_null]
-    if held:
-        yield f"{', '.join(held)} may not be NULL and names a second person: what becomes of the row when they go?"
-    seen = draft.seen.of(table, column)
-    if seen.filled >= ENOUGH and not _many(draft, table, column):
-        yield f"{seen.filled} rows name {seen.distinct} people by {column}: who wrote them, or whom they are about?"
-    if not by_key and (seen.filled < ENOUGH or seen.known < 0.95 * seen.filled):
-        share = (
-            f", and {seen.known} of {seen.filled} values are people's keys" if seen.filled else ""
+    name, keys = table.name, draft.naming(table.name)
+    seen, many = draft.seen.of(name, column), draft.many(name, column)
+    told = f"{column}: {seen.distinct} people in {seen.filled} rows"
+    if habits.wrote(column) or draft.few(name, column) or (_odd(column) and not many):
+        yield Doubt(WRITTEN, told)
+    if _odd(column) and any(draft.always(k) for k in _into_people(draft, name)):
+        yield Doubt(TWO, f"{column}, and whoever owns what it points to")
+    if others := [other for other in keys if other != column and _party(draft, name, other)]:
+        yield Doubt(TWO, ", ".join((column, *others)))
+    if column not in keys and (seen.filled < ENOUGH or seen.known < 0.95 * seen.filled):
+        yield Doubt(LOOSE, f"{column}: {seen.known} of {seen.filled} values are people's keys")
+    if any(k.on_delete == "n" and column in k.columns for k in draft.leading(name)):
+        yield Doubt(STAYS, f"{column} is set to NULL by the database when the person goes")
+    likely = habits.words(column) in draft.likely()
+    if not likely and (seen.filled < ENOUGH or draft.share(name, column) < MOST):
+        yield Doubt(
+            STAYS, f"{column} is filled in {seen.filled} of {draft.seen.rows.get(name, 0)} rows"
         )
-        yield f"{column} is no foreign key and only named like one{share}: is it the person?"
-    likely = {
-        word for word, _ in lookalikes.facts(guess.kind(draft.people), draft.people, draft.key, ())
-    }
-    if words(column) not in likely and column.lower() not in likely and seen.filled < ENOUGH:
-        yield f"nothing but a foreign key says that a row is about {column}"
-    if guess.is_people(draft.catalog.tables[table]) and seen.distinct != seen.filled:
-        yield "its rows look like people themselves: do they go with the person of that column?"
+    if guess.holds_people(table) and seen.distinct != seen.filled:
+        yield Doubt(TWO, f"{column}, and whose name or address stands in the row")
 
 
-def _many(draft: Draft, table: str, column: str) -> bool:
-    """Say whether a column names so many different people that rows are about them, as far as was seen."""
-    seen = draft.seen.of(table, column)
-    everybody = draft.seen.rows.get(draft.people.name) or seen.filled
-    return seen.filled >= ENOUGH and seen.distinct >= FEW * min(seen.filled, everybody)
+def _odd(column: str) -> bool:
+    return habits.author(column) or habits.side(column)
 
 
-def _through(draft: Draft, table: str, how: Through) -> Iterator[str]:
-    """Yield the doubts about rows that go with whoever owns the row they point to."""
-    keys = [
+def _party(draft: Draft, table: str, column: str) -> bool:
+    """Say whether a second person stands in the row who is more than mentioned there or who wrote it."""
+    found = draft.catalog.tables[table].column(column)
+    if found is None or found.not_null or draft.share(table, column) >= SPARSE:
+        held = found is not None and found.not_null
+        return (
+            held
+            or draft.many(table, column)
+            or not (habits.author(column) or draft.few(table, column))
+        )
+    return False
+
+
+def _keys(draft: Draft, table: str, how: Through) -> list[ForeignKey]:
+    return [
         k
-        for k in draft.catalog.foreign_keys
-        if k.table == table and k.referenced in draft.owners and set(k.columns) <= set(how.through)
+        for k in draft.leading(table)
+        if k.referenced in draft.owners and set(k.columns) <= set(how.through)
     ]
+
+
+def _into_people(draft: Draft, table: str) -> list[ForeignKey]:
+    """Return the foreign keys to rows that are somebody's, but for those to the people."""
+    return [
+        k
+        for k in draft.leading(table)
+        if k.referenced in draft.owners and k.referenced not in draft.selves
+    ]
+
+
+def _through(draft: Draft, table: str, how: Through) -> Iterator[Doubt]:
+    """Yield the doubts about rows that go with whoever owns the row they point to."""
+    keys = _keys(draft, table, how)
     parents = ", ".join(dict.fromkeys(k.referenced for k in keys))
+    if others := [name for name in draft.naming(table) if _party(draft, table, name)]:
+        yield Doubt(TWO, f"{', '.join(others)}, and whoever owns its {parents}")
     if len({k.referenced for k in keys}) > 1:
-        yield f"it hangs on several ({parents}), perhaps of different people: with whom do its rows go?"
-    naming = [name for name in draft.naming(table) if name not in how.through]
-    if naming:
-        yield f"{', '.join(naming)} names a person as well: is the row theirs, or of whoever owns its {parents}?"
+        yield Doubt(TWO, f"whoever owns its {parents}")
     for key in keys:
         if doubt(draft, key.referenced):
-            yield f"does it go with its {key.referenced}?"
-        elif guess.is_people(draft.catalog.tables[key.referenced]):
-            yield f"{key.columns[-1]} names somebody who stands in {key.referenced}: is the row about them?"
-        elif not _part_of(draft, table, key):
-            yield f"is a row a part of its {key.referenced}, so that it goes with it?"
+            yield Doubt(PART, f"{key.referenced}, which is asked about too")
+        elif guess.holds_people(draft.catalog.tables[key.referenced]):
+            yield Doubt(PART, f"{key.columns[-1]} names somebody in {key.referenced}")
+        elif not _surely_part(draft, table, key):
+            yield Doubt(PART, key.referenced)
 
 
-def _part_of(draft: Draft, table: str, key: ForeignKey) -> bool:
-    """Say whether a row is a detail of what it points to: by cascade, key or name, or as it points to nothing else."""
+def _surely_part(draft: Draft, table: str, key: ForeignKey) -> bool:
+    """Say whether a row is a detail of what it points to: by cascade, key or name, or as no other leads to people."""
     found = draft.catalog.tables[table]
-    parent = words(draft.catalog.tables[key.referenced].relname)
-    stem = re.sub(r"(ies|s)$", "", parent.rpartition("_")[2] if parent.count("_") > 1 else parent)
-    elsewhere = [
-        k
-        for k in draft.catalog.foreign_keys
-        if k.table == table and k is not key and k.referenced not in (table, key.referenced)
-    ]
+    others = [k for k in _into_people(draft, table) if k is not key and draft.always(k)]
     return (
-        (key.on_delete == "c" and not any(k.on_delete == "c" for k in elsewhere))
+        (key.on_delete == "c" and not any(k.on_delete == "c" for k in others))
         or set(key.columns) <= set(found.primary_key)
-        or words(found.relname).startswith(stem)
-        or not elsewhere
+        or part_of(draft, key)
+        or not others
     )
-
-
-def reference(catalog: Catalog, seen: Evidence, table: Table) -> str | None:
-    """Return why a table from which nothing leads to anybody is surely nobody's data; None where it is not sure."""
-    pointed = {k.table for k in catalog.foreign_keys if k.referenced == table.name} - {table.name}
-    leads = [
-        k for k in catalog.foreign_keys if k.table == table.name and k.referenced != table.name
-    ]
-    texts = [
-        c.name for c in table.columns if lookalikes.family(c.type) in ("text", "jsonb", "json")
-    ]
-    odd = [c.name for c in table.columns if lookalikes.family(c.type) in ("jsonb", "json", "bytea")]
-    personal = guess.is_people(table) or guess.identifiers(table, bare=False) or odd
-    rows = seen.rows.get(table.name, 0)
-    alike = any(seen.of(table.name, name).alike for name in texts)
-    if not pointed or leads or personal or alike or not 0 < rows < _MANY:
-        return None
-    return (
-        f"reference data: {len(pointed)} tables point to its {rows} rows, it points to nothing, "
-        "and no value in it looks like an address or a telephone number"
-    )
-
-
-_MANY = 2_000
-"""Rows from which on a table is no list that somebody keeps by hand."""

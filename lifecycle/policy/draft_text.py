@@ -17,11 +17,15 @@ from lifecycle.words import counted
 _PLAIN = re.compile(r"^[A-Za-z_][A-Za-z0-9_.-]*$")
 _WORDS = ("true", "false", "null", "yes", "no", "on", "off", "y", "n")
 
+_CODE = "what does this trigger, rule or function do?"
+_SHOWN = 4
+"""How many tables are named after a question; the file shows all."""
+
 
 def write(policy: Policy, catalog: Catalog, why: Mapping[str, str], who: Candidate | None) -> str:
     """Return the text of the file. `why`: what speaks for the line of a table of which nothing is asked."""
     parts = (
-        _head(policy),
+        _head(policy, catalog),
         _subjects(policy, who),
         _tables(policy, why),
         *(section.draft(policy, catalog) for section in whole.sections()),
@@ -36,23 +40,38 @@ def quote(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
-def _head(policy: Policy) -> Iterator[str]:
-    places = sum(
-        (text or "").startswith(DECIDE)
-        for t in policy.tables.values()
-        for text in (
-            t.because,
-            t.bucket,
-            *(d.does for _, declared in triggers.code(t) for d in declared.values()),
-        )
-    )
+def _head(policy: Policy, catalog: Catalog) -> Iterator[str]:
+    asked = _questions(policy, catalog)
+    places = sum(len(tables) for tables in asked.values())
     yield f"# A draft of what {policy.system} promises about its data, made from the database itself."
     yield f"# {counted(places, 'place')} for you to decide: what begins with {DECIDE} is refused until you made it."
+    if asked:
+        yield f"# They are {counted(len(asked), 'question')}; first those of which most rows may be deleted:"
+    for question, tables in asked.items():
+        shown = ", ".join(tables[:_SHOWN]) + (", ..." if len(tables) > _SHOWN else "")
+        yield f"#   {len(tables)} x {question} {shown}"
     yield "# `lifecycle policy check` compares this file with the database."
     yield ""
     yield f"system: {quote(policy.system)}"
     yield f"database: {quote(policy.database)}"
     yield "timezone: UTC  # the zone in which your days begin, such as Europe/Berlin"
+
+
+def _questions(policy: Policy, catalog: Catalog) -> dict[str, list[str]]:
+    """Return question -> the tables it is asked of, in order of the rows that a wrong answer would delete."""
+    asked: dict[str, list[str]] = {}
+    rows: dict[str, int] = {}
+    for name, table in policy.tables.items():
+        coded = [d.does for _, declared in triggers.code(table) for d in declared.values()]
+        for text in (table.because or "", table.bucket or "", *coded):
+            if text.startswith(DECIDE):
+                question = (
+                    _CODE if text in coded else text.removeprefix(f"{DECIDE}: ").partition(" (")[0]
+                )
+                asked.setdefault(question, []).append(name)
+                gone = catalog.tables[name].estimated_rows + 1 if table.owner else 0
+                rows[question] = rows.get(question, 0) + gone
+    return dict(sorted(asked.items(), key=lambda found: -rows[found[0]]))
 
 
 def _subjects(policy: Policy, who: Candidate | None) -> Iterator[str]:

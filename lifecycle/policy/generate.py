@@ -6,28 +6,36 @@ decided; nothing that destroys is drafted, only shown. `draft_text.py` writes it
 """
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
 from typing import Any
 
 from lifecycle.errors import InputError
-from lifecycle.policy import doubts, draft_text, foreign_keys, guess, lookalikes, triggers, whole
+from lifecycle.policy import (
+    doubts,
+    draft_text,
+    foreign_keys,
+    guess,
+    nobodys,
+    triggers,
+    whole,
+    whose,
+)
 from lifecycle.policy.check import DECIDE
-from lifecycle.policy.doubts import Draft
+from lifecycle.policy.doubts import Doubt
 from lifecycle.policy.evidence import NOTHING, Evidence
 from lifecycle.policy.guess import Candidate
-from lifecycle.policy.model import Owner, Policy, SharedBy, Through
+from lifecycle.policy.model import Owner, Policy
 from lifecycle.policy.model import Table as Declared
 from lifecycle.policy.names import split_column
 from lifecycle.policy.people import Payer, Subject
-from lifecycle.postgres.catalog import Catalog, ForeignKey, Table
+from lifecycle.policy.whose import Draft
+from lifecycle.postgres.catalog import Catalog
 from lifecycle.words import did_you_mean
 
 _TOOLS = re.compile(
     r"(^|\.)(alembic_version|schema_migrations|ar_internal_metadata|django_migrations|flyway_schema_history"
     r"|databasechangelog(lock)?|_?prisma_migrations|knex_migrations(_lock)?|spatial_ref_sys)$"
 )
-_SHARED = re.compile(r"(^|_)(account|household|famil(y|ie)|tenant|subscription|team)s?$")
 _OBJECT = re.compile(
     r"(^|_)((s3|object|storage|blob|bucket|file|scan|image|photo|picture|document|attachment|video|audio|thumbnail)_key|s3_\w*key|s3_(path|uri|url))$"
 )
@@ -71,17 +79,16 @@ def draft(catalog: Catalog, who: Candidate | None, seen: Evidence = NOTHING) -> 
     `who` is as `subject` returns it; `seen` what its rows say.
     """
     people = who.table if who else None
-    looked = Draft(catalog, who.table, who.key, {}, seen) if who else None
-    if looked:
-        looked = replace(looked, owners=_owners(looked))
+    looked = whose.owned(Draft(catalog, who.table, who.key, {}, seen)) if who else None
     owners: Mapping[str, Owner] = looked.owners if looked else {}
     kind = guess.kind(people) if people else "user"
     guessed = {section.name: section.guess(catalog, owners) for section in whole.sections()}
     sections = {name: said for name, said in guessed.items() if said is not None}
+    free = nobodys.judge(looked) if looked else {}
     tables = {
         name: _owned(looked, kind, name, sections)
         if looked and name in owners
-        else _nobodys(catalog, name, kind, people, seen)
+        else _nobodys(name, free.get(name))
         for name in _in_order(catalog, owners)
     }
     policy = whole.model()(
@@ -130,88 +137,6 @@ def _subject(who: Candidate, catalog: Catalog, owners: Mapping[str, Owner]) -> S
     )
 
 
-def _owners(looked: Draft) -> dict[str, Owner]:
-    """Return table -> how its rows lead to a person, for all tables that do."""
-    catalog, people, key = looked.catalog, looked.people, looked.key
-    owners: dict[str, Owner] = {people.name: key}
-    for name, table in catalog.tables.items():
-        column = _by_key(looked, name) or _by_name(catalog, people, key, table)
-        if name != people.name and column:
-            owners[name] = column
-    for foreign in catalog.foreign_keys:
-        if foreign.table == people.name and _looks_shared(catalog, foreign, owners):
-            owners[foreign.referenced] = SharedBy(shared_by=f"{people.name}.{foreign.columns[0]}")
-    while found := _reached(catalog, owners):
-        owners |= found
-    return owners
-
-
-def _by_key(looked: Draft, name: str) -> str | None:
-    """Return the foreign key column that names the owner, when one does more than mention somebody."""
-    scored: list[tuple[int, int, str]] = []
-    people, key, catalog = looked.people, looked.key, looked.catalog
-    likely = {word for word, _ in lookalikes.facts(guess.kind(people), people, key, ())}
-    for foreign in catalog.foreign_keys:
-        pairs = dict(zip(foreign.referenced_columns, foreign.columns, strict=True))
-        if (foreign.table, foreign.referenced) != (name, people.name) or key not in pairs:
-            continue
-        column = catalog.tables[name].column(pairs[key])
-        score = 5 * (pairs[key].lower() in likely) - 4 * doubts.author(pairs[key])
-        if column and (column.not_null or score >= 0):
-            different = looked.seen.of(name, column.name).distinct
-            scored.append((score + 2 * column.not_null, different, column.name))
-    return max(scored, key=lambda found: found[:2])[2] if scored else None
-
-
-def _by_name(catalog: Catalog, people: Table, key: str, table: Table) -> str | None:
-    """Return a column that is named and typed like the person's key and is no foreign key."""
-    keyed = {c for k in catalog.foreign_keys if k.table == table.name for c in k.columns}
-    facts = set(lookalikes.facts(guess.kind(people), people, key, ()))
-    return next(
-        (
-            c.name
-            for c in table.columns
-            if c.name not in keyed and (c.name.lower(), lookalikes.family(c.type)) in facts
-        ),
-        None,
-    )
-
-
-def _looks_shared(catalog: Catalog, key: ForeignKey, owners: Mapping[str, Owner]) -> bool:
-    """Say whether people belong to this row together, as the members of a family to its account."""
-    table = catalog.tables[key.referenced]
-    pays = any("stripe" in column.name.lower() for column in table.columns)
-    named = bool(_SHARED.search(table.relname.lower()))
-    return len(key.columns) == 1 and key.referenced not in owners and (named or pays)
-
-
-def _reached(catalog: Catalog, owners: Mapping[str, Owner]) -> dict[str, Owner]:
-    """Return the tables one step further: every row points, always or by cascade, to a row of somebody's."""
-    found: dict[str, Owner] = {}
-    for name, table in catalog.tables.items():
-        if name in owners:
-            continue
-        keys = [k for k in _sure(catalog, table) if k.referenced in owners]
-        single = [k for k in keys if not _is_shared(owners, k.referenced)]
-        columns = {column: None for key in single or keys for column in key.columns}
-        if columns:
-            found[name] = Through(through=tuple(columns))
-    return found
-
-
-def _is_shared(owners: Mapping[str, Owner], name: str) -> bool:
-    return isinstance(owners[name], SharedBy)
-
-
-def _sure(catalog: Catalog, table: Table) -> Iterator[ForeignKey]:
-    for key in catalog.foreign_keys:
-        if key.table != table.name or key.referenced == table.name:
-            continue
-        always = all((c := table.column(name)) is not None and c.not_null for name in key.columns)
-        if always or key.on_delete == "c":
-            yield key
-
-
 def _owned(looked: Draft, kind: str, name: str, sections: Mapping[str, Any]) -> Declared:
     table = looked.catalog.tables[name]
     objects = tuple(c.name for c in table.columns if _OBJECT.search(c.name))
@@ -219,34 +144,23 @@ def _owned(looked: Draft, kind: str, name: str, sections: Mapping[str, Any]) -> 
     asked = (s.doubt(sections.get(s.name, s.default), table) for s in whole.sections())
     because = next((doubt for doubt in asked if doubt), None)
     if because is None and (open_ := doubts.doubt(looked, name)):
-        because = f"{DECIDE}: {open_}"
+        because = _ask(open_)
     owner = {kind: looked.owners[name]}
     return Declared(owner=owner, because=because, objects=objects, bucket=bucket)
 
 
-def _nobodys(
-    catalog: Catalog, name: str, kind: str, people: Table | None, seen: Evidence
-) -> Declared:
-    table = catalog.tables[name]
+def _nobodys(name: str, found: Doubt | str | None) -> Declared:
     if _TOOLS.search(name):
         because = "a tool's own table: it holds versions, not people"
+    elif isinstance(found, str):
+        because = found
     else:
-        because = doubts.reference(catalog, seen, table) or _question(table, people, kind)
+        because = _ask(found) if found else f"{DECIDE}: {nobodys.ANYTHING}"
     return Declared(personal="none", because=because)
 
 
-def _question(table: Table, people: Table | None, kind: str) -> str:
-    """Return what a person must decide about a table from which no key leads to anybody."""
-    if people is None:
-        return f"{DECIDE}: is this nobody's data?"
-    facts = set(lookalikes.facts(kind, people, "", guess.identifiers(people)))
-    alike = [c.name for c in table.columns if (c.name.lower(), lookalikes.family(c.type)) in facts]
-    seen = f" ({', '.join(alike)})" if alike else ""
-    if guess.is_people(table):
-        return f"{DECIDE}: it looks like people of another kind than {people.name}{seen}: whose data is it?"
-    if alike:
-        return f"{DECIDE}: it looks like people{seen}: whose data is it?"
-    return f"{DECIDE}: is this nobody's data? nothing in it leads to {people.name}"
+def _ask(doubt: Doubt) -> str:
+    return f"{DECIDE}: {doubt.question} ({doubt.here})"
 
 
 def _with_mentions(policy: Policy, catalog: Catalog) -> Policy:
@@ -257,8 +171,5 @@ def _with_mentions(policy: Policy, catalog: Catalog) -> Policy:
         if column:
             table = tables[key.table]
             mentions = {**table.mentions, column: "set null"}
-            more: dict[str, object] = {"mentions": mentions}
-            if table.personal and (table.because or "").startswith(DECIDE):
-                more["because"] = f"{DECIDE}: it mentions people: is the rest of it nobody's data?"
-            tables[key.table] = table.model_copy(update=more)
+            tables[key.table] = table.model_copy(update={"mentions": mentions})
     return policy.model_copy(update={"tables": tables})

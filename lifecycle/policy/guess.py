@@ -21,6 +21,12 @@ _IDENTIFIER = re.compile(
     r"^(\w*_)?(e?_?mail(_address)?|phone(_number)?|mobile(_number)?|(first|last|full|given|family|display|user|nick)_?name"
     r"|username|surname|name|login|ssn|national_id|passport_number|insurance_number|mrn)$"
 )
+_THING = re.compile(
+    r"(^|_)(file|table|class|group|company|product|item|event|queue|job|model|app|host|domain|brand|category|type|site|plan|field"
+    r"|column|object|tag|template|bucket|schema|index|role|city|country|street|place|unit|device|browser|os|bank|plan|course)_?name$"
+)
+"""Names of things."""
+_OWN_NAME = re.compile(r"^(first|last|full|given|family|sur)_?name$")
 _TELLING = re.compile(r"(^|_)e?_?mail(_address)?$|birth|(^|_)dob$")
 _CLEAR = 50
 """The score from which on a table is taken for people."""
@@ -79,7 +85,13 @@ def _above(catalog: Catalog, scores: Mapping[str, int], name: str) -> str:
 
 def is_people(table: Table) -> bool:
     """Say whether the table looks like people by itself: its name, or somebody's e-mail address beside a name."""
-    return _named(table) >= 40 or (_named(table) > 0 and _has_mail(table))
+    named = any(_OWN_NAME.search(c.name.lower()) for c in table.columns)
+    return _named(table) >= 40 or ((_named(table) > 0 or named) and has_mail(table))
+
+
+def holds_people(table: Table) -> bool:
+    """Say whether a table looks like people and holds what names them: it does not only list who belongs where."""
+    return is_people(table) and bool(identifiers(table, bare=False))
 
 
 def kind(table: Table) -> str:
@@ -100,7 +112,10 @@ def identifiers(table: Table, *, bare: bool = True) -> tuple[str, ...]:
     return tuple(
         n
         for n in texts
-        if _IDENTIFIER.match(n.lower()) and not _SECRET.search(n) and (bare or n.lower() != "name")
+        if _IDENTIFIER.match(n.lower())
+        and not _SECRET.search(n)
+        and not _THING.search(n.lower())
+        and (bare or n.lower() != "name")
     )
 
 
@@ -108,7 +123,7 @@ def _score(catalog: Catalog, table: Table) -> int:
     pointed = sum(
         k.referenced == table.name and k.table != table.name for k in catalog.foreign_keys
     )
-    named, mail = _named(table), 30 * _has_mail(table)
+    named, mail = _named(table), 30 * has_mail(table)
     return named + mail + min(30, 3 * pointed) if table.primary_key and (named or mail) else 0
 
 
@@ -117,7 +132,8 @@ def _named(table: Table) -> int:
     return _PEOPLE.get(_singular(words[-1]), 0)
 
 
-def _has_mail(table: Table) -> bool:
+def has_mail(table: Table) -> bool:
+    """Say whether a column is called like an e-mail address."""
     return any(re.search(r"(^|_)e?_?mail(_address)?$", c.name.lower()) for c in table.columns)
 
 

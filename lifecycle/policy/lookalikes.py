@@ -48,7 +48,9 @@ def facts(
     """Yield (column name in lower case, family of types) that would name a person in another table."""
     found = people.column(key)
     singular = people.relname.lower().removesuffix("s")
-    names = {f"{kind}_id", f"{singular}_id", f"{singular}_{key}".lower()}
+    # Tables of one application often have its name before theirs: accounts_user, and elsewhere user_id.
+    last = kind.rpartition("_")[2]
+    names = {f"{kind}_id", f"{singular}_id", f"{last}_id", f"{singular}_{key}".lower()}
     if key.lower() not in _BARE:
         names.add(key.lower())
     if found:

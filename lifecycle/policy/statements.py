@@ -11,9 +11,15 @@ from lifecycle.postgres.names import sql_name
 ROWS = 10_000
 """How many rows of a table are looked at."""
 
+QUOTING = 500
+"""In how many rows of a table it is looked whether a person is quoted: to take texts apart takes time."""
+
+_BETWEEN = "\"'<>,;:(){}[]=|/\\!?&\t\r\n"
+"""What stands between words that are taken apart."""
+
 LOOK_ONLY: LiteralString = """
     select set_config('transaction_read_only', 'on', true), set_config('statement_timeout', %(limit)s, true),
-           set_config('lock_timeout', '200ms', true)
+           set_config('lock_timeout', '200ms', true), set_config('jit', 'off', true)
 """
 IS_SUPERUSER: LiteralString = "select rolsuper from pg_roles where rolname = current_user"
 
@@ -67,4 +73,30 @@ def sample(
         table=sql_name(table.name),
         share=share,
         rows=sql.Literal(ROWS),
+    )
+
+
+def quoting(
+    table: Table, texts: Sequence[str], people: Table, names: Sequence[str]
+) -> sql.Composed:
+    """Return the query that counts the rows in whose texts a word is one of the people's `names`."""
+    every = sql.SQL(" union ").join(
+        sql.SQL("(select lower({name}::text) from {people} limit {rows})").format(
+            name=sql.Identifier(name), people=sql_name(people.name), rows=sql.Literal(ROWS)
+        )
+        for name in names
+    )
+    return sql.SQL(
+        "with known(word) as materialized ({every})"
+        " select count(distinct s.row) from (select row_number() over () as row, concat_ws(' ', {texts}) as said"
+        " from {table} limit {rows}) as s"
+        " cross join string_to_table(translate(lower(left(s.said, 2000)), {between}, {space}), ' ') as w(word)"
+        " join known on known.word = rtrim(w.word, '.') where length(w.word) >= 4"
+    ).format(
+        every=every,
+        texts=sql.SQL(", ").join(sql.Identifier(name) for name in texts),
+        table=sql_name(table.name),
+        rows=sql.Literal(QUOTING),
+        between=sql.Literal(_BETWEEN),
+        space=sql.Literal(" " * len(_BETWEEN)),
     )

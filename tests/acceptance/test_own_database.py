@@ -37,9 +37,7 @@ ANSWERS = {
     "clinic.attachment": "scans",
     "clinic.audit_trail": "a diary of the ward and no evidence",
     "clinic.erasure_request": "it is theirs",
-    "clinic.note": "written about the appointment's patient",
     "clinic.practitioner": "email and name of staff",
-    "clinic.practitioner_specialty": "which staff can do what",
 }
 
 

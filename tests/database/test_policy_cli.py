@@ -50,7 +50,7 @@ def test_from_an_unknown_database_to_a_policy_that_fits_it(
         file.read_text()
         .splitlines()
         .index(
-            '  words: {personal: none, because: "DECIDE: is this nobody\'s data? nothing in it leads to users"}'
+            '  words: {personal: none, because: "DECIDE: is this nobody\'s data? (no row was seen)"}'
         )
         + 1
     )

@@ -53,27 +53,27 @@ def drafted(conn: Connection[TupleRow]) -> dict[str, str]:
 def test_counts_are_all_that_is_brought_home(conn: Connection[TupleRow]):
     seen = looked(conn)
     assert seen.rows["pressures"] == 1000
-    assert seen.of("pressures", "patient_id") == Seen(filled=1000, distinct=190, known=1000)
-    assert seen.of("pressures", "nurse_id") == Seen(filled=1000, distinct=8, known=1000)
-    assert seen.of("pressures", "phone") == Seen(filled=0, distinct=0, alike=1000)
+    assert seen.of("pressures", "patient_id") == Seen(filled=1000, distinct=190, known=0)
+    assert seen.of("pressures", "nurse_id") == Seen(filled=1000, distinct=8, known=0)
+    assert seen.of("pressures", "phone") == Seen(filled=0, distinct=0)
     assert seen.of("users", "email").alike == 200
+    assert seen.of("clicks", "user_id") == Seen(filled=400, distinct=180, known=400)
+    assert seen.quoting == {"users": 200, "clicks": 0}
     assert "example.org" not in repr(seen)
 
 
 def test_who_wrote_many_rows_is_not_taken_for_whom_they_are_about(conn: Connection[TupleRow]):
     lines = drafted(conn)
-    assert 'remarks: {owner: {user: written_for}, because: "DECIDE: 1000 rows name 8 people by' in (
-        f"remarks: {lines['remarks']}"
-    )
+    written = "DECIDE: did these people write the row, or is it about them? (written_for: 8 people in 1000 rows)"
+    assert lines["remarks"] == f'{{owner: {{user: written_for}}, because: "{written}"}}'
     assert lines["pressures"].startswith('{owner: {user: patient_id}, because: "DECIDE: ')
-    assert (
-        lines["visits"]
-        == "{owner: {user: user_id}}  # by foreign key: 180 people in 400 rows looked at"
-    )
+    by_key = "by foreign key: 180 people in 400 rows looked at"
+    assert lines["visits"] == f"{{owner: {{user: user_id}}}}  # {by_key}"
 
 
 def test_a_row_with_two_people_is_asked_about(conn: Connection[TupleRow]):
-    assert "DECIDE: " in drafted(conn)["messages"]
+    asked = "DECIDE: two people stand in the row: with whom does it go? (reader_id, sender_id)"
+    assert asked in drafted(conn)["messages"]
 
 
 def test_a_column_without_a_foreign_key_is_believed_when_its_values_are_peoples_keys(
@@ -82,10 +82,8 @@ def test_a_column_without_a_foreign_key_is_believed_when_its_values_are_peoples_
     assert "DECIDE" not in drafted(conn)["clicks"]
     with psycopg.connect(database, autocommit=True) as admin:
         admin.execute("update clicks set user_id = user_id + 1000000 where id % 2 = 0")
-    assert (
-        "DECIDE: user_id is no foreign key and only named like one, and 200 of 400 values"
-        in (drafted(conn)["clicks"])
-    )
+    asked = "DECIDE: is this the person, though no foreign key says so? (user_id: 200 of 400 values are people's keys)"
+    assert asked in drafted(conn)["clicks"]
 
 
 def test_without_time_nothing_is_read_and_all_that_rows_would_have_said_is_asked(

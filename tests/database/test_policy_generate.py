@@ -177,7 +177,7 @@ def test_patients_with_a_login_belong_to_the_login_and_staff_is_asked_about(
     assert policy.tables["patients"].owner == {"user": "user_id"}
     assert policy.tables["visits"].owner == {"user": Through(through=("patient_id",))}
     assert (
-        'employees: {personal: none, because: "DECIDE: it looks like people of another kind than users'
+        'employees: {personal: none, because: "DECIDE: are these people of another kind, and whose data is it? (email, name)"'
         in text
     )
 
@@ -191,7 +191,7 @@ def test_a_second_person_that_cannot_be_cleared_is_pointed_out_and_fails_closed(
     """)
     text = draft(conn, tmp_path)
     assert (
-        'letters: {owner: {user: user_id}, because: "DECIDE: user_id and reader_id each name a person'
+        'letters: {owner: {user: user_id}, because: "DECIDE: two people stand in the row: with whom does it go? (user_id, reader_id)"'
         in text
     )
     policy, _ = decided(conn, tmp_path)

@@ -1,0 +1,94 @@
+"""How people name tables and columns: who wrote a row, between whom it is, what is money, what leads somewhere.
+
+Pure, and about names alone. A name says little: `doubts.py` and `nobodys.py` ask, unless the rows say the same.
+"""
+
+import re
+
+_WROTE = re.compile(
+    r"_by(_\w+)?$|(^|_)(whodunnit|granted|invited|created|updated|modified|deleted|changed|confirmed|approved)(_|$)"
+)
+_AUTHOR = re.compile(
+    r"(^|_)(author|creator|editor|assignee|assigned|reviewer|approver|moderator|uploader|recorder|manager|supervisor)(_|$)"
+)
+_STAFF = re.compile(
+    r"(^|_)(owner|operator|organi[sz]er|agent|staff|nurse|doctor|physician|provider|practitioner|clinician|therapist|coach|teacher"
+    r"|instructor|tutor|trainer|employee|admin|actor|contact|responsible)(_|$)"
+)
+_SIDE = re.compile(
+    r"(^|_)(sender|recipient|receiver|inviter|referrer|referred|seller|buyer|host|guest|from|to)(_|$)"
+)
+_MEMBERS = re.compile(
+    r"(member(ship)?|participant|attendee|subscriber|collaborator|beneficiar(y|ie)|(^|_)(editor|partner|user|people))s?$"
+)
+_MONEY = re.compile(
+    r"(^|_)(amount|total|subtotal|vat|tax|net|gross|fees?|balance|debit|credit|iban|paid)(_|$)"
+)
+_BOOKS = re.compile(
+    r"(^|_)((invoice|payment|payout|refund|receipt|ledger|donation|contract|consent|agreement|acceptance|signature|mandate|waiver"
+    r"|warrant(y|ie)|certificate)\w*|(bill|billing|claim|tax(es|rate)?|licen[cs]e)s?(_|$))|(^|_)credit_?notes?"
+    r"|^((sales|purchase|customer|shop|store|checkout)_)?orders?(_|$|items?$|lines?$)"
+)
+_PERHAPS_BOOKS = re.compile(
+    r"(^|_)(charge|transaction|order|booking|reservation|subscription|sale|purchase)s?(_|$)"
+)
+_PROOF = re.compile(
+    r"(^|_)((erasure|deletion|removal|gdpr|dsar|privacy|complaint|incident|accident|dispute|chargeback|withdrawal|sanction|fraud"
+    r"|abuse|violation|suspension|ban|audit|adverse|study|research|trial|kyc|aml|legal|evidence|payroll|salary|payslip|timesheet"
+    r"|exam|grade|transcript|diploma)_?(request|report|event|log|trail|record|case|participant|check|result|entry)?(s|ies)?)(_|$)"
+)
+_ID = re.compile(
+    r"(^|_)(ids?|uuid|guid|uid|pid|pk|oid|gid|user|owner|whodunnit|record|object|target)$"
+)
+_LEADS = re.compile(
+    r"(^|_)(id|ids|uuid|guid|uid|pid|pk|oid|gid|ref|key|user|owner|person|account|member|customer|patient|client|employee|login|actor"
+    r"|subject|whodunnit|username|mrn|record|object|target|parent)$"
+)
+
+
+def words(name: str) -> str:
+    """Return a name in one way of writing: `createdById` is created_by_id."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+
+
+def wrote(column: str) -> bool:
+    """Say whether a column is named after something that was done to the row: `created_by`."""
+    return bool(_WROTE.search(re.sub(r"_?id$", "", words(column))))
+
+
+def writer(column: str) -> bool:
+    """Say whether a column names somebody for what they did to the row, and for nothing else: `author_id`."""
+    return wrote(column) or bool(_AUTHOR.search(words(column)))
+
+
+def author(column: str) -> bool:
+    """Say whether a column is named like somebody who did something to the row, and not like whom it is about."""
+    return writer(column) or bool(_STAFF.search(words(column)))
+
+
+def side(name: str) -> bool:
+    """Say whether a column is named like one of two people between whom the row is."""
+    return bool(_SIDE.search(words(name)))
+
+
+def members(table: str) -> bool:
+    """Say whether a table is named like those who belong to something together."""
+    return bool(_MEMBERS.search(words(table)))
+
+
+def books(table: str, columns: tuple[str, ...]) -> str:
+    """Return what names a table as books, an agreement or proof; nothing where no name does."""
+    money = [name for name in columns if _MONEY.search(words(name))]
+    name = words(table)
+    named = _BOOKS.search(name) or _PROOF.search(name) or (money and _PERHAPS_BOOKS.search(name))
+    return ", ".join(money[:3]) or (table if named else "")
+
+
+def an_id(column: str) -> bool:
+    """Say whether a column is named like a key of another row, and not like a word about it."""
+    return bool(_ID.search(words(column)))
+
+
+def leads(column: str) -> bool:
+    """Say whether a column is named like a reference to another row."""
+    return bool(_LEADS.search(words(column)))

@@ -1,0 +1,178 @@
+"""What a person has to decide about tables from which nothing leads to anybody: whether they are really nobody's.
+
+Pure. A wrong line leaves a person's data behind. So a table is surely nobody's only where rows were seen, it hangs
+together with others that are nobody's, no column of it could lead to a person, and no row names one.
+
+    diagnosis_codes        sure: 40 rows, others point to it, no address in it
+    rooms.cleaned_by       sure: whoever cleaned it is mentioned, and the room is nobody's
+    newsletter.email       not: people stand in it by their address
+    files.owner_id         not: could lead to anybody, no foreign key says where
+    settings.value jsonb   not: anything can stand in it
+"""
+
+from collections.abc import Iterator
+
+from lifecycle.policy import guess, habits
+from lifecycle.policy.doubts import PART, SHARED, WRITTEN, Doubt, shared
+from lifecycle.policy.lookalikes import facts, family
+from lifecycle.policy.whose import ENOUGH, FEW, HALF, Draft
+from lifecycle.postgres.catalog import ForeignKey, Table
+
+KIND = "are these people of another kind, and whose data is it?"
+ADDRESS = "do people stand in it by an address or a name alone?"
+LOOSE = "does a column that no foreign key explains lead to people?"
+ANYTHING = "is this nobody's data?"
+ONE_EACH = "is each row the data of the one person who points to it?"
+
+_ANYTHING = ("jsonb", "json", "bytea", "xml", "hstore")
+
+
+def judge(draft: Draft) -> dict[str, Doubt | str]:
+    """Return for each table that nobody owns what must be decided, or why it is surely nobody's."""
+    free = {name: t for name, t in draft.catalog.tables.items() if name not in draft.owners}
+    found = {name: next(_doubts(draft, table), None) for name, table in free.items()}
+    while more := {
+        n: d for n, t in free.items() if not found[n] and (d := _hangs(draft, t, found))
+    }:
+        found |= more
+    return {name: found[name] or _reason(draft, table) for name, table in free.items()}
+
+
+def _doubts(draft: Draft, table: Table) -> Iterator[Doubt]:
+    if guess.holds_people(table):
+        yield Doubt(
+            KIND, ", ".join(dict.fromkeys((*guess.identifiers(table)[:3], *likely(draft, table))))
+        )
+    if members := shared(draft, table.name):
+        yield Doubt(SHARED, members)
+    yield from _keys(draft, table.name)
+    if alike := _addresses(draft, table):
+        yield Doubt(ADDRESS, ", ".join(alike[:3]))
+    if loose := _loose(draft, table):
+        yield Doubt(LOOSE, ", ".join(loose[:3]))
+    yield from _unknown(draft, table)
+
+
+def _keys(draft: Draft, table: str) -> Iterator[Doubt]:
+    """Yield the doubts about foreign keys to people and to what is theirs, and from there."""
+    for column in draft.naming(table):
+        if not _only_wrote(draft, table, column):
+            seen = draft.seen.of(table, column)
+            yield Doubt(WRITTEN, f"{column}: {seen.distinct} people in {seen.filled} rows")
+    for key in draft.leading(table):
+        if key.referenced in draft.owners and key.referenced not in draft.selves:
+            yield Doubt(PART, key.referenced)
+    for key in draft.catalog.foreign_keys:
+        if key.referenced == table and key.table != table and _one_each(draft, key):
+            yield Doubt(ONE_EACH, key.table)
+
+
+def _unknown(draft: Draft, table: Table) -> Iterator[Doubt]:
+    """Yield what keeps a table from being known well enough."""
+    if not draft.seen.rows.get(table.name):
+        yield Doubt(ANYTHING, "no row was seen")
+    if not any(table.name in (k.table, k.referenced) for k in draft.catalog.foreign_keys):
+        yield Doubt(ANYTHING, "no key leads to it or from it")
+    if odd := [c.name for c in table.columns if family(c.type) in _ANYTHING]:
+        yield Doubt(ANYTHING, f"anything can stand in {', '.join(odd)}")
+
+
+def _only_wrote(draft: Draft, table: str, column: str) -> bool:
+    """Say whether those whom a column names only wrote the rows: by its name, and as they are few."""
+    seen = draft.seen.of(table, column)
+    return (
+        habits.writer(column)
+        and not draft.many(table, column)
+        and 2 * seen.distinct <= max(seen.filled, 1)
+    )
+
+
+def _hangs(draft: Draft, table: Table, found: dict[str, Doubt | None]) -> Doubt | None:
+    """Return the doubt of a table that points to one that may be somebody's."""
+    for key in draft.leading(table.name):
+        column, before = key.columns[-1], found.get(key.referenced)
+        if before is None or habits.wrote(column):
+            continue
+        if before.question != KIND or _mixed(draft, key.referenced):
+            return Doubt(PART, f"{key.referenced}, which is asked about too")
+    return None
+
+
+def _mixed(draft: Draft, table: str) -> bool:
+    """Say whether these people of another kind may be the same: so many, or as logins are of those who have one."""
+    rows, everybody = draft.seen.rows.get(table, 0), draft.seen.rows.get(draft.people.name, 0)
+    behind = any(
+        k.referenced == table
+        and k.table in draft.selves
+        and draft.share(k.table, k.columns[-1]) >= HALF
+        and _one_each(draft, k)
+        for k in draft.catalog.foreign_keys
+    )
+    return behind or rows >= FEW * everybody
+
+
+def _addresses(draft: Draft, table: Table) -> list[str]:
+    """Return the columns with addresses or names that may be those of the people.
+
+    Not of a table that others point to, as to a company, when nobody of these people stands in it.
+    """
+    named = guess.identifiers(table, bare=False)
+    of = draft.seen.of
+    alike = [c.name for c in table.columns if of(table.name, c.name).alike or c.name in named]
+    pointed = any(
+        k.referenced == table.name for k in draft.catalog.foreign_keys
+    ) and guess.has_mail(table)
+    return [] if pointed and draft.seen.quoting.get(table.name) == 0 else alike
+
+
+def likely(draft: Draft, table: Table) -> list[str]:
+    """Return the columns that `policy check` takes for one of these people, unless the reason names them."""
+    found = set(
+        facts(guess.kind(draft.people), draft.people, draft.key, guess.identifiers(draft.people))
+    )
+    return [c.name for c in table.columns if (c.name.lower(), family(c.type)) in found]
+
+
+def _loose(draft: Draft, table: Table) -> list[str]:
+    keyed = {c for k in draft.leading(table.name) for c in k.columns}
+    keyed |= {c for k in draft.catalog.foreign_keys if k.table == table.name for c in k.columns}
+    own = set(table.primary_key) if len(table.primary_key) == 1 else set[str]()
+    found = [
+        c
+        for c in table.columns
+        if c.name not in keyed | own
+        and family(c.type) in ("smallint", "integer", "bigint", "numeric", "uuid", "text")
+        and (habits.leads(c.name) or family(c.type) == "uuid")
+    ]
+    quoted = draft.seen.quoting.get(table.name) != 0
+    return [
+        c.name
+        for c in found
+        if not _of_a_kind(draft, table.name, c.name)
+        and (quoted or family(c.type) != "text" or habits.an_id(c.name))
+    ]
+
+
+def _of_a_kind(draft: Draft, table: str, column: str) -> bool:
+    """Say whether few values stand in many rows, as those of a kind do and those of people do not."""
+    seen = draft.seen.of(table, column)
+    return seen.filled >= ENOUGH and seen.distinct <= 10
+
+
+def _one_each(draft: Draft, key: ForeignKey) -> bool:
+    """Say whether so few rows of people's point to each row of a table that it may be theirs."""
+    seen = draft.seen.of(key.table, key.columns[-1])
+    each = 8 if key.table in draft.selves else 3 if draft.person(key.table) else 2
+    return (
+        key.table in draft.owners
+        and seen.distinct >= ENOUGH
+        and seen.filled <= each * seen.distinct
+    )
+
+
+def _reason(draft: Draft, table: Table) -> str:
+    rows, pointed = (
+        draft.seen.rows.get(table.name, 0),
+        sum(k.referenced == table.name for k in draft.catalog.foreign_keys),
+    )
+    return f"nobody's: {rows} rows looked at name nobody, {pointed} foreign keys lead to it and none to people"
