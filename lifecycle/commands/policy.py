@@ -8,7 +8,7 @@ import typer
 
 from lifecycle import show as shown
 from lifecycle.cli_options import JsonOption, SystemOption
-from lifecycle.commands import policy_check, policy_questions
+from lifecycle.commands import policy_check, policy_decide, policy_questions
 from lifecycle.commands.policy_check import File
 from lifecycle.commands.policy_places import conninfo, must_be_new, own_file, write_new
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Check, show and draft policy files.", no_args_is_help=True)
 app.command()(policy_check.check)
+app.command()(policy_decide.decide)
 app.command()(policy_questions.explain)
 app.command()(policy_questions.diff)
 app.command()(policy_questions.graph)
