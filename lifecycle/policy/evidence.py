@@ -115,7 +115,10 @@ def _look(conn: Connection[TupleRow], table: Table, left: timedelta) -> Generato
 def _names(people: Table, key: str, key_type: str) -> list[str]:
     """Return the columns whose values name one person and nobody else, wherever they stand."""
     strong = [n for n in guess.identifiers(people, bare=False) if not _WEAK.search(n.lower())]
-    return [*strong, *([key] if key_type == "uuid" else [])]
+    business = [
+        c.name for c in people.columns if c.name in people.primary_key and family(c.type) == "text"
+    ]
+    return [*dict.fromkeys((*strong, *business)), *([key] if key_type == "uuid" else [])]
 
 
 def _quoting(

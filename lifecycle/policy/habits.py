@@ -6,13 +6,16 @@ Pure, and about names alone. A name says little: `doubts.py` and `nobodys.py` as
 import re
 
 _WROTE = re.compile(
-    r"_by(_\w+)?$|(^|_)(whodunnit|granted|invited|created|updated|modified|deleted|changed|confirmed|approved)(_|$)"
+    r"_(by|von|durch|par|por)(_\w+)?$|(^|_)(erstellt|erfasst|geaendert|gebucht"
+    r"|whodunnit|granted|invited|created|updated|modified|deleted|changed|confirmed|approved)(_|$)"
 )
 _AUTHOR = re.compile(
-    r"(^|_)(author|creator|editor|assignee|assigned|reviewer|approver|moderator|uploader|recorder|manager|supervisor)(_|$)"
+    r"(^|_)(verfasser|autor|auteur|bearbeiter"
+    r"|author|creator|editor|assignee|assigned|reviewer|approver|moderator|uploader|recorder|manager|supervisor)(_|$)"
 )
 _STAFF = re.compile(
-    r"(^|_)(owner|operator|organi[sz]er|agent|staff|nurse|doctor|physician|provider|practitioner|clinician|therapist|coach|teacher"
+    r"(^|_)(mitarbeiter|arzt|aerztin|berater|pfleger|medecin|medico"
+    r"|owner|operator|organi[sz]er|agent|staff|nurse|doctor|physician|provider|practitioner|clinician|therapist|coach|teacher"
     r"|instructor|tutor|trainer|employee|admin|actor|contact|responsible)(_|$)"
 )
 _SIDE = re.compile(
@@ -22,10 +25,12 @@ _MEMBERS = re.compile(
     r"(member(ship)?|participant|attendee|subscriber|collaborator|beneficiar(y|ie)|(^|_)(editor|partner|user|people))s?$"
 )
 _MONEY = re.compile(
-    r"(^|_)(amount|total|subtotal|vat|tax|net|gross|fees?|balance|debit|credit|iban|paid)(_|$)"
+    r"(^|_)(betrag|saldo|steuer|ust|mwst|brutto|netto|montant|importe|iva|tva"
+    r"|amount|total|subtotal|vat|tax|net|gross|fees?|balance|debit|credit|iban|paid)(_|$)"
 )
 _BOOKS = re.compile(
-    r"(^|_)((invoice|payment|payout|refund|receipt|ledger|donation|contract|consent|agreement|acceptance|signature|mandate|waiver"
+    r"(^|_)((rechnung|zahlung|mahnung|beleg|buchung|gutschrift|vertrag|vertraeg|einwilligung|quittung|posten|factur|paiement|pago"
+    r"|invoice|payment|payout|refund|receipt|ledger|donation|contract|consent|agreement|acceptance|signature|mandate|waiver"
     r"|warrant(y|ie)|certificate)\w*|(bill|billing|claim|tax(es|rate)?|licen[cs]e)s?(_|$))|(^|_)credit_?notes?"
     r"|^((sales|purchase|customer|shop|store|checkout)_)?orders?(_|$|items?$|lines?$)"
 )

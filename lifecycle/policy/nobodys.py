@@ -69,6 +69,8 @@ def _keys(draft: Draft, table: str) -> Iterator[Doubt]:
 
 def _unknown(draft: Draft, table: Table) -> Iterator[Doubt]:
     """Yield what keeps a table from being known well enough."""
+    if quoted := draft.seen.quoting.get(table.name):
+        yield Doubt(ADDRESS, f"words of {quoted} rows are some of these people's")
     if not draft.seen.rows.get(table.name):
         yield Doubt(ANYTHING, "no row was seen")
     if not any(table.name in (k.table, k.referenced) for k in draft.catalog.foreign_keys):

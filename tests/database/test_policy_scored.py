@@ -1,6 +1,7 @@
 """Drafts for schemas of other people's making, held against what a privacy engineer said of each table.
 
-Two of them taught the rules (clinic, railsapp). The others are only ever scored: nobody looks at what is wrong there.
+Clinic and railsapp taught the rules, and so in part did djangoapp; of erp, in mixed German and English, its two first
+mistakes did. Prismaapp is only scored.
 """
 
 from datetime import timedelta
@@ -13,14 +14,20 @@ from bench import drafts
 @pytest.mark.parametrize(
     ("name", "right", "deletes"),
     # The one row of djangoapp is kept as proof, which its key calls impossible to know without asking.
-    [("clinic", 40, 0), ("railsapp", 34, 0), ("prismaapp", 34, 0), ("djangoapp", 23, 1)],
+    [
+        ("clinic", 40, 0),
+        ("railsapp", 34, 0),
+        ("prismaapp", 34, 0),
+        ("djangoapp", 23, 1),
+        ("erp", 6, 0),
+    ],
 )
 def test_nothing_is_deleted_or_left_wrongly_without_a_question(
     database: str, name: str, right: int, deletes: int
 ):
     drafts.load(database, name)
     found = drafts.drafted(database, name, timedelta(minutes=2))
-    assert found.score.tables == found.sampled == 90
+    assert found.score.tables == found.sampled == (45 if name == "erp" else 90)
     assert len(found.score.deletes) <= deletes, found.score.deletes
     assert found.score.leaves == ()
     assert len(found.score.right) >= right
