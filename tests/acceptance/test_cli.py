@@ -244,6 +244,7 @@ def test_of_an_empty_policy_doctor_passes_nothing_that_nobody_asked_for(
     assert nothing == {
         "secrets", "alerts", "watched from outside", "owners", "rights", "policy", "default partitions",
         "programs", "scratch", "large objects", "bucket of dumps", "reference key", "buckets", "Stripe", "statistics",
+        "words of the policy",
         "exports of the ledger", "bucket of the ledger's exports",
     }  # fmt: skip
     assert {name for name in told if name not in nothing and told[name] != {"pass"}} == {

@@ -220,7 +220,11 @@ def test_postgresql_killed_in_the_middle_of_a_run_loses_nothing_and_repeats_only
     stage = fragile_stage
     stage.configure(workers=3, heartbeat="2 seconds")
     jobs = {
-        "held": {"does": "hold", "seconds": 1, "again": 0},
+        "held": {
+            "does": "hold",
+            "seconds": 5,
+            "again": 0,
+        },  # a busy machine takes seconds to tell of both
         "asleep": {"does": "sleep", "seconds": 2},
     }
     for job in jobs:
