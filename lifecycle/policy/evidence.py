@@ -90,7 +90,7 @@ def read(
         referring = [c.name for c in table.columns if (table.name, c.name) in keyed]
         theirs = (table.name, people.name) in leading
         try:
-            with _look(conn, table, left):
+            with look(conn, table, left):
                 counted = _sample(conn, table, people, key, key_type, referring, texts=not theirs)
                 quotes = {} if theirs else _quoting(conn, table, people, names)
         except psycopg.Error:
@@ -102,7 +102,8 @@ def read(
 
 
 @contextmanager
-def _look(conn: Connection[TupleRow], table: Table, left: timedelta) -> Generator[None]:
+def look(conn: Connection[TupleRow], table: Table, left: timedelta) -> Generator[None]:
+    """Let a table be read within a time, and nothing else be done; by a superuser as its owner, whose code may run."""
     with conn.transaction():
         limit = max(1, int(left.total_seconds() * 1000))
         conn.execute(statements.LOOK_ONLY, {"limit": f"{limit}ms"})

@@ -7,7 +7,7 @@ from psycopg import Connection, sql
 from psycopg.rows import TupleRow
 
 from lifecycle.errors import InputError, NotFound
-from lifecycle.policy import graph, joins, virtual
+from lifecycle.policy import evidence, graph, joins, virtual
 from lifecycle.policy.model import Parties, Policy, SharedBy
 from lifecycle.postgres.catalog import Catalog, ForeignKey
 from lifecycle.postgres.names import sql_name
@@ -80,15 +80,16 @@ def people(
     )
     values = {f"k{number}": value for number, value in enumerate(key)}
     there = sql.SQL("select count(*) from {} as t0 where {}").format(sql_name(table), row)
-    if _count(conn, there, values) == 0:
-        raise NotFound(
-            f"no row of {table} has this key", hint=f"Its columns are: {', '.join(primary)}."
+    with evidence.look(conn, catalog.table(table), evidence.BUDGET):
+        if _count(conn, there, values) == 0:
+            raise NotFound(
+                f"no row of {table} has this key", hint=f"Its columns are: {', '.join(primary)}."
+            )
+        return tuple(
+            (way, _count(conn, _people(policy, table, way, row), values))
+            for kind in policy.tables[table].owner or {}
+            for way in ways(policy, catalog, table, kind)
         )
-    return tuple(
-        (way, _count(conn, _people(policy, table, way, row), values))
-        for kind in policy.tables[table].owner or {}
-        for way in ways(policy, catalog, table, kind)
-    )
 
 
 def _people(policy: Policy, table: str, way: Way, row: sql.Composed) -> sql.Composed:

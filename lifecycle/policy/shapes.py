@@ -4,19 +4,17 @@ Values are looked at here and go nowhere: what is returned are types, lengths an
 """
 
 import re
-from typing import LiteralString
+from datetime import timedelta
 
 from psycopg import Connection, sql
 from psycopg.rows import TupleRow
 
+from lifecycle.policy import evidence
 from lifecycle.postgres.catalog import Table
 from lifecycle.postgres.names import sql_name
 
 ROWS = 3
-_LIMITS: LiteralString = """
-    select set_config('transaction_read_only', 'on', true), set_config('statement_timeout', '2s', true),
-           set_config('lock_timeout', '200ms', true)
-"""
+LIMIT = timedelta(seconds=2)
 _KINDS = (
     (re.compile(r"[^@\s]+@[^@\s]+\.[A-Za-z]+"), "an address"),
     (re.compile(r"\+?[0-9][0-9 ()/.-]{6,18}"), "a number as of a telephone"),
@@ -31,8 +29,7 @@ def of(conn: Connection[TupleRow], table: Table) -> tuple[str, ...]:
     columns = sql.SQL(", ").join(
         sql.SQL("left({}::text, 200)").format(sql.Identifier(c.name)) for c in table.columns
     )
-    with conn.transaction():
-        conn.execute(_LIMITS)
+    with evidence.look(conn, table, LIMIT):
         rows = conn.execute(
             sql.SQL("select {} from {} limit {}").format(
                 columns, sql_name(table.name), sql.Literal(ROWS)

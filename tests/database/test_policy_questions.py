@@ -238,3 +238,30 @@ def test_the_page_links_every_table_to_what_is_said_about_it(practice: str, tmp_
     places = re.findall(r'<rect class="\w+" x="(\d+)" y="(\d+)"', page)
     assert len(places) == len(set(places)) >= 9
     assert run("graph", "--file", "policy.yaml", "--dsn", practice, "-o", "graph.html") == 7
+
+
+def test_code_of_a_tables_owner_never_runs_as_the_superuser_who_asks(
+    database: str, tmp_path: Path
+) -> None:
+    """A cast of the owner's says who runs it: the row is found by that name, or by nobody's."""
+    with psycopg.connect(database, autocommit=True) as conn:
+        conn.execute(
+            """
+            do $$ begin create role owner_of_casts; exception when duplicate_object then null; end $$;
+            grant create, usage on schema public to owner_of_casts;
+            set role owner_of_casts;
+            create type mood as enum ('good');
+            create function told(mood) returns text language sql as 'select current_user::text';
+            create cast (mood as text) with function told(mood);
+            create table people (id mood primary key);
+            insert into people values ('good')
+            """
+        )
+    (tmp_path / "policy.yaml").write_text(
+        "system: s\ndatabase: d\nsubjects: {person: {table: people, key: id}}\n"
+        "tables: {people: {owner: {person: id}}}\n"
+    )
+    assert run("explain", "people", "postgres", "--file", "policy.yaml", "--dsn", database) == 6
+    assert (
+        run("explain", "people", "owner_of_casts", "--file", "policy.yaml", "--dsn", database) == 0
+    )
