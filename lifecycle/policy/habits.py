@@ -40,7 +40,8 @@ _PERHAPS_BOOKS = re.compile(
 _PROOF = re.compile(
     r"(^|_)((erasure|deletion|removal|gdpr|dsar|privacy|complaint|incident|accident|dispute|chargeback|withdrawal|sanction|fraud"
     r"|abuse|violation|suspension|ban|audit|adverse|study|research|trial|kyc|aml|legal|evidence|payroll|salary|payslip|timesheet"
-    r"|exam|grade|transcript|diploma)_?(request|report|event|log|trail|record|case|participant|check|result|entry)?(s|ies)?)(_|$)"
+    r"|exam|grade|transcript|diploma)_?(request|report|event|log|trail|record|case|participant|check|result|entry|file"
+    r"|register|registry|protocol)?(s|ies)?)(_|$)"
 )
 _ID = re.compile(
     r"(^|_)(ids?|uuid|guid|uid|pid|pk|oid|gid|user|owner|whodunnit|record|object|target)$"
