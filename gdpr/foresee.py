@@ -33,8 +33,6 @@ from lifecycle.postgres import catalog
 from lifecycle.system import System
 from lifecycle.words import counted
 
-_WHOLE = ("smallint", "integer", "bigint")
-
 
 @dataclass(frozen=True, slots=True)
 class Foreseen:
@@ -164,7 +162,7 @@ def _spelled(typed: str, of_type: str) -> str:
     with contextlib.suppress(ValueError):
         if of_type == "uuid":
             return str(UUID(typed))
-        if of_type in _WHOLE and "_" not in typed:  # Python reads 1_000 as a number
+        if of_type in virtual.WHOLE and "_" not in typed:  # Python reads 1_000 as a number
             return str(int(typed))
     return typed
 
@@ -190,7 +188,12 @@ def _sharing(reach: Reach) -> Iterator[tuple[str, str, sql.Composable]]:
 def _ignoring(reach: Reach) -> Iterator[tuple[str, str, sql.Composable]]:
     for key in reach.catalog.foreign_keys:
         entry = reach.policy.tables.get(key.table)
-        said = isinstance(key, virtual.Virtual) and key.plain and entry and key.name in entry.ignore
+        said = (
+            isinstance(key, virtual.Virtual)
+            and key.said.plain
+            and entry
+            and key.name in entry.ignore
+        )
         if said and key.referenced in reach.deleted:
             yield f"{key.table}.{key.name}", key.table, hanging(reach, key)
 

@@ -51,4 +51,4 @@ def _plain(table: Table, name: str) -> bool:
     """Say whether a reference is what a foreign key would be, and empties the column of its own name, if any."""
     said = table.references[name]
     own = virtual.columns(name, said) == (name,) or name not in table.emptied
-    return own and said.of is None and said.path is None and said.form == "text"
+    return own and said.plain

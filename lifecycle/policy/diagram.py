@@ -82,9 +82,8 @@ def of(policy: Policy, catalog: Catalog) -> Diagram:
 def _arrows(policy: Policy, catalog: Catalog) -> Iterator[Arrow]:
     for key, kind in foreign_keys.into_people(policy, catalog):
         said = sentences.of(policy, key, kind)
-        other = any(sentences.of(policy, key, k) for k in policy.tables[key.referenced].owner or ())
-        word = said[0].word if said else None if other else _silence(policy, catalog, key.table)
-        if word is not None:
+        if said or not foreign_keys.explained(policy, key):
+            word = said[0].word if said else _silence(policy, catalog, key.table)
             yield Arrow(key.table, key.referenced, ", ".join(sorted(virtual.names(key))), word)
 
 

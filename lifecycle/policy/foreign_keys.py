@@ -27,9 +27,7 @@ def judge(policy: Policy, catalog: Catalog) -> tuple[list[Mistake], list[str]]:
     mistakes = list(_contradictions(policy, catalog))
     unproven: list[str] = []
     for key, kind in unexplained(policy, catalog):
-        mistake = None
-        if not any(sentences.of(policy, key, k) for k in policy.tables[key.referenced].owner or ()):
-            mistake = _mistake(policy, catalog, key, kind)
+        mistake = None if explained(policy, key) else _mistake(policy, catalog, key, kind)
         if mistake:
             mistakes.append(mistake)
         else:
@@ -50,6 +48,11 @@ def unexplained(policy: Policy, catalog: Catalog) -> Iterator[tuple[ForeignKey, 
     for key, kind in into_people(policy, catalog):
         if not sentences.of(policy, key, kind):
             yield key, kind
+
+
+def explained(policy: Policy, key: ForeignKey) -> bool:
+    """Say whether the policy has a sentence about this key for any kind of people in the table it leads to."""
+    return any(sentences.of(policy, key, k) for k in policy.tables[key.referenced].owner or ())
 
 
 def _contradictions(policy: Policy, catalog: Catalog) -> Iterator[Mistake]:

@@ -23,7 +23,7 @@ _PATH = sql.SQL(
 def on(key: ForeignKey, here: str, there: str) -> sql.Composed:
     """Return the condition under which the row with alias `here` leads by `key` to the one with alias `there`."""
     if not isinstance(key, Virtual):
-        return _equal(key, here, there)
+        return same(key, here, there)
     said = key.said
     if said.path is not None:
         return _PATH.format(
@@ -45,27 +45,16 @@ def on(key: ForeignKey, here: str, there: str) -> sql.Composed:
 
 def same(key: ForeignKey, here: str, there: str) -> sql.Composed:
     """Return the condition that the columns of the key have the same values, whatever else must hold."""
-    if not isinstance(key, Virtual) or key.said.form == "text":
-        return _equal(key, here, there)
-    return _forms(key, key.said.form, here, there)
-
-
-def _equal(key: ForeignKey, here: str, there: str) -> sql.Composed:
-    pairs = zip(key.columns, key.referenced_columns, strict=True)
+    form = key.said.form if isinstance(key, Virtual) else "text"
+    pairs = [
+        (sql.Identifier(here, own), sql.Identifier(there, theirs))
+        for own, theirs in zip(key.columns, key.referenced_columns, strict=True)
+    ]
+    # As they stand, so that an index serves, where nothing is said of how they are written.
     equal = [
-        sql.SQL("{} = {}").format(sql.Identifier(here, own), sql.Identifier(there, theirs))
-        for own, theirs in pairs
+        sql.SQL("{} = {}").format(*pair) if form == "text" else alike(form, *pair) for pair in pairs
     ]
     return sql.SQL("({})").format(sql.SQL(" and ").join(equal))
-
-
-def _forms(key: ForeignKey, form: Form, here: str, there: str) -> sql.Composed:
-    pairs = zip(key.columns, key.referenced_columns, strict=True)
-    pairs_alike = [
-        alike(form, sql.Identifier(here, own), sql.Identifier(there, theirs))
-        for own, theirs in pairs
-    ]
-    return sql.SQL("({})").format(sql.SQL(" and ").join(pairs_alike))
 
 
 def alike(form: Form, one: sql.Composable, other: sql.Composable) -> sql.Composed:

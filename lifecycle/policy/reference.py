@@ -79,6 +79,11 @@ class Reference(Part):
             raise ValueError("`path` leads into one column: name that one alone")
         return self
 
+    @property
+    def plain(self) -> bool:
+        """Say whether it is what a foreign key would be: equal values of columns, and nothing else."""
+        return self.of is None and self.path is None and self.form == "text"
+
     def targets(self) -> tuple[tuple[str | None, Target], ...]:
         """Return (value of the type column, target) of everything it may lead to."""
         said = self.of if self.of is not None else {None: self.to or ""}

@@ -11,7 +11,8 @@ from lifecycle.policy.model import Policy
 from lifecycle.policy.reference import Reference, Target
 from lifecycle.postgres.catalog import Catalog, Column, ForeignKey
 
-_WHOLE = ("smallint", "integer", "bigint")
+WHOLE = ("smallint", "integer", "bigint")
+"""Types of whole numbers, which PostgreSQL compares with one another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +21,6 @@ class Virtual(ForeignKey):
 
     said: Reference
     of_type: str | None
-
-    @property
-    def plain(self) -> bool:
-        """Say whether it is what a foreign key would be: equal values of columns, and nothing else."""
-        return self.of_type is None and self.said.path is None and self.said.form == "text"
 
 
 def joined(policy: Policy, catalog: Catalog) -> Catalog:
@@ -46,7 +42,7 @@ def spelled(key: ForeignKey) -> str:
 
 def alike(one: Column, other: Column) -> bool:
     """Say whether PostgreSQL compares the two as they stand, and by an index."""
-    return one.type == other.type or {one.type, other.type} <= set(_WHOLE)
+    return one.type == other.type or {one.type, other.type} <= set(WHOLE)
 
 
 def columns(name: str, said: Reference) -> tuple[str, ...]:
