@@ -10,8 +10,8 @@ TEST := $(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder
 .PHONY: demo test test-fast test-matrix check bench wheel lock docs clean
 .DELETE_ON_ERROR:
 
-demo: .venv/ready  ## one day of Lifecycle over Vitalis (CONTINUE=1: go on with the last demo's data; KEEP=1: leave it running until Ctrl-C)
-	@$(BIN)/lifecycle demo $(if $(CONTINUE),--continue) $(if $(KEEP),--keep)
+demo: .venv/ready  ## one day of Lifecycle over a system (SYSTEM=vitalis; CONTINUE=1: go on with the last demo's data; KEEP=1: leave it running until Ctrl-C)
+	@$(BIN)/lifecycle demo $(if $(SYSTEM),--system $(SYSTEM)) $(if $(CONTINUE),--continue) $(if $(KEEP),--keep)
 
 test: .venv/ready  ## every test, on real parts
 	$(TEST)

@@ -16,6 +16,7 @@ from lifecycle.policy import load
 from lifecycle.postgres import catalog, server
 from lifecycle.sandbox import installation
 from lifecycle.sandbox.installation import Place
+from lifecycle.systems.vitalis.sample import SYSTEM
 
 SECONDS = 60
 
@@ -30,11 +31,13 @@ def measure() -> Iterator[str]:
         with psycopg.connect(cluster.dsn(), autocommit=True) as admin:
             admin.execute("create database vitalis")
         with psycopg.connect(cluster.dsn("vitalis"), autocommit=True) as admin:
-            admin.execute((installation.SYSTEM / "schema.sql").read_bytes())
-            policy = load.policy(installation.SYSTEM / "policy.yaml")[0]
+            admin.execute(SYSTEM.schema)
+            policy = load.policy(SYSTEM.policy)[0]
             install.install(admin, policy, catalog.read(admin), None)
-        installation.write_policy(place, clock.now())
-        installation.write_settings(place, cluster, "http://127.0.0.1:9", "http://127.0.0.1:9")
+        installation.write_policy(SYSTEM, place, clock.now())
+        installation.write_settings(
+            SYSTEM, place, cluster, "http://127.0.0.1:9", "http://127.0.0.1:9"
+        )
         # As shipped: a tick every 15 seconds, with its HTTP endpoint.
         text = place.settings.read_text(encoding="utf-8")
         place.settings.write_text(

@@ -18,6 +18,7 @@ from lifecycle.sandbox import installation, s3
 from lifecycle.sandbox.installation import Place
 
 ROWS = 20_000
+BUCKETS = {"backups": "growth-backups", "erasure-ledger": "growth-erasures"}
 JOBS = ("backups.dump", "retention.expire", "gdpr.erase")
 
 _SCHEMA = """
@@ -66,7 +67,7 @@ def measure() -> Iterator[str]:
         tempfile.TemporaryDirectory() as directory,
         s3.start(Path(directory) / "s3") as store,
     ):
-        installation.make_buckets(installation.objects_at(store.url))
+        installation.make_buckets(installation.objects_at(store.url), BUCKETS.values())
         for database, rows in (("small", ROWS), ("large", 10 * ROWS)):
             with psycopg.connect(cluster.dsn(), autocommit=True) as admin:
                 admin.execute(b"create database " + database.encode())
@@ -87,7 +88,7 @@ def _prepare(place: Place, conninfo: str, database: str, rows: int, store: str) 
         "policy": "policy.yaml",
         "dsn": make_conninfo(conninfo, user="lifecycle"),
         "reference_key": place.secret("reference.key", secrets.token_hex(32)),
-        "buckets": installation.BUCKETS,
+        "buckets": BUCKETS,
         "s3": {
             "endpoint": store,
             "access_key": place.secret("access.key", s3.ACCESS_KEY),

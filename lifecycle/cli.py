@@ -128,12 +128,16 @@ def demo(
         bool, typer.Option("--continue", help="Go on with what an earlier demo left.")
     ] = False,
     seed: Annotated[int, typer.Option("--seed", help="Which sample data to make.")] = 1,
+    system: Annotated[
+        str,
+        typer.Option("--system", metavar="NAME", help="Which of the systems that come with us."),
+    ] = "vitalis",
 ) -> None:
     """Show a day's work on a sample system: a private PostgreSQL, S3 and Stripe, and the real daemon."""
     from lifecycle import demo as day
 
     with progress.paused():  # it says itself what it does
-        day.main(go_on=go_on, stay=keep, seed=seed)
+        day.main(system, go_on=go_on, stay=keep, seed=seed)
 
 
 @app.command()

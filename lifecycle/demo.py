@@ -1,7 +1,7 @@
-"""One day of Lifecycle over Vitalis, on a machine that has nothing but Python.
+"""One day of Lifecycle over one of its systems, on a machine that has nothing but Python.
 
-Starts a private PostgreSQL, an S3 server and a Stripe double, loads the sample system, and from then on does what
-an ops engineer does, with the same commands: `init`, `policy check`, `daemon`. The daemon finds that it was last
+Starts a private PostgreSQL, an S3 server and a Stripe double, loads the system with its sample, and from then on does
+what an ops engineer does, with the same commands: `init`, `policy check`, `daemon`. The daemon finds that it was last
 seen a day ago and works through the day's slots by its own catch-up rule; it does not know that it is a demo.
 """
 
@@ -26,6 +26,8 @@ from lifecycle.errors import CommandFailed, Conflict, Interrupted, Refused, Unpr
 from lifecycle.postgres.server import Cluster, find_binaries
 from lifecycle.sandbox import installation, keep, s3, stripe_double
 from lifecycle.sandbox.installation import Place
+from lifecycle.systems import shipped
+from lifecycle.systems.shipped import Shipped
 
 _RUNS = """
     select job, scheduled_for, coalesce(verdict, state), finished_at - started_at, summary
@@ -56,43 +58,42 @@ _CHANGES = """
 """
 
 
-def main(*, go_on: bool, stay: bool, seed: int) -> None:
-    """Run the day. `go_on` continues on the data of the last demo, `stay` leaves it running until Ctrl-C.
+def main(name: str, *, go_on: bool, stay: bool, seed: int) -> None:
+    """Run a day of the system called `name`. `go_on` continues on its last demo, `stay` leaves it running until Ctrl-C.
 
-    Raise LifecycleError when a part cannot be had or the day did not end well. Whatever happens, nothing is
-    left running.
+    Raise LifecycleError when there is no such system, a part cannot be had or the day did not end well. Whatever
+    happens, nothing is left running.
     """
     signal.signal(signal.SIGTERM, _stop)
     try:
-        _run(go_on=go_on, stay=stay, seed=seed)
+        _run(shipped.named(name), go_on=go_on, stay=stay, seed=seed)
     except KeyboardInterrupt:
         raise Interrupted(
             "the demo was stopped; nothing is left running", hint="`make demo` starts a new one."
         ) from None
 
 
-def _run(*, go_on: bool, stay: bool, seed: int) -> None:
+def _run(system: Shipped, *, go_on: bool, stay: bool, seed: int) -> None:
     begun = clock.monotonic()
     with ExitStack() as running:
-        place = _place(running, go_on=go_on)
+        place = _place(system, running, go_on=go_on)
         with _step("PostgreSQL"):
             cluster = _cluster(place, running, go_on=go_on)
         with _step("S3 server and Stripe double"):
             store = running.enter_context(s3.start(place.directory / "s3")).url
             stripe = running.enter_context(stripe_double.start(place.directory / "stripe")).url
-        since = clock.now()
-        _set_up(place, cluster, store, stripe, seed=None if go_on else seed)
+        since, ledger = clock.now(), cluster.dsn(system.database)
+        _set_up(system, place, cluster, store, stripe, seed=None if go_on else seed)
         show.text("\nThe daemon is switched on. It was last seen a day ago.\n")
-        _day(place, cluster, since)
-        verdicts = _tell(place, cluster, since, clock.monotonic() - begun)
+        _day(place, ledger, since)
+        verdicts = _tell(place, ledger, since, clock.monotonic() - begun)
         keep.put_away(installation.objects_at(store), stripe, place.directory / "kept")
         if stay:
             _stay(place)
             keep.put_away(installation.objects_at(store), stripe, place.directory / "kept")
     if not stay:
-        show.text(
-            "Go on with this data: make demo CONTINUE=1. Look around in it: make demo KEEP=1."
-        )
+        again = f"make demo SYSTEM={system.name}"
+        show.text(f"Go on with this data: {again} CONTINUE=1. Look around in it: {again} KEEP=1.")
     if not verdicts or not set(verdicts) <= {"pass", "could not verify"}:  # no run is no pass
         raise Unproven("the day did not end well", hint=f"Look at the logs in {place.directory}.")
 
@@ -114,14 +115,11 @@ def _step(what: str) -> Generator[None]:
     show.text(f"{clock.monotonic() - begun:.1f} s")
 
 
-def _place(running: ExitStack, *, go_on: bool) -> Place:
+def _place(system: Shipped, running: ExitStack, *, go_on: bool) -> Place:
     """Return the demo's directory, locked while it runs, empty unless it goes on."""
-    directory = Path(tempfile.gettempdir()) / f"lifecycle-demo-{os.getuid()}"
+    directory = Path(tempfile.gettempdir()) / f"lifecycle-demo-{os.getuid()}-{system.name}"
     if directory.exists() and directory.lstat().st_uid != os.getuid():
-        raise Refused(
-            f"{directory} belongs to somebody else",
-            hint="Set TMPDIR to a directory of your own.",
-        )
+        raise Refused(f"{directory} is somebody else's", hint="Set TMPDIR to one of your own.")
     if go_on and not (directory / "kept" / "index.json").is_file():
         raise Refused(
             "there is no demo to continue", hint="Run `make demo` without CONTINUE first."
@@ -160,30 +158,33 @@ def _cluster(place: Place, running: ExitStack, *, go_on: bool) -> Cluster:
     return cluster
 
 
-def _set_up(place: Place, cluster: Cluster, store: str, stripe: str, *, seed: int | None) -> None:
+def _set_up(
+    system: Shipped, place: Place, cluster: Cluster, store: str, stripe: str, *, seed: int | None
+) -> None:
     """Bring the installation to the evening before; without a seed, bring back what was put away."""
-    now = clock.now() if seed is not None else _unseen(cluster, clock.now())
+    ledger = cluster.dsn(system.database)
+    now = clock.now() if seed is not None else _unseen(ledger, clock.now())
     objects = installation.objects_at(store)
-    installation.write_settings(place, cluster, store, stripe)
-    if not installation.write_policy(place, now):
+    installation.write_settings(system, place, cluster, store, stripe)
+    if not installation.write_policy(system, place, now):
         show.text(f"  your policy is kept and used: {place.policy}")
     if seed is None:
         with _step("what the last demo left"):
-            installation.make_buckets(objects)
+            installation.make_buckets(objects, system.buckets.values())
             keep.give_back(objects, stripe, place.directory / "kept")
     else:
-        with _step("the Vitalis schema, 120 people and their files"):
-            installation.load(cluster, objects, stripe, seed=seed, now=now)
+        with _step(f"the schema of {system.name}, {system.sample}"):
+            installation.load(system, cluster, objects, stripe, seed=seed, now=now)
     with _step("lifecycle init"):
-        _lifecycle(place, "init", LIFECYCLE_ADMIN_DSN=cluster.dsn("vitalis"))
+        _lifecycle(place, "init", LIFECYCLE_ADMIN_DSN=ledger)
     with _step("lifecycle policy check --live"):
         _lifecycle(place, "policy", "check", "--live")
-    installation.be_absent(cluster, now)
+    installation.be_absent(system, cluster, now)
 
 
-def _unseen(cluster: Cluster, now: datetime) -> datetime:
+def _unseen(dsn: str, now: datetime) -> datetime:
     """Return the newest minute whose slots no earlier demo has run: a slot runs once."""
-    with psycopg.connect(cluster.dsn("vitalis")) as ledger:
+    with psycopg.connect(dsn) as ledger:
         rows = ledger.execute("select scheduled_for from lifecycle.run").fetchall()
     seen = {slot for (slot,) in rows}
     now = now.replace(second=0, microsecond=0)
@@ -214,11 +215,11 @@ def _environment(place: Place) -> dict[str, str]:
     return dict(os.environ) | {"LIFECYCLE_SETTINGS": str(place.settings)}
 
 
-def _day(place: Place, cluster: Cluster, since: datetime) -> None:
+def _day(place: Place, dsn: str, since: datetime) -> None:
     """Let the daemon work until nothing is due any more; say what it does as the ledger shows it."""
     with (
         _daemon(place, "--until-idle") as daemon,
-        psycopg.connect(cluster.dsn("vitalis"), autocommit=True) as ledger,
+        psycopg.connect(dsn, autocommit=True) as ledger,
     ):
         seen: dict[int, str] = {}
         while daemon.poll() is None:
@@ -258,9 +259,9 @@ def _progress(ledger: psycopg.Connection, since: datetime, seen: dict[int, str])
             show.text(f"  {job:<20} {'...' if state == 'running' else f'{verdict}: {summary}'}")
 
 
-def _tell(place: Place, cluster: Cluster, since: datetime, seconds: float) -> list[str]:
+def _tell(place: Place, dsn: str, since: datetime, seconds: float) -> list[str]:
     """Print what ran, what it changed and where the report lies; return the verdicts."""
-    with psycopg.connect(cluster.dsn("vitalis")) as ledger:
+    with psycopg.connect(dsn) as ledger:
         runs = ledger.execute(_RUNS, {"since": since}).fetchall()
         changes = ledger.execute(_CHANGES, {"since": since}).fetchall()
         unseen = ledger.execute(_UNSEEN, {"since": since}).fetchall()

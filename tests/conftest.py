@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import psycopg
@@ -141,7 +142,8 @@ def vitalis_template(cluster: Cluster) -> Iterator[tuple[str, sample.Cast]]:
     policy = load.policy(VITALIS / "policy.yaml")[0]
     with psycopg.connect(conninfo, autocommit=True) as conn:
         conn.execute((VITALIS / "schema.sql").read_bytes())
-        cast = sample.load(conn, NoObjects(), "documents", NoPayer(), seed=1, now=NOW)  # pyright: ignore[reportArgumentType]
+        objects: Any = NoObjects()
+        cast = sample.load(conn, objects, {"documents": "documents"}, NoPayer(), seed=1, now=NOW)
         install.install(conn, policy, catalog.read(conn), None)
     yield str(conninfo_to_dict(conninfo)["dbname"]), cast
     next(database, None)

@@ -1,4 +1,4 @@
-"""A machine with Vitalis on it, set up as its ops engineer would: database, buckets, Stripe, settings, policy.
+"""A machine with a system on it, set up as its ops engineer would: database, buckets, Stripe, settings, policy.
 
 For the demo and the acceptance tests. The schedule puts one job in each of the last hours, so that a daemon
 that was away for a day finds all of them due, in an order that reads well.
@@ -6,45 +6,28 @@ that was away for a day finds all of them due, in an order that reads well.
 
 import secrets
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg
+from psycopg import sql
 from psycopg.conninfo import make_conninfo
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from lifecycle.postgres.server import Cluster
 from lifecycle.sandbox import s3, stripe_double
-from lifecycle.systems import vitalis
-from lifecycle.systems.vitalis import sample
+from lifecycle.systems.shipped import Cast, Shipped
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
 
-SYSTEM = Path(vitalis.__file__).parent
-BUCKETS = {
-    "documents": "vitalis-documents",
-    "backups": "vitalis-backups",
-    "erasure-ledger": "vitalis-erasures",
-    "records": "vitalis-records",
-}
-DAY = (
-    "partitions.create",
-    "backups.dump",
-    "retention.expire",
-    "gdpr.erase",
-    "backups.drill",
-    "records.keep",
-    "audit.report",
-)
-
 _ABSENT = """
     insert into lifecycle.schedule (system, job, cron, timezone, covered_until)
-    values ('vitalis', %(job)s, %(cron)s, 'UTC', %(until)s)
+    values (%(system)s, %(job)s, %(cron)s, 'UTC', %(until)s)
         on conflict (system, job)
         do update set cron = excluded.cron, covered_until = excluded.covered_until
 """
@@ -52,8 +35,8 @@ _ABSENT = """
 # Who looks a day back by another schedule has not kept the one before it since he last looked.
 _ENDED = """
     update lifecycle.generation
-       set until = greatest(since, (select max(covered_until) from lifecycle.schedule where system = 'vitalis'))
-     where system = 'vitalis' and until is null
+       set until = greatest(since, (select max(covered_until) from lifecycle.schedule where system = %(system)s))
+     where system = %(system)s and until is null
 """
 
 
@@ -101,16 +84,22 @@ def _signing_key() -> str:
 
 
 def load(
-    cluster: Cluster, objects: "S3Client", stripe: str, *, seed: int, now: datetime
-) -> sample.Cast:
-    """Make database `vitalis` with the sample, its objects and its customers; say who is who."""
-    make_buckets(objects)
+    shipped: Shipped,
+    cluster: Cluster,
+    objects: "S3Client",
+    stripe: str,
+    *,
+    seed: int,
+    now: datetime,
+) -> Cast:
+    """Make the system's database with its sample, its objects and its customers; say who is who."""
+    make_buckets(objects, shipped.buckets.values())
     with psycopg.connect(cluster.dsn(), autocommit=True) as admin:
-        admin.execute("create database vitalis")
-    with psycopg.connect(cluster.dsn("vitalis"), autocommit=True) as admin:
-        admin.execute((SYSTEM / "schema.sql").read_bytes())
-        bucket = BUCKETS["documents"]
-        return sample.load(admin, objects, bucket, StripeAccount(stripe), seed=seed, now=now)
+        admin.execute(sql.SQL("create database {}").format(sql.Identifier(shipped.database)))
+    with psycopg.connect(cluster.dsn(shipped.database), autocommit=True) as admin:
+        admin.execute(shipped.schema)
+        payer = StripeAccount(stripe)
+        return shipped.load(admin, objects, shipped.buckets, payer, seed=seed, now=now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,54 +129,58 @@ def objects_at(url: str) -> "S3Client":
     )
 
 
-def make_buckets(objects: "S3Client") -> None:
+def make_buckets(objects: "S3Client", buckets: Iterable[str]) -> None:
     """Make the buckets, with versions."""
-    for bucket in BUCKETS.values():
+    for bucket in buckets:
         objects.create_bucket(Bucket=bucket)
         objects.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
 
 
-def write_policy(place: Place, now: datetime) -> bool:
-    """Write the policy of Vitalis, on a schedule of one job an hour that ends an hour before `now`.
+def write_policy(shipped: Shipped, place: Place, now: datetime) -> bool:
+    """Write the policy of the system, on a schedule of one job an hour that ends an hour before `now`.
 
     One that a person has edited since is kept: of it only the schedule is moved, and that only where it is still
     ours. Return whether it is ours.
     """
     yaml, ours = YAML(), place.directory / "policy.ours"
     mine = not place.policy.exists() or place.policy.read_bytes() == ours.read_bytes()
-    source = SYSTEM / "policy.yaml" if mine else place.policy
+    source = shipped.policy if mine else place.policy
     try:
         policy = yaml.load(source)  # pyright: ignore[reportUnknownMemberType]
         if mine or policy["schedule"] == yaml.load(ours)["schedule"]:  # pyright: ignore[reportUnknownMemberType]
-            policy["schedule"] = schedule(now)
+            policy["schedule"] = schedule(shipped, now)
             yaml.dump(policy, place.policy)  # pyright: ignore[reportUnknownMemberType]
-            plain = yaml.load(SYSTEM / "policy.yaml")  # pyright: ignore[reportUnknownMemberType]
-            plain["schedule"] = schedule(now)
+            plain = yaml.load(shipped.policy)  # pyright: ignore[reportUnknownMemberType]
+            plain["schedule"] = schedule(shipped, now)
             yaml.dump(plain, ours)  # pyright: ignore[reportUnknownMemberType]
     except (YAMLError, KeyError, TypeError):
         return mine  # `policy check` will say it better
     return mine
 
 
-def write_settings(place: Place, cluster: Cluster, store: str, stripe: str) -> None:
+def write_settings(
+    shipped: Shipped, place: Place, cluster: Cluster, store: str, stripe: str
+) -> None:
     """Write the settings and the secrets they name; keys that are there stay."""
-    system: Mapping[str, object] = {
+    system: dict[str, object] = {
         "policy": "policy.yaml",
-        "dsn": make_conninfo(cluster.dsn("vitalis"), user="lifecycle"),
+        "dsn": make_conninfo(cluster.dsn(shipped.database), user="lifecycle"),
         "reference_key": place.kept("reference.key", lambda: secrets.token_hex(32)),
         "signing_key": place.kept("signing.key", _signing_key),
-        "buckets": BUCKETS,
+        "buckets": dict(shipped.buckets),
         "s3": {
             "endpoint": store,
             "region": s3.REGION,
             "access_key": place.secret("s3-access.key", s3.ACCESS_KEY),
             "secret_key": place.secret("s3-secret.key", s3.SECRET_KEY),
         },
-        "stripe": {"key": place.secret("stripe.key", stripe_double.KEY), "address": stripe},
     }
+    if shipped.customers:
+        key = place.secret("stripe.key", stripe_double.KEY)
+        system["stripe"] = {"key": key, "address": stripe}
     # One run at a time, so that the day reads from top to bottom.
     daemon = {"workers": 1, "tick": "1 second", "listen": _free_address()}
-    settings = {"systems": {"vitalis": system}, "reports": "reports", "daemon": daemon}
+    settings = {"systems": {shipped.name: system}, "reports": "reports", "daemon": daemon}
     YAML().dump(settings, place.settings)  # pyright: ignore[reportUnknownMemberType]
 
 
@@ -196,16 +189,23 @@ def _free_address() -> str:
         return f"127.0.0.1:{taken.getsockname()[1]}"
 
 
-def schedule(now: datetime) -> dict[str, str]:
+def day(shipped: Shipped) -> tuple[str, ...]:
+    """Return the jobs of the system's day, in the order in which its policy names them."""
+    return tuple(YAML().load(shipped.policy)["schedule"])  # pyright: ignore[reportUnknownMemberType]
+
+
+def schedule(shipped: Shipped, now: datetime) -> dict[str, str]:
     """Return the day's jobs, each once a day, an hour apart, the last one an hour before `now`."""
-    slots = [now - timedelta(hours=hours) for hours in range(len(DAY), 0, -1)]
-    return {job: f"{slot.minute} {slot.hour} * * *" for job, slot in zip(DAY, slots, strict=True)}
+    jobs = day(shipped)
+    slots = [now - timedelta(hours=hours) for hours in range(len(jobs), 0, -1)]
+    return {job: f"{slot.minute} {slot.hour} * * *" for job, slot in zip(jobs, slots, strict=True)}
 
 
-def be_absent(cluster: Cluster, now: datetime) -> None:
+def be_absent(shipped: Shipped, cluster: Cluster, now: datetime) -> None:
     """Leave the ledger as a daemon leaves it that was switched off a day before `now`."""
-    with psycopg.connect(cluster.dsn("vitalis")) as admin:
-        admin.execute(_ENDED)
-        for job, cron in schedule(now).items():
+    of = {"system": shipped.name}
+    with psycopg.connect(cluster.dsn(shipped.database)) as admin:
+        admin.execute(_ENDED, of)
+        for job, cron in schedule(shipped, now).items():
             values = {"job": job, "cron": cron, "until": now - timedelta(days=1)}
-            admin.execute(_ABSENT, values)
+            admin.execute(_ABSENT, of | values)

@@ -103,7 +103,7 @@ def test_a_day_ends_well_and_the_next_goes_on_at_once_and_is_kept_until_ctrl_c(
         check=False,
     )
     assert (second.returncode, "another demo is running" in second.stderr) == (7, True)
-    policy = newcomer.home / f"lifecycle-demo-{os.getuid()}" / "policy.yaml"
+    policy = newcomer.home / f"lifecycle-demo-{os.getuid()}-vitalis" / "policy.yaml"
     days: tuple[tuple[str, ...], ...] = ((), ("--continue", "--keep"))
     for words, erased in zip(days, ("2 of 2", "0 of 0"), strict=True):
         if words:

@@ -22,9 +22,9 @@ from psycopg import sql
 from lifecycle.postgres import server
 from lifecycle.postgres.server import Cluster
 from lifecycle.sandbox import installation, s3, stripe_double
-from lifecycle.sandbox.installation import BUCKETS, DAY, Place
-from lifecycle.systems.vitalis.canaries import canaries
-from lifecycle.systems.vitalis.sample import Cast
+from lifecycle.sandbox.installation import Place
+from lifecycle.systems.canaries import canaries
+from lifecycle.systems.vitalis.sample import SYSTEM, Cast
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.slow
@@ -81,14 +81,15 @@ def day(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Day]:
     ):
         now = datetime.now(UTC)
         objects = installation.objects_at(store.url)
-        cast = installation.load(cluster, objects, stripe.url, seed=7, now=now)
-        installation.write_settings(place, cluster, store.url, stripe.url)
-        installation.write_policy(place, now)
+        cast = installation.load(SYSTEM, cluster, objects, stripe.url, seed=7, now=now)
+        assert isinstance(cast, Cast)
+        installation.write_settings(SYSTEM, place, cluster, store.url, stripe.url)
+        installation.write_policy(SYSTEM, place, now)
         done = run(place, "init", LIFECYCLE_ADMIN_DSN=cluster.dsn("vitalis"))
         assert done.returncode == 0, done.stderr
-        installation.be_absent(cluster, now)
+        installation.be_absent(SYSTEM, cluster, now)
         with psycopg.connect(cluster.dsn("vitalis"), autocommit=True) as admin:
-            personal = canaries(admin)
+            personal = canaries(admin, SYSTEM.identifying)
             before = Day(
                 place=place,
                 cluster=cluster,
@@ -162,7 +163,9 @@ def test_every_slot_of_the_day_ran_once_and_says_what_it_did_not_look_at(day: Da
         runs = admin.execute(
             "select job, state, verdict, coverage from lifecycle.run order by scheduled_for"
         ).fetchall()
-    assert [(job, state) for job, state, *_ in runs] == [(job, "finished") for job in DAY]
+    assert [(job, state) for job, state, *_ in runs] == [
+        (job, "finished") for job in installation.day(SYSTEM)
+    ]
     for job, _, verdict, coverage in runs:
         places = [unseen["place"] for unseen in coverage["unseen"]]
         assert verdict == ("could not verify" if job in UNSEEN else "pass"), job
@@ -218,13 +221,15 @@ def test_no_version_of_their_objects_is_left_and_the_neighbours_object_is(day: D
     bodies = b""
     keys: set[str] = set()
     for page in day.store.get_paginator("list_object_versions").paginate(
-        Bucket=BUCKETS["documents"]
+        Bucket=SYSTEM.buckets["documents"]
     ):
         assert not {marker["Key"] for marker in page.get("DeleteMarkers", [])} & day.of_the_due
         for version in page.get("Versions", []):
             keys.add(version["Key"])
             got = day.store.get_object(
-                Bucket=BUCKETS["documents"], Key=version["Key"], VersionId=version["VersionId"]
+                Bucket=SYSTEM.buckets["documents"],
+                Key=version["Key"],
+                VersionId=version["VersionId"],
             )
             bodies += got["Body"].read()
     assert day.cast.neighbour_key in keys

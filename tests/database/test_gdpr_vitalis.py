@@ -96,7 +96,9 @@ def night(
         )
         conn = stack.enter_context(psycopg.connect(conninfo, autocommit=True))
         conn.execute((VITALIS / "schema.sql").read_bytes())
-        cast = sample.load(conn, store.client, "night-documents", customers, seed=1, now=NOW)
+        cast = sample.load(
+            conn, store.client, {"documents": "night-documents"}, customers, seed=1, now=NOW
+        )
         install.install(conn, system.policy, catalog.read(conn), None)
         names, keys = named(conn, cast), object_keys(conn, cast)
         before = everything(conn)

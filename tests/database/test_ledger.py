@@ -36,6 +36,7 @@ from lifecycle.sandbox import installation
 from lifecycle.schedule import cover
 from lifecycle.schedule.expected import expected
 from lifecycle.system import System
+from lifecycle.systems.vitalis.sample import SYSTEM
 from lifecycle.watch import check
 from tests.acceptance.stage import Stage
 from tests.unit.test_slots import job
@@ -831,8 +832,8 @@ def test_a_demo_that_goes_on_by_another_schedule_leaves_no_gap(cluster: Cluster,
             hourly = replace(job("0 * * * *"), name="partitions.create")
             for hours in (30, 29):
                 cover.cover(conn, other(system, "one"), [hourly], now - timedelta(hours=hours))
-            installation.be_absent(cluster, now)
-            later = replace(hourly, cron=installation.schedule(now)[hourly.name])
+            installation.be_absent(SYSTEM, cluster, now)
+            later = replace(hourly, cron=installation.schedule(SYSTEM, now)[hourly.name])
             assert cover.cover(conn, other(system, "two"), [later], now) == 1
             with stage.admin() as admin:
                 values = "('vitalis', true, '2000-01-01Z')"

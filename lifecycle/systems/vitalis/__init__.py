@@ -3,7 +3,6 @@
     schema.sql    tables, roles, row-level security, audit trigger; for an empty database
     sample.py     people and three years of their data, deterministic, with a due erasure among them
     objects.py    the sample's objects in S3
-    canaries.py   every value of the sample that must not turn up in a log, a ledger or a report
     rows/*.sql    the sample's rows, in the order in which sample.py names them
 
 The owner's document contradicts itself, or PostgreSQL, in these places:

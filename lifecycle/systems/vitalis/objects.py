@@ -1,29 +1,18 @@
-"""The sample's objects in S3: papers, photos and exports, small but real.
+"""The sample's objects in S3, as its rows name them.
 
 Knows which rows point to objects and which keys have a past. Never decides who owns what: that is
 in the rows.
 """
 
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from psycopg import Connection
 from psycopg.rows import class_row
 
+from lifecycle.systems.objects import Object, put
+
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
-
-_WRITERS = 16
-
-
-@dataclass(frozen=True, slots=True)
-class _Object:
-    key: str
-    media_type: str
-    body: str
-    versions: int
-    thrown_away: bool
 
 
 def put_objects(conn: Connection[Any], objects: "S3Client", bucket: str) -> int:
@@ -31,17 +20,8 @@ def put_objects(conn: Connection[Any], objects: "S3Client", bucket: str) -> int:
 
     Needs the `person` table of the loading transaction.
     """
-    wanted = conn.cursor(row_factory=class_row(_Object)).execute(_OBJECTS).fetchall()
-
-    def put(one: _Object) -> None:
-        for version in range(1, one.versions + 1):
-            body = f"{one.body}, version {version}\n".encode()
-            objects.put_object(Bucket=bucket, Key=one.key, Body=body, ContentType=one.media_type)
-        if one.thrown_away:
-            objects.delete_object(Bucket=bucket, Key=one.key)
-
-    with ThreadPoolExecutor(_WRITERS) as pool:
-        list(pool.map(put, wanted))  # to the end, so that the first error is raised here
+    wanted = conn.cursor(row_factory=class_row(Object)).execute(_OBJECTS).fetchall()
+    put(objects, bucket, wanted)
     return len(wanted)
 
 

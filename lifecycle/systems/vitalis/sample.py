@@ -13,26 +13,23 @@ Reading order: `rows/people.sql` (who is who), then `rows/` in the order of `loa
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from importlib.resources import files
+from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from psycopg import Connection, sql
+from psycopg import Connection
 from psycopg.rows import dict_row
 
+from lifecycle.systems import rows
+from lifecycle.systems.shipped import Payer, Shipped
 from lifecycle.systems.vitalis.objects import put_objects
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
 
 
-class Payer(Protocol):
-    """The payment processor, as far as the sample needs it."""
-
-    def create_customer(self, email: str, name: str) -> str:
-        """Create a customer and return the processor's id of it."""
-        ...
+_HERE = Path(__file__).parent
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +73,7 @@ class Cast:
 def load(
     conn: Connection[Any],
     objects: "S3Client",
-    bucket: str,
+    buckets: Mapping[str, str],
     payer: Payer,
     *,
     seed: int,
@@ -87,32 +84,18 @@ def load(
     All rows come in one transaction on a superuser's connection; objects and customers that were
     made before an error stay. Raise ValueError if `now` has no time zone.
     """
-    if now.tzinfo is None:
-        raise ValueError("the sample needs a `now` with a time zone")
-    with conn.transaction():
-        conn.execute(
-            """
-            select set_config('sample.seed', %(seed)s, true),
-                   set_config('sample.now', %(now)s, true)
-            """,
-            {"seed": str(seed), "now": now.isoformat()},
-        )
-        _run(conn, "setup", "partitions", "dictionaries", "people")
+    with rows.making(conn, seed=seed, now=now):
+        rows.run(conn, _HERE, "partitions", "dictionaries", "people")
         _open_customers(conn, payer)
-        _run(conn, "wearables", "health", "diary", "files", "operations", "crossings", "audit")
-        written = put_objects(conn, objects, bucket)
+        rows.run(conn, _HERE, "wearables", "health", "diary", "files", "operations", "crossings")
+        rows.run(conn, _HERE, "audit")
+        written = put_objects(conn, objects, buckets["documents"])
         story = conn.cursor(row_factory=dict_row).execute(_CAST).fetchone()
-        _run(conn, "today")
+        rows.run(conn, _HERE, "today")
         conn.execute("analyze")
-        counts = _counts(conn)
+        counts = rows.counts(conn)
     assert story is not None  # an aggregate query has exactly one row
     return Cast(**story, people=counts["users"], rows=MappingProxyType(counts), objects=written)
-
-
-def _run(conn: Connection[Any], *names: str) -> None:
-    """Execute files of `rows/` in this order."""
-    for name in names:
-        conn.execute((files("lifecycle.systems.vitalis") / "rows" / f"{name}.sql").read_bytes())
 
 
 def _open_customers(conn: Connection[Any], payer: Payer) -> None:
@@ -132,25 +115,6 @@ def _open_customers(conn: Connection[Any], payer: Payer) -> None:
         cursor.executemany(
             "update accounts set stripe_customer_id = %s where account_id = %s", customers
         )
-
-
-def _counts(conn: Connection[Any]) -> dict[str, int]:
-    """Count the rows of every table; a partitioned table is counted once, through its parent."""
-    names = conn.execute(
-        """
-        select relname
-          from pg_class
-         where relnamespace = 'public'::regnamespace
-           and relkind in ('r', 'p')
-           and not relispartition
-         order by relname
-        """
-    ).fetchall()
-    counts = sql.SQL(" union all ").join(
-        sql.SQL("select {}, count(*) from {}").format(sql.Literal(name), sql.Identifier(name))
-        for (name,) in names
-    )
-    return dict(conn.execute(counts).fetchall())
 
 
 _CAST = """
@@ -178,3 +142,28 @@ select min(user_id::text) filter (where part = 'due')::uuid as due,
        min(request_id::text) filter (where part = 'cancelled')::uuid as cancelled_request
   from role
 """
+
+_IDENTIFYING = """
+select user_id::text from users
+ union
+select stripe_customer_id from accounts where stripe_customer_id is not null
+ union
+select s3_key from documents
+ union
+select s3_key from photos
+ union
+select s3_thumbnail_key from photos
+ union
+select s3_key from data_export_requests
+ union
+select host(ip_address) from audit_log where ip_address is not null
+"""
+
+SYSTEM = Shipped(
+    name="vitalis",
+    sample="120 people and their files",
+    load=load,
+    identifying=_IDENTIFYING,
+    papers=("documents",),
+    customers=True,
+)

@@ -1,4 +1,4 @@
--- What all other files use. sample.seed and sample.now are settings of the loading transaction.
+-- What the files of every sample use. sample.seed and sample.now are settings of the loading transaction.
 -- Everything in pg_temp: nothing of this stays in the database.
 
 set local timezone = 'UTC';
@@ -18,6 +18,6 @@ create or replace function pg_temp.chance(kind text, n bigint, m bigint default 
     return ('x' || left(md5(current_setting('sample.seed') || kind || '?' || n || '/' || m), 8))::bit(32)::bigint
            / 4294967296.0;
 
--- Rows are inserted as they are: without triggers (their audit rows are written by audit.sql, dated
+-- Rows are inserted as they are: without triggers (their audit rows are written by a file of their own, dated
 -- in the past) and without foreign key checks.
 set local session_replication_role = replica;
