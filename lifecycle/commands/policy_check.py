@@ -1,5 +1,6 @@
 """`lifecycle policy check`: every mistake in a policy with its line and what to write instead. Changes no database."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,6 +14,11 @@ from lifecycle.errors import InputError, LifecycleError
 from lifecycle.words import counted
 
 if TYPE_CHECKING:
+    from psycopg import Connection
+    from psycopg.rows import TupleRow
+
+    from lifecycle.config.mistake import Mistake
+    from lifecycle.policy.model import Policy
     from lifecycle.postgres.catalog import Catalog
 
 File = Annotated[
@@ -64,8 +70,9 @@ def check(
     except LifecycleError as error:
         if github:
             _annotate(path, error)
-            raise typer.Exit(error.exit_code) from None
-        raise
+        elif not (as_json and _told_with_drafts(error)):
+            raise
+        raise typer.Exit(error.exit_code) from None
     _show(found, github=github, as_json=as_json)
 
 
@@ -80,10 +87,40 @@ def _checked(path: Path, dsn: str | None, system: str | None, *, compare_with: b
     with connect.connect(conninfo(dsn, system or policy.system), "policy", write=False) as conn:
         picture = catalog.read(conn)
         compared = reality.compare(policy, picture)
-        refuse(lines, compared.mistakes)
+        refuse(lines, _with_drafts(conn, policy, picture, compared.mistakes))
         rows = stored.compare(conn, policy, picture)
         refuse(lines, rows.mistakes)
     return Checked(path, digest, len(policy.tables), picture, (*compared.notes, *rows.notes))
+
+
+def _with_drafts(
+    conn: "Connection[TupleRow]",
+    policy: "Policy",
+    picture: "Catalog",
+    mistakes: "tuple[Mistake, ...]",
+) -> "list[Mistake]":
+    """Return the mistakes with lines to paste. Rows are counted only where there is a table to draft."""
+    from lifecycle.policy import newly
+
+    counted = newly.unspoken(mistakes, policy, picture)
+    seen = newly.look(conn, policy, picture) if counted else {}
+    return newly.drafted(mistakes, newly.Beside(policy, picture, seen))
+
+
+def _told_with_drafts(error: LifecycleError) -> bool:
+    """Print the document of a refusal with the lines to paste; say whether there are any."""
+    from lifecycle.config.load import Mistaken
+    from lifecycle.config.mistake import dotted
+
+    drafts = [
+        {"path": dotted(one.path), "mistake": one.what, "line": one.draft}
+        for one in (error.mistakes if isinstance(error, Mistaken) else ())
+        if one.draft
+    ]
+    if drafts:
+        facts = {"error": error.what, "hint": error.hint, "exit_code": error.exit_code}
+        shown.text(json.dumps({**facts, "drafts": drafts}))
+    return bool(drafts)
 
 
 def _annotate(path: Path, error: LifecycleError) -> None:

@@ -25,15 +25,23 @@ def load(path: Path, model: type[M]) -> tuple[M, Lines]:
     return shaped(data, lines, model), lines
 
 
-def refuse(lines: Lines, mistakes: Sequence[Mistake]) -> None:
-    """Raise InputError with one mistake per line, in the order of the file, if there are any."""
-    if mistakes:
+class Mistaken(InputError):
+    """A file is wrong in these places."""
+
+    def __init__(self, lines: Lines, mistakes: Sequence[Mistake]) -> None:
         told = lines.tell(mistakes)
-        raise InputError(
+        super().__init__(
             "\n".join(told),
             hint=f"Correct {'this line' if len(told) == 1 else f'these {len(told)} mistakes'} in {lines.file}; "
             "nothing was started.",
         )
+        self.mistakes = tuple(mistakes)
+
+
+def refuse(lines: Lines, mistakes: Sequence[Mistake]) -> None:
+    """Raise Mistaken with one mistake per line, in the order of the file, if there are any."""
+    if mistakes:
+        raise Mistaken(lines, mistakes)
 
 
 def shaped(data: Any, lines: Lines, model: type[M]) -> M:

@@ -11,11 +11,15 @@ Where = tuple[str | int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
-    """`path` is the keys and list positions that lead to it; `what` is wrong, and what to write `instead`."""
+    """`path` is the keys and list positions that lead to it; `what` is wrong, and what to write `instead`.
+
+    `draft` is a line to paste, as it would stand in the file.
+    """
 
     path: Where
     what: str
     instead: str
+    draft: str = ""
 
     def __str__(self) -> str:
         return f"{dotted(self.path)}: {self.what}" + (f"; {self.instead}" if self.instead else "")
@@ -39,8 +43,11 @@ class Lines:
         return self.numbers.get(path, 1)
 
     def tell(self, mistakes: Iterable[Mistake]) -> list[str]:
-        """Return `file:line: what; instead` for each mistake, once, in the order of the file."""
-        told = {(self.of(m.path), f"{self.file}:{self.of(m.path)}: {m}") for m in mistakes}
+        """Return `file:line: what; instead` for each mistake, once, in the order of the file, above its draft."""
+        told = {
+            (self.of(m.path), f"{self.file}:{self.of(m.path)}: {m}" + (m.draft and f"\n{m.draft}"))
+            for m in mistakes
+        }
         return [text for _, text in sorted(told)]
 
 

@@ -44,7 +44,9 @@ class Doubt:
 
 
 def doubt(draft: Draft, table: str) -> Doubt | None:
-    """Return what a person must decide about the owner of a table; None where it is sure."""
+    """Return what a person must decide about the owner of a table; None where it is sure, or settled."""
+    if table in draft.settled:
+        return None
     return next(_doubts(draft, table), None)
 
 

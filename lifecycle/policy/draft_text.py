@@ -94,32 +94,38 @@ def _subjects(policy: Policy, who: Candidate | None) -> Iterator[str]:
 def _tables(policy: Policy, why: Mapping[str, str]) -> Iterator[str]:
     yield "tables:" if policy.tables else "tables: {}"
     for name, table in policy.tables.items():
-        said = f"  # {why[name]}" if name in why and not table.because else ""
-        yield f"  {quote(name)}: {_table(table)}{said}"
+        yield line(name, table, "" if table.because else why.get(name, ""))
+
+
+def line(name: str, table: Table, why: str) -> str:
+    """Return the line of a table under `tables`, with what speaks for it."""
+    said = f"  # {' '.join(why.split())}" if why else ""
+    return f"  {quote(name)}: {_table(table)}{said}"
+
+
+def code(declared: Mapping[str, Declared]) -> str:
+    """Return declarations of triggers, rules or functions as a YAML map on one line."""
+    return mapped(
+        {
+            quote(name): mapped({"does": quote(said.does), "digest": quote(said.digest)})
+            for name, said in declared.items()
+        }
+    )
 
 
 def _table(table: Table) -> str:
     parts = {
-        "owner": _map({k: _owner(how) for k, how in table.owner.items()}) if table.owner else "",
+        "owner": mapped({k: _owner(how) for k, how in table.owner.items()}) if table.owner else "",
         "personal": table.personal or "",
         "because": quote(table.because or "") if table.because else "",
-        "mentions": _map({quote(name): "set null" for name in table.mentions}),
+        "mentions": mapped({quote(name): "set null" for name in table.mentions}),
         "objects": listed(table.objects) if table.objects else "",
         "bucket": quote(table.bucket or "") if table.bucket else "",
-        "triggers": _code(table.triggers),
-        "rules": _code(table.rules),
-        "functions": _code(table.functions),
+        "triggers": code(table.triggers),
+        "rules": code(table.rules),
+        "functions": code(table.functions),
     }
-    return _map({name: text for name, text in parts.items() if text})
-
-
-def _code(declared: Mapping[str, Declared]) -> str:
-    return _map(
-        {
-            quote(name): _map({"does": quote(said.does), "digest": quote(said.digest)})
-            for name, said in declared.items()
-        }
-    )
+    return mapped({name: text for name, text in parts.items() if text})
 
 
 def _owner(how: Owner) -> str:
@@ -127,11 +133,12 @@ def _owner(how: Owner) -> str:
         return f"{{through: {listed(how.through)}}}"
     if isinstance(how, Parties):
         halves = {quote(name): listed(columns) for name, columns in how.party.items()}
-        return f"{{party: {_map(halves)}}}"
+        return f"{{party: {mapped(halves)}}}"
     return f"{{shared_by: {quote(how.shared_by)}}}" if isinstance(how, SharedBy) else quote(how)
 
 
-def _map(parts: Mapping[str, str]) -> str:
+def mapped(parts: Mapping[str, str]) -> str:
+    """Return a YAML map on one line; nothing where it is empty."""
     return "{" + ", ".join(f"{name}: {text}" for name, text in parts.items()) + "}" if parts else ""
 
 

@@ -27,9 +27,9 @@ def judge(policy: Policy, catalog: Catalog) -> tuple[list[Mistake], list[str]]:
     mistakes = list(_contradictions(policy, catalog))
     unproven: list[str] = []
     for key, kind in unexplained(policy, catalog):
-        mistake = None if explained(policy, key) else _mistake(policy, catalog, key, kind)
-        if mistake:
-            mistakes.append(mistake)
+        found = mistake(policy, catalog, key, kind)
+        if found:
+            mistakes.append(found)
         else:
             unproven.append(_spelled(key))
     return mistakes, [*_unproven(unproven), *_notes(policy, catalog)]
@@ -69,6 +69,11 @@ def may_be_null(catalog: Catalog, key: ForeignKey) -> str | None:
     columns = [catalog.tables[key.table].column(name) for name in key.columns]
     free = [c.name for c in columns if c and not c.not_null and not c.generated]
     return free[-1] if free else None
+
+
+def mistake(policy: Policy, catalog: Catalog, key: ForeignKey, kind: str) -> Mistake | None:
+    """Return what is wrong with a key that `unexplained` yields; None where it is explained or cannot be decided."""
+    return None if explained(policy, key) else _mistake(policy, catalog, key, kind)
 
 
 def _mistake(policy: Policy, catalog: Catalog, key: ForeignKey, kind: str) -> Mistake | None:

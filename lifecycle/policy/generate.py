@@ -86,9 +86,9 @@ def draft(catalog: Catalog, who: Candidate | None, seen: Evidence = NOTHING) -> 
     sections = {name: said for name, said in guessed.items() if said is not None}
     free = nobodys.judge(looked) if looked else {}
     tables = {
-        name: _owned(looked, kind, name, sections)
+        name: as_owned(looked, kind, name, sections)
         if looked and name in owners
-        else _nobodys(name, free.get(name))
+        else as_nobodys(name, free.get(name))
         for name in _in_order(catalog, owners)
     }
     policy = whole.model()(
@@ -98,7 +98,7 @@ def draft(catalog: Catalog, who: Candidate | None, seen: Evidence = NOTHING) -> 
         tables=tables,
         **sections,
     )
-    policy = _with_triggers(_with_mentions(policy, catalog), catalog)
+    policy = _with_triggers(with_mentions(policy, catalog), catalog)
     return draft_text.write(policy, catalog, doubts.reasons(looked) if looked else {}, who)
 
 
@@ -137,38 +137,41 @@ def _subject(who: Candidate, catalog: Catalog, owners: Mapping[str, Owner]) -> S
     )
 
 
-def _owned(looked: Draft, kind: str, name: str, sections: Mapping[str, Any]) -> Declared:
+def as_owned(looked: Draft, kind: str, name: str, sections: Mapping[str, Any]) -> Declared:
+    """Return what a draft says of a table whose rows go with one of `kind`; `sections`: what it says elsewhere."""
     table = looked.catalog.tables[name]
     objects = tuple(c.name for c in table.columns if _OBJECT.search(c.name))
     bucket = f"{DECIDE}: which bucket are these keys in?" if objects else None
     asked = (s.doubt(sections.get(s.name, s.default), table) for s in whole.sections())
     because = next((doubt for doubt in asked if doubt), None)
     if because is None and (open_ := doubts.doubt(looked, name)):
-        because = _ask(open_)
+        because = ask(open_)
     owner = {kind: looked.owners[name]}
     return Declared(owner=owner, because=because, objects=objects, bucket=bucket)
 
 
-def _nobodys(name: str, found: Doubt | str | None) -> Declared:
+def as_nobodys(name: str, found: Doubt | str | None) -> Declared:
+    """Return what a draft says of a table that nobody owns, as `nobodys.judge` found it."""
     if _TOOLS.search(name):
         because = "a tool's own table: it holds versions, not people"
     elif isinstance(found, str):
         because = found
     else:
-        because = _ask(found) if found else f"{DECIDE}: {nobodys.ANYTHING}"
+        because = ask(found) if found else f"{DECIDE}: {nobodys.ANYTHING}"
     return Declared(personal="none", because=because)
 
 
-def _ask(doubt: Doubt) -> str:
+def ask(doubt: Doubt) -> str:
+    """Return a question as a draft leaves it open."""
     return f"{DECIDE}: {doubt.question} ({doubt.here})"
 
 
-def _with_mentions(policy: Policy, catalog: Catalog) -> Policy:
-    """Add `mentions` for every foreign key to somebody's row that ownership does not explain and may be NULL."""
+def with_mentions(policy: Policy, catalog: Catalog) -> Policy:
+    """Add `mentions` for every foreign key to somebody's row that the policy does not explain and may be NULL."""
     tables = dict(policy.tables)
     for key, _ in foreign_keys.unexplained(policy, catalog):
         column = foreign_keys.may_be_null(catalog, key)
-        if column:
+        if column and not foreign_keys.explained(policy, key):
             table = tables[key.table]
             mentions = {**table.mentions, column: "set null"}
             tables[key.table] = table.model_copy(update={"mentions": mentions})

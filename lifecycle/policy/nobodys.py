@@ -29,7 +29,11 @@ _ANYTHING = ("jsonb", "json", "bytea", "xml", "hstore")
 
 def judge(draft: Draft) -> dict[str, Doubt | str]:
     """Return for each table that nobody owns what must be decided, or why it is surely nobody's."""
-    free = {name: t for name, t in draft.catalog.tables.items() if name not in draft.owners}
+    free = {
+        name: t
+        for name, t in draft.catalog.tables.items()
+        if name not in draft.owners and name not in draft.settled
+    }
     found = {name: next(_doubts(draft, table), None) for name, table in free.items()}
     while more := {
         n: d for n, t in free.items() if not found[n] and (d := _hangs(draft, t, found))

@@ -76,8 +76,7 @@ def _tables(look: Look) -> None:
     declared, there = look.policy.tables, look.catalog.tables
     for name in there:
         if name not in declared:
-            what = f"table {name} is in the database and not declared"
-            look.say(("tables",), what, f"add `{name}:` with `owner:`, or `personal: none` and why")
+            look.mistakes.append(not_declared(name))
     parents = {p.name: t.name for t in there.values() for p in t.partitions}
     for name in declared:
         if name in parents:
@@ -94,6 +93,12 @@ def _tables(look: Look) -> None:
                 f"table {name} is not in database {look.catalog.database}",
                 did_you_mean(name, missing, "take it out, or create the table"),
             )
+
+
+def not_declared(name: str) -> Mistake:
+    """Return the mistake that a table is not in the file."""
+    what = f"table {name} is in the database and not declared"
+    return Mistake(("tables",), what, f"add `{name}:` with `owner:`, or `personal: none` and why")
 
 
 def _inheriting(look: Look) -> None:
@@ -189,8 +194,13 @@ def _columns_kept(look: Look) -> None:
 
 def _lookalikes(look: Look) -> None:
     for name, column, kind in lookalikes.undeclared(look.policy, look.catalog):
-        look.say(
-            ("tables", name),
-            f"column {column} looks like a {kind}, in a table that is nobody's",
-            f"say whose it is with `owner:`, or name {column} in `because:` with what it is",
-        )
+        look.mistakes.append(looks_like(name, column, kind))
+
+
+def looks_like(name: str, column: str, kind: str) -> Mistake:
+    """Return the mistake that a column of a table that is nobody's looks like a person."""
+    return Mistake(
+        ("tables", name),
+        f"column {column} looks like a {kind}, in a table that is nobody's",
+        f"say whose it is with `owner:`, or name {column} in `because:` with what it is",
+    )

@@ -160,6 +160,17 @@ def _guess(table: Table, section: str, trigger: Trigger) -> str:
     return f"DECIDE: what does {trigger.function or 'it'} do? {', '.join(WORDS)}"
 
 
+def not_declared(table: str, section: str, trigger: Trigger, *, beside: bool) -> Mistake:
+    """Return the mistake that code is not in the file, which has others of the section `beside` it or not."""
+    name, word = key(table, trigger), section.removesuffix("s")
+    line = f"{{{name}: {{does: WHAT, digest: {trigger.digest}}}}}"
+    return Mistake(
+        ("tables", table, section) if beside else ("tables", table),
+        f"{word} {name} of {table} is not declared, and a run of ours would set it off",
+        f"read it, then write `{section}: {line}`, WHAT being one of {', '.join(WORDS)}",
+    )
+
+
 def _ours(triggers: tuple[Trigger, ...]) -> tuple[Trigger, ...]:
     """Return the triggers without TimescaleDB's own, which no application makes or changes."""
     return tuple(trigger for trigger in triggers if not _TIMESCALE.match(trigger.function))
@@ -179,12 +190,7 @@ def _judge(
     for name, trigger in found.items():
         said, path = declared.get(name), ("tables", table, section)
         if said is None and needed:
-            line = f"{{{name}: {{does: WHAT, digest: {trigger.digest}}}}}"
-            look.say(
-                path if declared else path[:2],
-                f"{word} {name} of {table} is not declared, and a run of ours would set it off",
-                f"read it, then write `{section}: {line}`, WHAT being one of {', '.join(WORDS)}",
-            )
+            look.mistakes.append(not_declared(table, section, trigger, beside=bool(declared)))
         elif said is not None and said.digest != trigger.digest:
             look.say(
                 (*path, name, "digest"),

@@ -5,7 +5,7 @@ Pure. What it finds is a proposal: `doubts.py` says which of it a person has to 
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from lifecycle.policy import guess, habits, lookalikes
 from lifecycle.policy.evidence import Evidence
@@ -29,7 +29,8 @@ class Draft:
     """What is asked about: the people, how each table is owned so far, and what was seen of its rows.
 
     `selves`: the people's table, and each that has one row per person, as patients have for users: to point there is to
-    name the person.
+    name the person. `settled`: tables of which a policy says already whose they are, with their owner of this kind of
+    people or None: of them nothing is asked, and all the rest follows from them.
     """
 
     catalog: Catalog
@@ -38,6 +39,7 @@ class Draft:
     owners: Mapping[str, Owner]
     seen: Evidence
     selves: frozenset[str] = frozenset()
+    settled: Mapping[str, Owner | None] = field(default_factory=dict[str, Owner | None])
 
     def naming(self, table: str) -> tuple[str, ...]:
         """Return the columns of a table that point to a person by foreign key."""
@@ -96,13 +98,16 @@ class Draft:
 def owned(draft: Draft) -> Draft:
     """Return the draft with the owner of each table whose rows lead to a person."""
     first = replace(draft, selves=frozenset({draft.people.name}))
-    selves = {name for name, how in _named(first).items() if _one_row_each(first, name, how)}
+    settled = {name: how for name, how in draft.settled.items() if how is not None}
+    by_column = {name: how for name, how in settled.items() if isinstance(how, str | Through)}
+    selves = {n for n, how in (by_column | _named(first)).items() if _one_row_each(first, n, how)}
     draft = replace(first, selves=first.selves | selves)
     named = _named(draft)
-    owners: dict[str, Owner] = {draft.people.name: draft.key}
+    owners: dict[str, Owner] = {draft.people.name: draft.key, **settled}
     owners |= {n: how for n, how in named.items() if not habits.wrote(_column(how))}
     for key in draft.catalog.foreign_keys:
-        if key.table == draft.people.name and _looks_shared(draft.catalog, key, owners):
+        loose = key.referenced not in draft.settled
+        if loose and key.table == draft.people.name and _looks_shared(draft.catalog, key, owners):
             owners[key.referenced] = SharedBy(shared_by=f"{draft.people.name}.{key.columns[0]}")
     return replace(draft, owners=_closed(draft, owners | named | _closed(draft, owners)))
 
@@ -112,7 +117,9 @@ def _named(draft: Draft) -> dict[str, Owner]:
     found: dict[str, Owner] = {}
     for name, table in draft.catalog.tables.items():
         how = _by_key(draft, name) or _by_name(draft, table)
-        if name != draft.people.name and how and not _another_kind(draft, table, _column(how)):
+        if name in (draft.people.name, *draft.settled):
+            continue
+        if how and not _another_kind(draft, table, _column(how)):
             found[name] = how
     return found
 
@@ -195,7 +202,7 @@ def _reached(draft: Draft, owners: Mapping[str, Owner]) -> dict[str, Owner]:
     """Return the tables one step further: every row points, always or by cascade, to a row of somebody's."""
     found: dict[str, Owner] = {}
     for name in draft.catalog.tables:
-        if name in owners:
+        if name in owners or name in draft.settled:
             continue
         keys = [k for k in _sure(draft, name) if k.referenced in owners]
         single = [k for k in keys if not isinstance(owners[k.referenced], SharedBy)]
