@@ -72,13 +72,34 @@ TRUTH = {
             "records.keep": "pass",
             "audit.report": "pass",
         },
-        unseen={"gdpr.erase": "column patient_memories.search", "backups.drill": DRILL},
+        unseen={"gdpr.erase": SPELLING, "backups.drill": DRILL},
         hers={
             "device_timeseries": "device_id in (select id from user_devices where user_id = %(due)s)",
             "health_goal_progress": "goal_id in (select id from user_health_goals where user_id = %(due)s)",
         },
         ended={"appointments": "date < current_date - interval '7 years'"},
         changed={"appointments": 3, "erasure_requests": 1},
+    ),
+    "longevity-coach": Truth(
+        tables=9,
+        verdicts={
+            "partitions.create": "pass",
+            "backups.dump": "pass",
+            "retention.expire": "could not verify",
+            "gdpr.erase": "could not verify",
+            "backups.drill": "could not verify",
+            "records.keep": "pass",
+            "audit.report": "pass",
+        },
+        unseen={
+            "retention.expire": "copy materialised view mv_biomarker_months",
+            "gdpr.erase": SPELLING,
+            "backups.drill": DRILL,
+        },
+        hers={},
+        ended={"biomarkers": "timestamp < current_date - interval '10 years'"},
+        changed={"erasure_requests": 1},
+        log="audit_logs",
     ),
 }
 Rows = dict[str, Counter[str]]
