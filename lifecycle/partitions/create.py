@@ -1,24 +1,19 @@
 """Makes the partitions of a plan, one transaction each, and never makes anybody wait.
 
-A lock that does not come within LOCK_WAIT is given up, tried again a little later, and after TRIES the table is
-left for the next run: a statement waiting for a lock holds up every reader that comes after it. A transaction
-makes a whole partition or nothing, so a run may be killed at any instant and started again.
+Nothing is tried while somebody holds a lock that is needed (`waits.py`), and from ATTACH on the transaction has
+HELD to end. A transaction makes a whole partition or nothing, so a run may be killed at any instant and started
+again. Where the default partition is large, `spare.py` sees to it that ATTACH need not look through it.
 """
 
-import secrets
+from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import groupby
 
 import psycopg
 from psycopg import Connection
-from psycopg.errors import (
-    CheckViolation,
-    DeadlockDetected,
-    DuplicateTable,
-    InsufficientPrivilege,
-    LockNotAvailable,
-)
+from psycopg.errors import CheckViolation, DuplicateTable, InsufficientPrivilege
 from psycopg.rows import TupleRow
 
 from lifecycle.errors import Unproven
@@ -27,16 +22,14 @@ from lifecycle.ledger.changed import Changed
 from lifecycle.ledger.claims import Claim
 from lifecycle.ledger.effect import effect
 from lifecycle.outcome import Failure
-from lifecycle.partitions import statements
+from lifecycle.partitions import owner, spare, statements
 from lifecycle.partitions.plan import CreatePartition
 from lifecycle.partitions.survey import Seen
 from lifecycle.plan import Decision
-from lifecycle.postgres import connect, locks
-from lifecycle.postgres.owners import step_into
+from lifecycle.postgres import connect, waits
+from lifecycle.postgres.waits import Budget, InTheWay
 from lifecycle.promise import Task
-
-LOCK_WAIT = "2s"
-"""How long one try waits for a lock: as long as a reader behind it may have to wait."""
+from lifecycle.words import span
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,64 +40,87 @@ class Made:
     failures: tuple[Failure, ...]
 
 
-def carry_out(task: Task, seen: Seen, decision: Decision[CreatePartition]) -> Made:  # noqa: ARG001 - asked alike
+def carry_out(task: Task, seen: Seen, decision: Decision[CreatePartition]) -> Made:
     """Make what is missing. Raise Fenced when another process holds the run, Unreachable when the server goes away."""
-    if not decision.steps:
+    if not decision.steps and not seen.spared:
         return Made((), ())
+    making = _Making(task, Budget(), [], [])
     with closing(task.system.connect_ddl("partitions.create")) as conn:
-        made, failures = _make_all(conn, task.claim, decision.steps)
-    return Made(tuple(made), tuple(failures))
+        for parent, left in seen.spared.items():
+            making.failures += spare.let_go(conn, task.claim, parent, left)
+        for parent, steps in groupby(decision.steps, lambda step: step.parent):
+            _make_of(conn, making, parent, tuple(steps))
+    return Made(tuple(making.made), tuple(making.failures))
 
 
-def _make_all(
-    conn: Connection[TupleRow], claim: Claim, steps: tuple[CreatePartition, ...]
-) -> tuple[list[CreatePartition], list[Failure]]:
-    """Make what can be made. A table whose lock does not come is deferred whole, and no other is."""
-    made: list[CreatePartition] = []
-    failures: list[Failure] = []
-    deferred: set[str] = set()
+@dataclass(slots=True)
+class _Making:
+    """A run at work: its budget of waiting, and what has become of the steps so far."""
+
+    task: Task
+    waits: Budget
+    made: list[CreatePartition]
+    failures: list[Failure]
+
+
+def _make_of(
+    conn: Connection[TupleRow], making: _Making, parent: str, steps: tuple[CreatePartition, ...]
+) -> None:
+    """Make the partitions of one table. One whose lock does not come defers the whole table, and no other table."""
+    step = steps[0]
+    try:
+        if step.spares is None:
+            _make_each(conn, making, steps)
+            return
+        full = spare.holding(making.task.system, step.spares, steps)
+        making.failures += [_rows_in_default(step) for step in steps if step.target in full]
+        left = tuple(step for step in steps if step.target not in full)
+        if left:
+            with spare.spared(conn, making.task.claim, making.waits, left) as more:
+                _make_each(conn, making, left)
+            making.failures += more
+    except InTheWay as held:
+        making.failures.append(_deferral(parent, held))
+    except (
+        psycopg.Error
+    ) as error:  # of the default partition's: what a step raises ends with that step
+        if conn.broken:
+            raise connect.explain(error) from None
+        making.failures.append(_refusal(step, error))
+
+
+def _make_each(
+    conn: Connection[TupleRow], making: _Making, steps: Iterable[CreatePartition]
+) -> None:
+    """Make what can be made. Raise InTheWay where a lock does not come."""
     for step in steps:
-        if step.parent in deferred:
-            continue
         try:
-            locks.patiently(partial(make, conn, claim, step))
-        except (LockNotAvailable, DeadlockDetected):
-            deferred.add(step.parent)
-            failures.append(_deferral(step))
+            attempt = partial(make, conn, making.task.claim, step)
+            making.waits.when_clear(conn, step.needs, attempt)
         except Unproven as error:
             what = f"{step.target} was not made: {error.what}"
             hint = (
                 "A function in a check or an index of the table, or an event trigger, writes rows."
             )
-            failures.append(Failure(step.parent, what, hint))
+            making.failures.append(Failure(step.parent, what, hint))
         except psycopg.Error as error:
             if conn.broken:
                 raise connect.explain(error) from None
-            failures.append(_refusal(step, error))
+            making.failures.append(_refusal(step, error))
         else:
-            made.append(step)
-    return made, failures
+            making.made.append(step)
 
 
 def make(conn: Connection[TupleRow], claim: Claim, step: CreatePartition) -> None:
     """Make one partition, or nothing. Raise psycopg.Error as it comes, Fenced when the claim is gone."""
     names = {"schema": step.schema, "parent": step.parent_relname, "child": step.relname}
-    commands = [
-        statements.create(step).as_string(conn),
-        statements.CARRY_OVER,
-        statements.attach(step).as_string(conn),  # from here on tables it references take no writes
-        statements.CARRY_OVER_ATTACHED,
-    ]
-    door = (step.schema, f"lifecycle_{secrets.token_hex(8)}")  # a name that nobody has taken
     with effect(conn, claim, None) as change:
         before = changed.so_far(conn)
-        conn.execute(statements.PREPARE, {"limit": LOCK_WAIT})
         conn.execute(statements.NAME_BOTH, names)
-        conn.execute(step_into(step.owner))
-        conn.execute(statements.enclose(*door))
-        conn.execute(statements.enclosed(*door), {"commands": commands})
-        conn.execute(statements.open_again(*door))
-        conn.execute(statements.RESET_ROLE)
+        with owner.enclosed(conn, step.owner, step.schema) as say:
+            say(statements.create(step), statements.CARRY_OVER)
+            # From here on tables it references take no writes, and the default partition no readers.
+            say(statements.attach(step), statements.CARRY_OVER_ATTACHED, within=statements.HELD)
         _no_row_changed(before, changed.so_far(conn))
         change.record("effect", "partitions.created", step.target, counts={"partitions": 1})
 
@@ -114,22 +130,28 @@ def _no_row_changed(before: Changed, after: Changed) -> None:
     changed.must_be(before, replace(after, rewritten=before.rewritten), {})
 
 
-def _deferral(step: CreatePartition) -> Failure:
+def _deferral(parent: str, held: InTheWay) -> Failure:
+    who = ", ".join("a prepared transaction" if pid == 0 else f"process {pid}" for pid in held.pids)
+    patience = span(waits.PATIENCE)
+    return Failure(
+        parent,
+        f"deferred: no lock on {held.table} within {patience}"
+        + (f"; held by {who}" if who else ""),
+        "The next run tries again. See pg_stat_activity for what that process does, and how long its transaction is.",
+    )
+
+
+def _rows_in_default(step: CreatePartition) -> Failure:
     return Failure(
         step.parent,
-        f"deferred: no lock for {step.target} within {locks.TRIES} tries of {LOCK_WAIT}",
-        "The next run tries again. See pg_stat_activity for long transactions on this table, "
-        "its default partition and the tables it references.",
+        f"rows of {step.lower} to {step.upper} lie in the default partition",
+        "Move them out of the default partition by hand, then run again.",
     )
 
 
 def _refusal(step: CreatePartition, error: psycopg.Error) -> Failure:
     if isinstance(error, CheckViolation):
-        return Failure(
-            step.parent,
-            f"rows of {step.lower} to {step.upper} lie in the default partition",
-            "Move them out of the default partition by hand, then run again.",
-        )
+        return _rows_in_default(step)
     if isinstance(error, DuplicateTable):
         return Failure(
             step.parent,

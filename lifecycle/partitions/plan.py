@@ -7,7 +7,7 @@ that a partition covers in part cannot be made as the grid wants it; that table 
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
@@ -21,6 +21,10 @@ from lifecycle.plan import Decision, Step
 from lifecycle.policy.model import Policy
 from lifecycle.postgres.catalog import Catalog, Table
 from lifecycle.postgres.names import policy_name
+from lifecycle.postgres.waits import WAIT, Need
+
+SCANNED = 16 * 2**20
+"""Bytes of a default partition that ATTACH may look through while nobody else can read it: some 20 ms."""
 
 NAME_BYTES = 63
 """PostgreSQL cuts longer names off without a word."""
@@ -31,6 +35,8 @@ class CreatePartition(Step):
     """Make one partition of `parent`. `lower` and `upper` are literals that mean the same in every session.
 
     It binds the shape of the parent: what would be granted, checked, indexed and fired on it is what was shown.
+    `needs` are the locks of others' that it takes, `spares` the default partition that is too large to be looked
+    through under a lock.
     """
 
     parent: str
@@ -38,8 +44,11 @@ class CreatePartition(Step):
     parent_relname: str
     relname: str
     owner: str
+    by: str
     lower: str
     upper: str
+    needs: tuple[Need, ...] = ()
+    spares: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +92,7 @@ def decide(policy: Policy, seen: Seen, now: datetime) -> Decision[CreatePartitio
             for slot in slots:
                 found = _decide_slot(name, table, key, partitioning, slot, attached, taken)
                 if isinstance(found, CreatePartition):
-                    steps.append(replace(found, binds=seen.shapes[name]))
+                    steps.append(_beside(found, seen, table))
                 elif found is not None:
                     blocked.append(found)
         notes += _notes(name, table, slots, attached, name in seen.strays)
@@ -114,20 +123,56 @@ def _decide_slot(
             "Lifecycle adopts and drops nothing it did not make: attach it, rename it or drop it by hand.",
         )
     taken.add(policy_name(table.schema, child))
-    default = any(partition.default for partition in table.partitions)
     return CreatePartition(
         verb="create partition",
         target=policy_name(table.schema, child),
         reason=f"a partition for every {partitioning.every}, {partitioning.ahead} ahead",
-        cost="shares the parent with readers and writers; one short lock on tables it references"
-        + ("; scans and locks the default partition" if default else ""),
+        cost="",
         parent=name,
         schema=table.schema,
         parent_relname=table.relname,
         relname=child,
         owner=table.owner,
+        by=partitioning.by,
         lower=lower,
         upper=upper,
+    )
+
+
+def _beside(step: CreatePartition, seen: Seen, table: Table) -> CreatePartition:
+    """Return the step with what it does to others: the locks it takes, for how long, and how it is kept short."""
+    keys = seen.catalog.foreign_keys
+    tied = {key.referenced for key in keys if key.table == table.name}
+    tied |= {key.table for key in keys if key.referenced == table.name}
+    tied = sorted(tied - {table.name})
+    defaults = [part for part in table.partitions if part.default]
+    large = [
+        p.name for p in defaults if p.parent == table.name and seen.sizes.get(p.name, 0) > SCANNED
+    ]
+    needs = (
+        Need(table.name, "ShareUpdateExclusiveLock"),
+        *(Need(name, "ShareRowExclusiveLock") for name in tied),
+        *(Need(part.name, "AccessExclusiveLock") for part in defaults),
+    )
+    costs = [f"{table.name} is shared with readers and writers"]
+    if tied:
+        costs.append(f"{', '.join(tied)} with readers, for an instant")
+    if large:
+        costs.append(
+            f"{large[0]} with nobody, for an instant: it is large, so it is looked through beside everybody first, "
+            "and until then a row of these periods is refused"
+        )
+    elif defaults:
+        costs.append(
+            f"{', '.join(p.name for p in defaults)} with nobody, while it is looked through"
+        )
+    costs.append(f"no lock is waited for longer than {WAIT // timedelta(milliseconds=1)} ms")
+    return replace(
+        step,
+        cost="; ".join(costs),
+        binds=seen.shapes[table.name],
+        needs=needs,
+        spares=large[0] if large else None,
     )
 
 

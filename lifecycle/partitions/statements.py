@@ -1,5 +1,6 @@
 """Every statement this room says to a managed database. Names enter as identifiers or as settings, never as text."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from psycopg import sql
@@ -17,9 +18,17 @@ PREPARE = """
 
 RESET_ROLE = "reset role"
 
-# On the way PostgreSQL may evaluate the owner's functions (of a check, of an index), and a session of ours could
-# become any other owner. It cannot within a SECURITY DEFINER function: there nobody changes roles, nor resets them.
-# Called once and dropped, for the owner could change it on the way.
+LIMIT = (
+    "select current_setting('statement_timeout'), set_config('statement_timeout', %(limit)s, true)"
+)
+
+HELD = "200ms"
+"""How long ATTACH may take with what follows it: until then tables it references take no writes."""
+
+SPARE = "lifecycle_spare_"
+"""How the name of a check begins that spares a default partition its scan."""
+
+# Made for one transaction and dropped, for the owner could change it on the way. See owner.py.
 _ENCLOSE = """
     create function {name}(commands text[]) returns void language plpgsql security definer
     set search_path = pg_catalog, pg_temp as $$
@@ -43,6 +52,47 @@ def any_row(partition: str) -> sql.Composed:
     """Ask whether a partition holds a row."""
     return sql.SQL("select exists (select from only {partition})").format(
         partition=sql_name(partition)
+    )
+
+
+def any_row_of(default: str, step: "CreatePartition") -> sql.Composed:
+    """Ask whether a row of a step's period lies in the default partition."""
+    return sql.SQL(
+        "select exists (select from only {default} where {key} >= {lower} and {key} < {upper})"
+    ).format(
+        default=sql_name(default),
+        key=sql.Identifier(step.by),
+        lower=sql.Literal(step.lower),
+        upper=sql.Literal(step.upper),
+    )
+
+
+def add_check(default: str, name: str, steps: Iterable["CreatePartition"]) -> sql.Composed:
+    """Add a check, not looked at yet, that no row of these periods is in the default partition."""
+    free = sql.SQL(" and ").join(
+        sql.SQL("({key} is null or {key} < {lower} or {key} >= {upper})").format(
+            key=sql.Identifier(step.by),
+            lower=sql.Literal(step.lower),
+            upper=sql.Literal(step.upper),
+        )
+        for step in steps
+    )
+    return sql.SQL("alter table {default} add constraint {name} check ({free}) not valid").format(
+        default=sql_name(default), name=sql.Identifier(name), free=free
+    )
+
+
+def validate_check(default: str, name: str) -> sql.Composed:
+    """Look whether it holds, beside readers and writers."""
+    return sql.SQL("alter table {default} validate constraint {name}").format(
+        default=sql_name(default), name=sql.Identifier(name)
+    )
+
+
+def drop_check(default: str, name: str) -> sql.Composed:
+    """Drop it."""
+    return sql.SQL("alter table {default} drop constraint if exists {name}").format(
+        default=sql_name(default), name=sql.Identifier(name)
     )
 
 
@@ -205,6 +255,16 @@ begin
     end if;
 end
 $$
+"""
+
+# How large the default partitions are, and which checks of ours were left on them.
+DEFAULTS = """
+    select n.nspname, c.relname, pg_relation_size(c.oid),
+           array(select k.conname::text from pg_constraint k
+                  where k.conrelid = c.oid and k.contype = 'c' and starts_with(k.conname, %(spare)s) order by 1)
+      from unnest(%(schemas)s::text[], %(tables)s::text[]) as asked (schema, name)
+      join pg_namespace n on n.nspname = asked.schema
+      join pg_class c on c.relnamespace = n.oid and c.relname = asked.name
 """
 
 # A digest of all that a partition takes over from its parent, per parent. Rows as text: no two shapes read alike.

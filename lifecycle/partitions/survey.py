@@ -18,7 +18,7 @@ from lifecycle.partitions.section import SECTION, promised
 from lifecycle.policy.model import Policy
 from lifecycle.postgres import catalog, connect
 from lifecycle.postgres.catalog import Catalog, Table
-from lifecycle.postgres.names import policy_name
+from lifecycle.postgres.names import policy_name, sql_parts
 from lifecycle.system import System
 
 
@@ -35,11 +35,22 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True)
+class Spared:
+    """A default partition with checks of ours on it, which a run that was killed has left behind."""
+
+    default: str
+    owner: str
+    schema: str
+    checks: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Seen:
     """The database as it was. `strays` are tables whose default partition holds rows, `unread` those whose is unread.
 
     `differences` are the direct children held against their parents, by (schema, name). `only`: look at this
     table alone. `shapes` has a digest of all that a partition takes over from its parent, by the parent's name.
+    `sizes` are bytes of default partitions, `spared` tables on whose default partition a check of ours was left.
     """
 
     catalog: Catalog
@@ -48,6 +59,8 @@ class Seen:
     only: str | None
     shapes: Mapping[str, str]
     unread: Mapping[str, Reason] = field(default_factory=dict[str, Reason])
+    sizes: Mapping[str, int] = field(default_factory=dict[str, int])
+    spared: Mapping[str, Spared] = field(default_factory=dict[str, Spared])
 
 
 def survey(system: System, now: datetime, only: str | None) -> Seen:  # noqa: ARG001 - every survey is asked alike
@@ -68,7 +81,8 @@ def read(conn: Connection[TupleRow], policy: Policy, only: str | None, looks: Lo
     try:
         found = _differences(conn, tables, looks)
         holding, unread = strays(conn, tables, looks)
-        return Seen(seen, holding, found, only, _shapes(conn, tables), unread)
+        sizes, spared = _defaults(conn, tables)
+        return Seen(seen, holding, found, only, _shapes(conn, tables), unread, sizes, spared)
     except psycopg.Error as error:
         raise connect.explain(error) from None
 
@@ -117,6 +131,30 @@ def _differences(
 def _shapes(conn: Connection[TupleRow], tables: Sequence[Table]) -> dict[str, str]:
     rows = conn.execute(statements.SHAPES, _named(tables))
     return {policy_name(schema, name): digest for schema, name, digest in rows}
+
+
+def _defaults(
+    conn: Connection[TupleRow], tables: Sequence[Table]
+) -> tuple[dict[str, int], dict[str, Spared]]:
+    """Return the size of each default partition, and what was left on some, by the table's name."""
+    of = {part.name: table for table in tables for part in table.partitions if part.default}
+    sizes: dict[str, int] = {}
+    spared: dict[str, Spared] = {}
+    if not of:
+        return sizes, spared
+    parts = [sql_parts(name) for name in of]
+    asked = {
+        "schemas": [schema for schema, _ in parts],
+        "tables": [name for _, name in parts],
+        "spare": statements.SPARE,
+    }
+    for schema, relname, size, checks in conn.execute(statements.DEFAULTS, asked):
+        name = policy_name(schema, relname)
+        table = of[name]
+        sizes[name] = size
+        if checks:
+            spared[table.name] = Spared(name, table.owner, table.schema, tuple(checks))
+    return sizes, spared
 
 
 def _named(tables: Sequence[Table]) -> dict[str, list[str]]:

@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Self, cast
 
 import psycopg
 import pytest
@@ -23,13 +23,14 @@ from lifecycle.errors import Conflict, Fenced
 from lifecycle.ledger import claims
 from lifecycle.ledger.claims import Claim
 from lifecycle.outcome import Outcome, Verdict
-from lifecycle.partitions import create, findings, judge, survey
+from lifecycle.partitions import create, findings, judge, owner, statements, survey
+from lifecycle.partitions import plan as plans
 from lifecycle.partitions.plan import CreatePartition
 from lifecycle.partitions.promise import PROMISE
 from lifecycle.partitions.section import Partitioning
 from lifecycle.plan import Decision
 from lifecycle.policy import whole
-from lifecycle.postgres import catalog
+from lifecycle.postgres import catalog, waits
 from lifecycle.system import System
 from tests import build
 from tests.keep import keep, plan
@@ -570,16 +571,19 @@ def test_a_long_reader_neither_blocks_the_making_nor_makes_others_wait(shop: Sho
     assert max(waits) < 10
 
 
-@pytest.mark.slow
 def test_a_table_whose_lock_never_comes_is_deferred_whole_and_the_others_are_done(
-    shop: Shop,
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log(shop, "a")
     log(shop, "b")
     shop.say("create table rest partition of a default")
     shop.promise(a=("at", "month", 1), b=("at", "month", 1))
-    with held(shop, "select count(*) from rest"):
+    monkeypatch.setattr(waits, "PATIENCE", timedelta(seconds=1))
+    with held(shop, "select count(*) from rest") as conn:
         outcome = shop.run()
+        assert f"no lock on rest within 1 s; held by process {conn.info.backend_pid}" in str(
+            outcome.failures
+        )
     [failure] = outcome.failures
     assert (failure.target, failure.what.split(":")[0]) == ("a", "deferred")
     assert set(shop.partitions("a")) == {"rest"}
@@ -597,6 +601,136 @@ def test_a_lock_that_comes_late_is_waited_for(shop: Shop) -> None:
         threading.Timer(2.3, conn.cancel).start()  # does nothing to an idle transaction
         threading.Timer(2.3, conn.rollback).start()
         assert shop.run().verdict is Verdict.PASS
+
+
+class Writer:
+    """A session that says one statement over and over, and remembers how long each took."""
+
+    def __init__(self, shop: Shop, statement: str) -> None:
+        self.waits: list[float] = []
+        self.errors: list[psycopg.Error] = []
+        self.done = threading.Event()
+        self.thread = threading.Thread(target=self._write, args=(shop.admin, statement))
+
+    def _write(self, conninfo: str, statement: str) -> None:
+        with psycopg.connect(conninfo, autocommit=True) as conn:
+            while not self.done.is_set():
+                began = time.monotonic()
+                try:
+                    conn.execute(statement.encode())
+                except psycopg.Error as error:
+                    self.errors.append(error)
+                self.waits.append(time.monotonic() - began)
+
+    def __enter__(self) -> Self:
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.done.set()
+        self.thread.join()
+
+
+def test_tables_that_reference_one_busy_table_wait_for_it_once_and_nobody_waits_behind_them(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.say(
+        "set role shop_owner; create table patients (id int primary key, seen int); reset role"
+    )
+    shop.say("insert into patients values (1, 0), (2, 0)")
+    names = [f"t{number}" for number in range(6)]
+    for name in names:
+        shop.say(
+            f"set role shop_owner; create table {name} (at date not null, patient int references patients) "
+            "partition by range (at); reset role"
+        )
+    log(shop, "other")
+    shop.promise(other=("at", "month", 1), **dict.fromkeys(names, ("at", "month", 1)))
+    monkeypatch.setattr(waits, "PATIENCE", timedelta(seconds=3))
+    began = time.monotonic()
+    with (
+        held(shop, "update patients set seen = 9 where id = 1"),
+        Writer(shop, "update patients set seen = seen + 1 where id = 2") as writer,
+    ):
+        outcome = shop.run()
+    assert time.monotonic() - began < 3 * 6
+    assert [f.target for f in outcome.failures] == names
+    assert len(shop.partitions("other")) == 2
+    assert not writer.errors
+    assert (
+        max(writer.waits) < 2
+    )  # it would have been the whole patience; on a quiet machine it is below 0.25
+    assert shop.run().verdict is Verdict.PASS
+
+
+def large_default(shop: Shop, rows: int = 1000) -> None:
+    log(shop, "a")
+    shop.say("set role shop_owner; create table rest partition of a default; reset role")
+    shop.say(f"insert into a (at) select date '2020-01-01' + i % 300 from generate_series(1, {rows}) i")
+
+
+def test_a_large_default_partition_is_looked_through_beside_its_readers_and_once(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plans, "SCANNED", 0)
+    large_default(shop)
+    shop.promise(a=("at", "month", 4))
+    [step, *_] = decided(shop.system()).steps
+    assert "looked through beside everybody first" in step.cost
+    said: list[str] = []
+    real = create.make
+
+    def make(conn: psycopg.Connection[Any], claim: Claim, step: CreatePartition) -> None:
+        conn.execute("set client_min_messages to debug1")
+        conn.add_notice_handler(lambda notice: said.append(notice.message_primary or ""))
+        real(conn, claim, step)
+
+    monkeypatch.setattr(create, "make", make)
+    assert shop.run().failures[0].what.startswith("rows lie in the default partition")
+    assert len(shop.partitions("a")) == 6
+    assert (
+        'updated partition constraint for default partition "rest" is implied by existing constraints'
+        in set(said)
+    )
+    assert (
+        shop.ask(
+            "select conname from pg_constraint where conrelid = 'rest'::regclass and contype = 'c'"
+        )
+        == []
+    )
+
+
+def test_rows_of_one_period_in_a_large_default_partition_block_that_period_alone(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plans, "SCANNED", 0)
+    large_default(shop)
+    shop.say("insert into a (at) values ('2026-12-24')")
+    shop.promise(a=("at", "month", 2))
+    outcome = shop.run()
+    assert "rows of 2026-12-01 to 2027-01-01 lie in the default partition" in str(outcome.failures)
+    assert set(shop.partitions("a")) == {"rest", "a_2026_11", "a_2027_01"}
+    shop.say("insert into a (at) values ('2026-12-25')")  # nothing refuses it
+
+
+def test_a_check_that_a_killed_run_left_on_a_default_partition_goes_first(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    large_default(shop)
+    shop.say(
+        "alter table rest add constraint lifecycle_spare_1 check (at < '2026-01-01') not valid"
+    )
+    shop.promise(a=("at", "month", 1))
+    shop.run()
+    assert shop.ask("select conname from pg_constraint where conname like 'lifecycle%'") == []
+    shop.say(
+        "alter table rest add constraint lifecycle_spare_2 check (at < '2026-01-01') not valid"
+    )
+    monkeypatch.setattr(waits, "PATIENCE", timedelta(seconds=1))
+    with held(shop, "select from rest"):
+        assert "the check lifecycle_spare_2 is still on rest" in str(shop.run().failures)
+    shop.run()  # nothing is to be made, and it goes all the same
+    assert shop.ask("select conname from pg_constraint where conname like 'lifecycle%'") == []
 
 
 def test_bounds_are_the_same_whatever_zone_the_session_comes_in_with(shop: Shop) -> None:
@@ -725,7 +859,13 @@ def _run_in_a_process(shop: Shop, claim: Claim) -> None:
     keep(PROMISE, shop.system(), claim, NOW)
 
 
-def test_a_process_killed_inside_a_transaction_leaves_nothing_half_made(shop: Shop) -> None:
+def test_a_process_killed_inside_a_transaction_leaves_nothing_half_made(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waits, "_holders", lambda *_: ())  # it tries although somebody is in the way
+    monkeypatch.setattr(waits, "WAIT", timedelta(seconds=30))
+    monkeypatch.setattr(owner, "WAIT", timedelta(seconds=30))
+    monkeypatch.setattr(statements, "HELD", "30s")
     log(shop, "log")
     shop.say("create table rest partition of log default")
     shop.promise(log=("at", "month", 1))
