@@ -17,7 +17,7 @@ from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 from lifecycle.config.span import Span
-from lifecycle.partitions.bounds import KeyType
+from lifecycle.partitions.bounds import Moment
 
 _DAYS = ("day", "week", "month", "year")
 
@@ -34,7 +34,7 @@ def cutoff(after: Span, zone: ZoneInfo, now: datetime) -> datetime:
     return after.before(local)
 
 
-def value(moment: datetime, key: KeyType) -> datetime | date:
+def value(moment: datetime, key: Moment) -> datetime | date:
     """Return the cutoff as a column of this type compares with it.
 
     A date or timestamp without a zone is read on the wall clock of the policy's zone, which `moment` is in.

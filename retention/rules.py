@@ -65,7 +65,7 @@ def _bind(policy: Policy, catalog: Catalog, place: int, now: datetime) -> Bound:
     _allow(policy, catalog, rule, table)
     by = rule.by or table.partition_key
     found = table.column(by) if by else None
-    key = bounds.key_type(found.type) if found else None
+    key = bounds.moment_type(found.type) if found else None
     if by is None or key is None:
         raise _Unfit(
             f"the rule counts from {by or 'no column'}, which is no date or timestamp of it"
@@ -112,9 +112,9 @@ def _leaves(table: Table, by: str, before: datetime | date) -> tuple[str, ...]:
         return (table.name,)
     if table.strategy != "range" or table.partition_key != by:
         return tuple(partition.name for partition in table.partitions)
-    edge = bounds.parse(before.isoformat())
+    edge = bounds.parse(before.isoformat(), "timestamptz")
     return tuple(
         partition.name
         for partition in table.partitions
-        if partition.lower is None or bounds.parse(partition.lower) < edge
+        if partition.lower is None or bounds.parse(partition.lower, "timestamptz") < edge
     )

@@ -22,7 +22,7 @@ from lifecycle.ledger.changed import Changed
 from lifecycle.ledger.claims import Claim
 from lifecycle.ledger.effect import effect
 from lifecycle.outcome import Failure
-from lifecycle.partitions import owner, spare, statements
+from lifecycle.partitions import owner, policies, spare, statements
 from lifecycle.partitions.plan import CreatePartition
 from lifecycle.partitions.survey import Seen
 from lifecycle.plan import Decision
@@ -86,7 +86,7 @@ def _make_of(
     ) as error:  # of the default partition's: what a step raises ends with that step
         if conn.broken:
             raise connect.explain(error) from None
-        making.failures.append(_refusal(step, error))
+        making.failures.append(_refusal(conn, step, error))
 
 
 def _make_each(
@@ -103,10 +103,12 @@ def _make_each(
                 "A function in a check or an index of the table, or an event trigger, writes rows."
             )
             making.failures.append(Failure(step.parent, what, hint))
+        except policies.NotCopied:
+            making.failures.append(_not_copied(step))
         except psycopg.Error as error:
             if conn.broken:
                 raise connect.explain(error) from None
-            making.failures.append(_refusal(step, error))
+            making.failures.append(_refusal(conn, step, error))
         else:
             making.made.append(step)
 
@@ -119,6 +121,7 @@ def make(conn: Connection[TupleRow], claim: Claim, step: CreatePartition) -> Non
         conn.execute(statements.NAME_BOTH, names)
         with owner.enclosed(conn, step.owner, step.schema) as say:
             say(statements.create(step), statements.CARRY_OVER)
+            policies.must_be_copied(conn)
             # From here on tables it references take no writes, and the default partition no readers.
             say(statements.attach(step), statements.CARRY_OVER_ATTACHED, within=statements.HELD)
         _no_row_changed(before, changed.so_far(conn))
@@ -149,7 +152,15 @@ def _rows_in_default(step: CreatePartition) -> Failure:
     )
 
 
-def _refusal(step: CreatePartition, error: psycopg.Error) -> Failure:
+def _not_copied(step: CreatePartition) -> Failure:
+    return Failure(
+        step.parent,
+        f"{step.target} was not made: a policy of {step.parent} cannot be copied so that it means the same",
+        "Make the partition by hand with its policies, or write the policy in another way.",
+    )
+
+
+def _refusal(conn: Connection[TupleRow], step: CreatePartition, error: psycopg.Error) -> Failure:
     if isinstance(error, CheckViolation):
         return _rows_in_default(step)
     if isinstance(error, DuplicateTable):
@@ -158,17 +169,21 @@ def _refusal(step: CreatePartition, error: psycopg.Error) -> Failure:
             f"something else is called {step.target}",
             "Lifecycle adopts and drops nothing it did not make: rename it or drop it by hand.",
         )
+    if isinstance(error, InsufficientPrivilege) and not _member(conn, step.owner):
+        return Failure(
+            step.parent,
+            f"{step.target} was not made: the service may not step into {step.owner}, who owns {step.parent}",
+            "Run `lifecycle init` again: it grants what this policy needs.",
+        )
     if isinstance(error, InsufficientPrivilege):
         return Failure(
             step.parent,
             f"{step.target} was not made: {step.owner} may not make tables in schema {step.schema}",
             f"An administrator runs: grant create on schema {step.schema} to {step.owner};",
         )
-    if error.sqlstate == statements.POLICY_NOT_COPIED:
-        return Failure(
-            step.parent,
-            f"{step.target} was not made: a policy of {step.parent} cannot be copied word for word",
-            "A text in it looks like one of the table's columns; make the partition by hand.",
-        )
     said = connect.explain(error)
     return Failure(step.parent, f"{step.target} was not made: {said.what}", said.hint)
+
+
+def _member(conn: Connection[TupleRow], owner: str) -> bool:
+    return conn.execute(statements.MEMBER, {"owner": owner}).fetchone() == (True,)

@@ -3,21 +3,35 @@
 Every period is counted from the calendar's beginning, never by adding to the one before, so that nothing drifts
 (31 January + 1 month + 1 month would be 29 March). Days and longer begin at midnight in the policy's time zone:
 the day of a DST change is 23 or 25 hours long. Hours of a timestamptz key are hours that pass: the repeated hour
-of autumn is a partition of its own, and the hour that spring leaves out has none.
+of autumn is a partition of its own, and the hour that spring leaves out has none. So are they of a key that counts
+time since 1970, and of a UUID that begins with it.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import count, islice
-from typing import Literal
+from itertools import count, islice, takewhile
+from typing import Literal, NamedTuple, cast
 from zoneinfo import ZoneInfo
 
-from lifecycle.partitions.bounds import KeyType
+from lifecycle.partitions.bounds import KeyType, on_utc
 
 Unit = Literal["year", "quarter", "month", "week", "day", "hour"]
 
 _HOUR = timedelta(hours=1)
+
+
+class Every(NamedTuple):
+    """The length of one period: so many years, quarters, months, weeks (from Monday), days or hours."""
+
+    each: int
+    unit: Unit
+
+
+def every(text: str) -> Every:
+    """Read `month`, `6 months`. The policy's shape has let nothing else through."""
+    each, _, unit = text.rpartition(" ")
+    return Every(int(each or "1"), cast("Unit", unit.removesuffix("s")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,35 +43,48 @@ class Slot:
     label: str
 
 
-def slots(unit: Unit, key: KeyType, zone: ZoneInfo, now: datetime, ahead: int) -> tuple[Slot, ...]:
+def slots(
+    length: Every, key: KeyType, zone: ZoneInfo, now: datetime, ahead: int
+) -> tuple[Slot, ...]:
     """Return the period that `now` (aware) is in, and the `ahead` periods after it."""
-    endless = (
-        _hours(zone, now)
-        if (unit, key) == ("hour", "timestamptz")
-        else _calendar(unit, key, zone, now)
-    )
-    return tuple(islice(endless, ahead + 1))
+    return tuple(islice(_endless(length, key, zone, now), ahead + 1))
 
 
-def _calendar(unit: Unit, key: KeyType, zone: ZoneInfo, now: datetime) -> Iterator[Slot]:
-    for index in count(_index(unit, now.astimezone(zone).replace(tzinfo=None))):
-        begins, ends = _begin(unit, index), _begin(unit, index + 1)
+def between(
+    length: Every, key: KeyType, zone: ZoneInfo, lower: datetime, upper: datetime
+) -> Iterator[Slot]:
+    """Yield the periods that meet the time from `lower` to `upper`, both on the key's clock."""
+    first = lower.replace(tzinfo=UTC if on_utc(key) else zone)
+    return takewhile(lambda slot: slot.lower < upper, _endless(length, key, zone, first))
+
+
+def _endless(length: Every, key: KeyType, zone: ZoneInfo, now: datetime) -> Iterator[Slot]:
+    if length.unit == "hour" and on_utc(key):
+        return _hours(length.each, zone, now)
+    return _calendar(length, key, zone, now)
+
+
+def _calendar(length: Every, key: KeyType, zone: ZoneInfo, now: datetime) -> Iterator[Slot]:
+    each, unit = length
+    for index in count(_index(unit, now.astimezone(zone).replace(tzinfo=None)) // each):
+        begins, ends = _begin(unit, index * each), _begin(unit, (index + 1) * each)
         label = _label(unit, begins)
-        if key == "timestamptz":
+        if on_utc(key):
             begins, ends = _to_utc(begins, zone), _to_utc(ends, zone)
         if begins < ends:  # Samoa had no 30 December 2011
             yield Slot(begins, ends, label)
 
 
-def _hours(zone: ZoneInfo, now: datetime) -> Iterator[Slot]:
+def _hours(each: int, zone: ZoneInfo, now: datetime) -> Iterator[Slot]:
     # The anchor makes zones that are half an hour off UTC begin their hours at minute 0 of their own clock.
     anchor = datetime(2000, 1, 1, tzinfo=zone).astimezone(UTC)
-    for index in count((now - anchor) // _HOUR):
-        begins = anchor + index * _HOUR
+    long = each * _HOUR
+    for index in count((now - anchor) // long):
+        begins = anchor + index * long
         local = begins.astimezone(zone)
         label = _label("hour", local) + ("b" if local.fold else "")
         begins = begins.replace(tzinfo=None)
-        yield Slot(begins, begins + _HOUR, label)
+        yield Slot(begins, begins + long, label)
 
 
 def _index(unit: Unit, moment: datetime) -> int:

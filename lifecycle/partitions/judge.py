@@ -9,7 +9,8 @@ from datetime import datetime
 
 from lifecycle.coverage import Judgement, Looks, Place, Reason
 from lifecycle.outcome import Failure
-from lifecycle.partitions import plan, survey
+from lifecycle.partitions import cover, plan, survey
+from lifecycle.partitions.cover import Attached
 from lifecycle.partitions.create import Made
 from lifecycle.partitions.grid import Slot
 from lifecycle.partitions.plan import CreatePartition
@@ -30,7 +31,7 @@ _BELOW = Reason(
 )
 
 _HOLE = Reason(
-    "no partition takes a row of that time, and Lifecycle makes none for the past",
+    f"no partition takes a row of that time, and it is longer than {plan.MANY} periods",
     "If such rows can still come, make a partition for them by hand; until then each is refused.",
     "limit",
 )
@@ -48,10 +49,11 @@ def judge(task: Task, seen: Seen, decision: Decision[CreatePartition], made: Mad
     looks.found(*made.failures, *(f for f in still.refusals if f.target not in refused))
     known = refused | {failure.target for failure in made.failures}
     for name in tables:
-        slots = plan.periods(policy, after.catalog.tables.get(name), task.now, name)
-        if missing := _missing(looks, after.catalog, name, slots):
+        table = after.catalog.tables.get(name)
+        slots, parts = plan.periods(policy, table, task.now, name), plan.parts(policy, table, name)
+        if missing := _missing(looks, parts, name, slots):
             looks.found(*(_still(name, slot) for slot in missing if name not in known))
-        _places(looks, after, name, slots)
+        _places(looks, after, name, slots, parts)
     looks.found(*_unlike(after, made))
     wanted = sum(len(plan.periods(policy, seen.catalog.tables.get(n), task.now, n)) for n in tables)
     there = wanted - len(decision.steps)
@@ -72,17 +74,19 @@ def _promised(policy: Policy, catalog: Catalog, task: Task) -> Iterator[Place]:
 
 
 def _missing(
-    looks: Looks, catalog: Catalog, name: str, slots: tuple[Slot, ...]
+    looks: Looks, parts: tuple[Attached, ...], name: str, slots: tuple[Slot, ...]
 ) -> tuple[Slot, ...]:
     """Look whether each period is covered, and return those that are not."""
     if not slots:
         looks.not_at(Place("table", name), _UNFIT)
         return ()
     with looks.at(Place("table", name), *(_period(name, slot) for slot in slots)):
-        return plan.uncovered(catalog.tables[name], slots)
+        return cover.uncovered(parts, slots)
 
 
-def _places(looks: Looks, after: Seen, name: str, slots: tuple[Slot, ...]) -> None:
+def _places(
+    looks: Looks, after: Seen, name: str, slots: tuple[Slot, ...], parts: tuple[Attached, ...]
+) -> None:
     """Add what is wrong with the partitions of one table, and where nobody can look."""
     table = after.catalog.tables.get(name)
     if table is None or not slots:
@@ -93,10 +97,10 @@ def _places(looks: Looks, after: Seen, name: str, slots: tuple[Slot, ...]) -> No
         if part.default and name in after.strays:
             looks.found(_stray(name, part.name))
     looks.found(*_broken(table))
-    _own(looks, after, table, plan.taking(table, slots))
+    _own(looks, after, table, cover.taking(parts, slots))
     if not any(part.default for part in table.partitions):
-        for hole in plan.holes(table, slots):
-            looks.not_at(Place("hole", f"of {name} between {hole}"), _HOLE)
+        for lower, upper in cover.holes(parts, slots[0].lower):
+            looks.not_at(Place("hole", f"of {name} between {lower} and {upper}"), _HOLE)
 
 
 def _period(name: str, slot: Slot) -> Place:

@@ -1,19 +1,20 @@
 """Decides which partitions are missing. Pure: the policy, the catalog and the moment in, a frozen plan out.
 
-What exists is what PostgreSQL routes rows to: the bounds of attached partitions, never their names. A period
-that a partition covers in part cannot be made as the grid wants it; that table is blocked and the others go on.
+What exists is what PostgreSQL routes rows to: the bounds of attached partitions, never their names. Of a period that
+others cover in part, the rest is made. Whatever is in the way of one table, the others go on.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from itertools import pairwise
+from itertools import islice
 from zoneinfo import ZoneInfo
 
 from lifecycle.outcome import Failure
-from lifecycle.partitions import bounds, grid
+from lifecycle.partitions import bounds, cover, grid
 from lifecycle.partitions.bounds import KeyType
+from lifecycle.partitions.cover import Attached
 from lifecycle.partitions.grid import Slot
 from lifecycle.partitions.section import SECTION, Partitioning, promised
 from lifecycle.partitions.survey import Seen
@@ -25,6 +26,9 @@ from lifecycle.postgres.waits import WAIT, Need
 
 SCANNED = 16 * 2**20
 """Bytes of a default partition that ATTACH may look through while nobody else can read it: some 20 ms."""
+
+MANY = 100
+"""How many periods of one hole in the past are made; a longer one comes from a stray partition, and is named."""
 
 NAME_BYTES = 63
 """PostgreSQL cuts longer names off without a word."""
@@ -51,26 +55,24 @@ class CreatePartition(Step):
     spares: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Attached:
-    name: str
-    lower: datetime
-    upper: datetime
-    detaching: str
-
-
 def periods(policy: Policy, table: Table | None, now: datetime, name: str) -> tuple[Slot, ...]:
     """Return the periods of a table that must have a partition now; none where the table is not as the policy says."""
     partitioning = SECTION.of(policy)[name]
-    key = _key(table, partitioning)
+    key = key_of(table, partitioning)
     if key is None:
         return ()
     zone = ZoneInfo(policy.timezone)
-    return grid.slots(partitioning.every, key, zone, now, partitioning.ahead)
+    return grid.slots(grid.every(partitioning.every), key, zone, now, partitioning.ahead)
+
+
+def parts(policy: Policy, table: Table | None, name: str) -> tuple[Attached, ...]:
+    """Return the attached partitions of a table by their time; none where the table is not as the policy says."""
+    key = key_of(table, SECTION.of(policy)[name])
+    return cover.attached(table, key)[0] if table is not None and key is not None else ()
 
 
 def decide(policy: Policy, seen: Seen, now: datetime) -> Decision[CreatePartition]:
-    """Return the partitions to make so that the current period and `ahead` more exist for every table."""
+    """Return the partitions to make: each period since the first one, the current and `ahead` more have theirs."""
     catalog = seen.catalog
     steps: list[CreatePartition] = []
     blocked: list[Failure] = []
@@ -78,65 +80,94 @@ def decide(policy: Policy, seen: Seen, now: datetime) -> Decision[CreatePartitio
     taken = _names(catalog)
     for name, partitioning in promised(policy, seen.only).items():
         table = catalog.tables.get(name)
-        key = _key(table, partitioning)
+        key = key_of(table, partitioning)
         if table is None or key is None:
             blocked.append(_unfit(name, table, partitioning))
             continue
         slots = periods(policy, table, now, name)
-        attached, unread = _attached(table)
+        parts, unread = cover.attached(table, key)
         blocked += unread
-        if name in seen.unread and uncovered(table, slots):
+        past = () if _default(table) else tuple(_past(policy, partitioning, key, parts, slots[0]))
+        if name in seen.unread and cover.uncovered(parts, (*past, *slots)):
             reason = seen.unread[name]
             blocked.append(Failure(name, f"nothing is made for it: {reason.why}", reason.hint))
         elif not unread:
-            for slot in slots:
-                found = _decide_slot(name, table, key, partitioning, slot, attached, taken)
-                if isinstance(found, CreatePartition):
-                    steps.append(_beside(found, seen, table))
-                elif found is not None:
-                    blocked.append(found)
-        notes += _notes(name, table, slots, attached, name in seen.strays)
+            for slot in (*past, *slots):
+                for found in _decide_slot(table, key, partitioning, slot, parts, taken):
+                    if isinstance(found, CreatePartition):
+                        steps.append(_beside(found, seen, table))
+                    else:
+                        blocked.append(found)
+        notes += _notes(name, table, slots, parts, name in seen.strays)
     return Decision(tuple(steps), tuple(blocked), tuple(notes))
 
 
+def _default(table: Table) -> bool:
+    return any(part.default for part in table.partitions)
+
+
+def _past(
+    policy: Policy,
+    partitioning: Partitioning,
+    key: KeyType,
+    parts: tuple[Attached, ...],
+    present: Slot,
+) -> Iterator[Slot]:
+    """Yield the periods since the first partition for which there is none: the service was away. Not of a vast hole."""
+    length, zone = grid.every(partitioning.every), ZoneInfo(policy.timezone)
+    for lower, upper in cover.holes(parts, present.lower):
+        wanted = tuple(islice(grid.between(length, key, zone, lower, upper), MANY + 1))
+        if len(wanted) <= MANY:
+            yield from (slot for slot in wanted if slot.lower < present.lower)
+
+
 def _decide_slot(
-    name: str,
     table: Table,
     key: KeyType,
     partitioning: Partitioning,
     slot: Slot,
-    attached: tuple[_Attached, ...],
+    parts: tuple[Attached, ...],
     taken: set[str],
-) -> CreatePartition | Failure | None:
-    """Return the step that makes this period, None when it is covered, or why neither is so."""
-    if _covered(slot, attached):
-        return None
-    inside = _inside(slot, attached)
-    lower, upper = bounds.literal(slot.lower, key), bounds.literal(slot.upper, key)
-    if inside:
-        return _in_the_way(name, f"{lower} to {upper}", partitioning.every, inside)
-    child = child_name(table.relname, slot.label)
-    if policy_name(table.schema, child) in taken:
-        return Failure(
-            name,
-            f"{policy_name(table.schema, child)} exists and is no partition for {lower} to {upper}",
-            "Lifecycle adopts and drops nothing it did not make: attach it, rename it or drop it by hand.",
+) -> Iterator[CreatePartition | Failure]:
+    """Yield the steps that make this period whole, none when it is covered, or why that cannot be."""
+    left = tuple(cover.gaps(slot, parts))
+    for part in cover.inside(slot, parts):
+        if part.detaching:
+            left = ()
+            yield Failure(
+                table.name,
+                f"its period {slot.label} is still held by {part.detaching}, whose detach was interrupted",
+                "Finish it: `alter table ... detach partition ... finalize`, then run again.",
+            )
+    for lower, upper in left:
+        whole = (lower, upper) == (slot.lower, slot.upper)
+        label = slot.label if whole else f"{slot.label}_from_{lower:%Y%m%dt%H%M%S}"
+        child = child_name(table.relname, label)
+        first, last = bounds.literal(lower, key), bounds.literal(upper, key)
+        if policy_name(table.schema, child) in taken:
+            yield Failure(
+                table.name,
+                f"{policy_name(table.schema, child)} exists and is no partition for {first} to {last}",
+                "Lifecycle adopts and drops nothing it did not make: attach it, rename it or drop it by hand.",
+            )
+            continue
+        taken.add(policy_name(table.schema, child))
+        others = ", ".join(part.name for part in cover.inside(slot, parts))
+        yield CreatePartition(
+            verb="create partition",
+            target=policy_name(table.schema, child),
+            reason=f"a partition for every {partitioning.every}, {partitioning.ahead} ahead"
+            + ("" if whole else f"; the rest of {slot.label}, which {others} covers in part"),
+            cost="",
+            parent=table.name,
+            schema=table.schema,
+            parent_relname=table.relname,
+            relname=child,
+            owner=table.owner,
+            by=partitioning.by,
+            lower=first,
+            upper=last,
         )
-    taken.add(policy_name(table.schema, child))
-    return CreatePartition(
-        verb="create partition",
-        target=policy_name(table.schema, child),
-        reason=f"a partition for every {partitioning.every}, {partitioning.ahead} ahead",
-        cost="",
-        parent=name,
-        schema=table.schema,
-        parent_relname=table.relname,
-        relname=child,
-        owner=table.owner,
-        by=partitioning.by,
-        lower=lower,
-        upper=upper,
-    )
 
 
 def _beside(step: CreatePartition, seen: Seen, table: Table) -> CreatePartition:
@@ -176,23 +207,6 @@ def _beside(step: CreatePartition, seen: Seen, table: Table) -> CreatePartition:
     )
 
 
-def _in_the_way(name: str, period: str, every: str, inside: list[_Attached]) -> Failure:
-    """Say why a period that these partitions cover in part cannot be made."""
-    for part in inside:
-        if part.detaching:
-            return Failure(
-                name,
-                f"{period} is still held by {part.detaching}, whose detach was interrupted",
-                "Finish it: `alter table ... detach partition ... finalize`, then run again.",
-            )
-    others = ", ".join(part.name for part in inside)
-    return Failure(
-        name,
-        f"{period} is covered only in part, by {others}",
-        f"Make a partition for the rest by hand, or give {others} bounds on the {every} grid.",
-    )
-
-
 def child_name(parent: str, label: str) -> str:
     """Return `<parent>_<label>`; where that is longer than 63 bytes, cut and made unique by a digest."""
     whole = f"{parent}_{label}"
@@ -203,13 +217,13 @@ def child_name(parent: str, label: str) -> str:
     return parent.encode()[:room].decode(errors="ignore") + end
 
 
-def _key(table: Table | None, partitioning: Partitioning) -> KeyType | None:
+def key_of(table: Table | None, partitioning: Partitioning) -> KeyType | None:
     """Return the kind of the partition key, or None when the table is not what the policy says."""
     if table is None or table.strategy != "range":
         return None
     column = table.column(partitioning.by) if table.partition_key == partitioning.by else None
-    key = bounds.key_type(column.type) if column else None
-    return None if key == "date" and partitioning.every == "hour" else key
+    key = bounds.key_type(column.type, partitioning.holds) if column else None
+    return None if key == "date" and grid.every(partitioning.every).unit == "hour" else key
 
 
 def _unfit(name: str, table: Table | None, partitioning: Partitioning) -> Failure:
@@ -220,84 +234,24 @@ def _unfit(name: str, table: Table | None, partitioning: Partitioning) -> Failur
     else:
         what = (
             f"its key {partitioning.by} cannot be cut into partitions of one {partitioning.every}"
+            + (f" that holds {partitioning.holds}" if partitioning.holds else "")
         )
     return Failure(
         name, what, "Run `lifecycle policy check`, and correct `partitions` in the policy."
     )
 
 
-def _attached(table: Table) -> tuple[tuple[_Attached, ...], list[Failure]]:
-    """Return the partitions by their lower bound, also those being detached, and those whose bounds make no sense."""
-    found: list[_Attached] = []
-    unread: list[Failure] = []
-    for part in table.partitions:
-        if part.default:
-            continue
-        try:
-            lower = bounds.LOWEST if part.lower is None else bounds.parse(part.lower)
-            upper = bounds.HIGHEST if part.upper is None else bounds.parse(part.upper)
-        except ValueError:
-            unread.append(
-                Failure(
-                    table.name,
-                    f"the bounds of {part.name} are no two moments",
-                    "Only tables partitioned by one date or timestamp column are looked after.",
-                )
-            )
-        else:
-            found.append(_Attached(part.name, lower, upper, part.detaching))
-    return tuple(sorted(found, key=lambda part: part.lower)), unread
-
-
-def uncovered(table: Table, slots: Iterable[Slot]) -> tuple[Slot, ...]:
-    """Return the periods of which a row would be refused, or land in the default partition."""
-    attached, _ = _attached(table)
-    return tuple(slot for slot in slots if not _covered(slot, attached))
-
-
-def taking(table: Table, slots: Iterable[Slot]) -> frozenset[str]:
-    """Return the partitions that take rows of these periods."""
-    attached, _ = _attached(table)
-    return frozenset(part.name for slot in slots for part in _inside(slot, attached))
-
-
-def holes(table: Table, slots: tuple[Slot, ...]) -> tuple[str, ...]:
-    """Return the times before these periods, and after the first partition, that no partition takes."""
-    attached, _ = _attached(table)
-    return tuple(
-        f"{earlier.upper} and {min(later.lower, slots[0].lower)}"
-        for earlier, later in pairwise(attached)
-        if earlier.upper < later.lower and earlier.upper < slots[0].lower
-    )
-
-
-def _inside(slot: Slot, attached: Iterable[_Attached]) -> list[_Attached]:
-    return [part for part in attached if part.lower < slot.upper and slot.lower < part.upper]
-
-
-def _covered(slot: Slot, attached: Iterable[_Attached]) -> bool:
-    """Say whether these partitions, in order, leave no moment of the period out."""
-    reached = slot.lower
-    for part in _inside(slot, attached):
-        if part.detaching:
-            continue
-        if part.lower > reached:
-            return False
-        reached = max(reached, part.upper)
-    return reached >= slot.upper
-
-
 def _notes(
     name: str,
     table: Table,
     slots: tuple[Slot, ...],
-    attached: tuple[_Attached, ...],
+    parts: tuple[Attached, ...],
     stray_rows: bool,
 ) -> Iterator[str]:
     """Yield what a person should know and nothing here mends."""
-    for hole in holes(table, slots):
-        yield f"{name}: no partition between {hole}"
-    for part in attached:
+    for lower, upper in cover.holes(parts, slots[0].lower):
+        yield f"{name}: no partition between {lower} and {upper}"
+    for part in parts:
         if part.upper > slots[-1].upper:
             reach = "lies" if part.lower >= slots[-1].upper else "reaches"
             yield f"{name}: {part.name} {reach} beyond the periods asked for"

@@ -4,13 +4,15 @@ A section is read from top to bottom: shape, sense, truth, sentence, draft, and 
 This one has no sense of its own: only a database can say that it is wrong.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Literal
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from lifecycle.config.mistake import Where
+from lifecycle.partitions.bounds import Holds, key_type, moment_type
 from lifecycle.policy.draft_text import quote
 from lifecycle.policy.look import TIME, Look
 from lifecycle.policy.model import Owner, Policy
@@ -30,15 +32,33 @@ _LENGTHS = (
 """Name, shortest, longest, and how many to keep ahead."""
 
 
+def _is_length(text: str) -> str:
+    if not re.match(
+        r"^(([2-9]|[1-9]\d) (year|quarter|month|week|day|hour)s|(year|quarter|month|week|day|hour))$",
+        text,
+    ):
+        raise ValueError(
+            f"{text!r} is no length of a partition; write 'year', 'quarter', 'month', 'week', 'day' or 'hour', "
+            "or several, like '6 months'"
+        )
+    return text
+
+
 class Partitioning(Part):
     """A range-partitioned table whose next partitions are made before rows need them."""
 
     by: Column = Field(description="the partition key column", examples=["created_at"])
-    every: Literal["year", "quarter", "month", "week", "day", "hour"] = Field(
-        description="the length of one partition"
+    every: Annotated[str, AfterValidator(_is_length)] = Field(
+        description="the length of one partition: `month`, `6 months`; a year, quarter, month, week, day or hour",
+        examples=["month", "6 months"],
     )
     ahead: Annotated[int, Field(ge=1, le=400)] = Field(
         description="how many partitions must exist beyond the current one"
+    )
+    holds: Holds | None = Field(
+        default=None,
+        description="what a key holds that is no date or timestamp: so many seconds, milliseconds, microseconds or "
+        "nanoseconds since 1970 (integer, bigint), or `uuidv7` (uuid)",
     )
 
 
@@ -72,10 +92,7 @@ def _truth(partitions: Partitions, look: Look) -> None:
                 (*path, "by"), f"{name} is partitioned {actual}", "take it out, or correct `by`"
             )
         else:
-            look.timed((*path, "by"), name, rule.by)
-            column = table.column(rule.by)
-            if rule.every == "hour" and column and column.type == "date":
-                look.say((*path, "every"), f"{name}.{rule.by} is a date", "write `day` or longer")
+            _timed(look, path, name, rule)
     unkept = [
         t.name for t in look.catalog.tables.values() if _by_time(t) and t.name not in partitions
     ]
@@ -83,6 +100,23 @@ def _truth(partitions: Partitions, look: Look) -> None:
         look.notes.append(
             f"nobody makes the next partitions of {', '.join(unkept)}: not under `partitions`"
         )
+
+
+def _timed(look: Look, path: Where, name: str, rule: Partitioning) -> None:
+    """Say so when the key does not hold what the rule says, or no such periods can be cut of it."""
+    column = look.column((*path, "by"), name, rule.by)
+    if column is None:
+        return
+    if rule.holds and key_type(column.type, rule.holds) is None:
+        said = f"{name}.{rule.by} is {column.type}, which holds no {rule.holds}"
+        look.say((*path, "holds"), said, "take `holds` out, or correct it")
+    elif not rule.holds and moment_type(column.type) is None:
+        said = f"{name}.{rule.by} is {column.type}"
+        look.say(
+            (*path, "by"), said, "say in `holds` how it holds a time: `milliseconds`, `uuidv7`"
+        )
+    elif rule.every.removesuffix("s").endswith("hour") and column.type == "date":
+        look.say((*path, "every"), f"{name}.{rule.by} is a date", "write `day` or longer")
 
 
 def _by_time(table: Table) -> bool:
@@ -93,7 +127,10 @@ def _by_time(table: Table) -> bool:
 def _sentence(partitions: Partitions, name: str) -> Iterator[str]:
     if name in partitions:
         rule = partitions[name]
-        yield f"{counted(rule.ahead, f'{rule.every} partition')} ahead"
+        length = rule.every.removesuffix("s").replace(
+            " ", "-"
+        )  # `3 six-month partitions` reads as one length
+        yield f"{counted(rule.ahead, f'{length} partition')} ahead"
 
 
 def _guess(catalog: Catalog, _owners: Mapping[str, Owner]) -> Partitions:

@@ -21,7 +21,7 @@ from psycopg.rows import TupleRow
 from lifecycle.ledger.claims import Claim
 from lifecycle.ledger.effect import effect
 from lifecycle.outcome import Failure
-from lifecycle.partitions import owner, statements
+from lifecycle.partitions import owner, statements_of_defaults
 from lifecycle.partitions.plan import CreatePartition
 from lifecycle.partitions.survey import Spared
 from lifecycle.postgres.waits import Budget, InTheWay, Need
@@ -34,7 +34,7 @@ def holding(system: System, default: str, steps: Iterable[CreatePartition]) -> f
         return frozenset(
             step.target
             for step in steps
-            if conn.execute(statements.any_row_of(default, step)).fetchone() == (True,)
+            if conn.execute(statements_of_defaults.any_row_of(default, step)).fetchone() == (True,)
         )
 
 
@@ -47,13 +47,13 @@ def spared(
     Raise InTheWay where the default partition is held, CheckViolation where a row came meanwhile.
     """
     step = steps[0]
-    name = f"{statements.SPARE}{secrets.token_hex(8)}"
+    name = f"{statements_of_defaults.SPARE}{secrets.token_hex(8)}"
     left = Spared(step.spares or "", step.owner, step.schema, (name,))
-    add = statements.add_check(left.default, name, steps)
+    add = statements_of_defaults.add_check(left.default, name, steps)
     waits.when_clear(conn, _exclusively(left), partial(_say, conn, claim, left, add, added=1))
     failures: list[Failure] = []
     try:
-        validate = statements.validate_check(left.default, name)
+        validate = statements_of_defaults.validate_check(left.default, name)
         shared = (Need(left.default, "ShareUpdateExclusiveLock"),)
         waits.when_clear(conn, shared, partial(_say, conn, claim, left, validate))
         yield failures
@@ -66,7 +66,7 @@ def let_go(conn: Connection[TupleRow], claim: Claim, parent: str, left: Spared) 
     """Drop the checks that were left on a default partition. Return why where that cannot be done."""
     failures: list[Failure] = []
     for name in left.checks:
-        drop = statements.drop_check(left.default, name)
+        drop = statements_of_defaults.drop_check(left.default, name)
         attempt = partial(_say, conn, claim, left, drop, dropped=1)
         try:
             Budget().when_clear(conn, _exclusively(left), attempt)  # its own patience: it must go

@@ -1,6 +1,5 @@
 """Every statement this room says to a managed database. Names enter as identifiers or as settings, never as text."""
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from psycopg import sql
@@ -24,9 +23,6 @@ LIMIT = (
 
 HELD = "200ms"
 """How long ATTACH may take with what follows it: until then tables it references take no writes."""
-
-SPARE = "lifecycle_spare_"
-"""How the name of a check begins that spares a default partition its scan."""
 
 # Made for one transaction and dropped, for the owner could change it on the way. See owner.py.
 _ENCLOSE = """
@@ -52,47 +48,6 @@ def any_row(partition: str) -> sql.Composed:
     """Ask whether a partition holds a row."""
     return sql.SQL("select exists (select from only {partition})").format(
         partition=sql_name(partition)
-    )
-
-
-def any_row_of(default: str, step: "CreatePartition") -> sql.Composed:
-    """Ask whether a row of a step's period lies in the default partition."""
-    return sql.SQL(
-        "select exists (select from only {default} where {key} >= {lower} and {key} < {upper})"
-    ).format(
-        default=sql_name(default),
-        key=sql.Identifier(step.by),
-        lower=sql.Literal(step.lower),
-        upper=sql.Literal(step.upper),
-    )
-
-
-def add_check(default: str, name: str, steps: Iterable["CreatePartition"]) -> sql.Composed:
-    """Add a check, not looked at yet, that no row of these periods is in the default partition."""
-    free = sql.SQL(" and ").join(
-        sql.SQL("({key} is null or {key} < {lower} or {key} >= {upper})").format(
-            key=sql.Identifier(step.by),
-            lower=sql.Literal(step.lower),
-            upper=sql.Literal(step.upper),
-        )
-        for step in steps
-    )
-    return sql.SQL("alter table {default} add constraint {name} check ({free}) not valid").format(
-        default=sql_name(default), name=sql.Identifier(name), free=free
-    )
-
-
-def validate_check(default: str, name: str) -> sql.Composed:
-    """Look whether it holds, beside readers and writers."""
-    return sql.SQL("alter table {default} validate constraint {name}").format(
-        default=sql_name(default), name=sql.Identifier(name)
-    )
-
-
-def drop_check(default: str, name: str) -> sql.Composed:
-    """Drop it."""
-    return sql.SQL("alter table {default} drop constraint if exists {name}").format(
-        default=sql_name(default), name=sql.Identifier(name)
     )
 
 
@@ -134,11 +89,21 @@ def attach(step: "CreatePartition") -> sql.Composed:
     )
 
 
-POLICY_NOT_COPIED = "LC001"
-"""The SQLSTATE by which CARRY_OVER refuses."""
+# Inside a sub-select PostgreSQL prints a policy's columns with the table's name before them. That name is replaced
+# where it stands as a word of its own before a dot: in a text, in quotes, or behind a dot it is something else.
+# What came of it is held against the parent's tree afterwards (policies.py).
+_EDITED = r"""
+    (select string_agg(case when word = quote_ident(of_parent.relname) and after = '.' and before is distinct from '.'
+                            then quote_ident(of_child.relname) else word end, '' order by place)
+       from (select m[1] as word, place, lag(m[1]) over (order by place) as before,
+                    lead(m[1]) over (order by place) as after
+               from regexp_matches(pg_get_expr(TREE, parent),
+               '(E''(?:[^''\\]|\\.|'''')*''|''(?:[^'']|'''')*''|"(?:[^"]|"")*"|[A-Za-z_][A-Za-z0-9_$]*|.)', 'g')
+                    with ordinality as words (m, place)) as words)
+"""
 
 # What LIKE does not bring, before anybody can see the table. Runs as the table's owner, after NAME_BOTH.
-CARRY_OVER = r"""
+_CARRY_OVER = r"""
 do $$
 declare
     parent constant regclass := current_setting('lifecycle.parent')::regclass;
@@ -146,16 +111,9 @@ declare
     of_parent pg_class;
     of_child pg_class;
     found record;
-    -- Inside a sub-select PostgreSQL prints a policy's columns with the table's name before them.
-    named_parent text;
-    named_child text;
 begin
     select * into strict of_parent from pg_class where oid = parent;
     select * into strict of_child from pg_class where oid = child;
-    named_parent := '(^|[^[:alnum:]_."$])'
-                 || regexp_replace(quote_ident(of_parent.relname), '([^[:alnum:]_])', '\\\1', 'g') || '\.';
-    named_child := '\1' || replace(quote_ident(of_child.relname), '\', '\\') || '.';
-
     if of_parent.relrowsecurity then
         execute format('alter table %s enable row level security', child);
     end if;
@@ -167,8 +125,7 @@ begin
                (select string_agg(case when member = 0 then 'public'
                                        else quote_ident(pg_get_userbyid(member)) end, ', ')
                   from unnest(p.polroles) as member) as members,
-               regexp_replace(pg_get_expr(p.polqual, p.polrelid), named_parent, named_child, 'g') as visible,
-               regexp_replace(pg_get_expr(p.polwithcheck, p.polrelid), named_parent, named_child, 'g') as allowed
+               EDITED(p.polqual) as visible, EDITED(p.polwithcheck) as allowed
           from pg_policy p
          where p.polrelid = parent
          order by p.polname
@@ -178,16 +135,6 @@ begin
              || coalesce(' using (' || found.visible || ')', '')
              || coalesce(' with check (' || found.allowed || ')', '');
     end loop;
-    -- The text was edited, so the parsed trees are compared. They number columns, which dropped ones shift.
-    if not exists (select from pg_attribute where attrelid = parent and attisdropped) and exists (
-        select polname, regexp_replace(concat(polqual, ' ', polwithcheck), ':(location|stmt_\w+) -?\d+', '', 'g')
-          from pg_policy where polrelid = parent
-        except
-        select polname, regexp_replace(concat(polqual, ' ', polwithcheck), ':(location|stmt_\w+) -?\d+', '', 'g')
-          from pg_policy where polrelid = child)
-    then
-        raise exception 'a policy cannot be copied' using errcode = 'LC001';
-    end if;
 
     -- Grants: the parent's and nothing more. What default privileges added is taken away first.
     for found in
@@ -228,9 +175,21 @@ begin
     loop
         execute format('alter table %s alter column %I set statistics %s', child, found.attname, found.attstattarget);
     end loop;
+    for found in
+        select a.attname, string_agg(format('%I = %s', split_part(o, '=', 1), split_part(o, '=', 2)), ', ') as options
+          from pg_attribute a, unnest(a.attoptions) as o
+         where a.attrelid = parent and a.attnum > 0 and not a.attisdropped
+         group by a.attname
+    loop
+        execute format('alter table %s alter column %I set (%s)', child, found.attname, found.options);
+    end loop;
 end
 $$
 """
+
+CARRY_OVER = _CARRY_OVER.replace("EDITED(p.polqual)", _EDITED.replace("TREE", "p.polqual")).replace(
+    "EDITED(p.polwithcheck)", _EDITED.replace("TREE", "p.polwithcheck")
+)
 
 # What must wait for ATTACH. A replica identity by index: ATTACH ties the child's indexes to the parent's.
 # Forced row security: ATTACH checks foreign keys as the owner, by a query that it would refuse.
@@ -257,15 +216,7 @@ end
 $$
 """
 
-# How large the default partitions are, and which checks of ours were left on them.
-DEFAULTS = """
-    select n.nspname, c.relname, pg_relation_size(c.oid),
-           array(select k.conname::text from pg_constraint k
-                  where k.conrelid = c.oid and k.contype = 'c' and starts_with(k.conname, %(spare)s) order by 1)
-      from unnest(%(schemas)s::text[], %(tables)s::text[]) as asked (schema, name)
-      join pg_namespace n on n.nspname = asked.schema
-      join pg_class c on c.relnamespace = n.oid and c.relname = asked.name
-"""
+MEMBER = "select pg_has_role(session_user, %(owner)s, 'member')"
 
 # A digest of all that a partition takes over from its parent, per parent. Rows as text: no two shapes read alike.
 SHAPES = """

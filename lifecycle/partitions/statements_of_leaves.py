@@ -1,19 +1,11 @@
 """How each partition is held against its parent: what it opens, what it lacks, and what it alone has."""
 
-# Who may do what with a relation (its owner left out), and its policies without the table's name in them.
+# Who may do what with a relation, its owner left out.
 _GRANTS = """
     select coalesce(array_agg(distinct format('%%s %%s', x.grantee, x.privilege_type)), '{}') as grants
       from aclexplode(coalesce(RELATION.relacl, acldefault('r', RELATION.relowner))) as x
      where x.grantee <> RELATION.relowner
 """
-_POLICIES = """
-    select coalesce(array_agg(concat_ws(' ', y.polname, y.polpermissive, y.polcmd, y.polroles::text,
-               replace(pg_get_expr(y.polqual, y.polrelid), quote_ident(RELATION.relname) || '.', ''), '/',
-               replace(pg_get_expr(y.polwithcheck, y.polrelid), quote_ident(RELATION.relname) || '.', ''))
-             order by y.polname), '{}') as policies
-      from pg_policy y where y.polrelid = RELATION.oid
-"""
-
 # One row per partition. `open` holds what lets somebody past the parent or past its triggers; `lacking` what else the
 # parent has and the partition has not. A partition with row security and no policy is shut, not open. Another owner is
 # let past everything; a superuser is so anyway.
@@ -34,8 +26,6 @@ COMPARE = f"""
                                            where u.attrelid = p.oid and u.attname = t.attname
                                              and (y.grantee, y.privilege_type) = (x.grantee, x.privilege_type)))
                         then 'it grants columns that its parent does not' end,
-                   case when own.policies not in ('{{}}', wanted.policies)
-                        then 'its policies are not its parent''s' end,
                    case when exists (
                        select from pg_trigger t
                         where t.tgrelid = p.oid and not t.tgisinternal and t.tgtype & 1 = 1 and t.tgenabled <> 'D'
@@ -44,18 +34,15 @@ COMPARE = f"""
                                              and u.tgenabled = t.tgenabled))
                         then 'it lacks a trigger of its parent' end], null) as open,
                array_remove(array[
-                   case when own.policies = '{{}}' and wanted.policies <> '{{}}' then 'it has no policies' end,
                    case when not theirs.grants <@ ours.grants
                         then 'it lacks grants of its parent' end], null) as lacking
           from unnest(%(schemas)s::text[], %(tables)s::text[]) as promised (schema, name)
           join pg_namespace n on n.nspname = promised.schema
           join pg_class p on p.relnamespace = n.oid and p.relname = promised.name and p.relkind = 'p'
          cross join lateral ({_GRANTS.replace("RELATION", "p")}) as theirs
-         cross join lateral ({_POLICIES.replace("RELATION", "p")}) as wanted
           join pg_inherits i on i.inhparent = p.oid
           join pg_class c on c.oid = i.inhrelid
-         cross join lateral ({_GRANTS.replace("RELATION", "c")}) as ours
-         cross join lateral ({_POLICIES.replace("RELATION", "c")}) as own)
+         cross join lateral ({_GRANTS.replace("RELATION", "c")}) as ours)
     select nspname, relname, open, lacking from judged
 """  # noqa: S608 - put together from constants only
 
@@ -99,3 +86,38 @@ OWN = """
       join pg_inherits h on h.inhparent = p.oid
       join pg_class c on c.oid = h.inhrelid
 """
+
+# One row for each of these parents and of its partitions, where either has policies: the columns by number, the row's
+# type, and the policies as PostgreSQL has parsed them.
+_TREES = """
+    select pair.parent, pair.oid, n.nspname, c.relname, c.reltype::text,
+           array(select a.attname::text from pg_attribute a
+                  where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped order by a.attnum),
+           array(select a.attnum::int from pg_attribute a
+                  where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped order by a.attnum),
+           coalesce((select jsonb_agg(jsonb_build_array(y.polname, y.polpermissive, y.polcmd, y.polroles::oid[],
+                                                        y.polqual::text, y.polwithcheck::text) order by y.polname)
+                       from pg_policy y where y.polrelid = c.oid), '[]')
+      from (PAIRS) as pair (parent, oid)
+      join pg_class c on c.oid = pair.oid
+      join pg_namespace n on n.oid = c.relnamespace
+     order by pair.parent, pair.oid <> pair.parent, pair.oid
+"""
+TREES = _TREES.replace(
+    "PAIRS",
+    """
+        select p.oid as parent, unnest(array[p.oid] || array(select inhrelid from pg_inherits where inhparent = p.oid))
+          from unnest(%(schemas)s::text[], %(tables)s::text[]) as promised (schema, name)
+          join pg_namespace m on m.nspname = promised.schema
+          join pg_class p on p.relnamespace = m.oid and p.relname = promised.name and p.relkind = 'p'
+         where exists (select from pg_policy where polrelid = p.oid)
+            or exists (select from pg_policy join pg_inherits on inhrelid = polrelid where inhparent = p.oid)
+    """,
+)
+TREES_OF_BOTH = _TREES.replace(
+    "PAIRS",
+    """
+        select current_setting('lifecycle.parent')::regclass::oid, current_setting(which)::regclass::oid
+          from unnest(array['lifecycle.parent', 'lifecycle.child']) as which
+    """,
+)

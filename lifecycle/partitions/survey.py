@@ -13,7 +13,7 @@ from psycopg.rows import TupleRow
 
 from lifecycle.coverage import Looks, Place, Reason
 from lifecycle.errors import NotFound
-from lifecycle.partitions import statements, statements_of_leaves
+from lifecycle.partitions import policies, statements, statements_of_defaults, statements_of_leaves
 from lifecycle.partitions.section import SECTION, promised
 from lifecycle.policy.model import Policy
 from lifecycle.postgres import catalog, connect
@@ -121,9 +121,15 @@ def _differences(
     own = {
         (schema, name): has for schema, name, has in conn.execute(statements_of_leaves.OWN, asked)
     }
+    unlike = policies.different(conn, asked)
     for schema, name, opened, lacking in conn.execute(statements_of_leaves.COMPARE, asked):
         with looks.at(Place("leaf", policy_name(schema, name))):
             has = own[schema, name]
+            policy = unlike.get((schema, name))
+            if policy == "others":
+                opened.append("its policies are not its parent's")
+            elif policy == "none":  # with row security and no policy it is shut, not open
+                lacking.append("it has no policies")
             found[schema, name] = Difference(tuple(opened), tuple(lacking), tuple(has))
     return found
 
@@ -146,9 +152,9 @@ def _defaults(
     asked = {
         "schemas": [schema for schema, _ in parts],
         "tables": [name for _, name in parts],
-        "spare": statements.SPARE,
+        "spare": statements_of_defaults.SPARE,
     }
-    for schema, relname, size, checks in conn.execute(statements.DEFAULTS, asked):
+    for schema, relname, size, checks in conn.execute(statements_of_defaults.DEFAULTS, asked):
         name = policy_name(schema, relname)
         table = of[name]
         sizes[name] = size

@@ -18,6 +18,7 @@ from psycopg import Connection
 from psycopg.errors import DeadlockDetected, LockNotAvailable, QueryCanceled
 from psycopg.rows import TupleRow
 
+from lifecycle import clock
 from lifecycle.postgres.names import policy_name, sql_parts
 
 WAIT = timedelta(milliseconds=150)
@@ -80,7 +81,7 @@ class Budget:
         at once whatever else the attempt raises.
         """
         while True:
-            began = time.monotonic()
+            began = clock.monotonic()
             found = dict(_holders(conn, needs))
             if not found:
                 try:
@@ -89,7 +90,7 @@ class Budget:
                     found = dict(_holders(conn, needs)) or {need.table: () for need in needs}
             time.sleep(_LOOK * (1 + random.random()))  # noqa: S311 - jitter
             for table in found:
-                self._spent[table] += time.monotonic() - began
+                self._spent[table] += clock.monotonic() - began
             spent = [table for table in found if self._spent[table] > PATIENCE.total_seconds()]
             if spent:
                 raise InTheWay(spent[0], found[spent[0]])

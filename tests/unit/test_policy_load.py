@@ -79,7 +79,7 @@ subjects:
         "policy.yaml:3: limits.floor: '2 fortnights' is not a span of time; write a number and a unit, like '90 days' or '1 month'",
         "policy.yaml:3: limits.rows_per_run: not a whole number; write digits without quotes",
         "policy.yaml:5: partitions.visits.ahead: out of range; write at least 1",
-        "policy.yaml:5: partitions.visits.every: not a word that can stand here; write 'year', 'quarter', 'month', 'week', 'day' or 'hour'",
+        "policy.yaml:5: partitions.visits.every: 'fortnight' is no length of a partition; write 'year', 'quarter', 'month', 'week', 'day' or 'hour', or several, like '6 months'",
         "policy.yaml:7: retention[0].after: '90 dayz' is not a span of time; write a number and a unit, like '90 days' or '1 month'",
         "policy.yaml:7: retention[0].because: missing; add `because:` (the reason, as the compliance officer would say it)",
         "policy.yaml:8: retention[1].after: not text; write text; put numbers and yes/no in quotes",

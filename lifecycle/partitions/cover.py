@@ -1,0 +1,85 @@
+"""Which time the attached partitions of a table take, and which none takes. Pure.
+
+What exists is what PostgreSQL routes rows to: the bounds of attached partitions, never their names. One that is being
+detached takes no row, and yet nothing else can be made in its place.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from lifecycle.outcome import Failure
+from lifecycle.partitions import bounds
+from lifecycle.partitions.bounds import KeyType
+from lifecycle.partitions.grid import Slot
+from lifecycle.postgres.catalog import Table
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """One partition by the time it takes, on the key's clock."""
+
+    name: str
+    lower: datetime
+    upper: datetime
+    detaching: str
+
+
+def attached(table: Table, key: KeyType) -> tuple[tuple[Attached, ...], list[Failure]]:
+    """Return the partitions by their lower bound, also those being detached, and those whose bounds make no sense."""
+    found: dict[tuple[datetime, datetime], Attached] = {}  # leaves of one partition have its bounds
+    unread: list[Failure] = []
+    for part in table.partitions:
+        if part.default:
+            continue
+        try:
+            lower = bounds.LOWEST if part.lower is None else bounds.parse(part.lower, key)
+            upper = bounds.HIGHEST if part.upper is None else bounds.parse(part.upper, key)
+        except ValueError:
+            unread.append(
+                Failure(
+                    table.name,
+                    f"the bounds of {part.name} are no two moments",
+                    "Only tables partitioned by one column that holds a moment are looked after.",
+                )
+            )
+        else:
+            found.setdefault((lower, upper), Attached(part.name, lower, upper, part.detaching))
+    return tuple(sorted(found.values(), key=lambda part: part.lower)), unread
+
+
+def uncovered(parts: Iterable[Attached], slots: Iterable[Slot]) -> tuple[Slot, ...]:
+    """Return the periods of which a row would be refused, or land in the default partition."""
+    parts = [part for part in parts if not part.detaching]
+    return tuple(slot for slot in slots if any(True for _ in gaps(slot, parts)))
+
+
+def taking(parts: Iterable[Attached], slots: Iterable[Slot]) -> frozenset[str]:
+    """Return the partitions that take rows of these periods."""
+    return frozenset(part.name for slot in slots for part in inside(slot, parts))
+
+
+def inside(slot: Slot, parts: Iterable[Attached]) -> list[Attached]:
+    """Return the partitions that take rows of this period."""
+    return [part for part in parts if part.lower < slot.upper and slot.lower < part.upper]
+
+
+def gaps(slot: Slot, parts: Iterable[Attached]) -> Iterator[tuple[datetime, datetime]]:
+    """Yield what these partitions, in their order, leave out of the period."""
+    reached = slot.lower
+    for part in inside(slot, parts):
+        if part.lower > reached:
+            yield reached, part.lower
+        reached = max(reached, part.upper)
+    if reached < slot.upper:
+        yield reached, slot.upper
+
+
+def holes(parts: tuple[Attached, ...], until: datetime) -> Iterator[tuple[datetime, datetime]]:
+    """Yield the times after the first partition, and before `until`, that no partition takes."""
+    reached = parts[0].upper if parts else until
+    for part in (*parts[1:], None):
+        lower = until if part is None else min(part.lower, until)
+        if reached < lower:
+            yield reached, lower
+        reached = max(reached, part.upper if part else until)

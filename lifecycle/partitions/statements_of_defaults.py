@@ -1,0 +1,65 @@
+"""What is asked of a default partition, and said to it so that ATTACH need not look through it. See spare.py."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from psycopg import sql
+
+from lifecycle.postgres.names import sql_name
+
+if TYPE_CHECKING:  # a plan is made of what these statements read
+    from lifecycle.partitions.plan import CreatePartition
+
+SPARE = "lifecycle_spare_"
+"""How the name of a check begins that spares a default partition its scan."""
+
+# How large the default partitions are, and which checks of ours were left on them.
+DEFAULTS = """
+    select n.nspname, c.relname, pg_relation_size(c.oid),
+           array(select k.conname::text from pg_constraint k
+                  where k.conrelid = c.oid and k.contype = 'c' and starts_with(k.conname, %(spare)s) order by 1)
+      from unnest(%(schemas)s::text[], %(tables)s::text[]) as asked (schema, name)
+      join pg_namespace n on n.nspname = asked.schema
+      join pg_class c on c.relnamespace = n.oid and c.relname = asked.name
+"""
+
+
+def any_row_of(default: str, step: "CreatePartition") -> sql.Composed:
+    """Ask whether a row of a step's period lies in the default partition."""
+    return sql.SQL(
+        "select exists (select from only {default} where {key} >= {lower} and {key} < {upper})"
+    ).format(
+        default=sql_name(default),
+        key=sql.Identifier(step.by),
+        lower=sql.Literal(step.lower),
+        upper=sql.Literal(step.upper),
+    )
+
+
+def add_check(default: str, name: str, steps: Iterable["CreatePartition"]) -> sql.Composed:
+    """Add a check, not looked at yet, that no row of these periods is in the default partition."""
+    free = sql.SQL(" and ").join(
+        sql.SQL("({key} is null or {key} < {lower} or {key} >= {upper})").format(
+            key=sql.Identifier(step.by),
+            lower=sql.Literal(step.lower),
+            upper=sql.Literal(step.upper),
+        )
+        for step in steps
+    )
+    return sql.SQL("alter table {default} add constraint {name} check ({free}) not valid").format(
+        default=sql_name(default), name=sql.Identifier(name), free=free
+    )
+
+
+def validate_check(default: str, name: str) -> sql.Composed:
+    """Look whether it holds, beside readers and writers."""
+    return sql.SQL("alter table {default} validate constraint {name}").format(
+        default=sql_name(default), name=sql.Identifier(name)
+    )
+
+
+def drop_check(default: str, name: str) -> sql.Composed:
+    """Drop it."""
+    return sql.SQL("alter table {default} drop constraint if exists {name}").format(
+        default=sql_name(default), name=sql.Identifier(name)
+    )
