@@ -18,7 +18,7 @@ from lifecycle.words import choices
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
 
-NAMES = ("vitalis", "heartguard", "longevity-coach")
+NAMES = ("vitalis", "heartguard", "longevity-coach", "keep-going-care")
 
 _KEPT = ("backups", "erasure-ledger", "records")
 """The buckets that the product itself writes to."""
