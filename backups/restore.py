@@ -23,10 +23,10 @@ from psycopg.conninfo import make_conninfo
 from psycopg.errors import InsufficientPrivilege
 from psycopg.rows import TupleRow
 
-from backups import manifest, measure, scratch, statements
+from backups import manifest, measure, statements
 from backups.manifest import Content, Manifest
 from backups.timings import Timings
-from lifecycle import clock, progress
+from lifecycle import clock, progress, scratch
 from lifecycle.errors import CommandFailed, LifecycleError, Refused
 from lifecycle.outside import commands
 from lifecycle.postgres import connect

@@ -1,7 +1,7 @@
-"""Knows the directories in which a run works on this machine's disk: private, and never left behind.
+"""Knows the directories in which a run works on this machine's disk, and the servers beside them: never left behind.
 
-Each is 0700 and locked for as long as its process lives, so that the next run can tell what a killed one left behind
-from what is in use, and remove it.
+Each is private, 0700, and locked for as long as its process lives, so that the next run can tell what a killed one left
+behind from what is in use, and remove it.
 """
 
 import contextlib
@@ -13,7 +13,10 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 from lifecycle.errors import Refused
+from lifecycle.postgres.server import Binaries, Cluster
 from lifecycle.settings.model import Settings
+
+CLUSTER = ".cluster"  # beside the directory, as the server's account may not enter what is ours
 
 
 def base(settings: Settings) -> Path:
@@ -63,3 +66,47 @@ def left_behind(settings: Settings, prefix: str) -> Iterator[Path]:
             continue  # its run is alive
         finally:
             os.close(handle)
+
+
+@contextlib.contextmanager
+def cluster(ours: Path, binaries: Binaries) -> Generator[Cluster]:
+    """Give a running private server beside our directory and remove it at the end. Raise as `Cluster` does."""
+    made = Cluster(beside(ours), binaries)
+    try:
+        Cluster.create(made.directory, binaries, fast=True)
+        # Nothing that came with the data may act: no archiving, no workers, no network.
+        made.start(
+            settings={
+                "archive_mode": "off",
+                "log_line_prefix": "%e ",  # whoever restores reads by which error it was stopped
+                "max_logical_replication_workers": "0",
+                "max_locks_per_transaction": "1024",
+            }
+        )
+        yield made
+    finally:
+        made.destroy()
+
+
+def beside(ours: Path) -> Path:
+    """Return where the scratch server of a scratch directory lies."""
+    return ours.with_name(ours.name + CLUSTER)
+
+
+def sweep(settings: Settings, prefix: str, binaries: Binaries) -> int:
+    """Remove what killed runs left behind, with their servers, and return how many directories that were."""
+    swept = 0
+    for left in left_behind(settings, prefix):
+        if not left.name.endswith(CLUSTER):  # which goes with what it lies beside
+            _remove(left, binaries)
+            swept += 1
+    return swept
+
+
+def _remove(left: Path, binaries: Binaries) -> None:
+    remains = beside(left)
+    if (remains / "data").is_dir():
+        Cluster(remains, binaries).destroy()
+    elif remains.is_dir():  # killed within initdb
+        shutil.rmtree(remains)
+    shutil.rmtree(left)

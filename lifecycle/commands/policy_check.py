@@ -25,6 +25,19 @@ File = Annotated[
     Path | None, typer.Argument(metavar="[FILE]", help="A policy file; else the system's own.")
 ]
 
+Migrations = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--migration",
+        metavar="SQL_FILE",
+        help="Tell only what this file of SQL would newly make wrong, tried on a copy of the schema; repeatable.",
+    ),
+]
+GitHub = Annotated[
+    bool,
+    typer.Option("--github", help="Print mistakes and notes as annotations of a GitHub workflow."),
+]
+
 
 @dataclass(frozen=True, slots=True)
 class Checked:
@@ -49,12 +62,8 @@ def check(
     dsn: Annotated[
         str | None, typer.Option("--dsn", help="The database to compare with, without a password.")
     ] = None,
-    github: Annotated[
-        bool,
-        typer.Option(
-            "--github", help="Print mistakes and notes as annotations of a GitHub workflow."
-        ),
-    ] = False,
+    migration: Migrations = None,
+    github: GitHub = False,
     system: SystemOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -65,8 +74,19 @@ def check(
         )
     path = file or own_file(system)
     compare_with = live or bool(dsn) or (live is None and file is None)
+    if migration and not compare_with:
+        raise InputError(
+            "--migration needs the database whose schema it changes",
+            hint="Name it with `--dsn`: it is only read.",
+        )
     try:
-        found = _checked(path, dsn, system if file is None else None, compare_with=compare_with)
+        found = _checked(
+            path,
+            dsn,
+            system if file is None else None,
+            compare_with=compare_with,
+            migrations=migration or [],
+        )
     except LifecycleError as error:
         if github:
             _annotate(path, error)
@@ -76,7 +96,14 @@ def check(
     _show(found, github=github, as_json=as_json)
 
 
-def _checked(path: Path, dsn: str | None, system: str | None, *, compare_with: bool) -> Checked:
+def _checked(
+    path: Path,
+    dsn: str | None,
+    system: str | None,
+    *,
+    compare_with: bool,
+    migrations: list[Path],
+) -> Checked:
     from lifecycle.config.load import refuse
     from lifecycle.policy import load, reality, stored
     from lifecycle.postgres import catalog, connect
@@ -84,8 +111,14 @@ def _checked(path: Path, dsn: str | None, system: str | None, *, compare_with: b
     policy, lines, digest = load.policy_with_lines(path)
     if not compare_with:
         return Checked(path, digest, len(policy.tables), None, ())
-    with connect.connect(conninfo(dsn, system or policy.system), "policy", write=False) as conn:
+    info = conninfo(dsn, system or policy.system)
+    with connect.connect(info, "policy", write=False) as conn:
         picture = catalog.read(conn)
+        if migrations:
+            from lifecycle.commands import policy_migration
+
+            said = policy_migration.judge(conn, info, policy, lines, picture, migrations)
+            return Checked(path, digest, len(policy.tables), said.catalog, said.notes)
         compared = reality.compare(policy, picture)
         refuse(lines, _with_drafts(conn, policy, picture, compared.mistakes))
         rows = stored.compare(conn, policy, picture)
