@@ -7,6 +7,7 @@ parent, and so do its foreign keys. Never reads a row of anybody's data, and nev
 import hashlib
 import re
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, LiteralString
 
@@ -19,6 +20,7 @@ from lifecycle.postgres import connect, statements
 from lifecycle.postgres import statements_of_code as of_code
 from lifecycle.postgres.names import policy_name, sql_name
 from lifecycle.postgres.shape import (
+    Branch,
     Catalog,
     Column,
     ForeignKey,
@@ -29,6 +31,7 @@ from lifecycle.postgres.shape import (
 )
 
 __all__ = [
+    "Branch",
     "Catalog",
     "Column",
     "ForeignKey",
@@ -102,8 +105,9 @@ def _picture(conn: Connection[TupleRow]) -> Catalog:
     constraints = ask(statements.CONSTRAINTS)
     raw.primary_keys = {k[2]: k[3] for k in constraints if k[0] == "p"}
     keys = [k for k in constraints if k[0] == "f" and k[2] in relations and k[4] in relations]
-    # A partition's columns are wanted only where somebody tied a foreign key to that partition alone.
+    # A partition's columns are wanted only where it is partitioned again, or somebody tied a foreign key to it alone.
     tied = {oid for key in keys for oid in (key[2], key[4]) if oid in parents}
+    tied |= {oid for oid in parents if relations[oid][3] == "p"}
     _fill_columns(raw, ask(statements.COLUMNS, oids=[*tables, *tied]))
     triggers = [row for row in ask(of_code.TRIGGERS) if row[0] in relations]
     found = ask(of_code.FUNCTIONS)
@@ -170,14 +174,12 @@ def _fill_columns(raw: _Raw, rows: list[TupleRow]) -> None:
 
 
 def _table(raw: _Raw, oid: int) -> Table:
-    _, schema, relname, kind, _, owner, rls, forced, rows, parent, _, _, strategy, key = (
+    _, schema, relname, kind, _, owner, rls, forced, rows, parent, _, _, strategy, _ = (
         raw.relations[oid]
     )
     columns = raw.columns[oid]
     leaves = _leaves(raw, oid) if kind == "p" else []
     partitions = tuple(_partition(raw, leaf, top, strategy) for leaf, top in leaves)
-    # A key of one column; number 0 is an expression.
-    single = key[0] if key is not None and len(key) == 1 and key[0] > 0 else None
     return Table(
         name=raw.names[oid],
         schema=schema,
@@ -192,12 +194,29 @@ def _table(raw: _Raw, oid: int) -> Table:
         triggers=tuple(raw.triggers.get(raw.names[oid], ())),
         rules=tuple(raw.rules.get(raw.names[oid], ())),
         functions=tuple(raw.functions.get(raw.names[oid], {}).values()),
-        partition_key=columns[single].name if single else None,
+        partition_key=_key(raw, oid),
         strategy=_STRATEGY.get(strategy),
         partitions=partitions,
         inherits=parent is not None,
         estimated_rows=sum(raw.relations[leaf][8] for leaf, _ in leaves) if leaves else rows,
+        branches=tuple(_branches(raw, oid)) if kind == "p" else (),
     )
+
+
+def _key(raw: _Raw, oid: int) -> str | None:
+    """Return the partition key when it is one column; number 0 is an expression."""
+    key = raw.relations[oid][13]
+    return raw.columns[oid][key[0]].name if key and len(key) == 1 and key[0] > 0 else None
+
+
+def _branches(raw: _Raw, oid: int) -> Iterator[Branch]:
+    children = [child for child in raw.children.get(oid, ()) if not raw.relations[child][10]]
+    row = raw.relations[oid]
+    hanging = tuple((raw.names[child], raw.relations[child][11] or "") for child in children)
+    yield Branch(raw.names[oid], _STRATEGY[row[12]], _key(raw, oid), row[11] or "", hanging)
+    for child in children:
+        if raw.relations[child][3] == "p":
+            yield from _branches(raw, child)
 
 
 def _leaves(raw: _Raw, oid: int) -> list[tuple[int, int]]:

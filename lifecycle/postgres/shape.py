@@ -75,12 +75,28 @@ class Partition:
 
 
 @dataclass(frozen=True, slots=True)
+class Branch:
+    """A partitioned table, the outermost or one below it, with what hangs on it directly.
+
+    `key` is None when it has several columns or is an expression. `bound` is its own clause, empty for the outermost.
+    `children` are name and clause, as PostgreSQL prints it, of each; those being detached are left out.
+    """
+
+    name: str
+    strategy: str
+    key: str | None
+    bound: str
+    children: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
     """A table that is nobody's partition. `kind` is `r`, or `p` when partitioned.
 
     `partition_key` is None when the key has several columns or is an expression; `strategy` is `range`, `list`
     or `hash`. `inherits`: a child by INHERITS, so its parent's queries see its rows too. `estimated_rows` sums
-    the partitions; 0 also means never analysed.
+    the partitions; 0 also means never analysed. `branches` are the table itself, when partitioned, and all partitioned
+    tables below it.
     """
 
     name: str
@@ -101,6 +117,7 @@ class Table:
     partitions: tuple[Partition, ...]
     inherits: bool
     estimated_rows: int
+    branches: tuple[Branch, ...] = ()
 
     @property
     def relations(self) -> tuple[str, ...]:
