@@ -12,7 +12,7 @@ from lifecycle.outcome import Failure
 from lifecycle.partitions import bounds
 from lifecycle.partitions.bounds import KeyType
 from lifecycle.partitions.grid import Slot
-from lifecycle.postgres.catalog import Table
+from lifecycle.postgres.catalog import Branch, Table, range_bounds
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Attached:
 
 def attached(table: Table, key: KeyType) -> tuple[tuple[Attached, ...], list[Failure]]:
     """Return the partitions by their lower bound, also those being detached, and those whose bounds make no sense."""
-    found: dict[tuple[datetime, datetime], Attached] = {}  # leaves of one partition have its bounds
+    found: list[Attached] = []
     unread: list[Failure] = []
     for part in table.partitions:
         if part.default:
@@ -44,8 +44,31 @@ def attached(table: Table, key: KeyType) -> tuple[tuple[Attached, ...], list[Fai
                 )
             )
         else:
-            found.setdefault((lower, upper), Attached(part.name, lower, upper, part.detaching))
-    return tuple(sorted(found.values(), key=lambda part: part.lower)), unread
+            found.append(Attached(part.name, lower, upper, part.detaching))
+    return tuple(sorted(found, key=lambda part: part.lower)), unread
+
+
+def below(
+    branch: Branch, key: KeyType, slots: tuple[Slot, ...]
+) -> Iterator[tuple[datetime, datetime]]:
+    """Yield what no child of a partition by the same key takes, of its own share of these periods.
+
+    Raise ValueError where its bounds are no moments.
+    """
+    lower, upper = _moments(branch.bound, key)
+    children = sorted(_moments(bound, key) for _, bound in branch.children)
+    parts = [Attached("", *moments, "") for moments in children]
+    share = Slot(max(lower, slots[0].lower), min(upper, slots[-1].upper), "")
+    if share.lower < share.upper:
+        yield from gaps(share, parts)
+
+
+def _moments(bound: str, key: KeyType) -> tuple[datetime, datetime]:
+    lower, upper = range_bounds(bound)
+    return (
+        bounds.LOWEST if lower is None else bounds.parse(lower, key),
+        bounds.HIGHEST if upper is None else bounds.parse(upper, key),
+    )
 
 
 def uncovered(parts: Iterable[Attached], slots: Iterable[Slot]) -> tuple[Slot, ...]:

@@ -23,7 +23,7 @@ from lifecycle.ledger.claims import Claim
 from lifecycle.ledger.effect import effect
 from lifecycle.outcome import Failure
 from lifecycle.partitions import owner, policies, spare, statements
-from lifecycle.partitions.plan import CreatePartition
+from lifecycle.partitions.step import CreatePartition
 from lifecycle.partitions.survey import Seen
 from lifecycle.plan import Decision
 from lifecycle.postgres import connect, waits

@@ -9,24 +9,26 @@ from datetime import datetime
 
 from lifecycle.coverage import Judgement, Looks, Place, Reason
 from lifecycle.outcome import Failure
-from lifecycle.partitions import cover, plan, survey
+from lifecycle.partitions import cover, plan, sets, survey
+from lifecycle.partitions.bounds import KeyType
 from lifecycle.partitions.cover import Attached
 from lifecycle.partitions.create import Made
 from lifecycle.partitions.grid import Slot
-from lifecycle.partitions.plan import CreatePartition
-from lifecycle.partitions.section import SECTION, promised
+from lifecycle.partitions.section import SECTION, Partitioning, promised
+from lifecycle.partitions.sets import Bucket
+from lifecycle.partitions.step import CreatePartition
 from lifecycle.partitions.survey import Seen
 from lifecycle.plan import Decision
 from lifecycle.policy.model import Policy
-from lifecycle.postgres.catalog import Catalog, Table
+from lifecycle.postgres.catalog import Branch, Catalog, Table
 from lifecycle.postgres.names import policy_name, sql_parts
 from lifecycle.promise import Listing, Task
 from lifecycle.system import System
 from lifecycle.words import counted
 
 _BELOW = Reason(
-    "it is partitioned again, and what its own leaves take and grant is not compared yet",
-    "Look at it by hand: a row between its leaves is refused, and a leaf may be read past its parent.",
+    "it is partitioned again by another key, and which rows it is asked to take nobody can tell",
+    "Look at it by hand: a row between its leaves is refused. A default partition of it would take such a row.",
     "limit",
 )
 
@@ -48,18 +50,27 @@ def judge(task: Task, seen: Seen, decision: Decision[CreatePartition], made: Mad
     still = plan.decide(policy, after, task.now)
     looks.found(*made.failures, *(f for f in still.refusals if f.target not in refused))
     known = refused | {failure.target for failure in made.failures}
-    for name in tables:
+    for name, rule in tables.items():
         table = after.catalog.tables.get(name)
+        if table is not None and plan.fits(table, rule) and not rule.every:
+            _set(looks, after, table, rule, told=name in known)
+            continue
         slots, parts = plan.periods(policy, table, task.now, name), plan.parts(policy, table, name)
         if missing := _missing(looks, parts, name, slots):
             looks.found(*(_still(name, slot) for slot in missing if name not in known))
-        _places(looks, after, name, slots, parts)
+        if table is not None and slots:
+            _places(looks, after, table, rule, slots, parts)
     looks.found(*_unlike(after, made))
-    wanted = sum(len(plan.periods(policy, seen.catalog.tables.get(n), task.now, n)) for n in tables)
+    wanted = sum(_wanted(policy, seen.catalog.tables.get(n), task, n) for n in tables)
     there = wanted - len(decision.steps)
     summary = f"{counted(len(made.steps), 'partition')} made, {there} of {wanted} were there"
     counts = {"wanted": wanted, "made": len(made.steps), "notes": len(decision.notes)}
     return Judgement(looks.cover(_promised(policy, after.catalog, task)), summary, counts)
+
+
+def _wanted(policy: Policy, table: Table | None, task: Task, name: str) -> int:
+    buckets = sets.wanted(SECTION.of(policy)[name])
+    return len(buckets) or len(plan.periods(policy, table, task.now, name))
 
 
 def _promised(policy: Policy, catalog: Catalog, task: Task) -> Iterator[Place]:
@@ -67,6 +78,10 @@ def _promised(policy: Policy, catalog: Catalog, task: Task) -> Iterator[Place]:
         yield Place("table", name)
         table = catalog.tables.get(name)
         yield from (_period(name, slot) for slot in plan.periods(policy, table, task.now, name))
+        if plan.fits(table, SECTION.of(policy)[name]):
+            yield from (_bucket(name, b) for b in sets.wanted(SECTION.of(policy)[name]))
+        for branch in table.branches[1:] if table else ():
+            yield Place("branch", branch.name)
         for part in table.partitions if table else ():
             yield Place("leaf", part.name)
             if part.default:
@@ -85,15 +100,18 @@ def _missing(
 
 
 def _places(
-    looks: Looks, after: Seen, name: str, slots: tuple[Slot, ...], parts: tuple[Attached, ...]
+    looks: Looks,
+    after: Seen,
+    table: Table,
+    rule: Partitioning,
+    slots: tuple[Slot, ...],
+    parts: tuple[Attached, ...],
 ) -> None:
     """Add what is wrong with the partitions of one table, and where nobody can look."""
-    table = after.catalog.tables.get(name)
-    if table is None or not slots:
-        return
+    name, key = table.name, plan.key_of(table, rule)
+    for branch in table.branches[1:]:
+        _branch(looks, branch, table.partition_key, key, slots)
     for part in table.partitions:
-        if part.parent != name:
-            looks.not_at(Place("leaf", part.name), _BELOW)
         if part.default and name in after.strays:
             looks.found(_stray(name, part.name))
     looks.found(*_broken(table))
@@ -103,11 +121,62 @@ def _places(
             looks.not_at(Place("hole", f"of {name} between {lower} and {upper}"), _HOLE)
 
 
+def _set(looks: Looks, after: Seen, table: Table, rule: Partitioning, *, told: bool) -> None:
+    """Look whether a set by hash or list is whole, and what its partitions alone have."""
+    every_one = [_bucket(table.name, bucket) for bucket in sets.wanted(rule)]
+    with looks.at(Place("table", table.name), *every_one):
+        whole = sets.broken(table.branches[0])
+        left = () if rule.hash else sets.missing(rule, table.branches[0])
+    if not told:
+        looks.found(*([whole] if whole else []))
+        looks.found(*(_still(table.name, bucket) for bucket in left))
+    for branch in table.branches[1:]:
+        _branch(looks, branch)
+    looks.found(*_broken(table))
+    _own(looks, after, table, frozenset(part.name for part in table.partitions))
+
+
+def _branch(
+    looks: Looks,
+    branch: Branch,
+    column: str | None = None,
+    key: KeyType | None = None,
+    slots: tuple[Slot, ...] = (),
+) -> None:
+    """Look whether what hangs below a partition takes every row that comes to it, of the promised time."""
+    place = Place("branch", branch.name)
+    if branch.strategy == "hash":
+        with looks.at(place):
+            wrong = sets.broken(branch)
+        looks.found(*([wrong] if wrong else []))
+    elif any(bound == "DEFAULT" for _, bound in branch.children):
+        with looks.at(place):
+            pass  # it takes whatever comes
+    elif branch.strategy == "range" and branch.key == column and key is not None:
+        with looks.at(place):
+            left = tuple(cover.below(branch, key, slots))
+        looks.found(*(_between(branch, *gap) for gap in left))
+    else:
+        looks.not_at(place, _BELOW)
+
+
+def _between(branch: Branch, lower: datetime, upper: datetime) -> Failure:
+    return Failure(
+        branch.name,
+        f"it is partitioned again, and none of its leaves takes a row between {lower} and {upper}",
+        "Make a partition of it for that time: until then such a row is refused.",
+    )
+
+
+def _bucket(name: str, bucket: Bucket) -> Place:
+    return Place("bucket", f"{name}_{bucket.label}")
+
+
 def _period(name: str, slot: Slot) -> Place:
     return Place("period", f"{name}_{slot.label}")
 
 
-def _still(name: str, slot: Slot) -> Failure:
+def _still(name: str, slot: Slot | Bucket) -> Failure:
     what = f"a partition is still missing, for {slot.label}"
     return Failure(name, what, "Run `lifecycle partitions plan`.")
 
@@ -123,7 +192,7 @@ def _stray(name: str, part: str) -> Failure:
 def _broken(table: Table) -> Iterator[Failure]:
     for part in table.partitions:
         if part.kind == "p":
-            what = f"{part.name} is partitioned again and has no leaf: every row of its period is refused"
+            what = f"{part.name} is partitioned again and has no leaf: every row that comes to it is refused"
             hint = f"Make a partition of {part.name}, or replace it by a plain one."
             yield Failure(table.name, what, hint)
     for pending in table.detaching:
@@ -178,9 +247,9 @@ def status(system: System, now: datetime) -> Listing:
     rows = [
         (
             name,
-            wanted.every,
+            wanted.words,
             len(tables[name].partitions) if name in tables else 0,
-            wanted.ahead,
+            wanted.ahead or "",
             missing.count(name),
             blocked.get(name, ""),
         )

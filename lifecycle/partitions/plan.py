@@ -4,55 +4,26 @@ What exists is what PostgreSQL routes rows to: the bounds of attached partitions
 others cover in part, the rest is made. Whatever is in the way of one table, the others go on.
 """
 
-import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import islice
 from zoneinfo import ZoneInfo
 
 from lifecycle.outcome import Failure
-from lifecycle.partitions import bounds, cover, grid
+from lifecycle.partitions import bounds, cover, grid, sets
 from lifecycle.partitions.bounds import KeyType
 from lifecycle.partitions.cover import Attached
 from lifecycle.partitions.grid import Slot
 from lifecycle.partitions.section import SECTION, Partitioning, promised
+from lifecycle.partitions.step import CreatePartition, beside, child_name, step
 from lifecycle.partitions.survey import Seen
-from lifecycle.plan import Decision, Step
+from lifecycle.plan import Decision
 from lifecycle.policy.model import Policy
 from lifecycle.postgres.catalog import Catalog, Table
 from lifecycle.postgres.names import policy_name
-from lifecycle.postgres.waits import WAIT, Need
-
-SCANNED = 16 * 2**20
-"""Bytes of a default partition that ATTACH may look through while nobody else can read it: some 20 ms."""
 
 MANY = 100
 """How many periods of one hole in the past are made; a longer one comes from a stray partition, and is named."""
-
-NAME_BYTES = 63
-"""PostgreSQL cuts longer names off without a word."""
-
-
-@dataclass(frozen=True, slots=True)
-class CreatePartition(Step):
-    """Make one partition of `parent`. `lower` and `upper` are literals that mean the same in every session.
-
-    It binds the shape of the parent: what would be granted, checked, indexed and fired on it is what was shown.
-    `needs` are the locks of others' that it takes, `spares` the default partition that is too large to be looked
-    through under a lock.
-    """
-
-    parent: str
-    schema: str
-    parent_relname: str
-    relname: str
-    owner: str
-    by: str
-    lower: str
-    upper: str
-    needs: tuple[Need, ...] = ()
-    spares: str | None = None
 
 
 def periods(policy: Policy, table: Table | None, now: datetime, name: str) -> tuple[Slot, ...]:
@@ -62,7 +33,7 @@ def periods(policy: Policy, table: Table | None, now: datetime, name: str) -> tu
     if key is None:
         return ()
     zone = ZoneInfo(policy.timezone)
-    return grid.slots(grid.every(partitioning.every), key, zone, now, partitioning.ahead)
+    return grid.slots(partitioning.length, key, zone, now, partitioning.ahead or 0)
 
 
 def parts(policy: Policy, table: Table | None, name: str) -> tuple[Attached, ...]:
@@ -73,33 +44,78 @@ def parts(policy: Policy, table: Table | None, name: str) -> tuple[Attached, ...
 
 def decide(policy: Policy, seen: Seen, now: datetime) -> Decision[CreatePartition]:
     """Return the partitions to make: each period since the first one, the current and `ahead` more have theirs."""
-    catalog = seen.catalog
+    taken = _names(seen.catalog)
     steps: list[CreatePartition] = []
     blocked: list[Failure] = []
     notes: list[str] = []
-    taken = _names(catalog)
     for name, partitioning in promised(policy, seen.only).items():
-        table = catalog.tables.get(name)
+        table = seen.catalog.tables.get(name)
         key = key_of(table, partitioning)
-        if table is None or key is None:
+        if table is None or not fits(table, partitioning) or (partitioning.every and key is None):
             blocked.append(_unfit(name, table, partitioning))
             continue
-        slots = periods(policy, table, now, name)
-        parts, unread = cover.attached(table, key)
-        blocked += unread
-        past = () if _default(table) else tuple(_past(policy, partitioning, key, parts, slots[0]))
-        if name in seen.unread and cover.uncovered(parts, (*past, *slots)):
-            reason = seen.unread[name]
-            blocked.append(Failure(name, f"nothing is made for it: {reason.why}", reason.hint))
-        elif not unread:
-            for slot in (*past, *slots):
-                for found in _decide_slot(table, key, partitioning, slot, parts, taken):
-                    if isinstance(found, CreatePartition):
-                        steps.append(_beside(found, seen, table))
-                    else:
-                        blocked.append(found)
-        notes += _notes(name, table, slots, parts, name in seen.strays)
+        if key is None:
+            found = _of_set(table, partitioning, taken)
+        else:
+            found = _of_time(policy, seen, now, table, key, taken)
+            notes += _notes(table, periods(policy, table, now, name), key, name in seen.strays)
+        for one in found:
+            if isinstance(one, CreatePartition):
+                steps.append(beside(one, seen, table))
+            else:
+                blocked.append(one)
     return Decision(tuple(steps), tuple(blocked), tuple(notes))
+
+
+def _of_time(
+    policy: Policy, seen: Seen, now: datetime, table: Table, key: KeyType, taken: set[str]
+) -> Iterator[CreatePartition | Failure]:
+    """Yield the steps for a table that is partitioned by time, and what is in their way."""
+    partitioning = SECTION.of(policy)[table.name]
+    slots = periods(policy, table, now, table.name)
+    parts, unread = cover.attached(table, key)
+    yield from unread
+    past = () if _default(table) else tuple(_past(policy, partitioning, key, parts, slots[0]))
+    if table.name in seen.unread and cover.uncovered(parts, (*past, *slots)):
+        reason = seen.unread[table.name]
+        yield Failure(table.name, f"nothing is made for it: {reason.why}", reason.hint)
+    elif not unread:
+        for slot in (*past, *slots):
+            yield from _decide_slot(table, key, partitioning, slot, parts, taken)
+
+
+def fits(table: Table | None, partitioning: Partitioning) -> bool:
+    """Say whether a table is partitioned in the way of this rule, by its key."""
+    way = (partitioning.strategy, partitioning.by)
+    return table is not None and (table.strategy, table.partition_key) == way
+
+
+def _of_set(
+    table: Table, rule: Partitioning, taken: set[str]
+) -> Iterator[CreatePartition | Failure]:
+    """Yield the steps that make a set whole, or why that cannot be."""
+    try:
+        left = sets.missing(rule, table.branches[0])
+    except sets.Odd as odd:
+        hint = "Correct `hash` in the policy, or make the set by hand as you want it."
+        yield Failure(table.name, str(odd), hint)
+        return
+    for bucket in left:
+        child = child_name(table.relname, bucket.label)
+        if policy_name(table.schema, child) in taken:
+            yield _named_so(table, child, ", ".join(bucket.values))
+            continue
+        taken.add(policy_name(table.schema, child))
+        reason = f"a set by {rule.strategy} that takes every row it is asked to"
+        yield step(table, rule.by, child, reason, values=bucket.values)
+
+
+def _named_so(table: Table, child: str, what: str) -> Failure:
+    return Failure(
+        table.name,
+        f"{policy_name(table.schema, child)} exists and is no partition for {what}",
+        "Lifecycle adopts and drops nothing it did not make: attach it, rename it or drop it by hand.",
+    )
 
 
 def _default(table: Table) -> bool:
@@ -114,7 +130,7 @@ def _past(
     present: Slot,
 ) -> Iterator[Slot]:
     """Yield the periods since the first partition for which there is none: the service was away. Not of a vast hole."""
-    length, zone = grid.every(partitioning.every), ZoneInfo(policy.timezone)
+    length, zone = partitioning.length, ZoneInfo(policy.timezone)
     for lower, upper in cover.holes(parts, present.lower):
         wanted = tuple(islice(grid.between(length, key, zone, lower, upper), MANY + 1))
         if len(wanted) <= MANY:
@@ -145,92 +161,30 @@ def _decide_slot(
         child = child_name(table.relname, label)
         first, last = bounds.literal(lower, key), bounds.literal(upper, key)
         if policy_name(table.schema, child) in taken:
-            yield Failure(
-                table.name,
-                f"{policy_name(table.schema, child)} exists and is no partition for {first} to {last}",
-                "Lifecycle adopts and drops nothing it did not make: attach it, rename it or drop it by hand.",
-            )
+            yield _named_so(table, child, f"{first} to {last}")
             continue
         taken.add(policy_name(table.schema, child))
         others = ", ".join(part.name for part in cover.inside(slot, parts))
-        yield CreatePartition(
-            verb="create partition",
-            target=policy_name(table.schema, child),
-            reason=f"a partition for every {partitioning.every}, {partitioning.ahead} ahead"
-            + ("" if whole else f"; the rest of {slot.label}, which {others} covers in part"),
-            cost="",
-            parent=table.name,
-            schema=table.schema,
-            parent_relname=table.relname,
-            relname=child,
-            owner=table.owner,
-            by=partitioning.by,
-            lower=first,
-            upper=last,
+        reason = f"a partition for every {partitioning.every}, {partitioning.ahead} ahead" + (
+            "" if whole else f"; the rest of {slot.label}, which {others} covers in part"
         )
-
-
-def _beside(step: CreatePartition, seen: Seen, table: Table) -> CreatePartition:
-    """Return the step with what it does to others: the locks it takes, for how long, and how it is kept short."""
-    keys = seen.catalog.foreign_keys
-    tied = {key.referenced for key in keys if key.table == table.name}
-    tied |= {key.table for key in keys if key.referenced == table.name}
-    tied = sorted(tied - {table.name})
-    defaults = [part for part in table.partitions if part.default]
-    large = [
-        p.name for p in defaults if p.parent == table.name and seen.sizes.get(p.name, 0) > SCANNED
-    ]
-    needs = (
-        Need(table.name, "ShareUpdateExclusiveLock"),
-        *(Need(name, "ShareRowExclusiveLock") for name in tied),
-        *(Need(part.name, "AccessExclusiveLock") for part in defaults),
-    )
-    costs = [f"{table.name} is shared with readers and writers"]
-    if tied:
-        costs.append(f"{', '.join(tied)} with readers, for an instant")
-    if large:
-        costs.append(
-            f"{large[0]} with nobody, for an instant: it is large, so it is looked through beside everybody first, "
-            "and until then a row of these periods is refused"
-        )
-    elif defaults:
-        costs.append(
-            f"{', '.join(p.name for p in defaults)} with nobody, while it is looked through"
-        )
-    costs.append(f"no lock is waited for longer than {WAIT // timedelta(milliseconds=1)} ms")
-    return replace(
-        step,
-        cost="; ".join(costs),
-        binds=seen.shapes[table.name],
-        needs=needs,
-        spares=large[0] if large else None,
-    )
-
-
-def child_name(parent: str, label: str) -> str:
-    """Return `<parent>_<label>`; where that is longer than 63 bytes, cut and made unique by a digest."""
-    whole = f"{parent}_{label}"
-    if len(whole.encode()) <= NAME_BYTES:
-        return whole
-    end = f"_{hashlib.sha256(parent.encode()).hexdigest()[:8]}_{label}"
-    room = NAME_BYTES - len(end)
-    return parent.encode()[:room].decode(errors="ignore") + end
+        yield step(table, partitioning.by, child, reason, (first, last))
 
 
 def key_of(table: Table | None, partitioning: Partitioning) -> KeyType | None:
     """Return the kind of the partition key, or None when the table is not what the policy says."""
-    if table is None or table.strategy != "range":
+    if table is None or not partitioning.every or not fits(table, partitioning):
         return None
-    column = table.column(partitioning.by) if table.partition_key == partitioning.by else None
+    column = table.column(partitioning.by)
     key = bounds.key_type(column.type, partitioning.holds) if column else None
-    return None if key == "date" and grid.every(partitioning.every).unit == "hour" else key
+    return None if key == "date" and partitioning.length.unit == "hour" else key
 
 
 def _unfit(name: str, table: Table | None, partitioning: Partitioning) -> Failure:
     if table is None:
         what = "the table does not exist"
-    elif table.strategy != "range" or table.partition_key != partitioning.by:
-        what = f"the table is not partitioned by range of {partitioning.by}"
+    elif not fits(table, partitioning):
+        what = f"the table is not partitioned by {partitioning.strategy} of {partitioning.by}"
     else:
         what = (
             f"its key {partitioning.by} cannot be cut into partitions of one {partitioning.every}"
@@ -241,14 +195,9 @@ def _unfit(name: str, table: Table | None, partitioning: Partitioning) -> Failur
     )
 
 
-def _notes(
-    name: str,
-    table: Table,
-    slots: tuple[Slot, ...],
-    parts: tuple[Attached, ...],
-    stray_rows: bool,
-) -> Iterator[str]:
+def _notes(table: Table, slots: tuple[Slot, ...], key: KeyType, stray_rows: bool) -> Iterator[str]:
     """Yield what a person should know and nothing here mends."""
+    name, (parts, _) = table.name, cover.attached(table, key)
     for lower, upper in cover.holes(parts, slots[0].lower):
         yield f"{name}: no partition between {lower} and {upper}"
     for part in parts:

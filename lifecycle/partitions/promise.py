@@ -2,7 +2,7 @@
 
 from lifecycle.partitions import create, judge, plan, survey
 from lifecycle.partitions.create import Made
-from lifecycle.partitions.plan import CreatePartition
+from lifecycle.partitions.step import CreatePartition
 from lifecycle.partitions.survey import Seen
 from lifecycle.promise import Promise
 

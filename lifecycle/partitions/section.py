@@ -9,14 +9,15 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from lifecycle.config.mistake import Where
 from lifecycle.partitions.bounds import Holds, key_type, moment_type
+from lifecycle.partitions.grid import Every, every
 from lifecycle.policy.draft_text import quote
 from lifecycle.policy.look import TIME, Look
 from lifecycle.policy.model import Owner, Policy
-from lifecycle.policy.part import Column, Part, TableName
+from lifecycle.policy.part import Column, Part, TableName, Text
 from lifecycle.policy.section import Section
 from lifecycle.postgres.catalog import Catalog, Partition, Table
 from lifecycle.words import counted
@@ -45,21 +46,61 @@ def _is_length(text: str) -> str:
 
 
 class Partitioning(Part):
-    """A range-partitioned table whose next partitions are made before rows need them."""
+    """A partitioned table: by time, and the next ones are made before rows need them, or a set that is whole."""
 
     by: Column = Field(description="the partition key column", examples=["created_at"])
-    every: Annotated[str, AfterValidator(_is_length)] = Field(
+    every: Annotated[str, AfterValidator(_is_length)] | None = Field(
+        default=None,
         description="the length of one partition: `month`, `6 months`; a year, quarter, month, week, day or hour",
         examples=["month", "6 months"],
     )
-    ahead: Annotated[int, Field(ge=1, le=400)] = Field(
-        description="how many partitions must exist beyond the current one"
+    ahead: Annotated[int, Field(ge=1, le=400)] | None = Field(
+        default=None,
+        description="how many partitions must exist beyond the current one",
+        examples=[3],
     )
     holds: Holds | None = Field(
         default=None,
         description="what a key holds that is no date or timestamp: so many seconds, milliseconds, microseconds or "
         "nanoseconds since 1970 (integer, bigint), or `uuidv7` (uuid)",
     )
+    hash: Annotated[int, Field(ge=2, le=1024)] | None = Field(
+        default=None, description="of how many hash partitions the set is", examples=[4]
+    )
+    list: (
+        Annotated[
+            dict[Column, Annotated[tuple[Text, ...], Field(min_length=1)]], Field(min_length=1)
+        ]
+        | None
+    ) = Field(default=None, description="end of a partition's name -> the values it takes")
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "Partitioning":
+        if [self.every, self.hash, self.list].count(None) != 2:
+            raise ValueError("must say one way: `every:` with `ahead:`, or `hash:`, or `list:`")
+        if (self.every is None) != (self.ahead is None):
+            raise ValueError("needs `every:` and `ahead:`, the one with the other")
+        if self.holds and not self.every:
+            raise ValueError("`holds:` is of a key that is partitioned by time; take it out")
+        twice = [v for values in (self.list or {}).values() for v in values]
+        if len(twice) != len(set(twice)):
+            raise ValueError("`list:` has a value twice; a row can be in one partition only")
+        return self
+
+    @property
+    def strategy(self) -> str:
+        """Return how the table must be partitioned, as PostgreSQL calls it."""
+        return "hash" if self.hash else "list" if self.list else "range"
+
+    @property
+    def words(self) -> str:
+        """Return the way in a word or two: `6 months`, `hash 4`, `list`."""
+        return self.every or (f"hash {self.hash}" if self.hash else "list")
+
+    @property
+    def length(self) -> Every:
+        """Return the length of one partition of a table partitioned by time."""
+        return every(self.every or "year")
 
 
 Partitions = dict[TableName, Partitioning]
@@ -82,7 +123,7 @@ def _truth(partitions: Partitions, look: Look) -> None:
                 f"table's owner attaches partitions: `lifecycle init` refuses until `alter table {name} owner to` "
                 "a role that is neither"
             )
-        if (table.strategy, table.partition_key) != ("range", rule.by):
+        if (table.strategy, table.partition_key) != (rule.strategy, rule.by):
             actual = (
                 f"by {table.strategy} ({table.partition_key or 'several columns'})"
                 if table.strategy
@@ -91,7 +132,7 @@ def _truth(partitions: Partitions, look: Look) -> None:
             look.say(
                 (*path, "by"), f"{name} is partitioned {actual}", "take it out, or correct `by`"
             )
-        else:
+        elif rule.every:
             _timed(look, path, name, rule)
     unkept = [
         t.name for t in look.catalog.tables.values() if _by_time(t) and t.name not in partitions
@@ -115,7 +156,7 @@ def _timed(look: Look, path: Where, name: str, rule: Partitioning) -> None:
         look.say(
             (*path, "by"), said, "say in `holds` how it holds a time: `milliseconds`, `uuidv7`"
         )
-    elif rule.every.removesuffix("s").endswith("hour") and column.type == "date":
+    elif rule.length.unit == "hour" and column.type == "date":
         look.say((*path, "every"), f"{name}.{rule.by} is a date", "write `day` or longer")
 
 
@@ -125,12 +166,16 @@ def _by_time(table: Table) -> bool:
 
 
 def _sentence(partitions: Partitions, name: str) -> Iterator[str]:
-    if name in partitions:
-        rule = partitions[name]
+    if name not in partitions:
+        return
+    rule = partitions[name]
+    if rule.every:
         length = rule.every.removesuffix("s").replace(
             " ", "-"
-        )  # `3 six-month partitions` reads as one length
-        yield f"{counted(rule.ahead, f'{length} partition')} ahead"
+        )  # `3 6-month partitions` is three of one length
+        yield f"{counted(rule.ahead or 0, f'{length} partition')} ahead"
+    else:
+        yield f"its set of {counted(rule.hash or len(rule.list or ()), 'partition')} by {rule.strategy} whole"
 
 
 def _guess(catalog: Catalog, _owners: Mapping[str, Owner]) -> Partitions:

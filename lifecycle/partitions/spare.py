@@ -22,7 +22,7 @@ from lifecycle.ledger.claims import Claim
 from lifecycle.ledger.effect import effect
 from lifecycle.outcome import Failure
 from lifecycle.partitions import owner, statements_of_defaults
-from lifecycle.partitions.plan import CreatePartition
+from lifecycle.partitions.step import CreatePartition
 from lifecycle.partitions.survey import Spared
 from lifecycle.postgres.waits import Budget, InTheWay, Need
 from lifecycle.system import System

@@ -7,7 +7,7 @@ from psycopg import sql
 from lifecycle.postgres.names import sql_name
 
 if TYPE_CHECKING:  # a plan is made of what these statements read
-    from lifecycle.partitions.plan import CreatePartition
+    from lifecycle.partitions.step import CreatePartition
 
 # Row security is an error in our sessions, never a filter. Here alone it may filter: ATTACH checks the foreign
 # keys of an empty table, and a referenced table whose row security is forced would refuse that.
@@ -79,14 +79,22 @@ def open_again(schema: str, name: str) -> sql.Composed:
 
 def attach(step: "CreatePartition") -> sql.Composed:
     """Make it a partition: shares the parent with readers and writers, unlike PARTITION OF."""
-    return sql.SQL(
-        "alter table {parent} attach partition {child} for values from ({lower}) to ({upper})"
-    ).format(
+    return sql.SQL("alter table {parent} attach partition {child} for values {bound}").format(
         parent=sql.Identifier(step.schema, step.parent_relname),
         child=sql.Identifier(step.schema, step.relname),
-        lower=sql.Literal(step.lower),
-        upper=sql.Literal(step.upper),
+        bound=_bound(step),
     )
+
+
+def _bound(step: "CreatePartition") -> sql.Composed:
+    if not step.values:
+        return sql.SQL("from ({}) to ({})").format(sql.Literal(step.lower), sql.Literal(step.upper))
+    if step.strategy == "hash":
+        modulus, remainder = map(int, step.values)
+        return sql.SQL("with (modulus {}, remainder {})").format(
+            sql.Literal(modulus), sql.Literal(remainder)
+        )
+    return sql.SQL("in ({})").format(sql.SQL(", ").join(map(sql.Literal, step.values)))
 
 
 # Inside a sub-select PostgreSQL prints a policy's columns with the table's name before them. That name is replaced

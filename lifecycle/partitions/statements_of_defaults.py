@@ -8,7 +8,7 @@ from psycopg import sql
 from lifecycle.postgres.names import sql_name
 
 if TYPE_CHECKING:  # a plan is made of what these statements read
-    from lifecycle.partitions.plan import CreatePartition
+    from lifecycle.partitions.step import CreatePartition
 
 SPARE = "lifecycle_spare_"
 """How the name of a check begins that spares a default partition its scan."""
@@ -17,7 +17,8 @@ SPARE = "lifecycle_spare_"
 DEFAULTS = """
     select n.nspname, c.relname, pg_relation_size(c.oid),
            array(select k.conname::text from pg_constraint k
-                  where k.conrelid = c.oid and k.contype = 'c' and starts_with(k.conname, %(spare)s) order by 1)
+                  where k.conrelid = c.oid and k.contype = 'c' and starts_with(k.conname, (%(spare)s::text[])[1])
+                  order by 1)
       from unnest(%(schemas)s::text[], %(tables)s::text[]) as asked (schema, name)
       join pg_namespace n on n.nspname = asked.schema
       join pg_class c on c.relnamespace = n.oid and c.relname = asked.name

@@ -48,7 +48,7 @@ class Spared:
 class Seen:
     """The database as it was. `strays` are tables whose default partition holds rows, `unread` those whose is unread.
 
-    `differences` are the direct children held against their parents, by (schema, name). `only`: look at this
+    `differences` are children, at every level, held against their parents, by (schema, name). `only`: look at this
     table alone. `shapes` has a digest of all that a partition takes over from its parent, by the parent's name.
     `sizes` are bytes of default partitions, `spared` tables on whose default partition a check of ours was left.
     """
@@ -117,7 +117,7 @@ def _differences(
     conn: Connection[TupleRow], tables: Sequence[Table], looks: Looks
 ) -> dict[tuple[str, str], Difference]:
     found: dict[tuple[str, str], Difference] = {}
-    asked = _named(tables)
+    asked = _named([branch.name for table in tables for branch in table.branches])
     own = {
         (schema, name): has for schema, name, has in conn.execute(statements_of_leaves.OWN, asked)
     }
@@ -135,7 +135,7 @@ def _differences(
 
 
 def _shapes(conn: Connection[TupleRow], tables: Sequence[Table]) -> dict[str, str]:
-    rows = conn.execute(statements.SHAPES, _named(tables))
+    rows = conn.execute(statements.SHAPES, _named([table.name for table in tables]))
     return {policy_name(schema, name): digest for schema, name, digest in rows}
 
 
@@ -148,12 +148,7 @@ def _defaults(
     spared: dict[str, Spared] = {}
     if not of:
         return sizes, spared
-    parts = [sql_parts(name) for name in of]
-    asked = {
-        "schemas": [schema for schema, _ in parts],
-        "tables": [name for _, name in parts],
-        "spare": statements_of_defaults.SPARE,
-    }
+    asked = {**_named(list(of)), "spare": [statements_of_defaults.SPARE]}
     for schema, relname, size, checks in conn.execute(statements_of_defaults.DEFAULTS, asked):
         name = policy_name(schema, relname)
         table = of[name]
@@ -163,12 +158,10 @@ def _defaults(
     return sizes, spared
 
 
-def _named(tables: Sequence[Table]) -> dict[str, list[str]]:
+def _named(names: Sequence[str]) -> dict[str, list[str]]:
     """Return the parameters that name these tables in a statement."""
-    return {
-        "schemas": [table.schema for table in tables],
-        "tables": [table.relname for table in tables],
-    }
+    parts = [sql_parts(name) for name in names]
+    return {"schemas": [schema for schema, _ in parts], "tables": [name for _, name in parts]}
 
 
 def _any_row(conn: Connection[TupleRow], partition: str, looks: Looks) -> bool:

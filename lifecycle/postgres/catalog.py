@@ -39,6 +39,7 @@ __all__ = [
     "Relation",
     "Table",
     "Trigger",
+    "range_bounds",
     "read",
     "sql_name",
 ]
@@ -231,7 +232,7 @@ def _leaves(raw: _Raw, oid: int) -> list[tuple[int, int]]:
 def _partition(raw: _Raw, leaf: int, top: int, strategy: str) -> Partition:
     owner, rls = raw.relations[leaf][5:7]
     bound: str = raw.relations[top][11] or ""
-    lower, upper = _bounds(bound) if strategy == "r" else (None, None)
+    lower, upper = range_bounds(bound) if strategy == "r" else (None, None)
     relation = Relation(owner, rls, len(raw.policies.get(leaf, ())))
     return Partition(
         raw.names[leaf],
@@ -256,7 +257,8 @@ def _detaching(raw: _Raw, leaf: int) -> str:
     return ""
 
 
-def _bounds(bound: str) -> tuple[str | None, str | None]:
+def range_bounds(bound: str) -> tuple[str | None, str | None]:
+    """Return lower and upper bound of a clause, without quotes; None where it is unbounded, or no range."""
     match = _RANGE.match(bound)
     return (_bare(match[1]), _bare(match[2])) if match else (None, None)
 

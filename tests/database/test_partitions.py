@@ -24,10 +24,10 @@ from lifecycle.ledger import claims
 from lifecycle.ledger.claims import Claim
 from lifecycle.outcome import Outcome, Verdict
 from lifecycle.partitions import create, findings, judge, owner, statements, survey
-from lifecycle.partitions import plan as plans
-from lifecycle.partitions.plan import CreatePartition
+from lifecycle.partitions import step as steps
 from lifecycle.partitions.promise import PROMISE
 from lifecycle.partitions.section import Partitioning
+from lifecycle.partitions.step import CreatePartition
 from lifecycle.plan import Decision
 from lifecycle.policy import whole
 from lifecycle.postgres import catalog, waits
@@ -657,6 +657,159 @@ def test_a_lock_that_comes_late_is_waited_for(shop: Shop) -> None:
         assert shop.run().verdict is Verdict.PASS
 
 
+def keeps(shop: Shop, name: str, rule: dict[str, Any]) -> None:
+    shop.promise(**{name: ("at", "month", 1)})
+    partitions = {name: Partitioning.model_validate(rule)}
+    shop.policy = shop.policy.model_copy(update={"partitions": partitions})
+
+
+def hashed(shop: Shop, name: str = "users", *, rls: bool = False) -> None:
+    shop.say(
+        f"set role shop_owner; create table {name} (id int primary key, word text) partition by hash (id);"
+        + (
+            f"alter table {name} enable row level security; create policy own on {name} using (id > 0);"
+            if rls
+            else ""
+        )
+    )
+
+
+def test_a_hash_set_is_made_whole_whatever_of_it_is_there(shop: Shop) -> None:
+    hashed(shop, rls=True)
+    shop.say(
+        "create table odd partition of users for values with (modulus 4, remainder 2);"
+        "alter table odd owner to shop_owner; alter table odd enable row level security"
+    )
+    keeps(shop, "users", {"by": "id", "hash": 4})
+    outcome = shop.run()
+    assert (outcome.verdict, outcome.counts["made"], outcome.counts["wanted"]) == (
+        Verdict.PASS,
+        3,
+        4,
+    )
+    assert set(shop.partitions("users")) == {"odd", "users_0", "users_1", "users_3"}
+    shop.say("insert into users select generate_series(1, 1000)")
+    assert shop.ask("select count(*) from pg_policy where polrelid = 'users_1'::regclass") == [(1,)]
+    assert shop.run().counts["made"] == 0
+
+
+def test_a_hash_set_of_another_size_is_whole_or_refused_and_never_mixed(shop: Shop) -> None:
+    hashed(shop)
+    shop.say("create table a partition of users for values with (modulus 2, remainder 0)")
+    shop.say("create table b partition of users for values with (modulus 4, remainder 1)")
+    keeps(shop, "users", {"by": "id", "hash": 4})
+    outcome = shop.run()
+    assert "its partitions are of modulus 2, 4, and the policy says 4" in str(outcome.failures)
+    assert set(shop.partitions("users")) == {"a", "b"}
+    shop.say("create table c partition of users for values with (modulus 4, remainder 3)")
+    shop.say(
+        "alter table a owner to shop_owner; alter table b owner to shop_owner; alter table c owner to shop_owner"
+    )
+    assert shop.run().verdict is Verdict.PASS  # whole: 0 of 2, 1 and 3 of 4
+
+
+def test_a_hash_set_that_nobody_can_make_whole_is_found(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hashed(shop)
+    shop.say("create table a partition of users for values with (modulus 4, remainder 0)")
+    keeps(shop, "users", {"by": "id", "hash": 4})
+    monkeypatch.setattr(create, "carry_out", _makes_nothing)
+    promise = replace(PROMISE, carry_out=_makes_nothing)
+    outcome = keep(promise, shop.system(), shop.claim(), NOW)
+    assert (
+        "its set of 1 hash partition is not whole: rows with remainder 1, 2, 3 of 4 are refused"
+        in str(outcome.failures)
+    )
+
+
+def test_a_list_of_values_gets_its_partitions_and_what_others_hold_is_left_there(
+    shop: Shop,
+) -> None:
+    shop.say(
+        "set role shop_owner; create table visits (id int, country text) partition by list (country);"
+        "create table eu partition of visits for values in ('FR', 'it''s, odd')"
+    )
+    lists = {"de": ["DE"], "west": ["FR", "ES"], "odd": ["it's, odd"]}
+    keeps(shop, "visits", {"by": "country", "list": {k: tuple(v) for k, v in lists.items()}})
+    assert shop.run().verdict is Verdict.PASS
+    shop.say("insert into visits values (1, 'DE'), (2, 'FR'), (3, 'ES'), (4, 'it''s, odd')")
+    assert shop.ask("select id, tableoid::regclass::text from visits order by 1") == [
+        (1, "visits_de"),
+        (2, "eu"),
+        (3, "visits_west"),
+        (4, "eu"),
+    ]
+    assert shop.run().counts["made"] == 0
+
+
+def nested(shop: Shop, by: str) -> None:
+    shop.say(
+        "set role shop_owner; create table log (id int, at date, word text) partition by range (at);"
+        "alter table log enable row level security; create policy own on log using (id > 0);"
+        f"create table m partition of log for values from ('2026-11-01') to ('2027-01-01') partition by {by};"
+        "alter table m enable row level security; create policy own on m using (id > 0)"
+    )
+
+
+def test_a_hash_set_below_a_partition_must_be_whole(shop: Shop) -> None:
+    nested(shop, "hash (id)")
+    shop.say("create table m0 partition of m for values with (modulus 2, remainder 0)")
+    shop.promise(log=("at", "month", 1))
+    shop.say("alter table m0 owner to shop_owner; alter table m0 enable row level security")
+    [failure] = shop.run().failures
+    assert failure.what.endswith("is not whole: rows with remainder 1 of 2 are refused")
+    shop.say(
+        "create table m1 partition of m for values with (modulus 2, remainder 1);"
+        "alter table m1 owner to shop_owner; alter table m1 enable row level security"
+    )
+    assert shop.run().verdict is Verdict.PASS
+
+
+def test_a_leaf_that_is_missing_below_a_partition_of_the_promised_time_is_found(shop: Shop) -> None:
+    nested(shop, "range (at)")
+    for name, lower, upper in (
+        ("d1", "2026-11-01", "2026-12-05"),
+        ("d2", "2026-12-06", "2027-01-01"),
+    ):
+        shop.say(
+            f"create table {name} partition of m for values from ('{lower}') to ('{upper}');"
+            f"alter table {name} owner to shop_owner; alter table {name} enable row level security"
+        )
+    shop.promise(log=("at", "month", 1))
+    [failure] = shop.run().failures
+    assert failure.target == "m"
+    assert (
+        "none of its leaves takes a row between 2026-12-05 00:00:00 and 2026-12-06" in failure.what
+    )
+
+
+def test_a_leaf_below_a_partition_that_lets_somebody_past_is_found(shop: Shop) -> None:
+    nested(shop, "hash (id)")
+    for number in (0, 1):
+        shop.say(
+            f"create table m{number} partition of m for values with (modulus 2, remainder {number});"
+            f"alter table m{number} owner to shop_owner; alter table m{number} enable row level security"
+        )
+    shop.promise(log=("at", "month", 1))
+    shop.say("alter table m1 disable row level security; grant select on m1 to shop_reader")
+    [failure] = shop.run().failures
+    assert failure.target == "m1"
+    assert "row security is off, it grants more than its parent" in failure.what
+
+
+def test_below_a_partition_by_another_key_nobody_can_tell(shop: Shop) -> None:
+    nested(shop, "list (word)")
+    shop.say("create table w partition of m for values in ('a'); alter table w owner to shop_owner")
+    shop.say("alter table w enable row level security")
+    shop.promise(log=("at", "month", 1))
+    outcome = shop.run()
+    assert (outcome.verdict, unseen(outcome)) == (Verdict.UNVERIFIED, ["branch m"])
+    shop.say("create table rest partition of m default; alter table rest owner to shop_owner")
+    shop.say("alter table rest enable row level security")
+    assert shop.run().verdict is Verdict.PASS
+
+
 class Writer:
     """A session that says one statement over and over, and remembers how long each took."""
 
@@ -728,7 +881,7 @@ def large_default(shop: Shop, rows: int = 1000) -> None:
 def test_a_large_default_partition_is_looked_through_beside_its_readers_and_once(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(plans, "SCANNED", 0)
+    monkeypatch.setattr(steps, "SCANNED", 0)
     large_default(shop)
     shop.promise(a=("at", "month", 4))
     [step, *_] = decided(shop.system()).steps
@@ -759,7 +912,7 @@ def test_a_large_default_partition_is_looked_through_beside_its_readers_and_once
 def test_rows_of_one_period_in_a_large_default_partition_block_that_period_alone(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(plans, "SCANNED", 0)
+    monkeypatch.setattr(steps, "SCANNED", 0)
     large_default(shop)
     shop.say("insert into a (at) values ('2026-12-24')")
     shop.promise(a=("at", "month", 2))

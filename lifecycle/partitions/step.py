@@ -1,0 +1,117 @@
+"""The step that makes one partition, and what it does to others meanwhile. Pure."""
+
+import hashlib
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from lifecycle.partitions.survey import Seen
+from lifecycle.plan import Step
+from lifecycle.postgres.catalog import Table
+from lifecycle.postgres.names import policy_name
+from lifecycle.postgres.waits import WAIT, Need
+
+SCANNED = 16 * 2**20
+"""Bytes of a default partition that ATTACH may look through while nobody else can read it: some 20 ms."""
+
+NAME_BYTES = 63
+"""PostgreSQL cuts longer names off without a word."""
+
+
+@dataclass(frozen=True, slots=True)
+class CreatePartition(Step):
+    """Make one partition of `parent`. `lower` and `upper` are literals that mean the same in every session.
+
+    It binds the shape of the parent: what would be granted, checked, indexed and fired on it is what was shown.
+    `values` are modulus and remainder, or those of a list, of one that is not by range.
+    `needs` are the locks of others' that it takes, `spares` the default partition that is too large to be looked
+    through under a lock.
+    """
+
+    parent: str
+    schema: str
+    parent_relname: str
+    relname: str
+    owner: str
+    by: str
+    lower: str
+    upper: str
+    strategy: str = "range"
+    values: tuple[str, ...] = ()
+    needs: tuple[Need, ...] = ()
+    spares: str | None = None
+
+
+def step(
+    table: Table,
+    by: str,
+    child: str,
+    reason: str,
+    bounds: tuple[str, str] = ("", ""),
+    values: tuple[str, ...] = (),
+) -> CreatePartition:
+    """Return the step that makes this partition: `bounds` of one by range, `values` of one that is not."""
+    return CreatePartition(
+        verb="create partition",
+        target=policy_name(table.schema, child),
+        reason=reason,
+        cost="",
+        parent=table.name,
+        schema=table.schema,
+        parent_relname=table.relname,
+        relname=child,
+        owner=table.owner,
+        by=by,
+        lower=bounds[0],
+        upper=bounds[1],
+        strategy=table.strategy or "",
+        values=values,
+    )
+
+
+def beside(made: CreatePartition, seen: Seen, table: Table) -> CreatePartition:
+    """Return the step with what it does to others: the locks it takes, for how long, and how it is kept short."""
+    keys = seen.catalog.foreign_keys
+    tied = {key.referenced for key in keys if key.table == table.name}
+    tied |= {key.table for key in keys if key.referenced == table.name}
+    tied = sorted(tied - {table.name})
+    defaults = [part for part in table.partitions if part.default]
+    large = [
+        p.name
+        for p in defaults
+        if made.lower and p.parent == table.name and seen.sizes.get(p.name, 0) > SCANNED
+    ]
+    needs = (
+        Need(table.name, "ShareUpdateExclusiveLock"),
+        *(Need(name, "ShareRowExclusiveLock") for name in tied),
+        *(Need(part.name, "AccessExclusiveLock") for part in defaults),
+    )
+    costs = [f"{table.name} is shared with readers and writers"]
+    if tied:
+        costs.append(f"{', '.join(tied)} with readers, for an instant")
+    if large:
+        costs.append(
+            f"{large[0]} with nobody, for an instant: it is large, so it is looked through beside everybody first, "
+            "and until then a row of these periods is refused"
+        )
+    elif defaults:
+        costs.append(
+            f"{', '.join(p.name for p in defaults)} with nobody, while it is looked through"
+        )
+    costs.append(f"no lock is waited for longer than {WAIT // timedelta(milliseconds=1)} ms")
+    return replace(
+        made,
+        cost="; ".join(costs),
+        binds=seen.shapes[table.name],
+        needs=needs,
+        spares=large[0] if large else None,
+    )
+
+
+def child_name(parent: str, label: str) -> str:
+    """Return `<parent>_<label>`; where that is longer than 63 bytes, cut and made unique by a digest."""
+    whole = f"{parent}_{label}"
+    if len(whole.encode()) <= NAME_BYTES:
+        return whole
+    end = f"_{hashlib.sha256(parent.encode()).hexdigest()[:8]}_{label}"
+    room = NAME_BYTES - len(end)
+    return parent.encode()[:room].decode(errors="ignore") + end
