@@ -25,7 +25,7 @@ _NOT_TEXT = (
 
 @dataclass(frozen=True, slots=True)
 class Mention:
-    """A column of `table` that may point to somebody else: by `keys`, or without one to the person's own key."""
+    """A column of `table` that may point, by `keys`, to somebody or to what goes with them."""
 
     table: str
     column: str
@@ -170,8 +170,11 @@ def _mentions(found: Reach) -> Iterator[Mention]:
     for name, table in found.policy.tables.items():
         for column in table.emptied:
             keys = tuple(
-                k for k in found.catalog.foreign_keys if k.table == name and column in k.columns
+                key
+                for key in found.catalog.foreign_keys
+                if key.table == name
+                and column in virtual.names(key)
+                and key.referenced in found.deleted
             )
-            relevant = tuple(key for key in keys if key.referenced in found.deleted)
-            if relevant or not keys:
-                yield Mention(name, column, relevant)
+            if keys:
+                yield Mention(name, column, keys)

@@ -83,8 +83,6 @@ def _leads_to(reach: Reach, key: ForeignKey, alias: str, shared_too: bool) -> sq
 def mentioning(reach: Reach, mention: Mention) -> sql.Composed:
     """Return the predicate: this column of a row that stays points to the person or to what goes with them."""
     ways = [_leads_to(reach, key, "t", shared_too=False) for key in mention.keys]
-    if not ways:
-        ways = [is_person(reach, mention.table, mention.column, "t")]
     rows = sql.SQL("({})").format(sql.SQL(" or ").join(ways))
     return _staying(reach, mention.table, rows) if mention.table in reach.deleted else rows
 

@@ -87,6 +87,8 @@ def _leaving(look: Look, name: str, table: Table) -> None:
     for column, word in table.emptied.items():
         for real in _columns(table, column):
             look.clearable(("tables", name, word, column), name, real)
+    for column in table.mentions:
+        _somebody(look, ("tables", name, "mentions", column), name, column)
     for column, how in table.author.items():
         _author(look, name, column, how)
     for column in table.ignore:
@@ -182,14 +184,19 @@ def _target(
 
 def _author(look: Look, table: str, name: str, how: str) -> None:
     path: Where = ("tables", table, "author", name)
-    kinds = list(_leading(look, table, name))
     known(look, path, table, name)
-    if not kinds:
-        what = f"{name} leads to nobody"
-        look.say(path, what, "say what it leads to under `references`, or take it out")
-    for kind in kinds:
+    _somebody(look, path, table, name)
+    for kind in _leading(look, table, name):
         if how == "tombstone":
             _tombstone(look, path, f"{table}.{name}", kind)
+
+
+def _somebody(look: Look, path: Where, table: str, name: str) -> None:
+    """Say so when a column or reference that is there leads to nobody: no row of it has anything to lose."""
+    there = look.catalog.tables[table].column(name) or name in look.policy.tables[table].references
+    if there and not list(_leading(look, table, name)):
+        what = f"{name} leads to nobody"
+        look.say(path, what, "say what it leads to under `references`, or take it out")
 
 
 def _tombstone(look: Look, path: Where, what: str, kind: str) -> None:

@@ -14,6 +14,7 @@ from lifecycle.policy import (
     foreign_keys,
     graph,
     lookalikes,
+    one_person,
     subjects,
     triggers,
     virtual,
@@ -42,6 +43,7 @@ def compare(policy: Policy, catalog: Catalog) -> Compared:
     _inheriting(look)
     subjects.truth(look)
     _owners(look)
+    one_person.truth(look)
     _columns_kept(look)
     edges.truth(look)
     for section, said in whole.present(policy):

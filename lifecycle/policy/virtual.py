@@ -24,7 +24,7 @@ class Virtual(ForeignKey):
 
 
 def joined(policy: Policy, catalog: Catalog) -> Catalog:
-    """Return the catalog with the policy's references among its keys, but for those that name what is not there."""
+    """Return the catalog with the policy's references among its keys, but for those that cannot lead anywhere."""
     real = tuple(key for key in catalog.foreign_keys if not isinstance(key, Virtual))
     return replace(catalog, foreign_keys=(*real, *_declared(policy, catalog)))
 
@@ -54,7 +54,9 @@ def _declared(policy: Policy, catalog: Catalog) -> Iterator[Virtual]:
     for table, entry in policy.tables.items():
         for name, said in entry.references.items():
             for of_type, target in said.targets():
-                if _there(catalog, table, columns(name, said)) and _there(catalog, *target):
+                here = columns(name, said)
+                pairs = len(here) == len(target.columns)
+                if pairs and _there(catalog, table, here) and _there(catalog, *target):
                     yield _key(table, name, said, of_type, target)
 
 

@@ -77,6 +77,7 @@ class _Raw:
     children: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
     columns: dict[int, dict[int, Column]] = field(default_factory=lambda: defaultdict(dict))
     primary_keys: dict[int, list[int]] = field(default_factory=dict[int, list[int]])
+    unique: dict[int, list[list[int]]] = field(default_factory=lambda: defaultdict(list))
     triggers: dict[str, list[Trigger]] = field(default_factory=lambda: defaultdict(list))
     rules: dict[str, list[Trigger]] = field(default_factory=lambda: defaultdict(list))
     functions: dict[str, dict[str, Trigger]] = field(default_factory=lambda: defaultdict(dict))
@@ -105,6 +106,8 @@ def _picture(conn: Connection[TupleRow]) -> Catalog:
     tables = [oid for oid, row in relations.items() if row[3] in "rp" and not row[4]]
     constraints = ask(statements.CONSTRAINTS)
     raw.primary_keys = {k[2]: k[3] for k in constraints if k[0] == "p"}
+    for oid, columns in ask(statements.UNIQUE):
+        raw.unique[oid].append(columns)
     keys = [k for k in constraints if k[0] == "f" and k[2] in relations and k[4] in relations]
     # A partition's columns are wanted only where it is partitioned again, or somebody tied a foreign key to it alone.
     tied = {oid for key in keys for oid in (key[2], key[4]) if oid in parents}
@@ -199,6 +202,7 @@ def _table(raw: _Raw, oid: int) -> Table:
         strategy=_STRATEGY.get(strategy),
         partitions=partitions,
         inherits=parent is not None,
+        unique=tuple(frozenset(columns[n].name for n in one) for one in raw.unique.get(oid, ())),
         estimated_rows=sum(raw.relations[leaf][8] for leaf, _ in leaves) if leaves else rows,
         branches=tuple(_branches(raw, oid)) if kind == "p" else (),
     )

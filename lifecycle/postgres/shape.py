@@ -6,7 +6,7 @@ Pure: no question to a server, no decision. Names of tables are a policy's: `use
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from operator import attrgetter
 
@@ -96,7 +96,7 @@ class Table:
     `partition_key` is None when the key has several columns or is an expression; `strategy` is `range`, `list`
     or `hash`. `inherits`: a child by INHERITS, so its parent's queries see its rows too. `estimated_rows` sums
     the partitions; 0 also means never analysed. `branches` are the table itself, when partitioned, and all partitioned
-    tables below it.
+    tables below it. `unique`: the columns of each unique index of all its rows.
     """
 
     name: str
@@ -118,6 +118,7 @@ class Table:
     inherits: bool
     estimated_rows: int
     branches: tuple[Branch, ...] = ()
+    unique: tuple[frozenset[str], ...] = ()
 
     @property
     def relations(self) -> tuple[str, ...]:
@@ -133,6 +134,10 @@ class Table:
     def column(self, name: str) -> Column | None:
         """Return the column called `name`, or None."""
         return next((column for column in self.columns if column.name == name), None)
+
+    def tells_apart(self, columns: Iterable[str]) -> bool:
+        """Say whether no two rows have the same values in these columns, by a unique index."""
+        return any(one <= set(columns) for one in self.unique)
 
 
 @dataclass(frozen=True, slots=True)

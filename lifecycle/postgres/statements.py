@@ -67,4 +67,12 @@ CONSTRAINTS: LiteralString = """
      order by conname, conrelid
 """
 
+# Each set of columns in which no two rows are alike: of an index that is valid, over columns alone, and of all rows.
+UNIQUE: LiteralString = """
+    select indrelid, (indkey::int2[])[0:indnkeyatts - 1]
+      from pg_index
+     where indisunique and indisvalid and indexprs is null and indpred is null
+     order by indrelid, indexrelid
+"""
+
 POLICIES: LiteralString = "select polrelid, polname from pg_policy order by polrelid, polname"

@@ -187,7 +187,7 @@ def lay(conn: Connection[TupleRow], world: tuple[Made, ...], schema: str) -> Non
         key = f" references {made.targets[0]}" if made.form in ("owner", "key") else ""
         say(
             f"create table {made.name} (id int primary key, x int, y int, of int{key}, second int, kind text, who jsonb,"
-            " email text, phone text)"
+            " email text, phone text, unique (x, y))"
         )
         for row in made.rows:
             who = json.dumps({"who": row.get("who")})

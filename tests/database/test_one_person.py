@@ -1,0 +1,133 @@
+"""What a policy takes for a person's key is one person's: each construction that is not is a mistake, and no erasure begins."""
+
+import copy
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import Connection
+from psycopg.rows import TupleRow
+
+from gdpr.reach import reach
+from lifecycle.errors import Refused
+from lifecycle.policy import check, reality, whole
+from lifecycle.policy.model import Policy
+from lifecycle.postgres import catalog
+from lifecycle.postgres.server import Cluster
+from tests.conftest import a_database
+
+SCHEMA = """
+create table patients (id bigint primary key, ward bigint not null, bed bigint not null, email text not null, phone text,
+                       unique (ward, bed));
+create unique index on patients (phone) where phone <> '';
+create unique index on patients (lower(email));
+create table nurses (id bigint primary key, email text not null);
+create table profiles (profile_id bigint primary key, patient_id bigint not null references patients);
+create table extras (patient_id bigint primary key references patients);
+create table codes (id bigint primary key, words text);
+create table visits (visit_id bigint primary key, patient_id bigint references patients,
+                     profile_id bigint not null references profiles, extra_id bigint references extras,
+                     code_id bigint references codes, nurse_no bigint, pulse bigint);
+create table papers (paper_id bigint primary key, owner_type text, owner_id bigint, phone text, ward bigint, bed bigint);
+"""
+GOOD: dict[str, Any] = {
+    "system": "clinic",
+    "subjects": {
+        "patient": {"table": "patients", "key": "id", "identifiers": ["email"]},
+        "nurse": {"table": "nurses", "key": "id", "identifiers": ["email"]},
+    },
+    "tables": {
+        "patients": {"owner": {"patient": "id"}},
+        "nurses": {"owner": {"nurse": "id"}},
+        "profiles": {"owner": {"patient": "patient_id"}},
+        "extras": {"owner": {"patient": "patient_id"}},
+        "codes": {"personal": "none", "because": "a catalogue"},
+        "visits": {
+            "owner": {"patient": "patient_id"},
+            "mentions": {"extra_id": "set null"},
+        },
+        "papers": {"owner": {"patient": "owner_id"}},
+    },
+}
+BY_PHONE = {"phone": {"to": "patients(phone)"}}
+TYPED = {
+    "owner_id": {"type": "owner_type", "of": {"Patient": "patients(id)", "Nurse": "nurses(id)"}}
+}
+OF_BOTH = {"patient": {"through": ["owner_id"]}, "nurse": {"through": ["owner_id"]}}
+
+
+@pytest.fixture(scope="module")
+def conn(cluster: Cluster) -> Iterator[Connection[TupleRow]]:
+    for conninfo in a_database(cluster, "template0"):
+        with psycopg.connect(conninfo, autocommit=True) as opened:
+            opened.execute(SCHEMA.encode())
+            yield opened
+
+
+def changed(conn: Connection[TupleRow], change: dict[str, Any]) -> Policy:
+    data = copy.deepcopy(GOOD) | {"database": conn.info.dbname}
+    for path, value in change.items():
+        *above, last = path.split("/")
+        place: Any = data
+        for part in above:
+            place = place[part]
+        place[last] = value
+    return whole.model().model_validate_json(json.dumps(data))
+
+
+@pytest.mark.parametrize(
+    ("change", "mistakes"),
+    [
+        # an owner's column leads to that kind's own key
+        ({"tables/visits/owner": {"patient": "profile_id"}}, ["tables.visits.owner.patient: profile_id leads to profiles.profile_id, which is no patient's key (patients.id); where the row is theirs whose that one is, own it `through: [profile_id]`"]),
+        ({"tables/visits/owner": {"patient": "code_id"}}, ["tables.visits.owner.patient: code_id leads to codes.id, which is no patient's key (patients.id); name the column that holds patients.id"]),
+        ({"tables/visits/owner": {"patient": "patient_id", "nurse": "patient_id"}}, ["tables.visits.owner.nurse: patient_id leads to patients.id, which is no nurse's key (nurses.id)", "tables.visits.owner.nurse: patient_id names a patient as well (tables.visits.owner.patient)"]),
+        ({"tables/papers/owner": {"patient": "owner_id", "nurse": "owner_id"}}, ["tables.papers.owner.nurse: owner_id names a patient as well (tables.papers.owner.patient): the same value is one of each; add `references: {owner_id: {type: COLUMN, of: {Patients: patients(id), Nurses: nurses(id)}}}` with the column that tells them apart, and own it `through: [owner_id]` for both"]),
+        ({"tables/papers": {"references": TYPED, "owner": {"patient": "owner_id"}}}, ["tables.papers.owner.patient: owner_id leads to patients.id only where owner_type says so; own it `through: [owner_id]`"]),
+        ({"tables/papers": {"references": {"p": {"columns": ["owner_id"], "to": "patients(id)"}, "n": {"columns": ["owner_id"], "to": "nurses(id)"}}, "owner": {"patient": {"through": ["p"]}, "nurse": {"through": ["n"]}}}}, ["tables.papers.references.n: owner_id leads to patients as well (reference p (owner_id)); take one of them out, or say with `type` and `of` which rows lead where"]),
+        ({"tables/visits/references": {"who": {"columns": ["code_id"], "to": "patients(id)"}}, "tables/visits/author": {"who": "set null"}}, ["tables.visits.references.who: code_id leads to codes as well (foreign key visits_code_id_fkey (code_id))"]),
+        # a person's key is theirs alone
+        ({"subjects/patient/key": "ward", "tables/patients/owner": {"patient": "ward"}, "tables/papers/owner": {"patient": "ward"}}, ["subjects.patient.key: several people can have the same patients.ward: no unique index is over it alone; name one that is unique, or `create unique index on patients (ward)`"]),
+        # and so is what rows are found by
+        ({"tables/papers": {"references": BY_PHONE, "owner": {"patient": {"through": ["phone"]}}}}, ["tables.papers.references.phone.to: rows of several people can have the same phone in patients: no unique index is over it; lead to what is unique there, or `create unique index on patients (phone)`"]),
+        ({"tables/papers": {"references": BY_PHONE, "owner": {"patient": "owner_id"}, "mentions": {"phone": "set null"}}}, ["tables.papers.references.phone.to: rows of several people"]),
+        ({"tables/papers": {"references": {"owner_id": {"type": "owner_type", "of": {"Ward": "patients(ward)"}}}, "owner": {"patient": {"through": ["owner_id"]}}}}, ["tables.papers.references.owner_id.of.Ward: rows of several people can have the same ward in patients"]),
+        # a mention leads to somebody
+        ({"tables/visits/mentions": {"pulse": "set null", "extra_id": "set null"}}, ["tables.visits.mentions.pulse: pulse leads to nobody; say what it leads to under `references`, or take it out"]),
+        ({"tables/visits/mentions": {"code_id": "set null", "extra_id": "set null"}}, ["tables.visits.mentions.code_id: code_id leads to nobody"]),
+    ],
+)  # fmt: skip
+def test_what_is_not_one_persons_is_a_mistake_and_no_erasure_begins(
+    conn: Connection[TupleRow], change: dict[str, Any], mistakes: list[str]
+) -> None:
+    policy, picture = changed(conn, change), catalog.read(conn)
+    assert not check.check(policy)
+    found = [str(mistake) for mistake in reality.compare(policy, picture).mistakes]
+    for mistake in mistakes:
+        assert any(one.startswith(mistake) for one in found), found
+    for kind in policy.subjects:
+        with pytest.raises(Refused, match="the policy does not fit"):
+            reach(policy, picture, kind)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {},
+        # the key of a row that has its person's own key; through one that has another
+        {"tables/visits": {"owner": {"patient": "extra_id"}, "mentions": {"patient_id": "set null"}}},
+        {"tables/visits/owner": {"patient": {"through": ["profile_id"]}}, "tables/visits/ignore": {"patient_id": "x"}},
+        {"tables/papers": {"references": TYPED, "owner": OF_BOTH}},
+        {"tables/papers": {"references": {"place": {"columns": ["ward", "bed"], "to": "patients(ward, bed)"}}, "owner": {"patient": {"through": ["place"]}}}},
+        # many rows of one person, each with their key; and what is left as it is
+        {"tables/papers": {"references": {"owner_id": {"to": "profiles(patient_id)"}}, "owner": {"patient": {"through": ["owner_id"]}}}},
+        {"tables/papers": {"references": BY_PHONE, "owner": {"patient": "owner_id"}, "ignore": {"phone": "of the ward"}}},
+    ],
+)  # fmt: skip
+def test_what_is_one_persons_fits(conn: Connection[TupleRow], change: dict[str, Any]) -> None:
+    policy = changed(conn, change)
+    assert not check.check(policy)
+    found = reality.compare(policy, catalog.read(conn)).mistakes
+    assert [str(m) for m in found] == []
