@@ -199,7 +199,8 @@ def _digests(work: Erasing, witness: str | None) -> list[str]:
         return []
     tables = (*work.reach.deleted, *work.reach.kept)
     queries = (statements.digest(work.reach, table) for table in tables)
-    rows = (work.conn.execute(query, about(witness)).fetchone() for query in queries)
+    both = about(work.note.person) | {"witness": witness, "witness_text": witness}
+    rows = (work.conn.execute(query, both).fetchone() for query in queries)
     return [row[0] for row in rows if row]
 
 

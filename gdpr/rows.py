@@ -1,7 +1,7 @@
 """Whose a row is, as SQL: the predicates that every statement of this room is made of.
 
 `t` is the row in question. %(subject)s is the person's key, %(subject_text)s the same where a column has
-another type.
+another type; of somebody else the names say who.
 """
 
 from collections.abc import Iterable
@@ -16,29 +16,41 @@ from lifecycle.postgres.names import sql_name
 
 _IN = sql.SQL("(({columns}) in (select {theirs} from {table} as {r} where {rows}))")
 _SHARES = sql.SQL(
-    "({a}.{to} = (select {own}.{by} from {people} as {own} where {own}.{key} = %(subject)s))"
+    "({a}.{to} = (select {own}.{by} from {people} as {own} where {own}.{key} = {whose}))"
 )
 _NOBODY_ELSE = sql.SQL("""({shares} and not exists
     (select from {people} as {other}
-      where {other}.{by} = {a}.{to} and {other}.{key} <> %(subject)s))""")
+      where {other}.{by} = {a}.{to} and {other}.{key} <> {whose}))""")
 
 
-def owned(reach: Reach, table: str, alias: str = "t", *, shared_too: bool = False) -> sql.Composed:
+def owned(
+    reach: Reach,
+    table: str,
+    alias: str = "t",
+    *,
+    shared_too: bool = False,
+    whose: str = "subject",
+) -> sql.Composed:
     """Return the predicate: this row of `table` is the person's, and goes with them.
 
-    A shared row is theirs when nobody else shares it; with `shared_too` also while others do.
+    A shared row is theirs when nobody else shares it; with `shared_too` also while others do. `whose`: the parameter
+    that names the person.
     """
     match reach.owner(table):
         case str(column):
-            return is_person(reach, table, column, alias)
+            return is_person(reach, table, column, alias, whose)
         case Through():
-            ways = [_leads_to(reach, k, alias, shared_too) for k in reach.ways(table)]
+            ways = [
+                _leads_to(reach, k, alias, shared_too=shared_too, whose=whose)
+                for k in reach.ways(table)
+            ]
             return sql.SQL("({})").format(sql.SQL(" or ").join(ways))
         case SharedBy() as shared:
             by, to = reach.shared_key(table, shared)
             names = {
                 "people": sql_name(reach.subject.table),
                 "key": sql.Identifier(reach.subject.key),
+                "whose": sql.Placeholder(whose),
                 "by": sql.Identifier(by),
                 "to": sql.Identifier(to),
                 "a": sql.Identifier(alias),
@@ -60,15 +72,24 @@ def shared(reach: Reach, table: str) -> sql.Composed | None:
     return sql.SQL("({} and {} is not true)").format(theirs, goes)
 
 
-def is_person(reach: Reach, table: str, column: str, alias: str = "t") -> sql.Composed:
+def is_person(
+    reach: Reach, table: str, column: str, alias: str = "t", whose: str = "subject"
+) -> sql.Composed:
     """Return the predicate: this column holds the person's key."""
     name = sql.Identifier(alias, column)
     if virtual.alike(reach.column(table, column), reach.key()):
-        return sql.SQL("({} = %(subject)s)").format(name)
-    return sql.SQL("({}::text = %(subject_text)s)").format(name)
+        return sql.SQL("({} = {})").format(name, sql.Placeholder(whose))
+    return sql.SQL("({}::text = {})").format(name, sql.Placeholder(f"{whose}_text"))
 
 
-def _leads_to(reach: Reach, key: ForeignKey, alias: str, shared_too: bool) -> sql.Composed:
+def _leads_to(
+    reach: Reach,
+    key: ForeignKey,
+    alias: str = "t",
+    *,
+    shared_too: bool = False,
+    whose: str = "subject",
+) -> sql.Composed:
     """Return the predicate: the row that this foreign key points to is the person's."""
     inner = f"{alias}i"  # t, ti, tii: no name is used twice along one way
     return _IN.format(
@@ -76,20 +97,20 @@ def _leads_to(reach: Reach, key: ForeignKey, alias: str, shared_too: bool) -> sq
         theirs=columns(inner, key.referenced_columns),
         table=sql_name(key.referenced),
         r=sql.Identifier(inner),
-        rows=owned(reach, key.referenced, inner, shared_too=shared_too),
+        rows=owned(reach, key.referenced, inner, shared_too=shared_too, whose=whose),
     )
 
 
 def mentioning(reach: Reach, mention: Mention) -> sql.Composed:
     """Return the predicate: this column of a row that stays points to the person or to what goes with them."""
-    ways = [_leads_to(reach, key, "t", shared_too=False) for key in mention.keys]
+    ways = [_leads_to(reach, key) for key in mention.keys]
     rows = sql.SQL("({})").format(sql.SQL(" or ").join(ways))
     return _staying(reach, mention.table, rows) if mention.table in reach.deleted else rows
 
 
 def hanging(reach: Reach, key: ForeignKey) -> sql.Composed:
     """Return the predicate: a row that stays hangs by this foreign key on a row that goes."""
-    rows = _leads_to(reach, key, "t", shared_too=False)
+    rows = _leads_to(reach, key)
     goes = key.table in reach.deleted or released(reach, key)
     return _staying(reach, key.table, rows) if goes else rows
 

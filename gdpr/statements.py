@@ -225,12 +225,17 @@ def control_person(reach: Reach) -> sql.Composed:
 
 
 def digest(reach: Reach, table: str) -> sql.Composed:
-    """Return the query of one digest over all rows of a person in one table, whatever their order."""
+    """Return the query of one digest over the rows of %(witness)s in one table, whatever their order.
+
+    Without those that go with the person too: a row of two goes with either where the policy says so.
+    """
+    theirs = owned(reach, table, shared_too=True, whose="witness")
     return sql.SQL("""
         select encode(sha256(convert_to(coalesce(string_agg(one, '' order by one), ''), 'UTF8')), 'hex')
           from (select encode(sha256(convert_to({row}, 'UTF8')), 'hex') as one
-                  from {table} as t where {rows}) as each""").format(
+                  from {table} as t where {theirs} and {goes} is not true) as each""").format(
         row=row_as_text("t"),
         table=sql_name(table),
-        rows=owned(reach, table, shared_too=True),
+        theirs=theirs,
+        goes=owned(reach, table),
     )
