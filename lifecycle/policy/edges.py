@@ -21,6 +21,7 @@ def sense(policy: Policy) -> Iterator[Mistake]:
     for name, table in policy.tables.items():
         path: Where = ("tables", name)
         yield from _twice(path, table)
+        yield from _emptied_twice(path, table)
         yield from _unnamed(path, table)
         if table.copy_of and (
             table.references or table.emptied or table.author or table.keep or table.quotes
@@ -40,6 +41,31 @@ def _twice(path: Where, table: Table) -> Iterator[Mistake]:
             ):  # a row may be of several kinds
                 what = f"{name!r} has two sentences: {dotted(first)} and {dotted(word)}"
                 yield Mistake((*path, *word, name), what, "keep the one that holds")
+
+
+def _emptied_twice(path: Where, table: Table) -> Iterator[Mistake]:
+    """Find a column that one word empties and another means by another name, that of a reference."""
+    emptied = {
+        column: (word, name)
+        for word, names in _spoken(table)
+        if word[0] in ("mentions", "author") or word[-1] == "party"
+        for name in names
+        for column in _columns(table, name)
+    }
+    for word, names in (*_spoken(table), *_through(table)):
+        for name in names:
+            for column in sorted({*_columns(table, name)} & emptied.keys()):
+                first, called = emptied[column]
+                if called != name:
+                    what = f"column {column} has two sentences: {dotted((*first, called))} and {dotted((*word, name))}"
+                    yield Mistake((*path, *word, name), what, "keep the one that holds")
+
+
+def _through(table: Table) -> Iterator[tuple[Where, tuple[str, ...]]]:
+    """Yield (word, columns and references) of the ways by which rows are owned."""
+    for kind, how in (table.owner or {}).items():
+        if isinstance(how, Through):
+            yield ("owner", kind, "through"), how.through
 
 
 def _spoken(table: Table) -> Iterator[tuple[Where, tuple[str, ...]]]:

@@ -112,6 +112,27 @@ def test_what_is_not_one_persons_is_a_mistake_and_no_erasure_begins(
             reach(policy, picture, kind)
 
 
+WHO = {"who": {"columns": ["owner_id"], "to": "patients(id)"}}
+BOTH = "column owner_id has two sentences: mentions.owner_id and"
+
+
+@pytest.mark.parametrize(
+    ("papers", "mistake"),
+    [
+        ({"owner": {"patient": "ward"}, "mentions": {"owner_id": "set null"}, "ignore": {"who": "x"}}, f"tables.papers.ignore.who: {BOTH} ignore.who; keep the one that holds"),
+        ({"owner": {"patient": {"through": ["who"]}}, "mentions": {"owner_id": "set null"}}, f"tables.papers.owner.patient.through.who: {BOTH} owner.patient.through.who"),
+        ({"owner": {"patient": {"through": ["owner_id"]}}, "mentions": {"who": "set null"}}, "tables.papers.owner.patient.through.owner_id: column owner_id has two sentences: mentions.who and owner.patient.through.owner_id"),
+        ({"owner": {"patient": "ward"}, "author": {"who": "set null", "owner_id": "set null"}}, "tables.papers.author.who: column owner_id has two sentences: author.owner_id and author.who"),
+    ],
+)  # fmt: skip
+def test_a_column_that_one_word_empties_has_no_other_by_another_name(
+    conn: Connection[TupleRow], papers: dict[str, Any], mistake: str
+) -> None:
+    policy = changed(conn, {"tables/papers": {"references": WHO} | papers})
+    found = [str(found) for found in check.check(policy)]
+    assert any(one.startswith(mistake) for one in found), found
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -120,6 +141,7 @@ def test_what_is_not_one_persons_is_a_mistake_and_no_erasure_begins(
         {"tables/visits": {"owner": {"patient": "extra_id"}, "mentions": {"patient_id": "set null"}}},
         {"tables/visits/owner": {"patient": {"through": ["profile_id"]}}, "tables/visits/ignore": {"patient_id": "x"}},
         {"tables/papers": {"references": TYPED, "owner": OF_BOTH}},
+        {"tables/papers": {"references": {"a": {"columns": ["ward", "bed"], "to": "patients(ward, bed)"}, "b": {"columns": ["ward"], "to": "patients(id)"}}, "owner": {"patient": {"through": ["a"]}}, "ignore": {"b": "x"}}},
         {"tables/papers": {"references": {"place": {"columns": ["ward", "bed"], "to": "patients(ward, bed)"}}, "owner": {"patient": {"through": ["place"]}}}},
         # many rows of one person, each with their key; and what is left as it is
         {"tables/papers": {"references": {"owner_id": {"to": "profiles(patient_id)"}}, "owner": {"patient": {"through": ["owner_id"]}}}},
