@@ -157,6 +157,9 @@ def _reference(look: Look, table: str, name: str, said: Reference) -> None:
     path: Where = ("tables", table, "references", name)
     columns = virtual.columns(name, said)
     here = [look.column(path, table, column) for column in columns]
+    if name not in columns and look.catalog.tables[table].column(name):
+        what = f"{name} is a column too, and the reference is over {', '.join(columns)}"
+        look.say(path, what, "give the reference a name of its own")
     if said.type:
         look.column((*path, "type"), table, said.type)
     if said.path and here[0] and here[0].type not in ("json", "jsonb"):

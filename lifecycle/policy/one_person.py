@@ -31,10 +31,12 @@ def truth(look: Look) -> None:
     for name, table in look.policy.tables.items():
         if name not in look.catalog.tables:
             continue
-        columns = {k: how for k, how in (table.owner or {}).items() if isinstance(how, str)}
-        for kind, column in columns.items():
-            _owner(look, leads, name, kind, column)
-        _kinds(look, leads, name, columns)
+        named = {
+            kind: how
+            for kind, how in (table.owner or {}).items()
+            if isinstance(how, str) and _owner(look, leads, name, kind, how)
+        }
+        _kinds(look, leads, name, named)
         for reference, said in table.references.items():
             if reference not in table.ignore:
                 for value, target in said.targets():
@@ -77,17 +79,19 @@ def _names(look: Look, leads: Leads, kind: str, place: Place) -> bool:
 def _key(look: Look, path: Where, subject: Subject) -> None:
     people = look.catalog.tables.get(subject.table)
     if people and people.column(subject.key) and not people.tells_apart([subject.key]):
-        what = f"several people can have the same {subject.table}.{subject.key}: no unique index is over it alone"
+        what = f"several people can have the same {subject.table}.{subject.key}: "
+        what += "no unique index of all rows is over it alone"
         instead = (
             f"name one that is unique, or `create unique index on {subject.table} ({subject.key})`"
         )
         look.say(path, what, instead)
 
 
-def _owner(look: Look, leads: Leads, table: str, kind: str, column: str) -> None:
+def _owner(look: Look, leads: Leads, table: str, kind: str, column: str) -> bool:
+    """Say so where the keys of an owner's column lead elsewhere; return whether it names a person."""
     subject = look.policy.subjects.get(kind)
     if (table, column) not in leads or not subject or _names(look, leads, kind, (table, column)):
-        return
+        return True
     key = next(k for k in look.catalog.foreign_keys if k.table == table and column in k.columns)
     there = dict(zip(key.columns, key.referenced_columns, strict=True))[column]
     what, by = f"{column} leads to {key.referenced}.{there}", ", ".join(sorted(virtual.names(key)))
@@ -101,13 +105,13 @@ def _owner(look: Look, leads: Leads, table: str, kind: str, column: str) -> None
         if target and kind in (target.owner or {}):
             instead = f"where the row is theirs whose that one is, own it `through: [{by}]`"
     look.say(("tables", table, "owner", kind), what, instead)
+    return False
 
 
 def _kinds(look: Look, leads: Leads, table: str, columns: Mapping[str, str]) -> None:
     """Say so where one column names people of two tables: the same value is one of each."""
     for one, other in combinations(columns, 2):
-        subjects = [look.policy.subjects.get(kind) for kind in (one, other)]
-        first, second = subjects
+        first, second = (look.policy.subjects.get(kind) for kind in (one, other))
         column = columns[one]
         if not first or not second or columns[other] != column:
             continue
@@ -139,7 +143,8 @@ def _unique(
     if not one_owner and not there.tells_apart(to.columns):
         path: Where = ("tables", table, "references", name)
         columns = ", ".join(to.columns)
-        what = f"rows of several people can have the same {columns} in {to.table}: no unique index is over it"
+        what = f"rows of several people can have the same {columns} in {to.table}: "
+        what += "no unique index of all rows is over it"
         instead = (
             f"lead to what is unique there, or `create unique index on {to.table} ({columns})`"
         )

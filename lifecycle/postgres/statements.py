@@ -67,11 +67,14 @@ CONSTRAINTS: LiteralString = """
      order by conname, conrelid
 """
 
-# Each set of columns in which no two rows are alike: of an index that is valid, over columns alone, and of all rows.
+# Each set of columns in which no two rows are alike: of an index that is valid, over columns alone, and of all rows,
+# those of children by INHERITS too, which a query of the table reads.
 UNIQUE: LiteralString = """
     select indrelid, (indkey::int2[])[0:indnkeyatts - 1]
       from pg_index
      where indisunique and indisvalid and indexprs is null and indpred is null
+       and indrelid not in (select i.inhparent from pg_inherits i join pg_class c on c.oid = i.inhrelid
+                             where not c.relispartition)
      order by indrelid, indexrelid
 """
 

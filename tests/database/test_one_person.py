@@ -30,6 +30,8 @@ create table codes (id bigint primary key, words text);
 create table visits (visit_id bigint primary key, patient_id bigint references patients,
                      profile_id bigint not null references profiles, extra_id bigint references extras,
                      code_id bigint references codes, nurse_no bigint, pulse bigint);
+create table sheets (sheet_id bigint primary key, profile_id bigint references profiles);
+create table old_sheets () inherits (sheets);
 create table papers (paper_id bigint primary key, owner_type text, owner_id bigint, phone text, ward bigint, bed bigint);
 """
 GOOD: dict[str, Any] = {
@@ -47,6 +49,11 @@ GOOD: dict[str, Any] = {
         "visits": {
             "owner": {"patient": "patient_id"},
             "mentions": {"extra_id": "set null"},
+        },
+        "sheets": {"owner": {"patient": {"through": ["profile_id"]}}},
+        "old_sheets": {
+            "owner": {"patient": {"through": ["profile_id"]}},
+            "references": {"profile_id": {"to": "profiles(profile_id)"}},
         },
         "papers": {"owner": {"patient": "owner_id"}},
     },
@@ -83,17 +90,20 @@ def changed(conn: Connection[TupleRow], change: dict[str, Any]) -> Policy:
         # an owner's column leads to that kind's own key
         ({"tables/visits/owner": {"patient": "profile_id"}}, ["tables.visits.owner.patient: profile_id leads to profiles.profile_id, which is no patient's key (patients.id); where the row is theirs whose that one is, own it `through: [profile_id]`"]),
         ({"tables/visits/owner": {"patient": "code_id"}}, ["tables.visits.owner.patient: code_id leads to codes.id, which is no patient's key (patients.id); name the column that holds patients.id"]),
-        ({"tables/visits/owner": {"patient": "patient_id", "nurse": "patient_id"}}, ["tables.visits.owner.nurse: patient_id leads to patients.id, which is no nurse's key (nurses.id)", "tables.visits.owner.nurse: patient_id names a patient as well (tables.visits.owner.patient)"]),
+        ({"tables/visits/owner": {"patient": "patient_id", "nurse": "patient_id"}}, ["tables.visits.owner.nurse: patient_id leads to patients.id, which is no nurse's key (nurses.id)"]),
         ({"tables/papers/owner": {"patient": "owner_id", "nurse": "owner_id"}}, ["tables.papers.owner.nurse: owner_id names a patient as well (tables.papers.owner.patient): the same value is one of each; add `references: {owner_id: {type: COLUMN, of: {Patients: patients(id), Nurses: nurses(id)}}}` with the column that tells them apart, and own it `through: [owner_id]` for both"]),
         ({"tables/papers": {"references": TYPED, "owner": {"patient": "owner_id"}}}, ["tables.papers.owner.patient: owner_id leads to patients.id only where owner_type says so; own it `through: [owner_id]`"]),
         ({"tables/papers": {"references": {"p": {"columns": ["owner_id"], "to": "patients(id)"}, "n": {"columns": ["owner_id"], "to": "nurses(id)"}}, "owner": {"patient": {"through": ["p"]}, "nurse": {"through": ["n"]}}}}, ["tables.papers.references.n: owner_id leads to patients as well (reference p (owner_id)); take one of them out, or say with `type` and `of` which rows lead where"]),
         ({"tables/visits/references": {"who": {"columns": ["code_id"], "to": "patients(id)"}}, "tables/visits/author": {"who": "set null"}}, ["tables.visits.references.who: code_id leads to codes as well (foreign key visits_code_id_fkey (code_id))"]),
         # a person's key is theirs alone
-        ({"subjects/patient/key": "ward", "tables/patients/owner": {"patient": "ward"}, "tables/papers/owner": {"patient": "ward"}}, ["subjects.patient.key: several people can have the same patients.ward: no unique index is over it alone; name one that is unique, or `create unique index on patients (ward)`"]),
+        ({"subjects/patient/key": "ward", "tables/patients/owner": {"patient": "ward"}, "tables/papers/owner": {"patient": "ward"}}, ["subjects.patient.key: several people can have the same patients.ward: no unique index of all rows is over it alone; name one that is unique, or `create unique index on patients (ward)`"]),
         # and so is what rows are found by
-        ({"tables/papers": {"references": BY_PHONE, "owner": {"patient": {"through": ["phone"]}}}}, ["tables.papers.references.phone.to: rows of several people can have the same phone in patients: no unique index is over it; lead to what is unique there, or `create unique index on patients (phone)`"]),
+        ({"tables/papers": {"references": BY_PHONE, "owner": {"patient": {"through": ["phone"]}}}}, ["tables.papers.references.phone.to: rows of several people can have the same phone in patients: no unique index of all rows is over it; lead to what is unique there, or `create unique index on patients (phone)`"]),
         ({"tables/papers": {"references": BY_PHONE, "owner": {"patient": "owner_id"}, "mentions": {"phone": "set null"}}}, ["tables.papers.references.phone.to: rows of several people"]),
         ({"tables/papers": {"references": {"owner_id": {"type": "owner_type", "of": {"Ward": "patients(ward)"}}}, "owner": {"patient": {"through": ["owner_id"]}}}}, ["tables.papers.references.owner_id.of.Ward: rows of several people can have the same ward in patients"]),
+        ({"tables/papers": {"references": {"sheet": {"columns": ["ward"], "to": "sheets(sheet_id)"}}, "owner": {"patient": {"through": ["sheet"]}}}}, ["tables.papers.references.sheet.to: rows of several people can have the same sheet_id in sheets"]),
+        # a name is one key's
+        ({"tables/visits/references": {"extra_id": {"columns": ["nurse_no"], "to": "patients(id)"}}}, ["tables.visits.references.extra_id: extra_id is a column too, and the reference is over nurse_no; give the reference a name of its own"]),
         # a mention leads to somebody
         ({"tables/visits/mentions": {"pulse": "set null", "extra_id": "set null"}}, ["tables.visits.mentions.pulse: pulse leads to nobody; say what it leads to under `references`, or take it out"]),
         ({"tables/visits/mentions": {"code_id": "set null", "extra_id": "set null"}}, ["tables.visits.mentions.code_id: code_id leads to nobody"]),
