@@ -157,7 +157,9 @@ def _two_ends(look: Look, leads: Leads, table: str) -> None:
         ends = [(key.referenced, key.referenced_columns[0]) for key in (one, other)]
         meant = [_meaning(look, leads, "", end) for end in ends]
         declared = next((k for k in (other, one) if isinstance(k, virtual.Virtual)), None)
-        if one.columns == other.columns and declared and meant[0].isdisjoint(meant[1]):
+        told_apart = _typed(one) and _typed(other)
+        same = one.columns == other.columns and not told_apart
+        if same and declared and meant[0].isdisjoint(meant[1]):
             first = one if declared is other else other
             what = (
                 f"{one.columns[0]} leads to {first.referenced} as well ({virtual.spelled(first)})"
@@ -170,8 +172,15 @@ def _numbers(look: Look, table: str) -> Iterator[ForeignKey]:
     """Yield the keys of one number each by which the policy finds rows."""
     ignored = look.policy.tables[table].ignore
     for key in look.catalog.foreign_keys:
+        if key.table != table or len(key.columns) > 1:
+            continue
         column = look.catalog.tables[table].column(key.columns[0])
         number = column is not None and column.type in (*virtual.WHOLE, "numeric")
-        plain = not isinstance(key, virtual.Virtual) or (key.said.plain and key.name not in ignored)
-        if key.table == table and len(key.columns) == 1 and number and plain:
+        plain = not isinstance(key, virtual.Virtual) or key.said.plain or _typed(key)
+        left = isinstance(key, virtual.Virtual) and key.name in ignored
+        if number and plain and not left:
             yield key
+
+
+def _typed(key: ForeignKey) -> bool:
+    return isinstance(key, virtual.Virtual) and key.of_type is not None
