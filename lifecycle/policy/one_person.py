@@ -172,7 +172,7 @@ def _numbers(look: Look, table: str) -> Iterator[ForeignKey]:
     """Yield the keys of one number each by which the policy finds rows."""
     ignored = look.policy.tables[table].ignore
     for key in look.catalog.foreign_keys:
-        if key.table != table or len(key.columns) > 1:
+        if key.table != table or len(key.columns) != 1:
             continue
         column = look.catalog.tables[table].column(key.columns[0])
         number = column is not None and column.type in (*virtual.WHOLE, "numeric")
