@@ -15,9 +15,10 @@ There are few questions, each for many tables: whoever has answered one for a ta
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from lifecycle.policy import guess, habits
+from lifecycle.policy import guess, habits, virtual
+from lifecycle.policy.drafting import ENOUGH, Draft
 from lifecycle.policy.model import Owner, SharedBy, Through
-from lifecycle.policy.whose import ENOUGH, Draft, part_of
+from lifecycle.policy.whose import part_of
 from lifecycle.postgres.catalog import ForeignKey, Table
 
 WRITTEN = "did these people write the row, or is it about them?"
@@ -28,8 +29,14 @@ SHARED = "several people share it: does it go with the last of them?"
 LOOSE = "is this the person, though no foreign key says so?"
 STAYS = "would the row stay without the person?"
 
+_GOES = (TWO, STAYS)
+"""Questions of which each answer ends the row with somebody: its parts go with it, whatever is answered."""
+
 SPARSE = 0.2
 """A second person who stands in fewer rows than this is mentioned there, and the row is not theirs too."""
+
+COPY = 5
+"""So many columns named as the people's: it is a copy of theirs, and an address in it may be another's by now."""
 
 MOST = 0.75
 """A person who stands in fewer rows than this, in a column that is not called like them, may only be mentioned."""
@@ -80,7 +87,7 @@ def _doubts(draft: Draft, table: str) -> Iterator[Doubt]:
     found = draft.catalog.tables[table]
     if isinstance(how, SharedBy):
         yield Doubt(SHARED, how.shared_by)
-    if money := habits.books(found.relname, tuple(c.name for c in found.columns)):
+    if money := next(filter(None, (_books(draft, name) for name in _family(draft, table))), ""):
         yield Doubt(BOOKS, money)
     if members := shared(draft, table):
         yield Doubt(SHARED, members)
@@ -88,6 +95,30 @@ def _doubts(draft: Draft, table: str) -> Iterator[Doubt]:
         yield from _named(draft, found, column)
     elif isinstance(how, Through):
         yield from _through(draft, table, how)
+
+
+def _books(draft: Draft, table: str) -> str:
+    found = draft.catalog.tables[table]
+    return habits.books(found.relname, tuple(c.name for c in found.columns))
+
+
+def _family(draft: Draft, table: str) -> Iterator[str]:
+    """Yield a table, what inherits from it or with it, and what it inherits from: their rows are read together."""
+    tables = draft.catalog.tables
+    yield table
+    if not any(t.inherits for t in tables.values()):
+        return
+    for parent in tables.values():
+        first = [c.name for c in parent.columns]
+        heirs = [
+            n
+            for n, t in tables.items()
+            if t.inherits
+            and n != parent.name
+            and [c.name for c in t.columns][: len(first)] == first
+        ]
+        if table in (*heirs, parent.name):
+            yield from (n for n in (parent.name, *heirs) if heirs and n != table)
 
 
 def shared(draft: Draft, table: str) -> str:
@@ -114,27 +145,64 @@ def _named(draft: Draft, table: Table, column: str) -> Iterator[Doubt]:
         yield Doubt(WRITTEN, told)
     if _odd(column) and any(draft.always(k) for k in _into_people(draft, name)):
         yield Doubt(TWO, f"{column}, and whoever owns what it points to")
-    if others := [other for other in keys if other != column and _party(draft, name, other)]:
+    others = [o for o in keys if o != column and _party(draft, name, o, column)]
+    if others and column not in draft.pair(name):
         yield Doubt(TWO, ", ".join((column, *others)))
-    if column not in keys and (seen.filled < ENOUGH or seen.known < 0.95 * seen.filled):
-        yield Doubt(LOOSE, f"{column}: {seen.known} of {seen.filled} values are people's keys")
+    yield from _without_a_key(draft, name, column)
     if any(k.on_delete == "n" and column in k.columns for k in draft.leading(name)):
         yield Doubt(STAYS, f"{column} is set to NULL by the database when the person goes")
+    yield from _whose_name(draft, table, column)
     likely = habits.words(column) in draft.likely()
     if not likely and (seen.filled < ENOUGH or draft.share(name, column) < MOST):
         yield Doubt(
             STAYS, f"{column} is filled in {seen.filled} of {draft.seen.rows.get(name, 0)} rows"
         )
+
+
+def _without_a_key(draft: Draft, table: str, column: str) -> Iterator[Doubt]:
+    """Yield the doubt about an owner's column of which too few values say that it is one, and no foreign key does."""
+    seen = draft.seen.of(table, column)
+    keys = [k for k in draft.leading(table) if column in k.columns]
+    believed = bool(keys) or seen.known >= 0.95 * seen.filled
+    if (seen.filled < ENOUGH or not believed) and all(isinstance(k, virtual.Virtual) for k in keys):
+        told = f"{seen.known} of {seen.filled}" if not keys else str(seen.filled)
+        yield Doubt(LOOSE, f"{column}: {told} values are people's keys")
+
+
+def _whose_name(draft: Draft, table: Table, column: str) -> Iterator[Doubt]:
+    """Yield the doubts about a name or an address in the row, which may be another one's than the owner's."""
+    seen = draft.seen.of(table.name, column)
+    if other := _somebody_else(draft, table):
+        yield Doubt(TWO, f"{column}, and whose address stands in {other}")
     if guess.holds_people(table) and seen.distinct != seen.filled:
         yield Doubt(TWO, f"{column}, and whose name or address stands in the row")
+
+
+def _somebody_else(draft: Draft, table: Table) -> str:
+    """Return the column with e-mail addresses that are not these people's, beside a name; nothing where none has."""
+    led = {k.name for k in draft.leading(table.name) if isinstance(k, virtual.Virtual)}
+    named = any(c.name.lower().endswith("name") for c in table.columns)
+    return next(
+        (
+            c.name
+            for c in table.columns
+            if named
+            and "mail" in c.name.lower()
+            and draft.seen.of(table.name, c.name).alike >= ENOUGH
+            and c.name not in led
+        ),
+        "",
+    )
 
 
 def _odd(column: str) -> bool:
     return habits.author(column) or habits.side(column)
 
 
-def _party(draft: Draft, table: str, column: str) -> bool:
+def _party(draft: Draft, table: str, column: str, owner: str = "") -> bool:
     """Say whether a second person stands in the row who is more than mentioned there or who wrote it."""
+    if draft.wrote(table, column) or (owner and draft.aside(table, column, owner)):
+        return not draft.may_name_nobody(table, column)
     found = draft.catalog.tables[table].column(column)
     if found is None or found.not_null or draft.share(table, column) >= SPARSE:
         held = found is not None and found.not_null
@@ -150,7 +218,7 @@ def _keys(draft: Draft, table: str, how: Through) -> list[ForeignKey]:
     return [
         k
         for k in draft.leading(table)
-        if k.referenced in draft.owners and set(k.columns) <= set(how.through)
+        if k.referenced in draft.owners and virtual.names(k) <= set(how.through)
     ]
 
 
@@ -169,15 +237,46 @@ def _through(draft: Draft, table: str, how: Through) -> Iterator[Doubt]:
     parents = ", ".join(dict.fromkeys(k.referenced for k in keys))
     if others := [name for name in draft.naming(table) if _party(draft, table, name)]:
         yield Doubt(TWO, f"{', '.join(others)}, and whoever owns its {parents}")
-    if len({k.referenced for k in keys}) > 1:
+    yield from _unexplained(draft, table)
+    if len({k.name if virtual.typed(k) else k.referenced for k in keys}) > 1:
         yield Doubt(TWO, f"whoever owns its {parents}")
     for key in keys:
-        if doubt(draft, key.referenced):
-            yield Doubt(PART, f"{key.referenced}, which is asked about too")
-        elif guess.holds_people(draft.catalog.tables[key.referenced]):
-            yield Doubt(PART, f"{key.columns[-1]} names somebody in {key.referenced}")
-        elif not _surely_part(draft, table, key):
-            yield Doubt(PART, key.referenced)
+        yield from _part(draft, table, key)
+
+
+def _part(draft: Draft, table: str, key: ForeignKey) -> Iterator[Doubt]:
+    """Yield the doubt whether a row goes with the one that this key leads to."""
+    if key.referenced in draft.selves:
+        yield from _by_value(draft, table, key)
+    elif (open_ := doubt(draft, key.referenced)) and open_.question not in _GOES:
+        yield Doubt(PART, f"{key.referenced}, which is asked about too")
+    elif virtual.loose(key):
+        yield from _by_value(draft, table, key)
+    elif guess.holds_people(draft.catalog.tables[key.referenced]):
+        yield Doubt(PART, f"{key.columns[-1]} names somebody in {key.referenced}")
+    elif not _surely_part(draft, table, key):
+        yield Doubt(PART, key.referenced)
+
+
+def _by_value(draft: Draft, table: str, key: ForeignKey) -> Iterator[Doubt]:
+    """Yield the doubts about rows that lead to a person by a type and an id, or by an address."""
+    found = draft.catalog.tables[table]
+    same = {c.name for c in found.columns} & {c.name for c in draft.people.columns}
+    if not virtual.typed(key) and len(same) >= COPY:
+        yield Doubt(TWO, f"{key.name}, and whose other columns are as in {draft.people.name}")
+
+
+def _unexplained(draft: Draft, table: str) -> Iterator[Doubt]:
+    """Yield the columns that have people's keys as values, where the row goes with somebody by another way."""
+    found = draft.catalog.tables[table]
+    keyed = {c for k in draft.catalog.foreign_keys if k.table == table for c in k.columns}
+    for column in found.columns:
+        name, seen = column.name, draft.seen.of(table, column.name)
+        named = habits.leads(name) and not habits.writer(name)
+        if name in {*keyed, *found.primary_key} or not named or not draft.many(table, name):
+            continue
+        if seen.known >= 0.95 * seen.filled:
+            yield Doubt(LOOSE, f"{name}: {seen.known} of {seen.filled} values are people's keys")
 
 
 def _surely_part(draft: Draft, table: str, key: ForeignKey) -> bool:

@@ -11,6 +11,7 @@ from lifecycle.policy import triggers, whole
 from lifecycle.policy.check import DECIDE
 from lifecycle.policy.guess import Candidate
 from lifecycle.policy.model import Declared, Owner, Parties, Policy, SharedBy, Table, Through
+from lifecycle.policy.reference import Reference
 from lifecycle.postgres.catalog import Catalog
 from lifecycle.words import counted
 
@@ -87,8 +88,15 @@ def _subjects(policy: Policy, who: Candidate | None) -> Iterator[str]:
         yield f"    key: {quote(subject.key)}"
         if named := subject.own_identifiers:
             yield f"    identifiers: {listed(named)}  # the proof of an erasure searches for their values"
+        if subject.tombstone:
+            values = {quote(n): _value(v) for n, v in subject.tombstone.items()}
+            yield f"    tombstone: {mapped(values)}  # it stands for authors who are gone, where none may be missing"
         if subject.payer:
             yield f"    payer: {{column: {quote(subject.payer.column)}}}"
+
+
+def _value(value: str | int | bool) -> str:
+    return quote(value) if isinstance(value, str) else json.dumps(value)
 
 
 def _tables(policy: Policy, why: Mapping[str, str]) -> Iterator[str]:
@@ -115,15 +123,29 @@ def code(declared: Mapping[str, Declared]) -> str:
 
 def _table(table: Table) -> str:
     parts = {
+        "references": mapped({quote(n): _reference(said) for n, said in table.references.items()}),
         "owner": mapped({k: _owner(how) for k, how in table.owner.items()}) if table.owner else "",
         "personal": table.personal or "",
         "because": quote(table.because or "") if table.because else "",
+        "author": mapped({quote(name): said for name, said in table.author.items()}),
         "mentions": mapped({quote(name): "set null" for name in table.mentions}),
         "objects": listed(table.objects) if table.objects else "",
         "bucket": quote(table.bucket or "") if table.bucket else "",
         "triggers": code(table.triggers),
         "rules": code(table.rules),
         "functions": code(table.functions),
+    }
+    return mapped({name: text for name, text in parts.items() if text})
+
+
+def _reference(said: Reference) -> str:
+    to = {quote(value): quote(to) for value, to in (said.of or {}).items()}
+    parts = {
+        "columns": listed(said.columns) if said.columns else "",
+        "to": quote(said.to or "") if said.to else "",
+        "type": quote(said.type or "") if said.type else "",
+        "of": mapped(to),
+        "form": said.form if said.form != "text" else "",
     }
     return mapped({name: text for name, text in parts.items() if text})
 

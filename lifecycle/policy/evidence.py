@@ -5,9 +5,9 @@ could not read it leaves out: whoever listens then knows nothing about that tabl
 """
 
 import re
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import psycopg
@@ -15,8 +15,10 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from lifecycle import clock
-from lifecycle.policy import guess, statements
+from lifecycle.policy import guess, statements, unkeyed
 from lifecycle.policy.lookalikes import family
+from lifecycle.policy.reference import Reference
+from lifecycle.policy.unkeyed import Proposal
 from lifecycle.postgres.catalog import Catalog, Table
 from lifecycle.postgres.owners import step_into
 
@@ -39,7 +41,7 @@ class Seen:
     """A column in the sample: values that are not NULL, and how many different ones.
 
     `known`: how many of them are keys of the people's table, where no foreign key says so. `alike`: how many look like
-    the e-mail address or telephone number of somebody, in tables without a foreign key to the people.
+    the e-mail address or telephone number of somebody.
     """
 
     filled: int
@@ -53,11 +55,15 @@ class Evidence:
     """Table -> rows of its sample, and (table, column) -> what was seen. Without a table: it was not read.
 
     `quoting`: table -> rows in whose texts an identifier of one of the people stands, where that was asked.
+    `references`: table -> what a column leads to, where all its values were found there and no foreign key says so.
     """
 
     rows: Mapping[str, int] = field(default_factory=dict[str, int])
     columns: Mapping[tuple[str, str], Seen] = field(default_factory=dict[tuple[str, str], Seen])
     quoting: Mapping[str, int] = field(default_factory=dict[str, int])
+    references: Mapping[str, Mapping[str, Reference]] = field(
+        default_factory=dict[str, Mapping[str, Reference]]
+    )
 
     def of(self, table: str, column: str) -> Seen:
         """Return what was seen of a column; nothing, where it was not read."""
@@ -79,8 +85,10 @@ def read(
     rows: dict[str, int] = {}
     columns: dict[tuple[str, str], Seen] = {}
     quoting: dict[str, int] = {}
+    references: dict[str, Mapping[str, Reference]] = {}
     key_type = family(found.type) if (found := people.column(key)) else ""
-    names = _names(people, key, key_type)
+    of_people = (people, *guess.logins(catalog, people))
+    names = _names(conn, of_people, key, end)
     leading = {(k.table, k.referenced) for k in catalog.foreign_keys}
     keyed = {(k.table, c) for k in catalog.foreign_keys for c in k.columns}
     for table in sorted(catalog.tables.values(), key=lambda t: (t.estimated_rows, t.name)):
@@ -91,14 +99,19 @@ def read(
         theirs = (table.name, people.name) in leading
         try:
             with look(conn, table, left):
-                counted = _sample(conn, table, people, key, key_type, referring, texts=not theirs)
-                quotes = {} if theirs else _quoting(conn, table, people, names)
+                counted = _sample(conn, table, people, key, key_type, referring)
+                quotes = {} if theirs else _quoting(conn, table, names)
+                quoted = names if any(quotes.values()) else []
+                led = dict(_led(conn, catalog, people, key, table, counted, quoted))
+                if more := _texts(table, led, referring):
+                    counted = _sample(conn, table, people, key, key_type, [*referring, *more])
         except psycopg.Error:
             continue  # no right, no time, a foreign server that is away: nothing is known of it
         rows[table.name] = counted.pop("", Seen(0, 0)).filled
         columns |= {(table.name, name): seen for name, seen in counted.items()}
         quoting |= quotes
-    return Evidence(rows, columns, quoting)
+        references |= {table.name: led} if led else {}
+    return Evidence(rows, columns, quoting, references)
 
 
 @contextmanager
@@ -113,22 +126,83 @@ def look(conn: Connection[TupleRow], table: Table, left: timedelta) -> Generator
         yield
 
 
-def _names(people: Table, key: str, key_type: str) -> list[str]:
-    """Return the columns whose values name one person and nobody else, wherever they stand."""
-    strong = [n for n in guess.identifiers(people, bare=False) if not _WEAK.search(n.lower())]
-    business = [
-        c.name for c in people.columns if c.name in people.primary_key and family(c.type) == "text"
-    ]
-    return [*dict.fromkeys((*strong, *business)), *([key] if key_type == "uuid" else [])]
+def _led(
+    conn: Connection[TupleRow],
+    catalog: Catalog,
+    people: Table,
+    key: str,
+    table: Table,
+    counted: Mapping[str, Seen],
+    names: Sequence[tuple[str, str]],
+) -> Iterator[tuple[str, Reference]]:
+    """Yield each column that leads somewhere without a foreign key, with where."""
+    own = table.name in {people.name, *(t.name for t in guess.logins(catalog, people))}
+    addresses = [name for name, seen in counted.items() if name and seen.alike and not own]
+    for proposed in (
+        *unkeyed.proposals(catalog, people, key, table),
+        *unkeyed.mails((people, *guess.logins(catalog, people)), addresses),
+        *unkeyed.together(catalog, table),
+        *unkeyed.numbers(catalog, table, names),
+    ):
+        asked = _of_types_there(conn, table, proposed) if proposed.type else proposed
+        if asked.goals:
+            filled, *found = conn.execute(statements.found(table, asked)).fetchone() or (0,)
+            if said := unkeyed.believed(asked, table, people, filled, found):
+                yield asked.name, said
+
+
+def _of_types_there(conn: Connection[TupleRow], table: Table, asked: Proposal) -> Proposal:
+    """Return the proposal with the goals whose name stands in its type column. Only names of ours come home."""
+    words = [goal.spelled for goal in asked.goals]
+    rows = conn.execute(statements.spelled(table, asked.type, words)).fetchall()
+    there = {word for (word,) in rows}
+    return replace(asked, goals=tuple(g for g in asked.goals if g.spelled in there))
+
+
+def _names(
+    conn: Connection[TupleRow], of_people: Sequence[Table], key: str, end: float
+) -> list[tuple[str, str]]:
+    """Return (table, column) whose values name one person and nobody else, wherever they stand.
+
+    By the column's name; or as each of them has another one in it that is one word, as a number on a card.
+    """
+    found: dict[tuple[str, str], None] = {}
+    for table in of_people:
+        strong = [n for n in guess.identifiers(table, bare=False) if not _WEAK.search(n.lower())]
+        found |= {(table.name, n): None for n in strong}
+        texts = [
+            c.name
+            for c in table.columns
+            if family(c.type) == "text" and c.name not in strong and not guess.secret(c.name)
+        ]
+        left = timedelta(seconds=end - clock.monotonic())
+        try:
+            with look(conn, table, left):
+                each = conn.execute(statements.one_word_each(table, texts)).fetchone() or ()
+        except psycopg.Error:
+            continue  # as of any table that may not be read
+        keyed = {*table.primary_key, *(n for n, yes in zip(texts, each, strict=False) if yes)}
+        found |= {(table.name, n): None for n in texts if n in keyed}
+    key_column = of_people[0].column(key)
+    if key_column and family(key_column.type) == "uuid":
+        found[of_people[0].name, key] = None
+    return list(found)
+
+
+def _texts(table: Table, led: Mapping[str, Reference], counted: Sequence[str]) -> list[str]:
+    """Return the texts that lead somewhere, as is known by now: others are not counted."""
+    columns = [n for name, said in led.items() for n in said.columns or (name,)]
+    texts = {c.name for c in table.columns if family(c.type) == "text"}
+    return [n for n in columns if n in texts and n not in counted]
 
 
 def _quoting(
-    conn: Connection[TupleRow], table: Table, people: Table, names: Sequence[str]
+    conn: Connection[TupleRow], table: Table, names: Sequence[tuple[str, str]]
 ) -> dict[str, int]:
     texts = [c.name for c in table.columns if family(c.type) in _QUOTING]
     if not names or not texts:
         return {} if texts else {table.name: 0}
-    query = statements.quoting(table, texts, people, names)
+    query = statements.quoting(table, texts, names)
     [(count,)] = conn.execute(query).fetchall()
     return {table.name: count}
 
@@ -140,8 +214,6 @@ def _sample(
     key: str,
     key_type: str,
     referring: Sequence[str],
-    *,
-    texts: bool,
 ) -> dict[str, Seen]:
     counted = {*_COUNTED[:-1], key_type}
     keys = [
@@ -154,7 +226,7 @@ def _sample(
         for c in table.columns
         if key_type in _COUNTED and family(c.type) == key_type and c.name not in referring
     ]
-    told = [c.name for c in table.columns if family(c.type) == "text"] if texts else []
+    told = [c.name for c in table.columns if family(c.type) == "text"]
     query = statements.sample(table, keys, same, told, people, key)
     numbers = list(conn.execute(query).fetchone() or ())
     total, rest = numbers[0], numbers[1:]

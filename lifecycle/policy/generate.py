@@ -11,24 +11,26 @@ from typing import Any
 
 from lifecycle.errors import InputError
 from lifecycle.policy import (
+    asides,
     doubts,
     draft_text,
-    foreign_keys,
     guess,
     nobodys,
+    references,
     triggers,
+    virtual,
     whole,
     whose,
 )
 from lifecycle.policy.check import DECIDE
 from lifecycle.policy.doubts import Doubt
+from lifecycle.policy.drafting import Draft
 from lifecycle.policy.evidence import NOTHING, Evidence
 from lifecycle.policy.guess import Candidate
 from lifecycle.policy.model import Owner, Policy
 from lifecycle.policy.model import Table as Declared
 from lifecycle.policy.names import split_column
 from lifecycle.policy.people import Payer, Subject
-from lifecycle.policy.whose import Draft
 from lifecycle.postgres.catalog import Catalog
 from lifecycle.words import did_you_mean
 
@@ -79,6 +81,7 @@ def draft(catalog: Catalog, who: Candidate | None, seen: Evidence = NOTHING) -> 
     `who` is as `subject` returns it; `seen` what its rows say.
     """
     people = who.table if who else None
+    catalog = virtual.led(catalog, seen.references)
     looked = whose.owned(Draft(catalog, who.table, who.key, {}, seen)) if who else None
     owners: Mapping[str, Owner] = looked.owners if looked else {}
     kind = guess.kind(people) if people else "user"
@@ -98,7 +101,8 @@ def draft(catalog: Catalog, who: Candidate | None, seen: Evidence = NOTHING) -> 
         tables=tables,
         **sections,
     )
-    policy = _with_triggers(with_mentions(policy, catalog), catalog)
+    policy = references.chosen(policy, catalog, seen.references)
+    policy = _with_triggers(asides.said(policy, virtual.joined(policy, catalog), looked), catalog)
     return draft_text.write(policy, catalog, doubts.reasons(looked) if looked else {}, who)
 
 
@@ -164,15 +168,3 @@ def as_nobodys(name: str, found: Doubt | str | None) -> Declared:
 def ask(doubt: Doubt) -> str:
     """Return a question as a draft leaves it open."""
     return f"{DECIDE}: {doubt.question} ({doubt.here})"
-
-
-def with_mentions(policy: Policy, catalog: Catalog) -> Policy:
-    """Add `mentions` for every foreign key to somebody's row that the policy does not explain and may be NULL."""
-    tables = dict(policy.tables)
-    for key, _ in foreign_keys.unexplained(policy, catalog):
-        column = foreign_keys.may_be_null(catalog, key)
-        if column and not foreign_keys.explained(policy, key):
-            table = tables[key.table]
-            mentions = {**table.mentions, column: "set null"}
-            tables[key.table] = table.model_copy(update={"mentions": mentions})
-    return policy.model_copy(update={"tables": tables})

@@ -94,9 +94,21 @@ def holds_people(table: Table) -> bool:
     return is_people(table) and bool(identifiers(table, bare=False))
 
 
+def logins(catalog: Catalog, people: Table) -> tuple[Table, ...]:
+    """Return the tables with names of people to which the people point, as students do to their users."""
+    return tuple(
+        catalog.tables[k.referenced]
+        for k in catalog.foreign_keys
+        if k.table == people.name
+        and k.referenced != people.name
+        and len(k.columns) == 1
+        and holds_people(catalog.tables[k.referenced])
+    )
+
+
 def kind(table: Table) -> str:
     """Return what one of these people is called: `user` for users."""
-    return _singular(table.relname.lower())
+    return singular(table.relname.lower())
 
 
 def key(catalog: Catalog, table: Table) -> str:
@@ -119,6 +131,11 @@ def identifiers(table: Table, *, bare: bool = True) -> tuple[str, ...]:
     )
 
 
+def secret(column: str) -> bool:
+    """Say whether a column is named like something that nobody else knows, or a mark beside a value."""
+    return bool(_SECRET.search(column.lower()))
+
+
 def _score(catalog: Catalog, table: Table) -> int:
     pointed = sum(
         k.referenced == table.name and k.table != table.name for k in catalog.foreign_keys
@@ -128,8 +145,8 @@ def _score(catalog: Catalog, table: Table) -> int:
 
 
 def _named(table: Table) -> int:
-    words = _singular(table.relname.lower()).split("_")
-    return _PEOPLE.get(_singular(words[-1]), 0)
+    words = singular(table.relname.lower()).split("_")
+    return _PEOPLE.get(singular(words[-1]), 0)
 
 
 def has_mail(table: Table) -> bool:
@@ -137,7 +154,8 @@ def has_mail(table: Table) -> bool:
     return any(re.search(r"(^|_)e?_?mail(_address)?$", c.name.lower()) for c in table.columns)
 
 
-def _singular(word: str) -> str:
+def singular(word: str) -> str:
+    """Return the name of one of what a table holds: `user` for users."""
     if word.endswith("people"):
         return word.removesuffix("people") + "person"
     if word.endswith("ies"):

@@ -21,6 +21,10 @@ _STAFF = re.compile(
 _SIDE = re.compile(
     r"(^|_)(sender|recipient|receiver|inviter|referrer|referred|seller|buyer|host|guest|from|to)(_|$)"
 )
+_SORT = re.compile(r"(^|_)(kind|type|status|state|role|level|relation(ship|_type|_kind)?|art)$")
+_SAYS = re.compile(
+    r"(^|_)(repr|str|title|label|subject|description|comment|note|notes|text|body|message|memo)$"
+)
 _MEMBERS = re.compile(
     r"(member(ship)?|participant|attendee|subscriber|collaborator|beneficiar(y|ie)|(^|_)(editor|partner|user|people))s?$"
 )
@@ -75,6 +79,16 @@ def author(column: str) -> bool:
 def side(name: str) -> bool:
     """Say whether a column is named like one of two people between whom the row is."""
     return bool(_SIDE.search(words(name)))
+
+
+def sort(column: str) -> bool:
+    """Say whether a column is named like one that says which of a few kinds a row is."""
+    return bool(_SORT.search(words(column)))
+
+
+def says(column: str) -> bool:
+    """Say whether a column is named like who wrote the row or like words about something: its values lead nowhere."""
+    return writer(column) or bool(_SAYS.search(words(column)))
 
 
 def members(table: str) -> bool:

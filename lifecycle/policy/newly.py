@@ -17,6 +17,7 @@ from psycopg.rows import TupleRow
 
 from lifecycle.config.mistake import Mistake
 from lifecycle.policy import (
+    asides,
     doubts,
     draft_text,
     evidence,
@@ -32,9 +33,9 @@ from lifecycle.policy import (
 )
 from lifecycle.policy.check import DECIDE
 from lifecycle.policy.doubts import Doubt
+from lifecycle.policy.drafting import Draft
 from lifecycle.policy.evidence import Evidence
 from lifecycle.policy.model import Owner, Parties, Policy, Table, Through
-from lifecycle.policy.whose import Draft
 from lifecycle.postgres.catalog import Catalog, ForeignKey
 
 UNSEEN = "a new table: no row of it was there to be looked at"
@@ -116,7 +117,9 @@ def _tables(beside: Beside, fresh: Collection[str]) -> dict[str, str]:
         lines[name] = _of_table(beside, drafts, name)
     tables = {name: table for name, (table, _) in lines.items()}
     whole_ = beside.policy.model_copy(update={"tables": {**beside.policy.tables, **tables}})
-    mentioned = generate.with_mentions(whole_, beside.catalog).tables
+    for _, draft in drafts:
+        whole_ = asides.said(whole_, beside.catalog, draft)
+    mentioned = whole_.tables
     return {
         name: draft_text.line(
             name,

@@ -12,10 +12,10 @@ together with others that are nobody's, no column of it could lead to a person, 
 
 from collections.abc import Iterator
 
-from lifecycle.policy import guess, habits
+from lifecycle.policy import guess, habits, virtual
 from lifecycle.policy.doubts import PART, SHARED, WRITTEN, Doubt, shared
+from lifecycle.policy.drafting import ENOUGH, FEW, HALF, Draft
 from lifecycle.policy.lookalikes import facts, family
-from lifecycle.policy.whose import ENOUGH, FEW, HALF, Draft
 from lifecycle.postgres.catalog import ForeignKey, Table
 
 KIND = "are these people of another kind, and whose data is it?"
@@ -23,6 +23,9 @@ ADDRESS = "do people stand in it by an address or a name alone?"
 LOOSE = "does a column that no foreign key explains lead to people?"
 ANYTHING = "is this nobody's data?"
 ONE_EACH = "is each row the data of the one person who points to it?"
+
+MANY = 8
+"""More people than belong to a family or a talk."""
 
 _ANYTHING = ("jsonb", "json", "bytea", "xml", "hstore")
 
@@ -47,7 +50,7 @@ def _doubts(draft: Draft, table: Table) -> Iterator[Doubt]:
         yield Doubt(
             KIND, ", ".join(dict.fromkeys((*guess.identifiers(table)[:3], *likely(draft, table))))
         )
-    if members := shared(draft, table.name):
+    if (members := shared(draft, table.name)) and not _catalogue(draft, table.name, members):
         yield Doubt(SHARED, members)
     yield from _keys(draft, table.name)
     if alike := _addresses(draft, table):
@@ -60,6 +63,8 @@ def _doubts(draft: Draft, table: Table) -> Iterator[Doubt]:
 def _keys(draft: Draft, table: str) -> Iterator[Doubt]:
     """Yield the doubts about foreign keys to people and to what is theirs, and from there."""
     for column in draft.naming(table):
+        if draft.has_a_login(table, column):
+            yield Doubt(KIND, f"{column}: a login for each")
         if not _only_wrote(draft, table, column):
             seen = draft.seen.of(table, column)
             yield Doubt(WRITTEN, f"{column}: {seen.distinct} people in {seen.filled} rows")
@@ -67,7 +72,11 @@ def _keys(draft: Draft, table: str) -> Iterator[Doubt]:
         if key.referenced in draft.owners and key.referenced not in draft.selves:
             yield Doubt(PART, key.referenced)
     for key in draft.catalog.foreign_keys:
-        if key.referenced == table and key.table != table and _one_each(draft, key):
+        if (
+            key.referenced == table != key.table
+            and not virtual.loose(key)
+            and _one_each(draft, key)
+        ):
             yield Doubt(ONE_EACH, key.table)
 
 
@@ -75,8 +84,11 @@ def _unknown(draft: Draft, table: Table) -> Iterator[Doubt]:
     """Yield what keeps a table from being known well enough."""
     if quoted := draft.seen.quoting.get(table.name):
         yield Doubt(ADDRESS, f"words of {quoted} rows are some of these people's")
-    if not draft.seen.rows.get(table.name):
+    rows, everybody = (draft.seen.rows.get(n, 0) for n in (table.name, draft.people.name))
+    if not rows:
         yield Doubt(ANYTHING, "no row was seen")
+    if 0 < rows < ENOUGH <= FEW * everybody and quoted == 0:
+        return  # a handful of rows where hundreds of people are: settings, or a list
     if not any(table.name in (k.table, k.referenced) for k in draft.catalog.foreign_keys):
         yield Doubt(ANYTHING, "no key leads to it or from it")
     if odd := [c.name for c in table.columns if family(c.type) in _ANYTHING]:
@@ -84,13 +96,25 @@ def _unknown(draft: Draft, table: Table) -> Iterator[Doubt]:
 
 
 def _only_wrote(draft: Draft, table: str, column: str) -> bool:
-    """Say whether those whom a column names only wrote the rows: by its name, and as they are few."""
+    """Say whether those whom a column names only wrote the rows, by name or as they are few, and can be left out."""
     seen = draft.seen.of(table, column)
-    return (
-        habits.writer(column)
-        and not draft.many(table, column)
-        and 2 * seen.distinct <= max(seen.filled, 1)
+    few = not draft.many(table, column) and 2 * seen.distinct <= max(seen.filled, 1)
+    return draft.may_name_nobody(table, column) and (
+        (habits.writer(column) and few)
+        or (habits.wrote(column) and 0 < seen.filled < ENOUGH)
+        or draft.wrote(table, column)
+        or draft.staff(table, column)
     )
+
+
+def _catalogue(draft: Draft, table: str, members: str) -> bool:
+    """Say whether people only choose from these rows, as from interests: a bare join, and many people to each."""
+    [key, *_] = [k for k in draft.leading(members) if k.referenced == table]
+    joined = draft.catalog.tables[members]
+    keyed = {c for k in draft.leading(members) for c in k.columns}
+    seen = draft.seen.of(members, key.columns[-1])
+    bare = all(c.name in keyed for c in joined.columns)
+    return bare and seen.filled >= MANY * max(seen.distinct, 1)
 
 
 def _hangs(draft: Draft, table: Table, found: dict[str, Doubt | None]) -> Doubt | None:
@@ -171,6 +195,7 @@ def _one_each(draft: Draft, key: ForeignKey) -> bool:
     each = 8 if key.table in draft.selves else 3 if draft.person(key.table) else 2
     return (
         key.table in draft.owners
+        and not set(key.columns) < set(draft.catalog.tables[key.table].primary_key)
         and seen.distinct >= ENOUGH
         and seen.filled <= each * seen.distinct
     )

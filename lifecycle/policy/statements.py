@@ -5,6 +5,7 @@ from typing import LiteralString
 
 from psycopg import sql
 
+from lifecycle.policy.unkeyed import Goal, Proposal
 from lifecycle.postgres.catalog import Table
 from lifecycle.postgres.names import sql_name
 
@@ -13,6 +14,15 @@ ROWS = 10_000
 
 QUOTING = 500
 """In how many rows of a table it is looked whether a person is quoted: to take texts apart takes time."""
+
+ENOUGH = 30
+"""So many values must be there before it says something that all are different."""
+
+VALUES = 1_000
+"""How many different values of a column are looked for where they may lead."""
+
+_MAIL = sql.SQL("nullif(lower(btrim({value}::text)), '')")
+_AT = sql.SQL("count(*) filter (where s.kind = {kind} and {there})")
 
 _BETWEEN = "\"'<>,;:(){}[]=|/\\!?&\t\r\n"
 """What stands between words that are taken apart."""
@@ -76,15 +86,13 @@ def sample(
     )
 
 
-def quoting(
-    table: Table, texts: Sequence[str], people: Table, names: Sequence[str]
-) -> sql.Composed:
-    """Return the query that counts the rows in whose texts a word is one of the people's `names`."""
+def quoting(table: Table, texts: Sequence[str], names: Sequence[tuple[str, str]]) -> sql.Composed:
+    """Return the query that counts the rows in whose texts a word stands in one of `names`, each (table, column)."""
     every = sql.SQL(" union ").join(
         sql.SQL("(select lower({name}::text) from {people} limit {rows})").format(
-            name=sql.Identifier(name), people=sql_name(people.name), rows=sql.Literal(ROWS)
+            name=sql.Identifier(name), people=sql_name(people), rows=sql.Literal(ROWS)
         )
-        for name in names
+        for people, name in names
     )
     return sql.SQL(
         "with known(word) as materialized ({every})"
@@ -99,4 +107,76 @@ def quoting(
         rows=sql.Literal(QUOTING),
         between=sql.Literal(_BETWEEN),
         space=sql.Literal(" " * len(_BETWEEN)),
+    )
+
+
+def one_word_each(table: Table, texts: Sequence[str]) -> sql.Composed:
+    """Return the query of one row that says of each text column whether every value is one word, and is there once."""
+    each = sql.SQL(
+        "count({column}) >= {enough} and count({column}) = count(distinct {column}::text)"
+        " and bool_and({column}::text ~ '^\\S{{4,60}}$')"
+    )
+    return sql.SQL("select {each} from (select * from {table} limit {rows}) as s").format(
+        each=sql.SQL(", ").join(
+            each.format(column=sql.Identifier(name), enough=sql.Literal(ENOUGH)) for name in texts
+        ),
+        table=sql_name(table.name),
+        rows=sql.Literal(ROWS),
+    )
+
+
+def spelled(table: Table, type_: str, words: Sequence[str]) -> sql.Composed:
+    """Return the query of those of `words` that stand in a type column."""
+    return sql.SQL(
+        "select w.word from unnest({words}::text[]) as w(word) where w.word in"
+        " (select s.{type}::text from (select {type} from {table} limit {rows}) as s)"
+    ).format(
+        words=sql.Literal(list(words)),
+        type=sql.Identifier(type_),
+        table=sql_name(table.name),
+        rows=sql.Literal(ROWS),
+    )
+
+
+def found(table: Table, asked: Proposal) -> sql.Composed:
+    """Return the query of one row: how many different values a column has, and how many of them are at each goal."""
+    columns = [sql.Identifier(name) for name in asked.columns]
+    values = [_MAIL.format(value=column) if asked.mail else column for column in columns]
+    kind = sql.SQL("{}::text").format(sql.Identifier(asked.type)) if asked.type else sql.SQL("''")
+    counts = [
+        sql.SQL("count(*)"),
+        *(
+            _AT.format(kind=sql.Literal(goal.spelled), there=_there(goal, mail=asked.mail))
+            for goal in asked.goals
+        ),
+    ]
+    return sql.SQL(
+        "select {counts} from (select distinct {values}, {kind} from"
+        " (select * from {table} limit {rows}) as r where {there} limit {some}) as s ({names}, kind)"
+    ).format(
+        counts=sql.SQL(", ").join(counts),
+        values=sql.SQL(", ").join(values),
+        kind=kind,
+        there=sql.SQL(" and ").join(sql.SQL("{} is not null").format(c) for c in columns),
+        names=sql.SQL(", ").join(sql.Identifier(f"v{n}") for n in range(len(columns))),
+        table=sql_name(table.name),
+        rows=sql.Literal(ROWS),
+        some=sql.Literal(VALUES),
+    )
+
+
+def _there(goal: Goal, *, mail: bool) -> sql.Composed:
+    """Return the condition that a value is at a goal."""
+    if mail:
+        return sql.SQL("s.v0 in (select {key} from {goal} limit {rows})").format(
+            key=_MAIL.format(value=sql.Identifier(goal.keys[0])),
+            goal=sql_name(goal.table),
+            rows=sql.Literal(ROWS),
+        )
+    same = [
+        sql.SQL("{} = {}").format(sql.Identifier("p", key), sql.Identifier("s", f"v{n}"))
+        for n, key in enumerate(goal.keys)
+    ]
+    return sql.SQL("exists (select from {goal} as p where {same})").format(
+        goal=sql_name(goal.table), same=sql.SQL(" and ").join(same)
     )

@@ -4,7 +4,7 @@ Everything that asks where a row leads asks the catalog that `joined` returns: a
 What a table says about a key it says by the key's columns, and about a reference by its name.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from lifecycle.policy.model import Policy
@@ -25,19 +25,40 @@ class Virtual(ForeignKey):
 
 def joined(policy: Policy, catalog: Catalog) -> Catalog:
     """Return the catalog with the policy's references among its keys, but for those that cannot lead anywhere."""
+    said = {name: entry.references for name, entry in policy.tables.items()}
+    return led(catalog, said)
+
+
+def led(catalog: Catalog, said: Mapping[str, Mapping[str, Reference]]) -> Catalog:
+    """Return the catalog with these references among its keys: table -> name -> what is said of it."""
     real = tuple(key for key in catalog.foreign_keys if not isinstance(key, Virtual))
-    return replace(catalog, foreign_keys=(*real, *_declared(policy, catalog)))
+    return replace(catalog, foreign_keys=(*real, *_declared(said, catalog)))
 
 
 def names(key: ForeignKey) -> frozenset[str]:
     """Return the words by which a table speaks of this key."""
-    return frozenset({key.name} if isinstance(key, Virtual) else key.columns)
+    return frozenset(words(key))
+
+
+def words(key: ForeignKey) -> tuple[str, ...]:
+    """Return them in the key's order, as `through` lists them."""
+    return (key.name,) if isinstance(key, Virtual) else key.columns
 
 
 def spelled(key: ForeignKey) -> str:
     """Return how people are told of this key."""
     what = "reference" if isinstance(key, Virtual) else "foreign key"
     return f"{what} {key.name} ({', '.join(key.columns)})"
+
+
+def typed(key: ForeignKey) -> bool:
+    """Say whether it leads there from some rows only: those whose type says so."""
+    return isinstance(key, Virtual) and key.of_type is not None
+
+
+def loose(key: ForeignKey) -> bool:
+    """Say whether it is no more than a reference by type, or by a value in any spelling."""
+    return isinstance(key, Virtual) and not key.said.plain
 
 
 def alike(one: Column, other: Column) -> bool:
@@ -50,9 +71,11 @@ def columns(name: str, said: Reference) -> tuple[str, ...]:
     return said.columns or (name,)
 
 
-def _declared(policy: Policy, catalog: Catalog) -> Iterator[Virtual]:
-    for table, entry in policy.tables.items():
-        for name, said in entry.references.items():
+def _declared(
+    references: Mapping[str, Mapping[str, Reference]], catalog: Catalog
+) -> Iterator[Virtual]:
+    for table, entry in references.items():
+        for name, said in entry.items():
             for of_type, target in said.targets():
                 here = columns(name, said)
                 pairs = len(here) == len(target.columns)

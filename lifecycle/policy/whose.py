@@ -5,94 +5,14 @@ Pure. What it finds is a proposal: `doubts.py` says which of it a person has to 
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
-from lifecycle.policy import guess, habits, lookalikes
-from lifecycle.policy.evidence import Evidence
+from lifecycle.policy import guess, habits, lookalikes, virtual
+from lifecycle.policy.drafting import ENOUGH, HALF, Draft
 from lifecycle.policy.model import Owner, SharedBy, Through
 from lifecycle.postgres.catalog import Catalog, ForeignKey, Table
 
-ENOUGH = 30
-"""Values from which on the share of different ones says something."""
-
-FEW = 0.3
-"""Fewer different people than this, of as many as could be, are those who write and not those who are written about."""
-
-HALF = 0.5
-"""A table of people of whom fewer than this share are the people asked about holds people of another kind."""
-
 _SHARED = re.compile(r"(^|_)(account|household|famil(y|ie)|tenant|subscription|team)s?$")
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """What is asked about: the people, how each table is owned so far, and what was seen of its rows.
-
-    `selves`: the people's table, and each that has one row per person, as patients have for users: to point there is to
-    name the person. `settled`: tables of which a policy says already whose they are, with their owner of this kind of
-    people or None: of them nothing is asked, and all the rest follows from them.
-    """
-
-    catalog: Catalog
-    people: Table
-    key: str
-    owners: Mapping[str, Owner]
-    seen: Evidence
-    selves: frozenset[str] = frozenset()
-    settled: Mapping[str, Owner | None] = field(default_factory=dict[str, Owner | None])
-
-    def naming(self, table: str) -> tuple[str, ...]:
-        """Return the columns of a table that point to a person by foreign key."""
-        keys = self.leading(table)
-        return tuple(dict.fromkeys(k.columns[-1] for k in keys if k.referenced in self.selves))
-
-    def person(self, table: str) -> str | None:
-        """Return the column that names the owner of a row; None where it is reached by another row, or shared."""
-        match self.owners.get(table):
-            case str(column):
-                return column
-            case Through(through=(column,)) if column in self.naming(table):
-                return column
-            case _:
-                return None
-
-    def leading(self, table: str) -> tuple[ForeignKey, ...]:
-        """Return the foreign keys of a table, but for those to itself."""
-        return tuple(
-            k for k in self.catalog.foreign_keys if k.table == table and k.referenced != table
-        )
-
-    def always(self, key: ForeignKey) -> bool:
-        """Say whether every row has this reference."""
-        table = self.catalog.tables[key.table]
-        return all((c := table.column(name)) is not None and c.not_null for name in key.columns)
-
-    def many(self, table: str, column: str) -> bool:
-        """Say whether so many different people stand in a column that the rows are about them, as far as was seen."""
-        seen = self.seen.of(table, column)
-        everybody = self.seen.rows.get(self.people.name) or seen.filled
-        return seen.filled >= ENOUGH and seen.distinct >= FEW * min(seen.filled, everybody)
-
-    def few(self, table: str, column: str) -> bool:
-        """Say whether few people stand in many rows: they wrote them."""
-        return self.seen.of(table, column).filled >= ENOUGH and not self.many(table, column)
-
-    def share(self, table: str, column: str) -> float:
-        """Return which share of the rows that were seen has a value in this column."""
-        rows = self.seen.rows.get(table, 0)
-        return self.seen.of(table, column).filled / rows if rows else 1.0
-
-    def likely(self) -> frozenset[str]:
-        """Return the names that a column has that leads to these people: patient_id."""
-        tables = [self.catalog.tables[name] for name in self.selves]
-        key = {self.people.name: self.key}
-        return frozenset(
-            word
-            for table in tables
-            for word, _ in lookalikes.facts(
-                guess.kind(table), table, key.get(table.name, guess.key(self.catalog, table)), ()
-            )
-        )
 
 
 def owned(draft: Draft) -> Draft:
@@ -101,15 +21,30 @@ def owned(draft: Draft) -> Draft:
     settled = {name: how for name, how in draft.settled.items() if how is not None}
     by_column = {name: how for name, how in settled.items() if isinstance(how, str | Through)}
     selves = {n for n, how in (by_column | _named(first)).items() if _one_row_each(first, n, how)}
-    draft = replace(first, selves=first.selves | selves)
+    logins = {k.referenced: k for k in _logins(first) if k.referenced not in draft.settled}
+    draft = replace(first, selves=first.selves | selves | logins.keys())
     named = _named(draft)
     owners: dict[str, Owner] = {draft.people.name: draft.key, **settled}
     owners |= {n: how for n, how in named.items() if not habits.wrote(_column(how))}
+    for name, key in logins.items():
+        owners[name] = SharedBy(shared_by=f"{draft.people.name}.{key.columns[0]}")
     for key in draft.catalog.foreign_keys:
         loose = key.referenced not in draft.settled
         if loose and key.table == draft.people.name and _looks_shared(draft.catalog, key, owners):
             owners[key.referenced] = SharedBy(shared_by=f"{draft.people.name}.{key.columns[0]}")
-    return replace(draft, owners=_closed(draft, owners | named | _closed(draft, owners)))
+    owners = _closed(draft, owners | named | _closed(draft, owners))
+    return replace(draft, owners=_closed(draft, _by_address(draft, owners) | owners))
+
+
+def _logins(draft: Draft) -> Iterator[ForeignKey]:
+    """Yield the keys of the people to tables that have one row for each, as their logins."""
+    for key in draft.leading(draft.people.name):
+        seen = draft.seen.of(draft.people.name, key.columns[-1])
+        once = seen.filled == seen.distinct >= ENOUGH and len(key.columns) == 1
+        if once and draft.catalog.tables[key.referenced] in guess.logins(
+            draft.catalog, draft.people
+        ):
+            yield key
 
 
 def _named(draft: Draft) -> dict[str, Owner]:
@@ -141,6 +76,8 @@ def _one_row_each(draft: Draft, name: str, how: Owner) -> bool:
 def _another_kind(draft: Draft, table: Table, column: str) -> bool:
     """Say whether these are people of their own, of whom a few are such people too: staff who are patients."""
     seen = draft.seen.rows.get(table.name, 0) > 0
+    if draft.has_a_login(table.name, column):
+        return True
     return guess.holds_people(table) and seen and draft.share(table.name, column) < HALF
 
 
@@ -151,20 +88,32 @@ def _by_key(draft: Draft, name: str) -> Owner | None:
     for key in draft.leading(name):
         pairs = dict(zip(key.referenced_columns, key.columns, strict=True))
         straight = key.referenced == draft.people.name
-        if key.referenced not in draft.selves or (straight and draft.key not in pairs):
+        if not _names(draft, key):
             continue
-        if not straight and (len(key.columns) != 1 or name in draft.selves):
-            continue
-        column = draft.catalog.tables[name].column(pairs[draft.key] if straight else key.columns[0])
+        by_key = straight and draft.key in pairs
+        column = draft.catalog.tables[name].column(pairs[draft.key] if by_key else key.columns[-1])
         if column is None:
             continue
         score = 5 * (habits.words(column.name) in likely) - 4 * habits.author(column.name)
         score += 4 * draft.many(name, column.name) - 6 * draft.few(name, column.name)
-        if column.not_null or score >= 0:
+        wrote = draft.wrote(name, column.name) or (
+            draft.staff(name, column.name) and not column.not_null
+        )
+        if not wrote and (column.not_null or score >= 0):
             different = draft.seen.of(name, column.name).distinct
-            how = column.name if straight else Through(through=(column.name,))
+            how = column.name if by_key else Through(through=virtual.words(key))
             scored.append((score + 2 * column.not_null, different, how))
+    if scored and (pair := draft.pair(name)):
+        return Through(through=pair)
     return max(scored, key=lambda found: found[:2])[2] if scored else None
+
+
+def _names(draft: Draft, key: ForeignKey) -> bool:
+    """Say whether a key names the person: it leads to the people, or alone to a table with one row for each."""
+    if key.referenced not in draft.selves or virtual.loose(key):
+        return False
+    alone = len(key.columns) == 1 and key.table not in draft.selves
+    return key.referenced == draft.people.name or alone
 
 
 def _by_name(draft: Draft, table: Table) -> str | None:
@@ -180,6 +129,19 @@ def _by_name(draft: Draft, table: Table) -> str | None:
         ),
         None,
     )
+
+
+def _by_address(draft: Draft, owners: Mapping[str, Owner]) -> dict[str, Owner]:
+    """Return the tables that nothing but an address leads from: whoever has it owns the row."""
+    return {
+        k.table: Through(through=virtual.words(k))
+        for k in draft.catalog.foreign_keys
+        if virtual.loose(k)
+        and not virtual.typed(k)
+        and k.table not in owners
+        and k.table not in draft.settled
+        and not habits.author(k.name)
+    }
 
 
 def _looks_shared(catalog: Catalog, key: ForeignKey, owners: Mapping[str, Owner]) -> bool:
@@ -208,7 +170,7 @@ def _reached(draft: Draft, owners: Mapping[str, Owner]) -> dict[str, Owner]:
         single = [k for k in keys if not isinstance(owners[k.referenced], SharedBy)]
         whole = [k for k in single if part_of(draft, k)] if len(single) > 1 else []
         chosen = whole[:1] if len(whole) == 1 else single or keys
-        columns = {column: None for key in chosen for column in key.columns}
+        columns = {word: None for key in chosen for word in virtual.words(key)}
         if columns:
             found[name] = Through(through=tuple(columns))
     return found
@@ -216,7 +178,12 @@ def _reached(draft: Draft, owners: Mapping[str, Owner]) -> dict[str, Owner]:
 
 def _sure(draft: Draft, name: str) -> Iterator[ForeignKey]:
     for key in draft.leading(name):
-        if key.referenced not in draft.selves and (draft.always(key) or key.on_delete == "c"):
+        if virtual.typed(key):
+            if not habits.writer(key.name):
+                yield key
+        elif virtual.loose(key):
+            continue
+        elif key.referenced not in draft.selves and (draft.always(key) or key.on_delete == "c"):
             yield key
 
 

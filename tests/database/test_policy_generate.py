@@ -92,8 +92,8 @@ def test_what_leads_to_a_person_is_found_without_asking(conn: Connection[TupleRo
     assert owners["marks"] == Through(through=("member_id", "course_id"))
     assert owners["households"] == SharedBy(shared_by="members.household_id")
     assert owners["books"] is None
-    assert policy.tables["books"].mentions == {"added_by": "set null"}
-    assert policy.tables["book_reviews"].mentions == {"approved_by": "set null"}
+    assert policy.tables["books"].author == {"added_by": "set null"}
+    assert policy.tables["book_reviews"].author == {"approved_by": "set null"}
     assert policy.tables["loans"].mentions == {"renewed_from": "set null"}
     assert policy.tables["billing.invoices"].objects == ("pdf_s3_key",)
     assert {n: (p.by, p.every) for n, p in PARTITIONS.of(policy).items()} == {
@@ -125,7 +125,7 @@ def test_the_draft_for_vitalis_agrees_with_the_policy_written_by_hand(
                 sorted(how.through)
                 if isinstance(how := (t.owner or {}).get("user"), Through)
                 else how,
-                t.mentions,
+                t.emptied.keys(),
                 t.objects,
             )
             for name, t in found.tables.items()

@@ -1,0 +1,166 @@
+"""What a draft knows while it is made: the people, whose each table is so far, and what was seen of the rows.
+
+Pure. It answers what `whose.py` proposes by and `doubts.py` and `nobodys.py` ask about: who stands in a row, and how.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from lifecycle.policy import guess, habits, lookalikes, virtual
+from lifecycle.policy.evidence import Evidence
+from lifecycle.policy.model import Owner, Through
+from lifecycle.postgres.catalog import Catalog, ForeignKey, Table
+
+ENOUGH = 30
+"""Values from which on the share of different ones says something."""
+
+FEW = 0.3
+"""Fewer different people than this, of as many as could be, are those who write and not those who are written about."""
+
+HALF = 0.5
+"""A table of people of whom fewer than this share are the people asked about holds people of another kind."""
+
+_WORDS = ("text", "jsonb", "json", "xml", "bytea", "text[]")
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What is asked about: the people, how each table is owned so far, and what was seen of its rows.
+
+    `selves`: the people's table, and each that has one row per person, as patients have for users: to point there is to
+    name the person. `settled`: tables of which a policy says already whose they are, with their owner of this kind of
+    people or None: of them nothing is asked, and all the rest follows from them.
+    """
+
+    catalog: Catalog
+    people: Table
+    key: str
+    owners: Mapping[str, Owner]
+    seen: Evidence
+    selves: frozenset[str] = frozenset()
+    settled: Mapping[str, Owner | None] = field(default_factory=dict[str, Owner | None])
+    _leading: Mapping[str, tuple[ForeignKey, ...]] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Put the keys beside their tables once: they are asked for thousands of times."""
+        found: dict[str, list[ForeignKey]] = {}
+        for key in self.catalog.foreign_keys:
+            if key.referenced != key.table:
+                found.setdefault(key.table, []).append(key)
+        object.__setattr__(self, "_leading", {name: tuple(keys) for name, keys in found.items()})
+
+    def naming(self, table: str) -> tuple[str, ...]:
+        """Return the columns of a table that point to a person by foreign key."""
+        keys = [k for k in self.leading(table) if not virtual.loose(k)]
+        return tuple(dict.fromkeys(k.columns[-1] for k in keys if k.referenced in self.selves))
+
+    def person(self, table: str) -> str | None:
+        """Return the column that names the owner of a row; None where it is reached by another row, or shared."""
+        match self.owners.get(table):
+            case str(column):
+                return column
+            case Through(through=columns) if columns == self.pair(table):
+                return columns[0]
+            case Through(through=columns) if columns[-1] in self.naming(table) and self._one(
+                table, columns
+            ):
+                return columns[-1]
+            case _:
+                return None
+
+    def _one(self, table: str, columns: tuple[str, ...]) -> bool:
+        return any(virtual.words(k) == columns for k in self.leading(table))
+
+    def leading(self, table: str) -> tuple[ForeignKey, ...]:
+        """Return the foreign keys of a table, but for those to itself."""
+        return self._leading.get(table, ())
+
+    def always(self, key: ForeignKey) -> bool:
+        """Say whether every row has this reference."""
+        table = self.catalog.tables[key.table]
+        return all((c := table.column(name)) is not None and c.not_null for name in key.columns)
+
+    def many(self, table: str, column: str) -> bool:
+        """Say whether so many different people stand in a column that the rows are about them, as far as was seen."""
+        seen = self.seen.of(table, column)
+        everybody = self.seen.rows.get(self.people.name) or seen.filled
+        return seen.filled >= ENOUGH and seen.distinct >= FEW * min(seen.filled, everybody)
+
+    def few(self, table: str, column: str) -> bool:
+        """Say whether few people stand in many rows: they wrote them."""
+        return self.seen.of(table, column).filled >= ENOUGH and not self.many(table, column)
+
+    def wrote(self, table: str, column: str) -> bool:
+        """Say whether whoever a column names only wrote the rows: few did, and it is called so."""
+        return habits.author(column) and self.few(table, column)
+
+    def staff(self, table: str, column: str) -> bool:
+        """Say whether so few people stand in so many rows that they did their work there."""
+        seen, everybody = self.seen.of(table, column), self.seen.rows.get(self.people.name, 0)
+        return 0 < 10 * seen.distinct <= everybody and seen.filled >= 20 * seen.distinct
+
+    def pair(self, table: str) -> tuple[str, ...]:
+        """Return the two columns of a table that says of two people that they have to do with each other, and no more.
+
+        Such a row says nothing without either of them.
+        """
+        found, naming = self.catalog.tables[table], self.naming(table)
+        words = [
+            c.name
+            for c in found.columns
+            if c.name not in naming and lookalikes.family(c.type) in _WORDS
+        ]
+        two = len(naming) == 2 and all(
+            self.many(table, n) and not habits.author(n) and not habits.side(n) for n in naming
+        )
+        straight = all(len(k.columns) == 1 for k in self.leading(table) if k.columns[-1] in naming)
+        return naming if two and straight and all(habits.sort(w) for w in words) else ()
+
+    def aside(self, table: str, column: str, owner: str) -> bool:
+        """Say whether a person stands in a row beside its `owner` as one who wrote it or has to do with it.
+
+        By name; or as few do in many rows, while those who own them are many.
+        """
+        about = self.many(table, owner) and not habits.author(owner)
+        return (
+            self.wrote(table, column)
+            or (habits.wrote(column) and about)
+            or (self.few(table, column) and about)
+        )
+
+    def has_a_login(self, table: str, column: str) -> bool:
+        """Say whether rows have a login each, and others point to them: teachers beside students."""
+        logins = {t.name for t in guess.logins(self.catalog, self.people)}
+        by_login = any(k.referenced in logins and column in k.columns for k in self.leading(table))
+        pointed = sum(k.referenced == table != k.table for k in self.catalog.foreign_keys)
+        seen = self.seen.of(table, column)
+        return by_login and seen.filled == seen.distinct > 0 and pointed > 1
+
+    def may_name_nobody(self, table: str, column: str) -> bool:
+        """Say whether a column can name nobody when the person is gone: NULL, or the row that stands for them."""
+        found = self.catalog.tables[table].column(column)
+        return found is not None and (
+            not found.not_null
+            or any(self.to_people(k) for k in self.leading(table) if column in k.columns)
+        )
+
+    def to_people(self, key: ForeignKey) -> bool:
+        """Say whether a key leads to the people's table by their key alone."""
+        return (key.referenced, key.referenced_columns) == (self.people.name, (self.key,))
+
+    def share(self, table: str, column: str) -> float:
+        """Return which share of the rows that were seen has a value in this column."""
+        rows = self.seen.rows.get(table, 0)
+        return self.seen.of(table, column).filled / rows if rows else 1.0
+
+    def likely(self) -> frozenset[str]:
+        """Return the names that a column has that leads to these people: patient_id."""
+        tables = [self.catalog.tables[name] for name in self.selves]
+        key = {self.people.name: self.key}
+        return frozenset(
+            word
+            for table in tables
+            for word, _ in lookalikes.facts(
+                guess.kind(table), table, key.get(table.name, guess.key(self.catalog, table)), ()
+            )
+        )
