@@ -21,6 +21,10 @@ from lifecycle.plan import Decision
 from lifecycle.policy.model import Policy
 from lifecycle.postgres.catalog import Catalog, Table
 from lifecycle.postgres.names import policy_name
+from lifecycle.words import counted
+
+TOO_MANY = 1000
+"""From so many partitions on PostgreSQL plans a query that names no time for a quarter of a second (measured)."""
 
 MANY = 100
 """How many periods of one hole in the past are made; a longer one comes from a stray partition, and is named."""
@@ -53,6 +57,9 @@ def decide(policy: Policy, seen: Seen, now: datetime) -> Decision[CreatePartitio
         key = key_of(table, partitioning)
         if table is None or not fits(table, partitioning) or (partitioning.every and key is None):
             blocked.append(_unfit(name, table, partitioning))
+            continue
+        if name in seen.managed:
+            blocked.append(_managed(table, seen.managed[name]))
             continue
         if key is None:
             found = _of_set(table, partitioning, taken)
@@ -108,6 +115,15 @@ def _of_set(
         taken.add(policy_name(table.schema, child))
         reason = f"a set by {rule.strategy} that takes every row it is asked to"
         yield step(table, rule.by, child, reason, values=bucket.values)
+
+
+def _managed(table: Table, config: str) -> Failure:
+    return Failure(
+        table.name,
+        f"pg_partman makes its partitions ({config}), and two managers get in each other's way",
+        f"Take {table.name} out of `partitions` in the policy, or let pg_partman rest: set `automatic_maintenance` of "
+        f"{table.schema}.{table.relname} to 'off' in {config}.",
+    )
 
 
 def _named_so(table: Table, child: str, what: str) -> Failure:
@@ -204,6 +220,8 @@ def _notes(table: Table, slots: tuple[Slot, ...], key: KeyType, stray_rows: bool
         if part.upper > slots[-1].upper:
             reach = "lies" if part.lower >= slots[-1].upper else "reaches"
             yield f"{name}: {part.name} {reach} beyond the periods asked for"
+    if len(table.partitions) >= TOO_MANY:
+        yield f"{name}: it has {counted(len(table.partitions), 'partition')}; planning a query over all of them is slow"
     for pending in table.detaching:
         yield f"{name}: the detach of {pending} was interrupted and must be finalized"
     if stray_rows:

@@ -21,6 +21,9 @@ from lifecycle.postgres.catalog import Catalog, Table
 from lifecycle.postgres.names import policy_name, sql_parts
 from lifecycle.system import System
 
+_PART_CONFIG = {"parent_table", "partition_interval", "automatic_maintenance"}
+"""Columns of pg_partman's table that every version has (4.7 to 5.5)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Difference:
@@ -51,6 +54,7 @@ class Seen:
     `differences` are children, at every level, held against their parents, by (schema, name). `only`: look at this
     table alone. `shapes` has a digest of all that a partition takes over from its parent, by the parent's name.
     `sizes` are bytes of default partitions, `spared` tables on whose default partition a check of ours was left.
+    `managed` are tables whose partitions pg_partman makes, with the table that says so.
     """
 
     catalog: Catalog
@@ -61,6 +65,7 @@ class Seen:
     unread: Mapping[str, Reason] = field(default_factory=dict[str, Reason])
     sizes: Mapping[str, int] = field(default_factory=dict[str, int])
     spared: Mapping[str, Spared] = field(default_factory=dict[str, Spared])
+    managed: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 def survey(system: System, now: datetime, only: str | None) -> Seen:  # noqa: ARG001 - every survey is asked alike
@@ -82,7 +87,10 @@ def read(conn: Connection[TupleRow], policy: Policy, only: str | None, looks: Lo
         found = _differences(conn, tables, looks)
         holding, unread = strays(conn, tables, looks)
         sizes, spared = _defaults(conn, tables)
-        return Seen(seen, holding, found, only, _shapes(conn, tables), unread, sizes, spared)
+        managed, unknown = _managed(conn, seen, tables)
+        unread = {**unread, **unknown}
+        shapes = _shapes(conn, tables)
+        return Seen(seen, holding, found, only, shapes, unread, sizes, spared, managed)
     except psycopg.Error as error:
         raise connect.explain(error) from None
 
@@ -156,6 +164,35 @@ def _defaults(
         if checks:
             spared[table.name] = Spared(name, table.owner, table.schema, tuple(checks))
     return sizes, spared
+
+
+def _managed(
+    conn: Connection[TupleRow], seen: Catalog, tables: Sequence[Table]
+) -> tuple[dict[str, str], dict[str, Reason]]:
+    """Return the tables that pg_partman looks after, and, where its table cannot be read, all of them with the reason.
+
+    It keeps them in a table `part_config`, in whatever schema it was put.
+    """
+    names = {table.name for table in tables}
+    managed: dict[str, str] = {}
+    for config in seen.tables.values():
+        columns = {column.name for column in config.columns}
+        if config.relname != "part_config" or not columns >= _PART_CONFIG:
+            continue
+        try:
+            with conn.transaction():
+                rows = conn.execute(statements.managed(config.name)).fetchall()
+        except psycopg.Error as error:
+            said = connect.explain(error)
+            if conn.broken:
+                raise said from None
+            what = f"whether pg_partman makes its partitions cannot be read from {config.name}: {said.what}"
+            return {}, dict.fromkeys(names, Reason(what, said.hint))
+        for (parent,) in rows:
+            schema, _, relname = parent.partition(".")
+            if (name := policy_name(schema, relname)) in names:
+                managed[name] = config.name
+    return managed, {}
 
 
 def _named(names: Sequence[str]) -> dict[str, list[str]]:

@@ -810,6 +810,32 @@ def test_below_a_partition_by_another_key_nobody_can_tell(shop: Shop) -> None:
     assert shop.run().verdict is Verdict.PASS
 
 
+def test_a_table_that_pg_partman_looks_after_is_left_to_it_and_the_others_are_made(
+    shop: Shop,
+) -> None:
+    log(shop, "a")
+    log(shop, "b")
+    shop.say(
+        "create schema partman; create table partman.part_config (parent_table text primary key,"
+        "partition_interval text, automatic_maintenance text); grant usage on schema partman to public;"
+        "insert into partman.part_config values ('public.a', '1 day', 'on'), ('public.b', '1 day', 'off')"
+    )
+    shop.promise(a=("at", "month", 1), b=("at", "month", 1))
+    shop.say("revoke select on partman.part_config from lifecycle")
+    unreadable = shop.run()
+    assert "cannot be read from partman.part_config" in str(unreadable.failures)
+    assert (shop.partitions("a"), shop.partitions("b")) == ({}, {})
+    shop.say("grant select on partman.part_config to public")
+    outcome = shop.run()
+    assert outcome.failures[0].what.startswith(
+        "pg_partman makes its partitions (partman.part_config)"
+    )
+    assert "`automatic_maintenance` of public.a to 'off'" in (outcome.failures[0].hint or "")
+    assert (shop.partitions("a"), len(shop.partitions("b"))) == ({}, 2)
+    shop.say("update partman.part_config set automatic_maintenance = 'off'")
+    assert shop.run().verdict is Verdict.PASS
+
+
 class Writer:
     """A session that says one statement over and over, and remembers how long each took."""
 

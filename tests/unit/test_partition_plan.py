@@ -175,6 +175,14 @@ def test_a_key_that_encodes_time_gets_its_periods(
     assert decide(table("log", key="text"), holds=holds).steps == ()
 
 
+def test_a_table_with_a_thousand_partitions_is_noted() -> None:
+    days = [datetime(2026, 11, 1) + timedelta(days=n) for n in range(1001)]  # noqa: DTZ001 - the key's clock
+    many = [
+        partition(f"p{n}", (f"{days[n]:%Y-%m-%d}", f"{days[n + 1]:%Y-%m-%d}")) for n in range(1000)
+    ]
+    assert any("it has 1,000 partitions" in note for note in decide(table("log", *many)).notes)
+
+
 def test_the_name_of_a_view_or_of_another_tables_partition_is_taken() -> None:
     other = table("other", partition("log_2026_12", ("1970-01-01", "1971-01-01")))
     decision = decide(table("log"), other, views=("log_2027_01",))
