@@ -22,6 +22,7 @@ from lifecycle.errors import (
     Refused,
     Unreachable,
 )
+from lifecycle.postgres.cursor import Cursor
 from lifecycle.postgres.patient import PATIENCE, patient
 
 SUPPORTED = range(15, 19)
@@ -101,6 +102,7 @@ def connect(
             keepalives_interval=5,
             keepalives_count=3,
             tcp_user_timeout=25_000,
+            cursor_factory=Cursor,
         )
     except psycopg.Error as error:
         raise explain(error) from None
@@ -270,7 +272,7 @@ def explain(error: psycopg.Error) -> LifecycleError:
             hint="Look for dates before the year 1 or after 9999 in the tables concerned, and correct them.",
         )
     if state is None:
-        return _lost(str(error))
+        return _lost(str(error), isinstance(error, psycopg.ProgrammingError))
     for prefix, kind, what, hint in _STATES:
         if state.startswith(prefix):
             return kind(f"{what}{_where(error)} (SQLSTATE {state})", hint=hint)
@@ -281,10 +283,12 @@ def explain(error: psycopg.Error) -> LifecycleError:
     )
 
 
-def _lost(text: str) -> LifecycleError:
+def _lost(text: str, wrong: bool) -> LifecycleError:
     for pattern, kind, what, hint in _REASONS:
         if re.search(pattern, text, re.IGNORECASE):
             return kind(what, hint=hint)
+    if wrong:
+        return LifecycleError("a statement is wrong", hint="This is a mistake: report it.")
     return Unreachable(
         "the connection to PostgreSQL was lost",
         hint="Check the server's log; the run is tried again.",
