@@ -71,10 +71,10 @@ def _others(policy: Policy) -> dict[str, Any]:
     for section in whole.sections():
         if section.destroys and section.name in data:
             del data[section.name]
-    code = ("triggers", "rules", "functions")
+    untold = ("references", "triggers", "rules", "functions")
     tables = cast("dict[str, dict[str, Any]]", data.pop("tables", {}))
     left = {
-        name: {word: table[word] for word in code if word in table}
+        name: {word: table[word] for word in untold if word in table}
         for name, table in tables.items()
     }
     return data | {"tables": {name: table for name, table in left.items() if table}}

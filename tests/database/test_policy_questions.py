@@ -193,6 +193,23 @@ def test_a_difference_is_said_as_what_would_newly_go_or_stay(
     assert differing(tmp_path, *changes) == differences
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "place"),
+    [
+        ("to: users(email), form: email", "to: users(nickname), form: email", "address.to"),
+        ("to: users(email), form: email", "to: users(email)", "address.form"),
+        ("$.visitor.id", "$.visitors[*].id", "visitor.path"),
+        ("columns: [payload]", "columns: [other]", "visitor.columns"),
+        ("User: users(user_id), ", "User: users(user_id), Nurse: users(user_id), ", "of.Nurse"),
+    ],
+)
+def test_a_reference_that_leads_elsewhere_is_a_difference(
+    tmp_path: Path, old: str, new: str, place: str
+) -> None:
+    (line,) = differing(tmp_path, (old, new))["otherwise"]
+    assert f"{place}: " in line
+
+
 def test_the_graph_has_every_table_once_and_every_key_with_its_sentence(
     practice: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
