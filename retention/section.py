@@ -115,6 +115,10 @@ def _kept_for_ever(rules: Rules, policy: Policy) -> Iterator[Mistake]:
             what = f"no rule ends these rows {span} after {column}"
             where: Where = ("tables", name, "keep", "until")
             yield Mistake(where, what, f"add `- {rule}` under `retention`")
+        for index, rule in enumerate(rules):
+            if rule.do == "clear" and target(rule) == (name, column):
+                what = f"rows of {name} are kept until a time after {column}, and without it they would stay for ever"
+                yield Mistake(("retention", index, "table"), what, "take the rule out")
 
 
 def _truth(rules: Rules, look: Look) -> None:

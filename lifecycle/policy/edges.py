@@ -7,7 +7,7 @@ Pure. `sense` needs no database, `truth` holds it against the catalog. Whether e
 from collections.abc import Iterator
 
 from lifecycle.config.mistake import Mistake, Where, dotted
-from lifecycle.policy import foreign_keys, virtual
+from lifecycle.policy import foreign_keys, kept, virtual
 from lifecycle.policy.look import Look
 from lifecycle.policy.model import Parties, Policy, Table, Through, until
 from lifecycle.policy.reference import Reference, Target
@@ -23,6 +23,7 @@ def sense(policy: Policy) -> Iterator[Mistake]:
         yield from _twice(path, table)
         yield from _emptied_twice(path, table)
         yield from _unnamed(path, table)
+        yield from kept.sense(path, table)
         if table.copy_of and (
             table.references or table.emptied or table.author or table.keep or table.quotes
         ):
@@ -50,11 +51,11 @@ def _emptied_twice(path: Where, table: Table) -> Iterator[Mistake]:
         for word, names in _spoken(table)
         if word[0] in ("mentions", "author") or word[-1] == "party"
         for name in names
-        for column in _columns(table, name)
+        for column in virtual.emptied(table, name)
     }
     for word, names in (*_spoken(table), *_through(table)):
         for name in names:
-            for column in sorted({*_columns(table, name)} & emptied.keys()):
+            for column in sorted({*virtual.emptied(table, name)} & emptied.keys()):
                 first, called = emptied[column]
                 if called != name:
                     what = f"column {column} has two sentences: {dotted((*first, called))} and {dotted((*word, name))}"
@@ -111,7 +112,7 @@ def truth(look: Look) -> None:
 def _leaving(look: Look, name: str, table: Table) -> None:
     """Look at what no longer leads to the person when they are gone."""
     for column, word in table.emptied.items():
-        for real in _columns(table, column):
+        for real in virtual.emptied(table, column):
             look.clearable(("tables", name, word, column), name, real)
     for column in table.mentions:
         _somebody(look, ("tables", name, "mentions", column), name, column)
@@ -130,20 +131,13 @@ def _staying(look: Look, name: str, table: Table) -> None:
     if table.keep and table.keep.until:
         column = until(table.keep.until).column
         look.timed(("tables", name, "keep", "until"), name, column)
+    kept.truth(look, name, table)
 
 
 def known(look: Look, path: Where, table: str, name: str) -> None:
     """Say so when this is neither a column of the table nor one of its references."""
     if name not in look.policy.tables[table].references:
         look.column(path, table, name)
-
-
-def _columns(table: Table, name: str) -> tuple[str, ...]:
-    """Return the columns that are emptied for a column or reference: inside a JSON column, the value alone is."""
-    said = table.references.get(name)
-    if said is None:
-        return (name,)
-    return () if said.path else virtual.columns(name, said)
 
 
 def _leading(look: Look, table: str, name: str) -> Iterator[str]:

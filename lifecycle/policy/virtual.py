@@ -7,7 +7,7 @@ What a table says about a key it says by the key's columns, and about a referenc
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from lifecycle.policy.model import Policy
+from lifecycle.policy.model import Policy, Table
 from lifecycle.policy.reference import Reference, Target
 from lifecycle.postgres.catalog import Catalog, Column, ForeignKey
 
@@ -100,3 +100,11 @@ def _key(table: str, name: str, said: Reference, of_type: str | None, to: Target
         said=said,
         of_type=of_type,
     )
+
+
+def emptied(table: Table, name: str) -> tuple[str, ...]:
+    """Return the columns that are emptied for a column or reference: inside a JSON column, the value alone is."""
+    said = table.references.get(name)
+    if said is None:
+        return (name,)
+    return () if said.path else columns(name, said)

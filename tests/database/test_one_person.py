@@ -144,6 +144,60 @@ def test_a_column_that_one_word_empties_has_no_other_by_another_name(
     assert any(one.startswith(mistake) for one in found), found
 
 
+BOOKS = {"because": "books", "clear": ["ward"]}
+UNTIL = {"until": "10 years after issued_at", "ground": "tax"}
+
+
+@pytest.mark.parametrize(
+    ("papers", "mistake"),
+    [
+        ({"owner": {"patient": "owner_id"}, "keep": BOOKS}, "tables.papers.owner.patient: the row is kept, and owner_id would go on saying whose it was; add owner_id to `keep.clear`"),
+        ({"owner": {"patient": {"through": ["place"]}}, "keep": BOOKS, "references": {"place": {"columns": ["ward", "bed"], "to": "patients(ward, bed)"}}}, "tables.papers.owner.patient.through: the row is kept, and bed would go on saying whose it was; add bed to `keep.clear`"),
+        ({"owner": {"patient": {"through": ["who"]}}, "keep": BOOKS, "references": WHO}, "tables.papers.owner.patient.through: the row is kept, and owner_id would"),
+        ({"owner": {"patient": "owner_id"}, "keep": {"because": "books", "clear": ["owner_id", "issued_at"]} | UNTIL}, "tables.papers.keep.until: its time runs from issued_at, which `clear` empties: the row would stay for ever; take issued_at out of `clear`, or name another date"),
+    ],
+)  # fmt: skip
+def test_a_row_that_is_kept_names_nobody_and_keeps_the_date_it_ends_by(
+    conn: Connection[TupleRow], papers: dict[str, Any], mistake: str
+) -> None:
+    policy = changed(conn, {"tables/papers": papers})
+    compared = reality.compare(policy, catalog.read(conn)).mistakes
+    found = [str(found) for found in (*check.check(policy), *compared)]
+    assert any(one.startswith(mistake) for one in found), found
+
+
+def test_no_rule_clears_the_date_that_a_kept_row_ends_by(conn: Connection[TupleRow]) -> None:
+    papers = {
+        "owner": {"patient": "owner_id"},
+        "keep": {"because": "books", "clear": ["owner_id"]} | UNTIL,
+    }
+    policy = changed(conn, {"tables/papers": papers})
+    rule = {
+        "table": "papers.issued_at",
+        "after": "1 year",
+        "by": "at",
+        "do": "clear",
+        "because": "x",
+    }
+    ends = {
+        "table": "papers",
+        "after": "10 years",
+        "by": "issued_at",
+        "do": "delete",
+        "because": "x",
+    }
+    section = whole.model().model_validate_json(
+        json.dumps(
+            policy.model_dump(mode="json", exclude_defaults=True) | {"retention": [ends, rule]}
+        )
+    )
+    [said] = [str(mistake) for mistake in check.check(section)]
+    assert said == (
+        "retention[1].table: rows of papers are kept until a time after issued_at, and without it they would stay "
+        "for ever; take the rule out"
+    )
+
+
 @pytest.mark.parametrize(
     "change",
     [

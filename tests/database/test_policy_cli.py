@@ -205,4 +205,7 @@ def test_check_ends_with_the_codes_of_the_page(
     }
     page = (Path(__file__).parents[2] / "docs/policy.md").read_text(encoding="utf-8")
     told = page.partition("## What `policy check` refuses")[2].partition("### ")[0]
-    assert found == {int(code) for code in re.findall(r"^\| (\d+) \|", told, re.MULTILINE)}
+    # What a rehearsal of a migration ends with is asked where it is rehearsed (test_policy_migration.py).
+    assert found == {
+        int(code) for code in re.findall(r"^\| (\d+) \| (?!with `--migration`)", told, re.MULTILINE)
+    }

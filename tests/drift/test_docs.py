@@ -15,12 +15,13 @@ from lifecycle import rooms
 from lifecycle.admin import logins
 from lifecycle.policy import load, whole
 from lifecycle.settings.model import Settings
-from lifecycle.systems import vitalis
+from lifecycle.systems import shipped, vitalis
 from lifecycle.watch import metrics
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 RUNNING = (ROOT / "docs/running.md").read_text(encoding="utf-8")
+SYSTEMS = (ROOT / "docs/systems.md").read_text(encoding="utf-8")
 ALERTS = ROOT / "docs/alerts.yml"
 SAMPLE = load.policy(Path(vitalis.__file__).parent / "policy.yaml")[0]
 JOBS = {job.name: job for job in rooms.jobs(SAMPLE)}
@@ -194,3 +195,15 @@ def test_every_block_of_data_can_be_read(language: str) -> None:
     assert found
     parser: Any = YAML(typ="safe", pure=True)
     assert all(isinstance(parser.load(block), dict) for block in found)
+
+
+@pytest.mark.parametrize("name", shipped.NAMES)
+def test_the_page_of_systems_says_of_each_which_jobs_hold_and_how_many_tables_it_has(
+    name: str,
+) -> None:
+    policy = load.policy(shipped.named(name).policy)[0]
+    [row] = re.findall(rf"^\| `{name}`: .*$", SYSTEMS, re.MULTILINE)
+    _, _, holds, _ = (cell.strip() for cell in row.strip("|").split(" | "))
+    jobs = {job.name for job in rooms.jobs(policy)}
+    assert set(re.findall(r"`(\w+\.\w+)`", holds)) == jobs
+    assert f"{len(policy.tables)} tables" in row
