@@ -33,8 +33,7 @@ def attached(table: Table, key: KeyType) -> tuple[tuple[Attached, ...], list[Fai
         if part.default:
             continue
         try:
-            lower = bounds.LOWEST if part.lower is None else bounds.parse(part.lower, key)
-            upper = bounds.HIGHEST if part.upper is None else bounds.parse(part.upper, key)
+            lower, upper = _moments((part.lower, part.upper), key)
         except ValueError:
             unread.append(
                 Failure(
@@ -55,16 +54,16 @@ def below(
 
     Raise ValueError where its bounds are no moments.
     """
-    lower, upper = _moments(branch.bound, key)
-    children = sorted(_moments(bound, key) for _, bound in branch.children)
+    lower, upper = _moments(range_bounds(branch.bound), key)
+    children = sorted(_moments(range_bounds(bound), key) for _, bound in branch.children)
     parts = [Attached("", *moments, "") for moments in children]
     share = Slot(max(lower, slots[0].lower), min(upper, slots[-1].upper), "")
     if share.lower < share.upper:
         yield from gaps(share, parts)
 
 
-def _moments(bound: str, key: KeyType) -> tuple[datetime, datetime]:
-    lower, upper = range_bounds(bound)
+def _moments(bound: tuple[str | None, str | None], key: KeyType) -> tuple[datetime, datetime]:
+    lower, upper = bound
     return (
         bounds.LOWEST if lower is None else bounds.parse(lower, key),
         bounds.HIGHEST if upper is None else bounds.parse(upper, key),

@@ -76,14 +76,11 @@ def _make_of(
         making.failures += [_rows_in_default(step) for step in steps if step.target in full]
         left = tuple(step for step in steps if step.target not in full)
         if left:
-            with spare.spared(conn, making.task.claim, making.waits, left) as more:
+            with spare.spared(conn, making.task.claim, making.waits, left, making.failures):
                 _make_each(conn, making, left)
-            making.failures += more
     except InTheWay as held:
         making.failures.append(_deferral(parent, held))
-    except (
-        psycopg.Error
-    ) as error:  # of the default partition's: what a step raises ends with that step
+    except psycopg.Error as error:  # what a step raises ends with it: of the default partition
         if conn.broken:
             raise connect.explain(error) from None
         making.failures.append(_refusal(conn, step, error))

@@ -61,23 +61,26 @@ def decide(policy: Policy, seen: Seen, now: datetime) -> Decision[CreatePartitio
         if name in seen.managed:
             blocked.append(_managed(table, seen.managed[name]))
             continue
-        if key is None:
-            found = _of_set(table, partitioning, taken)
-        else:
-            found = _of_time(policy, seen, now, table, key, taken)
-            notes += _notes(table, periods(policy, table, now, name), key, name in seen.strays)
+        found = (
+            _of_set(table, partitioning, taken)
+            if key is None
+            else _of_time(policy, seen, now, table, key, taken)
+        )
         for one in found:
-            if isinstance(one, CreatePartition):
-                steps.append(beside(one, seen, table))
-            else:
-                blocked.append(one)
+            match one:
+                case CreatePartition():
+                    steps.append(beside(one, seen, table))
+                case Failure():
+                    blocked.append(one)
+                case str():
+                    notes.append(one)
     return Decision(tuple(steps), tuple(blocked), tuple(notes))
 
 
 def _of_time(
     policy: Policy, seen: Seen, now: datetime, table: Table, key: KeyType, taken: set[str]
-) -> Iterator[CreatePartition | Failure]:
-    """Yield the steps for a table that is partitioned by time, and what is in their way."""
+) -> Iterator[CreatePartition | Failure | str]:
+    """Yield the steps for a table that is partitioned by time, what is in their way, and what is to be noted."""
     partitioning = SECTION.of(policy)[table.name]
     slots = periods(policy, table, now, table.name)
     parts, unread = cover.attached(table, key)
@@ -89,6 +92,7 @@ def _of_time(
     elif not unread:
         for slot in (*past, *slots):
             yield from _decide_slot(table, key, partitioning, slot, parts, taken)
+    yield from _notes(table, slots, parts, table.name in seen.strays)
 
 
 def fits(table: Table | None, partitioning: Partitioning) -> bool:
@@ -211,9 +215,11 @@ def _unfit(name: str, table: Table | None, partitioning: Partitioning) -> Failur
     )
 
 
-def _notes(table: Table, slots: tuple[Slot, ...], key: KeyType, stray_rows: bool) -> Iterator[str]:
+def _notes(
+    table: Table, slots: tuple[Slot, ...], parts: tuple[Attached, ...], stray_rows: bool
+) -> Iterator[str]:
     """Yield what a person should know and nothing here mends."""
-    name, (parts, _) = table.name, cover.attached(table, key)
+    name = table.name
     for lower, upper in cover.holes(parts, slots[0].lower):
         yield f"{name}: no partition between {lower} and {upper}"
     for part in parts:

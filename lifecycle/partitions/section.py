@@ -170,9 +170,8 @@ def _sentence(partitions: Partitions, name: str) -> Iterator[str]:
         return
     rule = partitions[name]
     if rule.every:
-        length = rule.every.removesuffix("s").replace(
-            " ", "-"
-        )  # `3 6-month partitions` is three of one length
+        # `3 6-month partitions` is three of one length.
+        length = rule.every.removesuffix("s").replace(" ", "-")
         yield f"{counted(rule.ahead or 0, f'{length} partition')} ahead"
     else:
         yield f"its set of {counted(rule.hash or len(rule.list or ()), 'partition')} by {rule.strategy} whole"

@@ -40,9 +40,13 @@ def holding(system: System, default: str, steps: Iterable[CreatePartition]) -> f
 
 @contextmanager
 def spared(
-    conn: Connection[TupleRow], claim: Claim, waits: Budget, steps: tuple[CreatePartition, ...]
-) -> Generator[list[Failure]]:
-    """Keep the check on the default partition while these partitions are made. Give what went wrong in taking it off.
+    conn: Connection[TupleRow],
+    claim: Claim,
+    waits: Budget,
+    steps: tuple[CreatePartition, ...],
+    failures: list[Failure],
+) -> Generator[None]:
+    """Keep the check on the default partition while these partitions are made; add to `failures` if it stays on.
 
     Raise InTheWay where the default partition is held, CheckViolation where a row came meanwhile.
     """
@@ -51,12 +55,11 @@ def spared(
     left = Spared(step.spares or "", step.owner, step.schema, (name,))
     add = statements_of_defaults.add_check(left.default, name, steps)
     waits.when_clear(conn, _exclusively(left), partial(_say, conn, claim, left, add, added=1))
-    failures: list[Failure] = []
     try:
         validate = statements_of_defaults.validate_check(left.default, name)
         shared = (Need(left.default, "ShareUpdateExclusiveLock"),)
         waits.when_clear(conn, shared, partial(_say, conn, claim, left, validate))
-        yield failures
+        yield
     finally:
         if not conn.broken:
             failures += let_go(conn, claim, step.parent, left)

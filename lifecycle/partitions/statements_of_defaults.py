@@ -17,7 +17,7 @@ SPARE = "lifecycle_spare_"
 DEFAULTS = """
     select n.nspname, c.relname, pg_relation_size(c.oid),
            array(select k.conname::text from pg_constraint k
-                  where k.conrelid = c.oid and k.contype = 'c' and starts_with(k.conname, (%(spare)s::text[])[1])
+                  where k.conrelid = c.oid and k.contype = 'c' and starts_with(k.conname, %(spare)s)
                   order by 1)
       from unnest(%(schemas)s::text[], %(tables)s::text[]) as asked (schema, name)
       join pg_namespace n on n.nspname = asked.schema

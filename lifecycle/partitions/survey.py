@@ -156,7 +156,7 @@ def _defaults(
     spared: dict[str, Spared] = {}
     if not of:
         return sizes, spared
-    asked = {**_named(list(of)), "spare": [statements_of_defaults.SPARE]}
+    asked: dict[str, object] = {**_named(list(of)), "spare": statements_of_defaults.SPARE}
     for schema, relname, size, checks in conn.execute(statements_of_defaults.DEFAULTS, asked):
         name = policy_name(schema, relname)
         table = of[name]

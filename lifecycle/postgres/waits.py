@@ -9,7 +9,7 @@ and an object has PATIENCE for a whole run: six tables that reference one busy t
 import random
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Literal, LiteralString, NamedTuple
@@ -82,12 +82,12 @@ class Budget:
         """
         while True:
             began = clock.monotonic()
-            found = dict(_holders(conn, needs))
+            found = _holders(conn, needs)
             if not found:
                 try:
                     return attempt()
                 except (LockNotAvailable, DeadlockDetected, QueryCanceled):
-                    found = dict(_holders(conn, needs)) or {need.table: () for need in needs}
+                    found = _holders(conn, needs) or {need.table: () for need in needs}
             time.sleep(_LOOK * (1 + random.random()))  # noqa: S311 - jitter
             for table in found:
                 self._spent[table] += clock.monotonic() - began
@@ -96,10 +96,8 @@ class Budget:
                 raise InTheWay(spent[0], found[spent[0]])
 
 
-def _holders(
-    conn: Connection[TupleRow], needs: tuple[Need, ...]
-) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """Yield the tables on which others hold what conflicts, with their process ids."""
+def _holders(conn: Connection[TupleRow], needs: tuple[Need, ...]) -> dict[str, tuple[int, ...]]:
+    """Return the tables on which others hold what conflicts, with their process ids."""
     parts = [sql_parts(need.table) for need in needs]
     asked = {
         "schemas": [schema for schema, _ in parts],
@@ -109,5 +107,4 @@ def _holders(
     held: dict[str, set[int]] = {}
     for schema, name, pid in conn.execute(_HOLDERS, asked):
         held.setdefault(policy_name(schema, name), set()).add(pid)
-    for name, pids in held.items():
-        yield name, tuple(sorted(pids))
+    return {name: tuple(sorted(pids)) for name, pids in held.items()}

@@ -6,7 +6,10 @@ Knows no system. Never decides who owns what: that is in the rows.
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, LiteralString
+
+from psycopg import Connection
+from psycopg.rows import class_row
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
@@ -23,6 +26,11 @@ class Object:
     body: str
     versions: int = 1
     thrown_away: bool = False
+
+
+def named(conn: Connection[Any], statement: LiteralString) -> list[Object]:
+    """Return the objects that rows of a sample name, as this statement tells them by the fields of Object."""
+    return conn.cursor(row_factory=class_row(Object)).execute(statement).fetchall()
 
 
 def put(objects: "S3Client", bucket: str, wanted: Iterable[Object]) -> None:

@@ -8,10 +8,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from psycopg import Connection
-from psycopg.rows import class_row
 
 from lifecycle.systems import rows
-from lifecycle.systems.objects import Object, put
+from lifecycle.systems.objects import named, put
 from lifecycle.systems.shipped import Payer, Shipped
 
 if TYPE_CHECKING:
@@ -50,7 +49,7 @@ def load(
     """
     with rows.making(conn, seed=seed, now=now):
         rows.run(conn, SYSTEM.folder, "people", "health", "talks", "care", "knowledge")
-        avatars = conn.cursor(row_factory=class_row(Object)).execute(_AVATARS).fetchall()
+        avatars = named(conn, _AVATARS)
         put(objects, buckets["avatars"], avatars)
         return rows.story(conn)
 

@@ -8,10 +8,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from psycopg import Connection
-from psycopg.rows import class_row
 
 from lifecycle.systems import rows
-from lifecycle.systems.objects import Object, put
+from lifecycle.systems.objects import named, put
 from lifecycle.systems.shipped import Payer, Shipped
 
 if TYPE_CHECKING:
@@ -50,7 +49,7 @@ def load(
     """
     with rows.making(conn, seed=seed, now=now):
         rows.run(conn, SYSTEM.folder, "partitions", "people", "health", "audit")
-        reports = conn.cursor(row_factory=class_row(Object)).execute(_REPORTS).fetchall()
+        reports = named(conn, _REPORTS)
         put(objects, buckets["reports"], reports)
         return rows.story(conn)
 

@@ -7,9 +7,8 @@ in the rows.
 from typing import TYPE_CHECKING, Any
 
 from psycopg import Connection
-from psycopg.rows import class_row
 
-from lifecycle.systems.objects import Object, put
+from lifecycle.systems.objects import named, put
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
@@ -20,7 +19,7 @@ def put_objects(conn: Connection[Any], objects: "S3Client", bucket: str) -> int:
 
     Needs the `person` table of the loading transaction.
     """
-    wanted = conn.cursor(row_factory=class_row(Object)).execute(_OBJECTS).fetchall()
+    wanted = named(conn, _OBJECTS)
     put(objects, bucket, wanted)
     return len(wanted)
 
