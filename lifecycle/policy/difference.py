@@ -1,15 +1,15 @@
 """Says what another policy would do differently: what is newly destroyed, what is newly kept. Pure.
 
-Compares what is said (`telling.py`), table by table, and every other line of the file by its value, so that nothing
-that changed is left out.
+Compares what is said (`telling.py`), table by table, what the same words reach (`extent.py`), and every other line of
+the file by its value, so that nothing that changed is left out.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
 from lifecycle.config.mistake import dotted
-from lifecycle.policy import telling, whole
+from lifecycle.policy import extent, telling, whole
 from lifecycle.policy.model import Policy
 from lifecycle.policy.telling import Said
 
@@ -39,6 +39,8 @@ def between(old: Policy, new: Policy) -> Difference:
         kept += [f"{name}: no longer: {s}" for s in gone if _is(before, s, "destroys")]
         said += [f"{name}: no longer: {s}" for s in gone if not _is(before, s, "destroys")]
         said += [f"{name}: {s}" for s in come if not _is(after, s, "destroys")]
+    destroyed += sorted(extent.newly(old, new))
+    kept += [f"no longer: {s}" for s in sorted(extent.newly(new, old))]
     return Difference(tuple(destroyed), tuple(kept), tuple(said), tuple(_values(old, new)))
 
 
@@ -53,8 +55,13 @@ def _is(said: Mapping[str, Said], sentence: str, effect: str) -> bool:
 
 
 def _values(old: Policy, new: Policy) -> Iterator[str]:
-    """Yield every other value that differs: limits, people, schedules, where things are, and declared code."""
-    before, after = dict(_flat((), _others(old))), dict(_flat((), _others(new)))
+    """Yield every other value that differs: limits, people, references, schedules, and declared code."""
+    same = {
+        name
+        for name in old.tables.keys() & new.tables.keys()
+        if _of(old, name).keys() == _of(new, name).keys()
+    }
+    before, after = (dict(_flat((), _others(policy, same))) for policy in (old, new))
     for path in sorted(before.keys() | after.keys(), key=dotted):
         was, is_ = before.get(path, _ABSENT), after.get(path, _ABSENT)
         if was is _ABSENT:
@@ -65,19 +72,25 @@ def _values(old: Policy, new: Policy) -> Iterator[str]:
             yield f"{dotted(path)}: {is_}, which was {was}"
 
 
-def _others(policy: Policy) -> dict[str, Any]:
-    """Return the file but for what is told in sentences."""
+def _others(policy: Policy, same: Collection[str]) -> dict[str, Any]:
+    """Return the file but for what is told in sentences. Of tables with the `same` sentences nothing was told."""
     data = policy.model_dump(mode="json", exclude_defaults=True)
     for section in whole.sections():
         if section.destroys and section.name in data:
             del data[section.name]
-    untold = ("references", "triggers", "rules", "functions")
     tables = cast("dict[str, dict[str, Any]]", data.pop("tables", {}))
     left = {
-        name: {word: table[word] for word in untold if word in table}
+        name: table if name in same else {w: table[w] for w in _untold(table) if w in table}
         for name, table in tables.items()
     }
     return data | {"tables": {name: table for name, table in left.items() if table}}
+
+
+def _untold(table: dict[str, Any]) -> Iterator[str]:
+    """Yield the words of a table that no sentence repeats."""
+    yield from ("references", "triggers", "rules", "functions")
+    if not (table.get("personal") or table.get("text")):
+        yield "because"
 
 
 def _flat(path: tuple[str | int, ...], value: Any) -> Iterator[tuple[tuple[str | int, ...], Any]]:

@@ -69,12 +69,9 @@ def _going(kind: str, how: Owner) -> str:
         case SharedBy():
             return f"a row goes with the last {kind} who shares it by {how.shared_by}"
         case Parties():
-            halves = [
-                f"{name} and {_and(half)}" if half else name for name, half in how.party.items()
-            ]
             return (
                 f"a row goes with the last of {_and(tuple(how.party))}; while another party stays, the half of "
-                f"whoever goes is cleared ({'; '.join(halves)})"
+                f"whoever goes is cleared ({_halves(how)})"
             )
         case _:
             return f"rows {_by(how)} go"
@@ -89,7 +86,13 @@ def _by(how: Owner) -> str:
         case SharedBy():
             return f"shared by {how.shared_by}"
         case Parties():
-            return f"in which {_or(tuple(how.party))} names them"
+            return f"in which {_or(tuple(how.party))} names them ({_halves(how)})"
+
+
+def _halves(how: Parties) -> str:
+    return "; ".join(
+        f"{name} and {_and(half)}" if half else name for name, half in how.party.items()
+    )
 
 
 def _kept(keep: Kept, how: Owner) -> str:

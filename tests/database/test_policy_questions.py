@@ -1,16 +1,21 @@
 """`lifecycle policy explain | diff | graph`: what a policy means, in sentences, ways and counts, and never a value."""
 
+import contextlib
 import io
 import json
 import re
 import sys
 from collections.abc import Iterator
+from dataclasses import astuple
 from pathlib import Path
+from typing import Any, cast
 
 import psycopg
 import pytest
+from pydantic import ValidationError
 
 from lifecycle import cli, cli_options
+from lifecycle.policy import difference, load, whole
 from lifecycle.postgres.server import Cluster
 from tests.conftest import a_database
 
@@ -193,21 +198,61 @@ def test_a_difference_is_said_as_what_would_newly_go_or_stay(
     assert differing(tmp_path, *changes) == differences
 
 
+WAITING = "waiting_list: when a patient goes: rows by waiting_list.address, address leads"
+EVENTS = "events: when a nurse goes: rows by events.visitor, payload at"
+LETTERS = "letters: when a patient goes: rows by letters.about_id, about_id where about_type is"
+OTHERS = "tables.letters.owner.patient.through: about_id, other_id"
+
+
 @pytest.mark.parametrize(
-    ("old", "new", "place"),
+    ("old", "new", "destroyed", "kept"),
     [
-        ("to: users(email), form: email", "to: users(nickname), form: email", "address.to"),
-        ("to: users(email), form: email", "to: users(email)", "address.form"),
-        ("$.visitor.id", "$.visitors[*].id", "visitor.path"),
-        ("columns: [payload]", "columns: [other]", "visitor.columns"),
-        ("User: users(user_id), ", "User: users(user_id), Nurse: users(user_id), ", "of.Nurse"),
+        ("to: users(email), form: email", "to: users(nickname), form: email", f"{WAITING} as email to users(nickname)", f"{WAITING} as email to users(email)"),
+        ("to: users(email), form: email", "to: users(email)", f"{WAITING} to users(email)", f"{WAITING} as email to users(email)"),
+        ("$.visitor.id", "$.visitors[*].id", f"{EVENTS} $.visitors[*].id leads to users(user_id)", f"{EVENTS} $.visitor.id leads to users(user_id)"),
+        ("columns: [payload]", "columns: [other]", "events: when a nurse goes: rows by events.visitor, other at $.visitor.id leads to users(user_id)", f"{EVENTS} $.visitor.id leads to users(user_id)"),
+        ("User: users(user_id), ", "User: users(user_id), Nurse: users(user_id), ", f"{LETTERS} Nurse leads to users(user_id)", None),
+        (", Visit: visits(visit_id)}", "}", None, f"{LETTERS} Visit leads to visits(visit_id)"),
+        ("role: [patient, member]", "role: [patient, member, guest]", "users: a patient is each row in which role is patient or member or guest, by user_id", None),
+        ("where: {role: [patient, member]}", "where: {role: [patient, member], city: Bonn}", None, "users: a patient is each row in which role is patient or member, by user_id"),
+        ("    where: {role: [patient, member]}\n", "", "users: a patient is each row, by user_id", None),
+        ("    key: user_id\n    where: {role: nurse}\n", "    key: user_id\n    where: {role: nurse}\n    payer: {column: users.nickname}\n", "when a nurse goes: the customer that users.nickname names goes at Stripe", None),
     ],
-)
-def test_a_reference_that_leads_elsewhere_is_a_difference(
-    tmp_path: Path, old: str, new: str, place: str
+)  # fmt: skip
+def test_words_that_stay_and_reach_other_rows_newly_destroy(
+    tmp_path: Path, old: str, new: str, destroyed: str | None, kept: str | None
 ) -> None:
-    (line,) = differing(tmp_path, (old, new))["otherwise"]
-    assert f"{place}: " in line
+    found = differing(tmp_path, (old, new))
+    assert destroyed is None or destroyed in found["destroyed"]
+    assert kept is None or f"no longer: {kept}" in found["kept"]
+    assert found.keys() >= {"otherwise"}, "the value that differs is said too"
+    assert (destroyed is None, kept is None) == ("destroyed" not in found, "kept" not in found)
+
+
+def _less(data: Any) -> Iterator[Any]:
+    """Yield the document again and again, each time without one of its parts."""
+    if isinstance(data, list):
+        listed = cast("list[Any]", data)
+        for index, below in enumerate(listed):
+            yield [*listed[:index], *listed[index + 1 :]]
+            yield from ([*listed[:index], less, *listed[index + 1 :]] for less in _less(below))
+    elif isinstance(data, dict):
+        named = cast("dict[str, Any]", data)
+        for name, below in named.items():
+            yield {other: value for other, value in named.items() if other != name}
+            yield from ({**named, name: less} for less in _less(below))
+
+
+def test_nothing_that_is_taken_out_of_a_policy_is_left_unsaid(tmp_path: Path) -> None:
+    whole_one, _ = load.policy(tmp_path / "policy.yaml")
+    told = 0
+    for less in _less(whole_one.model_dump(mode="json", exclude_defaults=True)):
+        with contextlib.suppress(ValidationError):
+            other = whole.model().model_validate_json(json.dumps(less))
+            assert any(astuple(difference.between(whole_one, other))), less
+            assert any(astuple(difference.between(other, whole_one))), less
+            told += 1
+    assert told > 60
 
 
 def test_the_graph_has_every_table_once_and_every_key_with_its_sentence(
