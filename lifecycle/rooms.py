@@ -13,7 +13,7 @@ A room brings what others ask of it, each part in a module of its own; a part it
     sql/         tables of its own
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
@@ -38,10 +38,18 @@ ROOMS = (
     "runbooks",
 )
 
+WITHIN: "Mapping[str, tuple[str, ...]]" = {"retention": ("retention.archive",)}
+"""Folders inside a room that bring parts of their own, by the room. Their commands are the room's."""
+
+
+def folders() -> tuple[str, ...]:
+    """Return every folder that brings parts: each room, and behind it what lies inside it."""
+    return tuple(folder for room in ROOMS for folder in (room, *WITHIN.get(room, ())))
+
 
 def load(part: str) -> Iterator[tuple[str, ModuleType]]:
-    """Yield (short room name, module `<room>.<part>`) for every room that has this part, in the order of ROOMS."""
-    for room in ROOMS:
+    """Yield (short name, module `<folder>.<part>`) for every folder that has this part, in their order."""
+    for room in folders():
         if find_spec(f"{room}.{part}") is not None:
             yield room.rpartition(".")[2], import_module(f"{room}.{part}")
 

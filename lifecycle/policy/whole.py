@@ -15,12 +15,12 @@ from lifecycle.policy.section import Section
 
 def sections() -> tuple[Section[Any, Any], ...]:
     """Return the section of every room that brings one, in the order of the rooms."""
-    return _sections(rooms.ROOMS)
+    return _sections(rooms.folders())
 
 
 def model() -> type[Policy]:
     """Return the shape of a whole policy file. Raise ValueError when two sections have one name."""
-    return _model(rooms.ROOMS)
+    return _model(rooms.folders())
 
 
 def present(policy: Policy) -> Iterator[tuple[Section[Any, Any], Any]]:

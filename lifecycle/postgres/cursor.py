@@ -5,6 +5,7 @@ psycopg takes every `%` of a statement with parameters for the beginning of one,
 """
 
 from collections.abc import Iterator
+from contextlib import _GeneratorContextManager  # pyright: ignore[reportPrivateUsage]
 from typing import TYPE_CHECKING, Any, Self, cast
 
 import psycopg
@@ -22,9 +23,18 @@ class Cursor(psycopg.Cursor[TupleRow]):
 
     def execute(self, query: Any, params: "Params | None" = None, **options: Any) -> Self:
         """Say a statement, as psycopg's own cursor does."""
+        return super().execute(self._letters(query, params), params, **options)
+
+    def copy(
+        self, statement: Any, params: "Params | None" = None, **options: Any
+    ) -> "_GeneratorContextManager[psycopg.Copy]":
+        """Begin to copy, as psycopg's own cursor does."""
+        return super().copy(self._letters(statement, params), params, **options)
+
+    def _letters(self, query: Any, params: "Params | None") -> Any:
         if params is not None and isinstance(query, sql.Composed):
-            query = sql.Composed(list(self._doubled(query)))
-        return super().execute(query, params, **options)
+            return sql.Composed(list(self._doubled(query)))
+        return query
 
     def _doubled(self, query: sql.Composed) -> Iterator[sql.Composable]:
         for part in query:

@@ -1,0 +1,9 @@
+"""What leaves the database and is kept all the same: rows in a bucket, as Parquet, until their time there is over.
+
+Knows: how rows of one table become an object with every value exactly as PostgreSQL has it (`write.py`, `parquet.py`),
+what an archive says about itself (`manifest.py`), where it lies (`shelf.py`), and how it is fetched back, loaded and
+compared with what is still in the table (`prove.py`). Nothing is dropped or deleted for an archive that was not proven.
+
+Never deletes a row, never overwrites an archive: its name is the SHA-256 of its bytes. Read `write.py` first, then
+`prove.py`.
+"""

@@ -1,0 +1,132 @@
+"""Which rows an archive is of, and what they come to now: the columns, how many, by which digest. Reads only."""
+
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from psycopg import Connection, sql
+from psycopg.rows import TupleRow
+
+from lifecycle.errors import NotFound, Refused
+from lifecycle.postgres import names
+from retention.archive import manifest, statements
+from retention.archive.manifest import Column, Content, Description
+
+LIMIT = timedelta(hours=4)
+"""How long one statement over an archive's rows may take."""
+
+ALL = sql.SQL("true")
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Rows of one relation, a table or a leaf of it: all of them, or those of a condition with its values.
+
+    The condition names columns behind `statements.ROW`, and may ask a temporary table of keys of the same session.
+    """
+
+    table: str
+    leaf: str
+    where: sql.Composable = field(default_factory=lambda: ALL)
+    values: Mapping[str, object] = field(default_factory=dict[str, object])
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """What a relation is now. `size` in bytes."""
+
+    bounds: str | None
+    database: str
+    system_identifier: str
+    server_version: str
+    primary_key: tuple[str, ...]
+    size: int
+    columns: tuple[Column, ...]
+
+
+@contextmanager
+def reading(conn: Connection[TupleRow]) -> Generator[None]:
+    """Open a transaction of one snapshot in which nothing can be written but to this session's own tables.
+
+    Code of an application's type that runs as its values are read or loaded can change nothing in it.
+    """
+    with conn.transaction():
+        conn.execute(statements.READ_ONLY)
+        conn.execute(
+            statements.PATIENT, {"milliseconds": str(round(LIMIT.total_seconds() * 1000))}
+        ).fetchone()
+        pin(conn)
+        yield
+
+
+def pin(conn: Connection[TupleRow]) -> None:
+    """Fix, for the current transaction, how values are printed and read."""
+    conn.execute(statements.PIN).fetchone()
+
+
+def relation(conn: Connection[TupleRow], name: str, *, all_text: bool = False) -> Relation:
+    """Return what a relation is. Raise NotFound when it is gone, Refused when it has no column."""
+    spelled = {"relation": names.sql_name(name).as_string(conn)}
+    row = conn.execute(statements.RELATION, spelled).fetchone()
+    if row is None:
+        raise NotFound(
+            f"{name} is not there any more", hint="Look at `lifecycle partitions status`."
+        )
+    columns = tuple(
+        Column(
+            name=column,
+            type=type_name,
+            not_null=not_null,
+            default=default,
+            generated=generated,
+            identity=identity,
+            kept=manifest.kept(type_name, all_text=all_text),
+        )
+        for column, type_name, not_null, default, generated, identity in conn.execute(
+            statements.COLUMNS, spelled
+        )
+    )
+    if not columns:
+        raise Refused(f"{name} has no column", hint="There is nothing in it to archive: drop it.")
+    bounds, database, identifier, version, key, size = row
+    return Relation(bounds, database, identifier, version, tuple(key), size, columns)
+
+
+def describe(system: str, rows: Rows, seen: Relation, content: Content) -> Description:
+    """Return what an archive of these rows says about itself."""
+    return Description(
+        system=system,
+        database=seen.database,
+        system_identifier=seen.system_identifier,
+        server_version=seen.server_version,
+        table=rows.table,
+        leaf=rows.leaf,
+        bounds=seen.bounds,
+        primary_key=seen.primary_key,
+        columns=seen.columns,
+        content=content,
+    )
+
+
+def content(conn: Connection[TupleRow], rows: Rows) -> Content:
+    """Return what these rows come to now. Within `reading`, or after `pin`."""
+    found = conn.execute(
+        statements.content(names.sql_name(rows.leaf), rows.where), dict(rows.values)
+    ).fetchone()
+    assert found is not None
+    return Content(rows=found[0], digest=found[1])
+
+
+def staged(conn: Connection[TupleRow]) -> Content:
+    """Return what was loaded from an archive. Within `reading`, or after `pin`."""
+    found = conn.execute(statements.content(statements.STAGED, ALL)).fetchone()
+    assert found is not None
+    return Content(rows=found[0], digest=found[1])
+
+
+def staged_blocks(conn: Connection[TupleRow]) -> int:
+    """Return how many pages the loaded rows take."""
+    found = conn.execute(statements.STAGED_BLOCKS).fetchone()
+    assert found is not None
+    return found[0]

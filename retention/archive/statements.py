@@ -1,0 +1,110 @@
+"""What archives are asked and told of a managed database: columns, rows out as CSV and in, counts and digests."""
+
+from collections.abc import Sequence
+
+from psycopg import sql
+
+from lifecycle.postgres.names import sql_name
+from lifecycle.postgres.rows import count_and_digest, row_as_text
+
+ROW = "lifecycle_row"
+"""What a row is called in every statement here, and in a condition that is handed in."""
+
+STAGED = sql.Identifier("pg_temp", "lifecycle_archived")
+"""Where an archive's rows are loaded to be compared: a table of this session alone."""
+
+# A value's text depends on these; they are the same when it is written, loaded and compared.
+PIN = """
+    select set_config('extra_float_digits', '1', true), set_config('IntervalStyle', 'postgres', true),
+           set_config('DateStyle', 'ISO', true), set_config('TimeZone', 'UTC', true),
+           set_config('bytea_output', 'hex', true), set_config('xmloption', 'content', true),
+           set_config('lc_monetary', 'C', true)
+"""
+PATIENT = """
+    select set_config('statement_timeout', %(milliseconds)s, true),
+           set_config('idle_in_transaction_session_timeout', %(milliseconds)s, true)
+"""
+READ_ONLY = "set transaction isolation level repeatable read, read only"
+
+# The bound of a partition that is being taken off, or was, is gone with its place among the others.
+RELATION = """
+    select pg_get_expr(c.relpartbound, c.oid), current_database(),
+           (select system_identifier::text from pg_control_system()), current_setting('server_version'),
+           array(select a.attname::text from pg_index i, unnest(i.indkey) with ordinality as k (attnum, place)
+                   join pg_attribute a on a.attrelid = to_regclass(%(relation)s) and a.attnum = k.attnum
+                  where i.indrelid = c.oid and i.indisprimary order by k.place),
+           pg_table_size(c.oid)
+      from pg_class c where c.oid = to_regclass(%(relation)s)
+"""
+COLUMNS = """
+    select a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, pg_get_expr(d.adbin, d.adrelid),
+           a.attgenerated <> '', a.attidentity <> ''
+      from pg_attribute a left join pg_attrdef d on (d.adrelid, d.adnum) = (a.attrelid, a.attnum)
+     where a.attrelid = to_regclass(%(relation)s) and a.attnum > 0 and not a.attisdropped
+     order by a.attnum
+"""
+
+
+def copy_out(leaf: str, columns: Sequence[str], where: sql.Composable) -> sql.Composed:
+    """Rows as CSV, each with its hash behind it. All but nulls is quoted: no text begins with a mark."""
+    return sql.SQL("""
+        copy (select {columns}, hashtextextended({row}, 0) from only {leaf} as {alias} where {where})
+          to stdout (format csv, force_quote *)
+    """).format(
+        columns=sql.SQL(", ").join(sql.Identifier(ROW, name) for name in columns),
+        row=row_as_text(ROW),
+        leaf=sql_name(leaf),
+        alias=sql.Identifier(ROW),
+        where=where,
+    )
+
+
+def stage_like(leaf: str) -> sql.Composed:
+    """Make the table that takes an archive's rows: of the same types, with no default, no generated column, no key."""
+    return sql.SQL("create temporary table {staged} (like {leaf})").format(
+        staged=STAGED, leaf=sql_name(leaf)
+    )
+
+
+STAGED_BLOCKS = """
+    select (pg_relation_size('pg_temp.lifecycle_archived') / current_setting('block_size')::int)::int
+"""
+UNSTAGE = sql.SQL("drop table if exists {staged}").format(staged=STAGED)
+
+
+def copy_in(into: sql.Identifier, columns: Sequence[str]) -> sql.Composed:
+    """Take rows as CSV into a table."""
+    return sql.SQL("copy {into} ({columns}) from stdin (format csv)").format(
+        into=into, columns=sql.SQL(", ").join(map(sql.Identifier, columns))
+    )
+
+
+def content(of: sql.Identifier, where: sql.Composable) -> sql.Composed:
+    """Count rows, with a digest of all of each that does not depend on their order."""
+    return sql.SQL("select {counted} from only {of} as {alias} where {where}").format(
+        counted=count_and_digest(ROW), of=of, alias=sql.Identifier(ROW), where=where
+    )
+
+
+def delete_archived(leaf: str, key: Sequence[str]) -> sql.Composed:
+    """Delete rows that are in the archive and still exactly as they are there.
+
+    Of the blocks from %(first)s to before %(after)s of what was loaded.
+    """
+    same = sql.SQL(" and ").join(
+        sql.SQL("{} = {}").format(sql.Identifier("gone", name), sql.Identifier(ROW, name))
+        for name in key
+    )
+    return sql.SQL("""
+        delete from only {leaf} as {alias} using {staged} as gone
+         where gone.ctid >= format('(%%s,0)', %(first)s::bigint)::tid
+           and gone.ctid < format('(%%s,0)', %(after)s::bigint)::tid
+           and {same} and {text} = {archived}
+    """).format(
+        leaf=sql_name(leaf),
+        alias=sql.Identifier(ROW),
+        staged=STAGED,
+        same=same,
+        text=row_as_text(ROW),
+        archived=row_as_text("gone"),
+    )
