@@ -10,7 +10,8 @@ made in the morning can be applied in the evening. Example: `90 days`, zone Euro
 
 A row dated 2026-08-22 21:59:59.999999 UTC is overdue, one dated 22:00:00 has another day. A date column compares
 with 2026-08-23: the 22nd goes, the 23rd stays. Rules in hours count back from the last whole hour, rules in minutes
-or seconds from the last whole minute, so that their plans hold for as long.
+or seconds from the last whole minute, so that their plans hold for as long. A row that says itself when it ends is
+overdue from the next whole hour on, and one that says a date from the next day on.
 """
 
 from datetime import UTC, date, datetime
@@ -22,9 +23,14 @@ from lifecycle.partitions.bounds import Moment
 _DAYS = ("day", "week", "month", "year")
 
 
-def cutoff(after: Span, zone: ZoneInfo, now: datetime) -> datetime:
-    """Return the moment (aware, in `zone`) before which a row is overdue. `now` is aware."""
+def cutoff(after: Span | None, zone: ZoneInfo, now: datetime) -> datetime:
+    """Return the moment (aware, in `zone`) before which a row is overdue; the last whole hour without `after`.
+
+    `now` is aware.
+    """
     local = now.astimezone(zone)
+    if after is None:
+        return local.replace(minute=0, second=0, microsecond=0)
     if after.unit in _DAYS:
         local = local.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
     elif after.unit == "hour":

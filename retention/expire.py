@@ -1,20 +1,23 @@
 """Carries a plan out in batches, one short transaction each. `judge.py` counts again afterwards.
 
-A batch deletes or clears, and says so on the ledger, in the same transaction: a run may be killed at any instant,
-and what the ledger adds up to is what is gone. What else would have changed with them is undone: only declared
-triggers may add to the log and to archives. Rows that somebody has locked are passed over and tried again.
+Which rows go was fixed by the survey (`fixed.py`). A batch deletes or clears, and says so on the ledger, in the same
+transaction: a run may be killed at any instant, and what the ledger adds up to is what is gone. What else would have
+changed with them is undone: only declared triggers may add to the log and to archives. Rows that somebody has locked
+are tried again, those that are still referenced stay, and so does what changed since the survey.
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import timedelta
 
 import psycopg
-from psycopg import Connection
-from psycopg.errors import ForeignKeyViolation
+from psycopg import Connection, sql
+from psycopg.errors import ForeignKeyViolation, LockNotAvailable
 from psycopg.rows import TupleRow
 
+from lifecycle import clock, words
 from lifecycle.errors import Unproven
 from lifecycle.ledger import changed, code
 from lifecycle.ledger.claims import Claim
@@ -25,31 +28,36 @@ from lifecycle.plan import Decision
 from lifecycle.policy import triggers
 from lifecycle.postgres import connect
 from lifecycle.promise import Task
-from retention import forget, statements
+from retention import fixed, forget
+from retention import statements_of_rows as statements
+from retention.fixed import Fixed, Stretch
+from retention.pace import Pace
 from retention.plan import Expire
 from retention.rules import Bound
 from retention.survey import Seen
 
-BATCH = 5_000
-"""Rows per transaction: some 50 ms, so that nobody waits long for a lock."""
-
-PASSES = 4
-"""How often a rule is gone through, as long as locked rows are left over."""
+TRIES = 4
+"""How often a leaf is gone through for rows that somebody has locked."""
 
 PAUSE = 0.5
-"""Seconds between two passes."""
+"""Seconds between two tries."""
+
+_PATIENCE = sql.SQL("set local lock_timeout = '100ms'")
+"""How long a batch waits for a row that somebody has locked, before it passes such rows over."""
 
 
 @dataclass(slots=True)
 class Ended:
     """What a run ended, in rows and values, and the rules that stopped before their end.
 
-    `drawn` are the tables and leaves of which it had the planner's samples drawn anew.
+    `drawn` are the tables and leaves of which it had the planner's samples drawn anew. `written`: the transactions in
+    which it cleared values, by table: rows of a later rule may have been written by them.
     """
 
     counts: dict[str, int]
     failures: list[Failure]
     drawn: frozenset[str] = frozenset()
+    written: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
 
 
 def carry_out(task: Task, seen: Seen, decision: Decision[Expire]) -> Ended:
@@ -62,89 +70,158 @@ def carry_out(task: Task, seen: Seen, decision: Decision[Expire]) -> Ended:
     with closing(task.system.connect("retention.expire")) as conn:
         if decision.steps:
             with code.code(task.system, seen.catalog) as as_seen:
-                _carry_out(task, conn, as_seen, bounds, decision.steps, ended)
+                for step in decision.steps:
+                    bound = bounds[step.rule]
+                    adding = triggers.written_to(task.system.policy, bound.table)
+                    written = ended.written.setdefault(bound.table, [])
+                    batches = Batches(conn, task.claim, as_seen, bound, adding, written)
+                    _expire(batches, step, seen.snapshot, ended)
         ended.drawn = forget.forget(task.system, conn, seen.catalog, bounds.values())
     return ended
 
 
-def _carry_out(
-    task: Task,
-    conn: Connection[TupleRow],
-    as_seen: Code,
-    bounds: Mapping[int, Bound],
-    steps: Sequence[Expire],
-    ended: Ended,
-) -> None:
-    for step in steps:
-        bound = bounds[step.rule]
-        adding = triggers.written_to(task.system.policy, bound.table)
-        batches = Batches(conn, task.claim, as_seen, bound, adding)
-        failure = _expire(batches, step, ended.counts)
-        ended.failures += [failure] if failure else []
-
-
 @dataclass(frozen=True, slots=True)
 class Batches:
-    """What is the same for all batches of one rule. Declared triggers may add rows to the tables `adding`."""
+    """What is the same for all batches of one rule. Declared triggers may add rows to the tables `adding`.
+
+    `written` are the transactions in which this run cleared values of the table.
+    """
 
     conn: Connection[TupleRow]
     claim: Claim
     code: Code
     bound: Bound
     adding: frozenset[str]
+    written: list[str]
+    pace: Pace = field(default_factory=Pace)
 
 
-def _expire(batches: Batches, step: Expire, counts: dict[str, int]) -> Failure | None:
-    """Go through the leaves until nothing is left, for PASSES passes, and `step.rows` rows in all."""
-    left = step.rows
-    word = "deleted" if batches.bound.column is None else "cleared"
-    for number in range(PASSES):
-        if number:
-            time.sleep(PAUSE)
-        try:
-            for leaf, _ in step.leaves:
-                while left > 0 and (gone := batch(batches, leaf, min(BATCH, left))):
-                    left -= gone
-                    counts[word] += gone
-        except psycopg.Error as error:
-            return _refusal(batches.conn, step, error)
-        except Unproven as error:
-            return Failure(step.target, f"stopped: {error.what}", error.hint)
-        if left <= 0:
+@dataclass(slots=True)
+class Gone:
+    """What became of rows: `rows` are gone, `locked` somebody holds, `kept` the table itself did not let go."""
+
+    rows: int = 0
+    locked: int = 0
+    kept: int = 0
+
+
+def _expire(batches: Batches, step: Expire, snapshot: str, ended: Ended) -> None:
+    """End the rows of one rule. Whatever stops it before its end is its failure."""
+    kept = 0
+    try:
+        for leaf, rows in step.leaves:
+            with fixed.fix(batches.conn, leaf, batches.bound, snapshot, batches.written) as those:
+                if those.rows > rows:
+                    ended.failures.append(_more(step, leaf))
+                else:
+                    kept += _leaf(batches, leaf, those, ended)
+    except psycopg.Error as error:
+        ended.failures.append(_refusal(batches.conn, step, error))
+    except Unproven as error:
+        ended.failures.append(Failure(step.target, f"stopped: {error.what}", error.hint))
+    else:
+        ended.failures += [_kept(step, kept)] if kept else []
+
+
+def _leaf(batches: Batches, leaf: str, those: Fixed, ended: Ended) -> int:
+    """End the fixed rows of a leaf. Return how many of them the table itself did not let go.
+
+    It is gone through again where rows are left: somebody has locked them, or rows that are gone now referenced them.
+    """
+    bound, left = batches.bound, those.rows
+    word = "deleted" if bound.column is None else "cleared"
+    itself = any(key.table == bound.table for key in bound.references)
+    tries, pass_over, kept = TRIES, False, 0
+    while left > 0 and tries:
+        total = Gone()
+        for stretch in those.stretches():
+            for gone in _stretch(batches, leaf, stretch, pass_over=pass_over):
+                ended.counts[word] += gone.rows
+                total = Gone(
+                    total.rows + gone.rows, total.locked + gone.locked, total.kept + gone.kept
+                )
+        left, kept = left - total.rows, total.kept
+        if pass_over and not total.locked and not (itself and total.rows):
             break
-    return None
+        tries -= 0 if itself and total.rows else 1
+        pass_over = True
+        time.sleep(PAUSE if total.locked and tries else 0)
+    return kept
 
 
-def batch(batches: Batches, leaf: str, limit: int) -> int:
-    """End up to `limit` overdue rows of one leaf with their evidence, or nothing. Return how many.
+def _stretch(batches: Batches, leaf: str, stretch: Stretch, *, pass_over: bool) -> Iterator[Gone]:
+    """End a stretch batch by batch, as many rows at a time as take a moment.
+
+    Where a row turns out to be referenced since, all others go.
+    """
+    rest: Stretch | None = stretch
+    while rest is not None:
+        piece, rest = rest.first(batches.pace.rows)
+        began = clock.monotonic()
+        try:
+            gone = _batch(batches, leaf, piece, pass_over=pass_over)
+        except ForeignKeyViolation:
+            for half in piece.halves():
+                yield from _stretch(batches, leaf, half, pass_over=pass_over)
+        else:
+            batches.pace.took(gone.rows, timedelta(seconds=clock.monotonic() - began))
+            yield gone
+
+
+def _batch(batches: Batches, leaf: str, piece: Stretch, *, pass_over: bool) -> Gone:
+    """End one batch with its evidence, or nothing; with `pass_over`, or where one is in the way, past locked rows.
 
     Raise Fenced when the claim is gone, Unproven when something else would have changed with them, Refused when code
     was exchanged or the server does not count, psycopg.Error as it comes.
     """
+    try:
+        return batch(batches, leaf, piece, pass_over=pass_over)
+    except LockNotAvailable:
+        return batch(batches, leaf, piece, pass_over=True)
+
+
+def batch(batches: Batches, leaf: str, piece: Stretch, *, pass_over: bool) -> Gone:
+    """End one batch in one transaction. Raise LockNotAvailable unless `pass_over`, and as `_batch`."""
     conn, bound = batches.conn, batches.bound
-    word = "deleted" if bound.column is None else "cleared"
+    values = piece.values() | {"before": bound.before}
     with effect(conn, batches.claim, batches.code) as change:
         before = changed.so_far(conn)
-        gone = conn.execute(
-            statements.expire(leaf, bound.by, bound.column),
-            {"before": bound.before, "limit": limit},
-        ).rowcount
-        changed.must_be(before, changed.so_far(conn), {bound.table: gone}, batches.adding)
-        if gone:
-            change.record("effect", f"retention.{word}", bound.rule.table, counts={"rows": gone})
+        if pass_over:
+            row = conn.execute(statements.end_unlocked(leaf, bound), values).fetchone()
+            there, free, rows = row or (0, 0, 0)
+            gone = Gone(rows, there - free, free - rows)
+        else:
+            conn.execute(_PATIENCE)
+            gone = Gone(conn.execute(statements.end(leaf, bound), values).rowcount)
+        changed.must_be(before, changed.so_far(conn), {bound.table: gone.rows}, batches.adding)
+        if gone.rows:
+            word = "deleted" if bound.column is None else "cleared"
+            counts = {"rows": gone.rows}
+            change.record("effect", f"retention.{word}", bound.rule.table, counts=counts)
+            if bound.column is not None:
+                batches.written.extend(conn.execute(statements.TRANSACTION).fetchone() or ())
     return gone
+
+
+def _more(step: Expire, leaf: str) -> Failure:
+    return Failure(
+        step.target,
+        f"more rows of {leaf} are overdue than the plan has: a transaction that was under way has added some",
+        "Nothing of it was ended; the next run counts them and ends them.",
+    )
+
+
+def _kept(step: Expire, rows: int) -> Failure:
+    return Failure(
+        step.target,
+        f"{words.counted(rows, 'row')} did not go, though nobody holds them: the table does not let them",
+        "A trigger of the table that returns nothing, or a rewrite rule, keeps them: a soft delete? One of them goes.",
+    )
 
 
 def _refusal(conn: Connection[TupleRow], step: Expire, error: psycopg.Error) -> Failure:
     """Return the error as one rule's failure. Raise Unreachable when the server has gone away."""
     if conn.broken:
         raise connect.explain(error) from None
-    if isinstance(error, ForeignKeyViolation):
-        diag = error.diag
-        return Failure(
-            step.target,
-            f"rows are still referenced from {diag.table_name} by {diag.constraint_name}",
-            "Give the referencing rows a rule that ends them first, or this rule a longer time.",
-        )
     said = connect.explain(error)
     return Failure(step.target, f"stopped: {said.what}", said.hint)

@@ -41,8 +41,8 @@ def judge(task: Task, seen: Seen, decision: Decision[Expire], ended: Ended) -> J
     looks.found(*ended.failures)
     for counted in after.counted:
         _unreached(looks, counted)
-        place, rule = counted.bound.place, counted.bound.rule.table
-        if counted.rows and place not in capped and rule not in stopped:
+        place, rule = counted.bound.place, counted.bound.rule.label
+        if counted.ours and place not in capped and rule not in stopped:
             looks.found(_still(counted))
     known = {f.target for f in (*decision.refusals, *ended.failures)}
     looks.found(*(f for f in after.failures if f.target not in known))
@@ -61,13 +61,31 @@ def _unreached(looks: Looks, counted: Counted) -> None:
         looks.not_at(places.leaf(bound, leaf), reason)
     if counted.undated:
         looks.not_at(places.undated(bound), _UNDATED)
+    match counted.beyond:
+        case 0:
+            pass
+        case int() as rows:
+            what = f"{words.counted(rows, 'overdue row')} in partitions that were not counted"
+            hint = "What was in the way of counting is told beside it."
+            looks.not_at(places.through(bound), Reason(what, hint))
+        case reason:
+            looks.not_at(places.through(bound), reason)
 
 
 def _still(counted: Counted) -> Failure:
+    """Return that rows are overdue, and what holds them where that is known."""
+    name, what = (
+        counted.bound.rule.label,
+        f"{words.counted(sum(leaf.rows for leaf in counted.ours), 'row')} still overdue",
+    )
+    if held := counted.held:
+        keys = ", ".join(f"{rows} from {key}" for key, rows in held.items())
+        hint = "Give the referencing rows a rule that ends them first, or this rule a longer time."
+        return Failure(name, f"{what}; still referenced: {keys}", hint)
     return Failure(
-        counted.bound.rule.table,
-        f"{words.counted(counted.rows, 'row')} still overdue",
-        "Somebody holds locks on them, or they came while the run was on; the next run tries again.",
+        name,
+        what,
+        "Somebody holds locks on them, or they changed or came while the run was on; the next run tries again.",
     )
 
 
@@ -92,9 +110,9 @@ def status(system: System, now: datetime) -> Listing:
     seen = survey.survey(system, now, None)
     rows = [
         (
-            counted.bound.rule.table,
+            counted.bound.rule.label,
             counted.bound.rule.do,
-            str(counted.bound.rule.after),
+            counted.bound.rule.ends,
             counted.bound.before,
             counted.rows,
             counted.undated,
@@ -103,5 +121,5 @@ def status(system: System, now: datetime) -> Listing:
         for counted in seen.counted
     ]
     rows += [(f.target, "", "", "", 0, 0, f.what) for f in seen.failures]
-    columns = ("rule", "do", "after", "before", "overdue", "without a date", "in the way")
+    columns = ("rule", "do", "ends", "before", "overdue", "without a date", "in the way")
     return Listing("retention", columns, rows)

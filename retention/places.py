@@ -8,26 +8,32 @@ from retention.rules import Bound
 
 
 def promised(fit: Iterable[Bound], unfit: Iterable[Failure]) -> dict[str, frozenset[Place]]:
-    """Return what is promised by each rule: its rows in every leaf, those without a date, and a search for copies."""
+    """Return what each rule promises: its rows, by leaf and through the table, those without a date, copies."""
     found = {failure.target: frozenset({Place("rule", failure.target)}) for failure in unfit}
     for bound in fit:
         leaves = (leaf(bound, name) for name in bound.leaves)
-        of_one = frozenset({copies(bound), undated(bound), *leaves})
-        found[bound.rule.table] = found.get(bound.rule.table, frozenset()) | of_one
+        whole = (through(bound),) if bound.parted else ()
+        of_one = frozenset({copies(bound), undated(bound), *whole, *leaves})
+        found[bound.rule.label] = found.get(bound.rule.label, frozenset()) | of_one
     return found
 
 
 def leaf(bound: Bound, name: str) -> Place:
     """Return the place of a rule's overdue rows in one leaf: two rules may look at one leaf."""
-    rule = bound.rule.table
+    rule = bound.rule.label
     return Place("leaf", name if name == rule else f"{name} ({rule})")
 
 
 def undated(bound: Bound) -> Place:
     """Return the place of the rows that no rule can judge."""
-    return Place("rows", f"without a date of {bound.rule.table}")
+    return Place("rows", f"without a date of {bound.rule.label}")
+
+
+def through(bound: Bound) -> Place:
+    """Return the place of the overdue rows that a query of the table itself sees, wherever they stand."""
+    return Place("rows", f"through {bound.rule.label}")
 
 
 def copies(bound: Bound) -> Place:
     """Return the search for copies: each that is found is a place of its own."""
-    return Place("search", f"for copies of {bound.rule.table}")
+    return Place("search", f"for copies of {bound.rule.label}")

@@ -1,11 +1,15 @@
 """Decides what would go. Pure: the counts and the policy in, a decision out."""
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from lifecycle import words
+from lifecycle.outcome import Failure
 from lifecycle.plan import Decision, Step
 from lifecycle.policy.model import Policy
+from retention import references
 from retention.survey import Counted, Seen
 
 
@@ -22,27 +26,50 @@ class Expire(Step):
 
 
 def decide(policy: Policy, seen: Seen, now: datetime) -> Decision[Expire]:  # noqa: ARG001 - every room is asked alike
-    """Return one step for each rule with overdue rows, in the policy's order. Rules that cannot be kept are refused."""
-    steps = [_step(counted) for counted in seen.counted if counted.rows]
-    notes = [
-        f"{counted.bound.rule.table}: {counted.undated} rows without a date in {counted.bound.by} stay"
-        for counted in seen.counted
-        if counted.undated
-    ]
-    return Decision(tuple(steps), seen.failures, tuple(notes))
+    """Return one step for each rule with overdue rows, what references before what it references.
+
+    Rules that cannot be kept are refused, and so are overdue rows on another server.
+    """
+    counted = {one.bound.place: one for one in seen.counted}
+    order = references.first_what_references(one.bound for one in seen.counted)
+    steps = [step for bound in order if (step := _step(counted[bound.place])).rows]
+    notes = [note for one in seen.counted for note in _notes(one)]
+    elsewhere = (failure for one in seen.counted for failure in _elsewhere(one))
+    return Decision(tuple(steps), (*seen.failures, *elsewhere), tuple(notes))
+
+
+def _notes(counted: Counted) -> Iterator[str]:
+    name = counted.bound.rule.label
+    if counted.undated:
+        yield f"{name}: {counted.undated} rows without a date in {counted.bound.by} stay"
+    for key, rows in counted.held.items():
+        were = "row is" if rows == 1 else "rows are"
+        yield f"{name}: {rows} overdue {were} still referenced from {key}, and stay as long as that is so"
+
+
+def _elsewhere(counted: Counted) -> Iterator[Failure]:
+    for leaf in counted.overdue:
+        if leaf.leaf in counted.bound.foreign:
+            yield Failure(
+                counted.bound.rule.label,
+                f"{words.counted(leaf.rows, 'overdue row')} in {leaf.leaf}, a foreign table",
+                "No run of ours deletes on another server: end them there, or detach the partition.",
+            )
 
 
 def _step(counted: Counted) -> Expire:
     bound = counted.bound
-    keys = "".join(f"{leaf.leaf} {leaf.rows} {leaf.keys}\n" for leaf in counted.overdue)
+    ours = counted.ours
+    rows = sum(leaf.rows for leaf in ours)
+    keys = "".join(f"{leaf.leaf} {leaf.rows} {leaf.keys}\n" for leaf in ours)
     return Expire(
         verb=f"{bound.rule.do} rows" if bound.column is None else f"clear {bound.column}",
-        target=bound.rule.table,
-        reason=f"{bound.rule.because} (kept {bound.rule.after} from {bound.by})",
-        cost=f"{counted.rows} rows in {len(counted.overdue)} tables or partitions",
+        target=bound.rule.label,
+        reason=f"{bound.rule.because} (it ends {bound.rule.ends})",
+        cost=f"{rows} rows in {len(ours)} tables or partitions",
         rule=bound.place,
-        rows=counted.rows,
+        rows=rows,
         binds=hashlib.sha256(keys.encode()).hexdigest()[:16],
         before=bound.before.isoformat(),
-        leaves=tuple((leaf.leaf, leaf.rows) for leaf in counted.overdue),
+        leaves=tuple((leaf.leaf, leaf.rows) for leaf in ours),
     )

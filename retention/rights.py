@@ -20,6 +20,6 @@ def rights(policy: Policy, catalog: Catalog) -> Iterator[Right]:
             continue
         yield Right(name, "delete", "the policy lets its rows go")
         yield Right(name, "analyze", "the planner remembers values of rows that are gone")
-        clock = rule.by or table.partition_key
+        clock = rule.clock or table.partition_key
         if clock:
             yield Right(name, "update", "a row is locked before it goes", (clock,))

@@ -8,7 +8,9 @@ from audit.section import SECTION as AUDIT
 from lifecycle.outcome import Failure
 from lifecycle.partitions import bounds
 from lifecycle.policy.model import Policy
+from lifecycle.policy.people import Value
 from lifecycle.postgres.catalog import Catalog, Table
+from lifecycle.postgres.shape import ForeignKey
 from retention import cutoff
 from retention.section import SECTION, RetentionRule, target
 
@@ -22,7 +24,8 @@ class Bound:
 
     `place` is the rule's place in the policy, from 0. `before` is the cutoff as the column `by` compares with it;
     `column` is None where whole rows go. `key` are the columns that tell one row from another, none where the table
-    has no primary key: then its whole text does.
+    has no primary key: then its whole text does. `foreign` are the leaves that lie on another server. `references` are
+    the foreign keys that refuse a delete of what they point to. `where`: column and values, of the rows it speaks of.
     """
 
     place: int
@@ -33,6 +36,14 @@ class Bound:
     before: datetime | date
     leaves: tuple[str, ...]
     key: tuple[str, ...]
+    foreign: frozenset[str] = frozenset()
+    references: tuple[ForeignKey, ...] = ()
+    where: tuple[tuple[str, tuple[Value, ...]], ...] = ()
+
+    @property
+    def parted(self) -> bool:
+        """Say whether the rows stand in partitions."""
+        return self.leaves != (self.table,)
 
 
 class _Unfit(Exception):
@@ -55,7 +66,7 @@ def bind(
             fit.append(_bind(policy, catalog, place, now))
         except _Unfit as reason:
             hint = "Correct the rule in the policy; `lifecycle policy check` shows it in the file."
-            unfit.append(Failure(rule.table, str(reason), hint))
+            unfit.append(Failure(rule.label, str(reason), hint))
     return fit, unfit
 
 
@@ -63,17 +74,32 @@ def _bind(policy: Policy, catalog: Catalog, place: int, now: datetime) -> Bound:
     rule = SECTION.of(policy)[place]
     table, column = _target(catalog, rule)
     _allow(policy, catalog, rule, table)
-    by = rule.by or table.partition_key
+    by = rule.clock or table.partition_key
     found = table.column(by) if by else None
     key = bounds.moment_type(found.type) if found else None
     if by is None or key is None:
         raise _Unfit(
             f"the rule counts from {by or 'no column'}, which is no date or timestamp of it"
         )
-    moment = cutoff.cutoff(rule.after, ZoneInfo(policy.timezone), now)
+    moment = cutoff.cutoff(rule.after, ZoneInfo(rule.zone or policy.timezone), now)
     before = cutoff.value(moment, key)
-    leaves = _leaves(table, by, before)
-    return Bound(place, rule, table.name, column, by, before, leaves, table.primary_key)
+    return Bound(
+        place,
+        rule,
+        table.name,
+        column,
+        by,
+        before,
+        _leaves(table, by, before),
+        table.primary_key,
+        frozenset(part.name for part in table.partitions if part.kind == "f"),
+        _references(catalog, table) if column is None else (),
+        rule.scope,
+    )
+
+
+def _references(catalog: Catalog, table: Table) -> tuple[ForeignKey, ...]:
+    return tuple(key for key in catalog.foreign_keys if key.referenced == table.name)
 
 
 def _target(catalog: Catalog, rule: RetentionRule) -> tuple[Table, str | None]:
@@ -93,7 +119,7 @@ def _target(catalog: Catalog, rule: RetentionRule) -> tuple[Table, str | None]:
 
 def _allow(policy: Policy, catalog: Catalog, rule: RetentionRule, table: Table) -> None:
     """Raise _Unfit when the rule would destroy what no rule may."""
-    if rule.after.at_least() < policy.limits.floor.at_least():
+    if rule.after and rule.after.at_least() < policy.limits.floor.at_least():
         raise _Unfit(f"{rule.after} is shorter than the floor of {policy.limits.floor}")
     log = AUDIT.of(policy)
     if log is not None and log.table == table.name:

@@ -1,13 +1,8 @@
-"""Every statement this room says to a managed database.
-
-`only`, and one leaf at a time: a ctid is an address within one table, and asked of a partitioned parent it
-deletes the rows at the same address in every other partition as well.
-"""
+"""What this room asks of a managed database about copies, samples and children. The rows: `statements_of_rows.py`."""
 
 from psycopg import sql
 
 from lifecycle.postgres.names import sql_name
-from lifecycle.postgres.rows import count_and_digest
 
 # Of the table and of each of its partitions: a view may be made of a leaf alone. Views made of views count, too. Of a
 # cleared column only what reads that column, where PostgreSQL remembers it. What a function reads it does not remember:
@@ -129,51 +124,21 @@ def any_image(log: str, named: str, values: tuple[str, ...]) -> sql.Composed:
     )
 
 
-def overdue(by: str, column: str | None) -> sql.Composed:
-    """The condition of an overdue row. A row without a date, or dated -infinity, is none."""
-    return sql.SQL("{by} < %(before)s and {by} > '-infinity'{filled}").format(
-        by=sql.Identifier(by), filled=_filled(column)
-    )
-
-
-def count_overdue(leaf: str, by: str, column: str | None, key: tuple[str, ...]) -> sql.Composed:
-    """Count the overdue rows of one leaf, with a digest of their keys that does not depend on their order."""
-    return sql.SQL("""
-        select {counted}
-          from only {leaf} as t where {overdue}
-    """).format(
-        leaf=sql_name(leaf), overdue=overdue(by, column), counted=count_and_digest("t", key)
-    )
-
-
-def count_undated(leaf: str, by: str, column: str | None) -> sql.Composed:
-    """Count the rows of one leaf that no rule can reach, as they have no date."""
-    return sql.SQL(
-        "select count(*) from only {leaf} where ({by} is null or {by} = '-infinity'){filled}"
-    ).format(leaf=sql_name(leaf), by=sql.Identifier(by), filled=_filled(column))
-
-
-def expire(leaf: str, by: str, column: str | None) -> sql.Composed:
-    """Delete up to %(limit)s overdue rows of one leaf, or clear their column. Passes locked rows over.
-
-    The condition stands there twice: a row that changed between the choice and the deed is left alone.
-    """
-    verb = (
-        sql.SQL("delete from only {leaf}")
-        if column is None
-        else sql.SQL("update only {leaf} set {column} = null")
-    )
-    deed = verb.format(
-        leaf=sql_name(leaf), **({} if column is None else {"column": sql.Identifier(column)})
-    )
-    return sql.SQL("""
-        with chosen as materialized (
-            select ctid from only {leaf} where {overdue} limit %(limit)s for update skip locked)
-        {deed} where ctid = any (array(select ctid from chosen)) and {overdue}
-    """).format(leaf=sql_name(leaf), overdue=overdue(by, column), deed=deed)
-
-
-def _filled(column: str | None) -> sql.Composable:
-    if column is None:
-        return sql.SQL("")
-    return sql.SQL(" and {column} is not null").format(column=sql.Identifier(column))
+# Foreign keys that are looked through, row by row, for each row that goes: no index of the table or leaf that points
+# here begins with their columns. Small ones are looked through in no time.
+UNINDEXED = """
+    select n.nspname, c.relname, k.conname,
+           array(select a.attname::text from unnest(k.conkey) with ordinality as at (number, place)
+                   join pg_attribute a on a.attrelid = k.conrelid and a.attnum = at.number order by at.place),
+           pg_relation_size(c.oid) / 1048576
+      from pg_constraint k
+      join pg_class c on c.oid = k.conrelid and c.relkind = 'r'
+      join pg_namespace n on n.oid = c.relnamespace
+     where k.contype = 'f' and k.confrelid = to_regclass(%(relation)s)
+       and pg_relation_size(c.oid) > 1048576
+       and not exists (
+           select from pg_index i join pg_class x on x.oid = i.indexrelid join pg_am m on m.oid = x.relam
+            where i.indrelid = c.oid and i.indisvalid and i.indpred is null and m.amname in ('btree', 'hash')
+              and (i.indkey::int2[])[0:cardinality(k.conkey) - 1] @> k.conkey)
+     order by 5 desc, 1, 2
+"""

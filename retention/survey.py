@@ -20,42 +20,60 @@ from lifecycle.policy.model import Policy
 from lifecycle.postgres import catalog, connect, names
 from lifecycle.postgres.catalog import Catalog
 from lifecycle.system import System
-from retention import places, rules, statements
+from retention import places, references, rules, statements, statements_of_rows
 from retention.rules import Bound
 from retention.section import SECTION
 
 
 @dataclass(frozen=True, slots=True)
 class Overdue:
-    """The overdue rows of one leaf: how many, and a digest of their keys."""
+    """The overdue rows of one leaf: how many, a digest of their keys, and how many each reference of the rule holds."""
 
     leaf: str
     rows: int
     keys: str
+    held: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Counted:
     """A rule and what it would end, per leaf that holds any; `undated` rows no rule can judge.
 
-    `unread` are the leaves that could not be counted, with the reason.
+    `unread` are the leaves that could not be counted, with the reason; `beyond` how many overdue rows a query of the
+    table sees that stand in none of the others, or why it could not be asked.
     """
 
     bound: Bound
     overdue: tuple[Overdue, ...]
     undated: int
     unread: Mapping[str, Reason] = field(default_factory=dict[str, Reason])
+    beyond: int | Reason = 0
 
     @property
     def rows(self) -> int:
         """Return how many rows are overdue."""
         return sum(leaf.rows for leaf in self.overdue)
 
+    @property
+    def ours(self) -> tuple[Overdue, ...]:
+        """Return the leaves with overdue rows that lie on this server."""
+        return tuple(leaf for leaf in self.overdue if leaf.leaf not in self.bound.foreign)
+
+    @property
+    def held(self) -> Mapping[str, int]:
+        """Return how many overdue rows are still referenced, by `table (constraint)`."""
+        found = {
+            f"{key.table} ({key.name})": sum(leaf.held[place] for leaf in self.overdue)
+            for place, key in enumerate(self.bound.references)
+        }
+        return {name: rows for name, rows in found.items() if rows}
+
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """Every rule, counted or failed."""
+    """Every rule, counted or failed, at one moment: `snapshot`, as PostgreSQL spells it."""
 
+    snapshot: str
     catalog: Catalog
     counted: tuple[Counted, ...]
     failures: tuple[Failure, ...]
@@ -94,15 +112,18 @@ def read(
                 if _has_children(conn, bound):
                     what = "the table has child tables (inheritance, a hypertable) that the rule would not see"
                     hint = "Write a rule for each child table; hypertables need their own kind of rule."
-                    failures.append(Failure(bound.rule.table, what, hint))
+                    failures.append(Failure(bound.rule.label, what, hint))
+                elif slow := references.unindexed(conn, bound):
+                    failures.append(slow)
                 else:
                     counted.append(count(conn, bound, looks))
         except psycopg.Error as error:
             said = _said(conn, error)
             failures.append(
-                Failure(bound.rule.table, f"its rows cannot be counted: {said.why}", said.hint)
+                Failure(bound.rule.label, f"its rows cannot be counted: {said.why}", said.hint)
             )
-    return Seen(seen, tuple(counted), tuple(failures))
+    snapshot = _row(conn, statements_of_rows.SNAPSHOT, {})[0]
+    return Seen(snapshot, seen, tuple(counted), tuple(failures))
 
 
 def count(conn: Connection[TupleRow], bound: Bound, looks: Looks) -> Counted:
@@ -112,22 +133,33 @@ def count(conn: Connection[TupleRow], bound: Bound, looks: Looks) -> Counted:
     for leaf in bound.leaves:
         try:
             with looks.at(places.leaf(bound, leaf)), conn.transaction():
-                rows, keys = _row(
-                    conn,
-                    statements.count_overdue(leaf, bound.by, bound.column, bound.key),
-                    {"before": bound.before},
-                )
+                counting = statements_of_rows.count_overdue(leaf, bound)
+                rows, keys, held = _row(conn, counting, {"before": bound.before})
         except psycopg.Error as error:
             unread[leaf] = _said(conn, error)
         else:
-            overdue += [Overdue(leaf, rows, keys)] if rows else []
+            overdue += [Overdue(leaf, rows, keys, tuple(held))] if rows else []
     readable = [leaf for leaf in bound.leaves if leaf not in unread]
-    return Counted(bound, tuple(overdue), _undated(conn, bound, readable, looks), unread)
+    undated = _undated(conn, bound, readable, looks)
+    beyond = _beyond(conn, bound, overdue, looks) if bound.parted else 0
+    return Counted(bound, tuple(overdue), undated, unread, beyond)
+
+
+def _beyond(
+    conn: Connection[TupleRow], bound: Bound, overdue: Iterable[Overdue], looks: Looks
+) -> int | Reason:
+    try:
+        with looks.at(places.through(bound)), conn.transaction():
+            counting = statements_of_rows.count_through(bound)
+            rows = _row(conn, counting, {"before": bound.before})[0]
+    except psycopg.Error as error:
+        return _said(conn, error)
+    return max(0, rows - sum(leaf.rows for leaf in overdue))
 
 
 def _undated(conn: Connection[TupleRow], bound: Bound, leaves: Iterable[str], looks: Looks) -> int:
     with looks.at(places.undated(bound)):
-        queries = (statements.count_undated(leaf, bound.by, bound.column) for leaf in leaves)
+        queries = (statements_of_rows.count_undated(leaf, bound) for leaf in leaves)
         return sum(_row(conn, query, {})[0] for query in queries)
 
 

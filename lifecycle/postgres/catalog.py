@@ -135,10 +135,12 @@ def _picture(conn: Connection[TupleRow]) -> Catalog:
 
 def _fill_triggers(raw: _Raw, rows: list[TupleRow], named: dict[int, str]) -> None:
     """Sort triggers under the outermost table: what a partition has for itself, too."""
-    for oid, code, name, schema, function, enabled, row, pinned, digest in rows:
+    for oid, code, name, schema, function, enabled, row, updates, pinned, digest in rows:
         whole = _with_named(digest, named.get(code))
         called = policy_name(schema, function)
-        trigger = Trigger(name, raw.names[oid], called, enabled, row, pinned, whole)
+        trigger = Trigger(
+            name, raw.names[oid], called, enabled, row, pinned, whole, updates=updates
+        )
         raw.triggers[raw.table_name(oid)].append(trigger)
 
 

@@ -30,8 +30,9 @@ class Trigger:
 
     A function is named by its signature. `enabled` as in pg_trigger: O, D (disabled), R or A. `relation` is the table,
     or of a trigger a partition has for itself, that partition. `row`: it fires for each row. `pinned`: its function
-    finds names by a search path of its own. `digest` changes with all that decides what it does: definition, state, the
-    function's source, language, owner, settings and SECURITY DEFINER, and the same of every function it names.
+    finds names by a search path of its own. `updates`: it fires when a row is updated. `digest` changes with all that
+    decides what it does: definition, state, the function's source, language, owner, settings and SECURITY DEFINER, and
+    the same of every function it names.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Trigger:
     row: bool
     pinned: bool
     digest: str
+    updates: bool = False
 
 
 @dataclass(frozen=True, slots=True)

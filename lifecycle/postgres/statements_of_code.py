@@ -9,7 +9,7 @@ from typing import LiteralString
 # Triggers that somebody made: PostgreSQL's own enforce foreign keys, and a partition's copy is its parent's. The digest
 # covers all that decides what it does and as whom: definition, state, and the function with its owner and settings.
 TRIGGERS: LiteralString = """
-    select t.tgrelid, p.oid, t.tgname, n.nspname, p.proname, t.tgenabled::text, t.tgtype & 1 = 1,
+    select t.tgrelid, p.oid, t.tgname, n.nspname, p.proname, t.tgenabled::text, t.tgtype & 1 = 1, t.tgtype & 16 = 16,
            coalesce(array_to_string(p.proconfig, ',') ~ '(^|,)search_path=', false) or l.lanname in ('c', 'internal'),
            left(encode(sha256(convert_to(jsonb_build_array(
                pg_get_triggerdef(t.oid), t.tgenabled, pg_get_function_identity_arguments(p.oid), l.lanname, p.prosrc,

@@ -3,139 +3,35 @@
 import os
 import signal
 import threading
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from multiprocessing import get_context
 from types import ModuleType
-from typing import Any, cast
+from typing import Any
 
 import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from audit.section import Audit
-from lifecycle.admin import install
 from lifecycle.config.span import Span
 from lifecycle.coverage import Looks, Place, Reason
 from lifecycle.errors import Conflict, Fenced, Refused
-from lifecycle.ledger import claims
 from lifecycle.ledger.claims import Claim
-from lifecycle.outcome import Outcome, Verdict
-from lifecycle.plan import Plan
-from lifecycle.policy import whole
-from lifecycle.policy.model import Limits, Table
+from lifecycle.outcome import Verdict
+from lifecycle.policy.model import Table
 from lifecycle.policy.people import Subject
-from lifecycle.postgres import catalog
-from lifecycle.system import System
-from retention import copies, expire, survey
+from retention import copies, pace, survey
 from retention.promise import PROMISE
 from retention.rules import Bound
-from retention.section import RetentionRule
 from retention.survey import Counted, read
-from tests import build, declare
-from tests.keep import keep, plan
+from tests.house import CUTOFF, LOG, NOW, PLAIN, ROWS, House, Rule, unseen
+from tests.keep import keep
 from tests.waiting import wait_until
-
-NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
-# 90 days before midnight of NOW in UTC.
-CUTOFF = "2026-08-23"
-
-Rule = tuple[str, str, str | None, str]
-LOG = ("log", "90 days", "at", "delete")
-
-
-def unseen(outcome: Outcome) -> list[dict[str, str]]:
-    """Return the places that were not looked at."""
-    return cast("list[dict[str, str]]", outcome.coverage["unseen"])
-
-
-class House:
-    """A database of the test's own with the service installed."""
-
-    def __init__(self, conninfo: str) -> None:
-        self.admin = conninfo
-        name = conninfo_to_dict(conninfo)["dbname"]
-        self.policy = whole.model().model_validate(
-            {"system": "house", "database": name, "tables": {}}
-        )
-        self.slot = 0
-
-    def say(self, text: str) -> None:
-        with psycopg.connect(self.admin, autocommit=True) as conn:
-            conn.execute(text.encode())
-
-    def ask(self, text: str) -> list[Any]:
-        with psycopg.connect(self.admin, autocommit=True) as conn:
-            return conn.execute(text.encode()).fetchall()
-
-    def number(self, text: str) -> int:
-        return int(self.ask(text)[0][0] or 0)
-
-    def promise(
-        self, *rules: Rule, cap: int = 100_000, zone: str = "UTC", does: str = "checks"
-    ) -> None:
-        retention = tuple(
-            RetentionRule.model_validate(
-                {"table": table, "after": after, "do": do, "because": "it is promised"}
-                | ({"by": by} if by else {})
-            )
-            for table, after, by, do in rules
-        )
-        limits = Limits(rows_per_run=cap)
-        with psycopg.connect(self.admin, autocommit=True) as conn:
-            conn.execute("set timezone to 'UTC'")
-            nobodys = Table(personal="none", because="a test made it")
-            update = {
-                "retention": retention,
-                "limits": limits,
-                "timezone": zone,
-                "tables": dict.fromkeys(catalog.read(conn).tables, nobodys),
-            }
-            self.policy = self.policy.model_copy(update=update)
-            install.install(conn, self.policy, catalog.read(conn), None)
-        self.policy = declare.triggers_now(self.admin, self.policy, does)
-
-    def system(self) -> System:
-        return build.system(self.admin, self.policy)
-
-    def claim(self) -> Claim:
-        self.slot += 1
-        at = NOW.replace(microsecond=self.slot)
-        with self.system().connect("test") as conn:
-            claims.enqueue(conn, "house", "retention.expire", at, asked_by="person")
-            return claims.claim_one(conn, "house", "retention.expire", at, claims.new_holder())
-
-    def end(self, claim: Claim) -> None:
-        with self.system().connect("test") as conn:
-            claims.finish(conn, claim, Outcome(Verdict.PASS, ""))
-
-    def run(self, now: datetime = NOW, shown: Plan[Any] | None = None) -> Outcome:
-        claim = self.claim()
-        try:
-            return keep(PROMISE, self.system(), claim, now, shown)
-        finally:
-            self.end(claim)
-
-    def plan(self, now: datetime = NOW) -> Plan[Any]:
-        return plan(PROMISE, self.system(), now)
-
-    def evidence(self, target: str = "log") -> int:
-        return self.number(
-            "select sum((counts ->> 'rows')::int) from lifecycle.evidence"
-            f" where event like 'retention.%' and target = '{target}'"
-        )
 
 
 @pytest.fixture
 def house(database: str) -> House:
     return House(database)
-
-
-PLAIN = "create table log (id int primary key, at timestamptz, value text default 'v');"
-# 1,000 rows overdue, 1,000 not, one every hour on both sides of the cutoff.
-ROWS = f"""
-    insert into log select n, timestamptz '{CUTOFF} 00:00Z' + (n - 1000) * interval '1 hour'
-      from generate_series(0, 1999) n;
-"""
 
 
 def test_rows_before_the_cutoff_go_and_the_row_on_it_stays(house: House) -> None:
@@ -320,7 +216,7 @@ def test_a_foreign_key_in_the_way_is_named_without_a_value_and_stops_no_other_ru
     house.promise(("users", "90 days", "at", "delete"), LOG)
     outcome = house.run()
     [failure] = outcome.failures
-    assert failure.what == "rows are still referenced from notes by notes_mail_fkey"
+    assert failure.what == "1 row still overdue; still referenced: 1 from notes (notes_mail_fkey)"
     assert "canary" not in repr(outcome)
     assert outcome.counts["deleted"] == 1000
     assert outcome.counts["overdue"] == 1
@@ -347,7 +243,10 @@ def test_a_partition_that_cannot_be_read_stops_no_other_and_is_named(house: Hous
     house.say("revoke all on log_old from lifecycle")
     outcome = house.run()
     assert outcome.verdict is Verdict.UNVERIFIED
-    assert [place["place"] for place in unseen(outcome)] == ["leaf log_old (log)"]
+    assert [place["place"] for place in unseen(outcome)] == [
+        "leaf log_old (log)",
+        "rows through log",
+    ]
     assert "lacks a right" in unseen(outcome)[0]["why"]
 
 
@@ -714,7 +613,7 @@ def test_no_more_goes_than_the_plan_showed(house: House) -> None:
 
 
 def _run_in_a_process(house: House, claim: Claim) -> None:
-    expire.BATCH = 50
+    pace.LONG = timedelta()  # each batch is too long: the next is half of it, down to one row
     keep(PROMISE, house.system(), claim, NOW)
 
 

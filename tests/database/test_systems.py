@@ -132,7 +132,7 @@ TRUTH = {
             ),
             "user_id = %(due)s",
         ),
-        ended={"chat_memory": "expires_at < current_date - interval '30 days'"},
+        ended={"chat_memory": "expires_at < date_trunc('hour', now())"},
         changed={"erasure_requests": 1},
         log="audit_log",
         about=("user_id", "actor_id"),

@@ -17,7 +17,7 @@ The owner's guide contradicts itself or PostgreSQL, or leaves open, in these pla
   other loses. Nothing ends them here: to delete what is to be archived would keep the wrong half of the promise.
 - The archive has no end in the guide, and no foreign key: a reference says whose its rows are, and an erasure
   reaches it.
-- A memory with `expires_at` in the past is over, and nothing in the guide removes it: 30 days later.
+- A memory with `expires_at` in the past is over, and nothing in the guide removes it: the next night does.
 - Row-level security is shown for `health_metrics` alone, and a policy that reads a setting fails for whoever has not
   set it: it finds nobody instead. A doctor sees a patient's metrics while the relation is active.
 - Patients, doctors and administrators are rows of one table. The policy has one kind, because an erasure cannot tell

@@ -1,0 +1,108 @@
+"""Fixes which rows of a leaf a run ends: those that its survey saw overdue, as they stood then, and no others.
+
+What was written since is left alone, whatever its date: a row that came or changed, and one that stands where another
+stood. The set lies with the server, in a cursor that outlives its transaction, and is gone through in pieces.
+
+A place in a leaf is a slot: a page has as many as the highest number that a fixed row has in its page, and one.
+"""
+
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from psycopg import Connection, sql
+from psycopg.rows import TupleRow
+
+from retention import statements_of_rows as statements
+from retention.rules import Bound
+
+_CURSOR = sql.Identifier(statements.CURSOR)
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Fixed rows between two slots, `to` not included: how many, about, and written by which transactions.
+
+    `page`: the slots of a page.
+    """
+
+    rows: int
+    born: tuple[str, ...]
+    page: int
+    since: int
+    to: int
+
+    def first(self, rows: int) -> "tuple[Stretch, Stretch | None]":
+        """Return the beginning of it with about so many rows, as if they were spread evenly, and the rest."""
+        step = max(1, (self.to - self.since) * rows // max(1, self.rows))
+        at = self.since + step
+        if at >= self.to:
+            return self, None
+        share = -(-self.rows * step // (self.to - self.since))
+        return self._part(share, self.since, at), self._part(self.rows - share, at, self.to)
+
+    def halves(self) -> "tuple[Stretch, ...]":
+        """Return the two halves of it; nothing where it is a single slot."""
+        at = (self.since + self.to) // 2
+        if at == self.since:
+            return ()
+        share = self.rows // 2
+        return self._part(share, self.since, at), self._part(self.rows - share, at, self.to)
+
+    def values(self) -> dict[str, object]:
+        """Return it as the statements want it."""
+        return {"since": self._tid(self.since), "to": self._tid(self.to), "born": list(self.born)}
+
+    def _part(self, rows: int, since: int, to: int) -> "Stretch":
+        return Stretch(rows, self.born, self.page, since, to)
+
+    def _tid(self, slot: int) -> str:
+        return f"({slot // self.page},{slot % self.page})"
+
+
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """What was fixed of one leaf: how many rows, in stretches."""
+
+    conn: Connection[TupleRow]
+    rows: int
+
+    def stretches(self) -> Iterator[Stretch]:
+        """Yield them, from the beginning. Raise psycopg.Error as it comes."""
+        self.conn.execute(sql.SQL("move absolute 0 from {}").format(_CURSOR))
+        while row := self._next():
+            first, last, number, born, rows, _ = row
+            page = number + 1
+            yield Stretch(rows, tuple(born), page, _page(first) * page, (_page(last) + 1) * page)
+
+    def _next(self) -> TupleRow | None:
+        return self.conn.execute(sql.SQL("fetch from {}").format(_CURSOR)).fetchone()
+
+
+@contextmanager
+def fix(
+    conn: Connection[TupleRow], leaf: str, bound: Bound, snapshot: str, ours: Iterable[str]
+) -> Generator[Fixed]:
+    """Fix the rows of a leaf that are overdue and were so in `snapshot`, as PostgreSQL spells one, for this while.
+
+    `ours` are transactions of this run that have written to the table since. Raise psycopg.Error as it comes.
+    """
+    _, following, under_way = snapshot.split(":")
+    values = {
+        "before": bound.before,
+        "next": int(following),
+        "ours": list(ours),
+        "under_way": [str(int(number) & 0xFFFFFFFF) for number in under_way.split(",") if number],
+    }
+    with conn.transaction():
+        conn.execute(statements.fix(leaf, bound), values)
+    try:
+        row = conn.execute(sql.SQL("fetch from {}").format(_CURSOR)).fetchone()
+        yield Fixed(conn, row[5] if row else 0)
+    finally:
+        if not conn.broken:
+            conn.execute(sql.SQL("close {}").format(_CURSOR))
+
+
+def _page(tid: str) -> int:
+    return int(tid[1:].partition(",")[0])

@@ -1,0 +1,146 @@
+"""Every statement this room says to the rows of a managed table.
+
+`only`, and one leaf at a time: a ctid is an address within one table, and asked of a partitioned parent it deletes the
+rows at the same address in every other partition as well. In every statement the leaf is called `t`.
+"""
+
+from psycopg import sql
+
+from lifecycle.postgres.names import sql_name
+from lifecycle.postgres.rows import count_and_digest
+from lifecycle.postgres.shape import ForeignKey
+from retention.rules import Bound
+
+CURSOR = "lifecycle_fixed"
+
+
+def count_overdue(leaf: str, bound: Bound) -> sql.Composed:
+    """Count the overdue rows of one leaf, with a digest of their keys, and how many each reference holds there."""
+    held = (sql.SQL("count(*) filter (where {})").format(_held(key)) for key in bound.references)
+    return sql.SQL("""
+        select {counted}, array[{held}]::bigint[] from only {leaf} as t where {overdue}
+    """).format(
+        leaf=sql_name(leaf),
+        overdue=_overdue(bound),
+        held=sql.SQL(", ").join(held),
+        counted=count_and_digest("t", bound.key),
+    )
+
+
+def count_through(bound: Bound) -> sql.Composed:
+    """Count the overdue rows that a query of the table itself sees, whatever partition they stand in."""
+    return sql.SQL("select count(*) from {table} as t where {overdue}").format(
+        table=sql_name(bound.table), overdue=_overdue(bound)
+    )
+
+
+def count_undated(leaf: str, bound: Bound) -> sql.Composed:
+    """Count the rows of one leaf that no rule can reach, as they have no date."""
+    return sql.SQL(
+        "select count(*) from only {leaf} as t where ({by} is null or {by} = '-infinity'){scope}"
+    ).format(leaf=sql_name(leaf), by=sql.Identifier("t", bound.by), scope=_scope(bound))
+
+
+SNAPSHOT = "select pg_current_snapshot()::text"
+TRANSACTION = "select (pg_current_xact_id()::text::bigint & 4294967295)::text"
+
+
+def fix(leaf: str, bound: Bound) -> sql.Composed:
+    """Fix which row versions of a leaf are overdue, of those that an earlier look has seen, per block of pages.
+
+    Each row: (first and last place, last number in any page, transactions that wrote them, rows, rows in all). A
+    transaction whose rows are seen here had ended before, and writes no more: what stands later within these pages, was
+    written by one of these and is overdue, is what was there now. The look had not seen what its snapshot holds for
+    under way (%(under_way)s), nor what began after it, from the number %(next)s on; numbers of transactions are counted
+    in 32 bits, and begin again. What the run itself has written since (%(ours)s) were rows that it had seen.
+    """
+    return sql.SQL("""
+        declare {cursor} scroll cursor with hold for
+        select min(first)::text, max(last)::text, max(number), array_agg(born), sum(rows)::bigint,
+               (sum(sum(rows)) over ())::bigint
+          from (select substring(tidsend(t.ctid) for 3) as block, t.xmin as born, count(*) as rows,
+                       min(t.ctid) as first, max(t.ctid) as last,
+                       max(get_byte(tidsend(t.ctid), 4) * 256 + get_byte(tidsend(t.ctid), 5)) as number
+                  from only {leaf} as t where {overdue} group by 1, 2) as together
+         where born::text = any (%(ours)s::text[])
+            or born::text <> all (%(under_way)s::text[])
+               and (born::text::bigint - %(next)s) & 4294967295
+                   >= pg_snapshot_xmax(pg_current_snapshot())::text::bigint - %(next)s
+         group by block order by block
+    """).format(cursor=sql.Identifier(CURSOR), leaf=sql_name(leaf), overdue=_overdue(bound))
+
+
+def end(leaf: str, bound: Bound) -> sql.Composed:
+    """Delete, or clear, the fixed rows from slot %(since)s to before %(to)s. Leave those that are still referenced."""
+    return sql.SQL("{deed} where {fixed} and {overdue}{free}").format(
+        deed=_deed(leaf, bound), fixed=_FIXED, overdue=_overdue(bound), free=_free(bound)
+    )
+
+
+def end_unlocked(leaf: str, bound: Bound) -> sql.Composed:
+    """The same, past the rows that somebody has locked: (rows that are to go, those of them not locked, rows gone).
+
+    The condition stands there twice: a row that changed between the choice and the deed is left alone.
+    """
+    return sql.SQL("""
+        with there as (
+            select count(*) as rows from only {leaf} as t where {fixed} and {overdue}{free}),
+        chosen as materialized (
+            select t.ctid from only {leaf} as t where {fixed} and {overdue}{free} for update of t skip locked),
+        ended as ({deed} where t.ctid = any (array(select ctid from chosen)) and {overdue}{free} returning 1)
+        select (select rows from there), (select count(*) from chosen), (select count(*) from ended)
+    """).format(
+        leaf=sql_name(leaf),
+        deed=_deed(leaf, bound),
+        fixed=_FIXED,
+        overdue=_overdue(bound),
+        free=_free(bound),
+    )
+
+
+_FIXED = sql.SQL(
+    "t.ctid >= %(since)s::tid and t.ctid < %(to)s::tid and t.xmin = any (%(born)s::xid[])"
+)
+
+
+def _deed(leaf: str, bound: Bound) -> sql.Composed:
+    if bound.column is None:
+        return sql.SQL("delete from only {} as t").format(sql_name(leaf))
+    return sql.SQL("update only {} as t set {} = null").format(
+        sql_name(leaf), sql.Identifier(bound.column)
+    )
+
+
+def _overdue(bound: Bound) -> sql.Composed:
+    """The condition of an overdue row. A row without a date, or dated -infinity, is none."""
+    return sql.SQL("{by} < %(before)s and {by} > '-infinity'{scope}").format(
+        by=sql.Identifier("t", bound.by), scope=_scope(bound)
+    )
+
+
+def _scope(bound: Bound) -> sql.Composed:
+    """The rows the rule speaks of at all: with a value to clear, and of the values that it names."""
+    parts = [
+        sql.SQL(" and {} in ({})").format(
+            sql.Identifier("t", column), sql.SQL(", ").join(map(sql.Literal, values))
+        )
+        for column, values in bound.where
+    ]
+    if bound.column is not None:
+        parts.append(sql.SQL(" and {} is not null").format(sql.Identifier("t", bound.column)))
+    return sql.SQL("").join(parts)
+
+
+def _free(bound: Bound) -> sql.Composed:
+    return sql.SQL("").join(sql.SQL(" and not {}").format(_held(key)) for key in bound.references)
+
+
+def _held(key: ForeignKey) -> sql.Composed:
+    """Whether a row is still referenced by this foreign key."""
+    same = (
+        sql.SQL("{} = {}").format(sql.Identifier("c", ours), sql.Identifier("t", theirs))
+        for ours, theirs in zip(key.columns, key.referenced_columns, strict=True)
+    )
+    return sql.SQL("exists (select from {} as c where {})").format(
+        sql_name(key.table), sql.SQL(" and ").join(same)
+    )

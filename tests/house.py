@@ -1,0 +1,127 @@
+"""A database of a test's own in which rows end, with the service installed."""
+
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+
+from lifecycle.admin import install
+from lifecycle.ledger import claims
+from lifecycle.ledger.claims import Claim
+from lifecycle.outcome import Outcome, Verdict
+from lifecycle.plan import Plan
+from lifecycle.policy import whole
+from lifecycle.policy.model import Limits, Table
+from lifecycle.postgres import catalog
+from lifecycle.system import System
+from retention.promise import PROMISE
+from retention.section import RetentionRule
+from tests import build, declare
+from tests.keep import keep, plan
+
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+# 90 days before midnight of NOW in UTC.
+CUTOFF = "2026-08-23"
+
+Rule = tuple[str, str, str | None, str]
+LOG = ("log", "90 days", "at", "delete")
+
+
+PLAIN = "create table log (id int primary key, at timestamptz, value text default 'v');"
+# 1,000 rows overdue, 1,000 not, one every hour on both sides of the cutoff.
+ROWS = f"""
+    insert into log select n, timestamptz '{CUTOFF} 00:00Z' + (n - 1000) * interval '1 hour'
+      from generate_series(0, 1999) n;
+"""
+
+
+def unseen(outcome: Outcome) -> list[dict[str, str]]:
+    """Return the places that were not looked at."""
+    return cast("list[dict[str, str]]", outcome.coverage["unseen"])
+
+
+class House:
+    """A database of the test's own with the service installed."""
+
+    def __init__(self, conninfo: str) -> None:
+        self.admin = conninfo
+        name = conninfo_to_dict(conninfo)["dbname"]
+        self.policy = whole.model().model_validate(
+            {"system": "house", "database": name, "tables": {}}
+        )
+        self.slot = 0
+
+    def say(self, text: str) -> None:
+        with psycopg.connect(self.admin, autocommit=True) as conn:
+            conn.execute(text.encode())
+
+    def ask(self, text: str) -> list[Any]:
+        with psycopg.connect(self.admin, autocommit=True) as conn:
+            return conn.execute(text.encode()).fetchall()
+
+    def number(self, text: str) -> int:
+        return int(self.ask(text)[0][0] or 0)
+
+    def promise(
+        self,
+        *rules: Rule | dict[str, Any],
+        cap: int = 100_000,
+        zone: str = "UTC",
+        does: str = "checks",
+    ) -> None:
+        retention = tuple(
+            RetentionRule.model_validate(
+                {"do": "delete", "because": "it is promised"}
+                | (rule if isinstance(rule, dict) else _spelled(rule))
+            )
+            for rule in rules
+        )
+        limits = Limits(rows_per_run=cap)
+        with psycopg.connect(self.admin, autocommit=True) as conn:
+            conn.execute("set timezone to 'UTC'")
+            nobodys = Table(personal="none", because="a test made it")
+            update = {
+                "retention": retention,
+                "limits": limits,
+                "timezone": zone,
+                "tables": dict.fromkeys(catalog.read(conn).tables, nobodys),
+            }
+            self.policy = self.policy.model_copy(update=update)
+            install.install(conn, self.policy, catalog.read(conn), None)
+        self.policy = declare.triggers_now(self.admin, self.policy, does)
+
+    def system(self) -> System:
+        return build.system(self.admin, self.policy)
+
+    def claim(self) -> Claim:
+        self.slot += 1
+        at = NOW.replace(microsecond=self.slot)
+        with self.system().connect("test") as conn:
+            claims.enqueue(conn, "house", "retention.expire", at, asked_by="person")
+            return claims.claim_one(conn, "house", "retention.expire", at, claims.new_holder())
+
+    def end(self, claim: Claim) -> None:
+        with self.system().connect("test") as conn:
+            claims.finish(conn, claim, Outcome(Verdict.PASS, ""))
+
+    def run(self, now: datetime = NOW, shown: Plan[Any] | None = None) -> Outcome:
+        claim = self.claim()
+        try:
+            return keep(PROMISE, self.system(), claim, now, shown)
+        finally:
+            self.end(claim)
+
+    def plan(self, now: datetime = NOW) -> Plan[Any]:
+        return plan(PROMISE, self.system(), now)
+
+    def evidence(self, target: str = "log") -> int:
+        return self.number(
+            "select sum((counts ->> 'rows')::int) from lifecycle.evidence"
+            f" where event like 'retention.%' and target = '{target}'"
+        )
+
+
+def _spelled(rule: Rule) -> dict[str, Any]:
+    table, after, by, do = rule
+    return {"table": table, "after": after, "do": do} | ({"by": by} if by else {})
