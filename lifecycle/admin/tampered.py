@@ -50,7 +50,8 @@ _MAY_ELSE: LiteralString = """
        and not coalesce(r.rolsuper, false)
        and (x.is_grantable
             or case r.rolname when 'lifecycle' then false
-                              when 'lifecycle_ddl' then p.proname not in ('hold_run', 'record_evidence')
+                              when 'lifecycle_ddl' then p.proname not in ('hold_run', 'record_evidence', 'begin_detach',
+                                                                        'note_detached', 'end_detached')
                               else true end)
      order by 1
 """

@@ -23,13 +23,12 @@ from lifecycle.ledger.claims import Claim
 from lifecycle.ledger.effect import effect
 from lifecycle.outcome import Failure
 from lifecycle.partitions import owner, policies, spare, statements
-from lifecycle.partitions.step import CreatePartition
+from lifecycle.partitions.step import CreatePartition, deferred
 from lifecycle.partitions.survey import Seen
 from lifecycle.plan import Decision
-from lifecycle.postgres import connect, waits
+from lifecycle.postgres import connect
 from lifecycle.postgres.waits import Budget, InTheWay
 from lifecycle.promise import Task
-from lifecycle.words import span
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +78,7 @@ def _make_of(
             with spare.spared(conn, making.task.claim, making.waits, left, making.failures):
                 _make_each(conn, making, left)
     except InTheWay as held:
-        making.failures.append(_deferral(parent, held))
+        making.failures.append(deferred(parent, held))
     except psycopg.Error as error:  # what a step raises ends with it: of the default partition
         if conn.broken:
             raise connect.explain(error) from None
@@ -128,17 +127,6 @@ def make(conn: Connection[TupleRow], claim: Claim, step: CreatePartition) -> Non
 def _no_row_changed(before: Changed, after: Changed) -> None:
     """Raise Unproven when code of somebody's wrote rows on the way: a deferred trigger would act as this login."""
     changed.must_be(before, replace(after, rewritten=before.rewritten), {})
-
-
-def _deferral(parent: str, held: InTheWay) -> Failure:
-    who = ", ".join("a prepared transaction" if pid == 0 else f"process {pid}" for pid in held.pids)
-    patience = span(waits.PATIENCE)
-    return Failure(
-        parent,
-        f"deferred: no lock on {held.table} within {patience}"
-        + (f"; held by {who}" if who else ""),
-        "The next run tries again. See pg_stat_activity for what that process does, and how long its transaction is.",
-    )
 
 
 def _rows_in_default(step: CreatePartition) -> Failure:

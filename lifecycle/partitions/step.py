@@ -4,11 +4,14 @@ import hashlib
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from lifecycle.outcome import Failure
 from lifecycle.partitions.survey import Seen
 from lifecycle.plan import Step
+from lifecycle.postgres import waits
 from lifecycle.postgres.catalog import Table
 from lifecycle.postgres.names import policy_name
-from lifecycle.postgres.waits import WAIT, Need
+from lifecycle.postgres.waits import WAIT, InTheWay, Need
+from lifecycle.words import span
 
 SCANNED = 16 * 2**20
 """Bytes of a default partition that ATTACH may look through while nobody else can read it: some 20 ms."""
@@ -115,3 +118,14 @@ def child_name(parent: str, label: str) -> str:
     end = f"_{hashlib.sha256(parent.encode()).hexdigest()[:8]}_{label}"
     room = NAME_BYTES - len(end)
     return parent.encode()[:room].decode(errors="ignore") + end
+
+
+def deferred(target: str, held: InTheWay) -> Failure:
+    """Return what is said where a lock did not come."""
+    who = ", ".join("a prepared transaction" if pid == 0 else f"process {pid}" for pid in held.pids)
+    return Failure(
+        target,
+        f"deferred: no lock on {held.table} within {span(waits.PATIENCE)}"
+        + (f"; held by {who}" if who else ""),
+        "The next run tries again. See pg_stat_activity for what that process does, and how long its transaction is.",
+    )

@@ -12,6 +12,7 @@ from tests.database import clinic as the_clinic
 from tests.database import firm as the_firm
 from tests.database.clinic import Clinic
 from tests.database.firm import Firm
+from tests.database.shop import Shop
 
 
 @pytest.fixture(scope="session")
@@ -45,3 +46,9 @@ def clinic(
     for conninfo in a_database(cluster, clinic_template):
         with the_clinic.opened(conninfo, tmp_path, *outside) as opened:
             yield opened
+
+
+@pytest.fixture
+def shop(database: str, tmp_path: Path) -> Shop:
+    """A database of the test's own with the shop's roles."""
+    return Shop(database, tmp_path)

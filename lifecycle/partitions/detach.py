@@ -1,0 +1,157 @@
+"""Decides how a partition is taken off its table, and what an earlier run began and could not end. Pure.
+
+CONCURRENTLY where PostgreSQL can: readers and writers of the table go on. Else with the table to itself for an instant,
+which the plan says: beside a default partition, and where a foreign key leads to the partition, as then PostgreSQL asks
+the referencing table, under a lock on it, whether a row is left without what it references.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from lifecycle.outcome import Failure
+from lifecycle.partitions.ends import Child, Ends, Record
+from lifecycle.plan import Step
+from lifecycle.postgres.waits import WAIT, Need
+
+
+@dataclass(frozen=True, slots=True)
+class Detach(Step):
+    """Take a partition off its table. It binds the partition by its number: another of its name is not taken.
+
+    `concurrently`: beside readers and writers. `referenced`: a foreign key leads to it.
+    """
+
+    parent: str
+    schema: str
+    owner: str
+    relation: int
+    why: str
+    grace: timedelta
+    concurrently: bool
+    referenced: bool
+    needs: tuple[Need, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Finish(Step):
+    """Finish what was begun: a detach that was interrupted, or one that was done and not written down.
+
+    `ours`: it was begun by a run, which wrote that down. What somebody else began is only finished.
+    """
+
+    parent: str
+    schema: str
+    owner: str
+    relation: int
+    ours: bool
+    needs: tuple[Need, ...]
+
+
+def unfinished(seen: Ends) -> tuple[Finish, ...]:
+    """Return what has to be finished, before anything else is done with these tables."""
+    begun = {record.relation: record for record in seen.records if record.at is None}
+    pending = [
+        _finish(child, child.relation in begun) for child in seen.children.values() if child.pending
+    ]
+    alone = [_note(r) for r in begun.values() if r.called == r.name and not r.attached]
+    return (*pending, *alone)
+
+
+def _finish(child: Child, ours: bool) -> Finish:
+    return Finish(
+        verb="finish the detach of",
+        target=child.name,
+        reason="its detach was interrupted: nobody finds its rows, and no other partition can be taken off",
+        cost=f"{child.name} with nobody, for an instant; transactions older than that are waited for",
+        parent=child.parent,
+        schema=child.schema,
+        owner=child.parent_owner,
+        relation=child.relation,
+        ours=ours,
+        needs=(
+            Need(child.parent, "ShareUpdateExclusiveLock"),
+            Need(child.name, "AccessExclusiveLock"),
+            *(Need(name, "ShareRowExclusiveLock") for name in child.references),
+            *(Need(r.table, "AccessExclusiveLock") for r in child.referenced_by),
+        ),
+    )
+
+
+def _note(record: Record) -> Finish:
+    return Finish(
+        verb="finish the detach of",
+        target=record.name,
+        reason="it was taken off, and the run ended before that was written down",
+        cost="nothing",
+        parent=record.parent,
+        schema=record.schema,
+        owner=record.owner,
+        relation=record.relation,
+        ours=True,
+        needs=(Need(record.name, "AccessExclusiveLock"),),
+    )
+
+
+def planned(seen: Ends, child: str, why: str, grace: timedelta) -> Detach | Failure:
+    """Return the step that takes a partition off, or why it cannot be. `why` is the written rule behind it."""
+    part = seen.children.get(child)
+    if part is None:
+        return Failure(
+            child,
+            "it is no partition",
+            "Compare the policy with the database: `lifecycle policy check`.",
+        )
+    if part.kind == "f":
+        hint = "Take it off by hand, and end its rows where they are."
+        return Failure(child, "its rows lie on another server or in a file", hint)
+    if part.owner != part.parent_owner:
+        what = f"it belongs to {part.owner}, and {part.parent} to {part.parent_owner}"
+        return Failure(
+            child, what, f"An administrator runs: alter table {child} owner to {part.parent_owner};"
+        )
+    concurrently = part.default is None and not part.referenced_by
+    needs = [
+        Need(part.parent, "ShareUpdateExclusiveLock" if concurrently else "AccessExclusiveLock"),
+        Need(child, "AccessExclusiveLock"),
+        *(Need(name, "ShareRowExclusiveLock") for name in part.references),
+        *(Need(r.table, "AccessExclusiveLock") for r in part.referenced_by),
+        *([Need(part.default, "AccessExclusiveLock")] if part.default else []),
+    ]
+    return Detach(
+        verb="detach partition",
+        target=child,
+        reason=why,
+        cost=_cost(part, concurrently),
+        binds=f"{part.relation} {part.bound}",
+        parent=part.parent,
+        schema=part.schema,
+        owner=part.owner,
+        relation=part.relation,
+        why=why,
+        grace=grace,
+        concurrently=concurrently,
+        referenced=bool(part.referenced_by),
+        needs=tuple(needs),
+    )
+
+
+def _cost(part: Child, concurrently: bool) -> str:
+    costs = [f"it stands alone then, and nobody but {part.owner} has a right on it"]
+    if concurrently:
+        costs.append(
+            f"{part.parent} is shared with readers and writers; their transactions are waited for"
+        )
+    else:
+        reason = (
+            f"beside the default partition {part.default} PostgreSQL knows no other way"
+            if part.default
+            else "a foreign key leads to it"
+        )
+        costs.append(f"{part.parent} with nobody, for an instant: {reason}")
+    costs.extend(
+        f"{reference.table} with nobody, while PostgreSQL looks whether its rows reference it"
+        f" ({reference.bytes // 2**20} MB{'' if reference.indexed else ', without an index for that'})"
+        for reference in part.referenced_by
+    )
+    costs.append(f"no lock is waited for longer than {WAIT // timedelta(milliseconds=1)} ms")
+    return "; ".join(costs)
