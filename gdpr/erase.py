@@ -8,6 +8,7 @@ others would wait for its locks meanwhile, and the proof looks again. Never touc
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 
 import psycopg
@@ -16,13 +17,15 @@ from psycopg.rows import TupleRow
 
 from audit import anonymise
 from audit.section import SECTION as AUDIT
-from gdpr import notes, request_statements, statements
+from gdpr import held, notes, request_statements, statements
 from gdpr import statements_of_search as search
 from gdpr.notes import Note
 from gdpr.person import Rows, about, as_person, count, noted, searched
 from gdpr.reach import Reach, searchable
 from gdpr.section import SECTION
 from lifecycle.errors import Conflict, Refused, Unproven
+from lifecycle.holds import gate
+from lifecycle.holds.hold import Hold
 from lifecycle.ledger import changed
 from lifecycle.ledger.changed import Changed
 from lifecycle.ledger.claims import Claim
@@ -30,6 +33,7 @@ from lifecycle.ledger.code import Code
 from lifecycle.ledger.effect import Change, effect
 from lifecycle.policy import triggers
 from lifecycle.postgres import connect
+from lifecycle.system import System
 from lifecycle.words import counted
 
 TRIES = 5
@@ -56,6 +60,7 @@ class Erasing:
     reference: str
     whose: str
     note: Note
+    system: System
     agreed: Rows | None = None
 
 
@@ -82,6 +87,7 @@ def erase(work: Erasing) -> None:
     def attempt() -> None:
         with effect(work.conn, work.claim, work.code) as change:
             gone = _let_go(work)
+            _not_on_hold_since(work, gone.holds)
             _write_down(change, work, gone)
             gone_from = gone.rows.erased()
             notes.mark_erased(work.conn, work.reference, work.whose, gone.requests, gone_from)
@@ -93,18 +99,22 @@ def erase(work: Erasing) -> None:
 class _Gone:
     """What one transaction did. `requests` are the person's open requests: nobody can be named in them now.
 
-    `searched` is the note with the identifiers alone that nobody else goes by.
+    `searched` is the note with the identifiers alone that nobody else goes by. `holds` stood when it began.
     """
 
     searched: Note
     rows: Rows
     audited: Mapping[str, int]
     requests: tuple[str, ...]
+    holds: tuple[Hold, ...]
 
 
 def _let_go(work: Erasing) -> _Gone:
     conn, reach, person = work.conn, work.reach, about(work.note.person)
     conn.execute(statements.lock_person(reach), person)
+    holds = gate.standing(conn)
+    if why := held.held(conn, reach, holds, person):
+        raise Refused("; ".join(why), hint="No row was changed. See `lifecycle holds list`.")
     _must_be_noted(work)
     expected = count(conn, reach, work.note.person)
     _as_agreed(work, expected)
@@ -131,7 +141,20 @@ def _let_go(work: Erasing) -> _Gone:
             "the rows of another person would have changed too",
             hint="Nothing was changed. A trigger on the tables of the plan does it; see `lifecycle gdpr plan`.",
         )
-    return _Gone(known, expected, audited, requests)
+    return _Gone(known, expected, audited, requests, holds)
+
+
+def _not_on_hold_since(work: Erasing, holds: tuple[Hold, ...]) -> None:
+    """Raise Conflict where the holds are others than this transaction saw: what it reads is of its beginning.
+
+    None is placed any more, as it has read them: whoever places one waits until it has ended.
+    """
+    with closing(work.system.connect("gdpr.holds")) as another:
+        if gate.standing(another) != holds:
+            raise Conflict(
+                "a legal hold was placed or ended while the erasure began",
+                hint="No row was changed. The next run looks again.",
+            )
 
 
 def _as_agreed(work: Erasing, expected: Rows) -> None:

@@ -12,10 +12,11 @@ from psycopg.rows import TupleRow
 
 from audit import anonymise
 from audit.anonymise import Person
-from gdpr import statements
+from gdpr import held, statements
 from gdpr.notes import Note
 from gdpr.reach import Reach
 from gdpr.rows import hanging, mentioning, owned
+from lifecycle.holds import gate
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,8 @@ class Noted:
 class Survey:
     """What was found about one person. `audit_keys`: a digest of which rows of the log these are; else as `Noted`.
 
-    `ambiguous`: identifiers that another person goes by too, so they are not searched for.
+    `ambiguous`: identifiers that another person goes by too, so they are not searched for. `on_hold`: why it has to
+    wait, in words.
     """
 
     note: Note
@@ -71,6 +73,7 @@ class Survey:
     objects_kept: int
     ambiguous: int
     sees_all: bool
+    on_hold: tuple[str, ...] = ()
 
     def changed(self) -> int:
         """Return how many rows would be deleted or changed, the log's included: what the cap is held against."""
@@ -96,6 +99,7 @@ def survey(
         found.objects_kept,
         ambiguous,
         bool(_column(conn, statements.SEES_ALL, {})[0]),
+        held.held(conn, reach, gate.standing(conn), about(person)),
     )
 
 

@@ -78,6 +78,7 @@ def reasons(reach: Reach, found: Survey, cap: int | None) -> Iterator[str]:
     for where, rows in found.rows.hanging.items():
         if rows:
             yield f"rows of others hang on rows that would go ({counted(rows, 'row')}): {where}"
+    yield from found.on_hold
     for table in reach.tables():
         for part in table.detaching:
             yield f"rows of {table.name} cannot be reached: the detach of {part} was begun and not ended, finish it"

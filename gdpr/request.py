@@ -188,16 +188,7 @@ def _erase(
         if found is None:
             return Done(nobody=True)
         earlier = found.note
-        work = Erasing(
-            conn,
-            desk.claim,
-            as_seen,
-            desk.reach,
-            request.reference,
-            notes.whose(desk.key, found.note.person),
-            found.note,
-            found.rows if desk.shown else None,
-        )
+        work = _erasing(desk, conn, as_seen, request, found)
         outside.must_be_reachable(desk.system, work)
         try:
             if begun:  # part of them is gone: what is known of them now must outlive a refusal
@@ -220,6 +211,22 @@ def _erase(
     raise Unproven(
         f"objects, customers or identifiers were added {ROUNDS} times while theirs were being deleted",
         hint="Something still works for this person: stop it, then run again.",
+    )
+
+
+def _erasing(
+    desk: Desk, conn: Connection[TupleRow], as_seen: Code, request: Open, found: Survey
+) -> Erasing:
+    return Erasing(
+        conn,
+        desk.claim,
+        as_seen,
+        desk.reach,
+        request.reference,
+        notes.whose(desk.key, found.note.person),
+        found.note,
+        desk.system,
+        found.rows if desk.shown else None,
     )
 
 

@@ -7,10 +7,11 @@ are tried again, those that are still referenced stay, and so does what changed 
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import lru_cache, partial
 
 import psycopg
 from psycopg import Connection, sql
@@ -19,6 +20,9 @@ from psycopg.rows import TupleRow
 
 from lifecycle import clock, words
 from lifecycle.errors import Unproven
+from lifecycle.holds import gate
+from lifecycle.holds.gate import Held
+from lifecycle.holds.hold import Hold
 from lifecycle.ledger import changed, code
 from lifecycle.ledger.claims import Claim
 from lifecycle.ledger.code import Code
@@ -26,7 +30,9 @@ from lifecycle.ledger.effect import effect
 from lifecycle.outcome import Failure
 from lifecycle.plan import Decision
 from lifecycle.policy import triggers
+from lifecycle.policy.model import Policy
 from lifecycle.postgres import connect
+from lifecycle.postgres.catalog import Catalog
 from lifecycle.promise import Task
 from retention import fixed, forget
 from retention import statements_of_rows as statements
@@ -74,8 +80,11 @@ def carry_out(task: Task, seen: Seen, decision: Decision[Expire]) -> Ended:
                     bound = bounds[step.rule]
                     adding = triggers.written_to(task.system.policy, bound.table)
                     written = ended.written.setdefault(bound.table, [])
-                    batches = Batches(conn, task.claim, as_seen, bound, adding, written)
-                    _expire(batches, step, seen.snapshot, ended)
+                    on_hold = partial(_on_hold, task.system.policy, seen.catalog, bound)
+                    batches = Batches(
+                        conn, task.claim, as_seen, bound, adding, written, lru_cache(on_hold)
+                    )
+                    _expire(batches, step, seen, ended)
         ended.drawn = forget.forget(task.system, conn, seen.catalog, bounds.values())
     return ended
 
@@ -84,7 +93,8 @@ def carry_out(task: Task, seen: Seen, decision: Decision[Expire]) -> Ended:
 class Batches:
     """What is the same for all batches of one rule. Declared triggers may add rows to the tables `adding`.
 
-    `written` are the transactions in which this run cleared values of the table.
+    `written` are the transactions in which this run cleared values of the table. `on_hold` says which of its rows holds
+    keep.
     """
 
     conn: Connection[TupleRow]
@@ -93,6 +103,7 @@ class Batches:
     bound: Bound
     adding: frozenset[str]
     written: list[str]
+    on_hold: Callable[[tuple[Hold, ...]], Held]
     pace: Pace = field(default_factory=Pace)
 
 
@@ -105,12 +116,14 @@ class Gone:
     kept: int = 0
 
 
-def _expire(batches: Batches, step: Expire, snapshot: str, ended: Ended) -> None:
+def _expire(batches: Batches, step: Expire, seen: Seen, ended: Ended) -> None:
     """End the rows of one rule. Whatever stops it before its end is its failure."""
-    kept = 0
+    kept, held = 0, batches.on_hold(seen.holds)
     try:
         for leaf, rows in step.leaves:
-            with fixed.fix(batches.conn, leaf, batches.bound, snapshot, batches.written) as those:
+            with fixed.fix(
+                batches.conn, leaf, batches.bound, held, seen.snapshot, batches.written
+            ) as those:
                 if those.rows > rows:
                     ended.failures.append(_more(step, leaf))
                 else:
@@ -185,14 +198,15 @@ def batch(batches: Batches, leaf: str, piece: Stretch, *, pass_over: bool) -> Go
     conn, bound = batches.conn, batches.bound
     values = piece.values() | {"before": bound.before}
     with effect(conn, batches.claim, batches.code) as change:
+        held = batches.on_hold(gate.standing(conn))  # as they stand now, and until this is over
         before = changed.so_far(conn)
         if pass_over:
-            row = conn.execute(statements.end_unlocked(leaf, bound), values).fetchone()
+            row = conn.execute(statements.end_unlocked(leaf, bound, held), values).fetchone()
             there, free, rows = row or (0, 0, 0)
             gone = Gone(rows, there - free, free - rows)
         else:
             conn.execute(_PATIENCE)
-            gone = Gone(conn.execute(statements.end(leaf, bound), values).rowcount)
+            gone = Gone(conn.execute(statements.end(leaf, bound, held), values).rowcount)
         changed.must_be(before, changed.so_far(conn), {bound.table: gone.rows}, batches.adding)
         if gone.rows:
             word = "deleted" if bound.column is None else "cleared"
@@ -217,6 +231,10 @@ def _kept(step: Expire, rows: int) -> Failure:
         f"{words.counted(rows, 'row')} did not go, though nobody holds them: the table does not let them",
         "A trigger of the table that returns nothing, or a rewrite rule, keeps them: a soft delete? One of them goes.",
     )
+
+
+def _on_hold(policy: Policy, catalog: Catalog, bound: Bound, holds: tuple[Hold, ...]) -> Held:
+    return gate.on(holds, policy, catalog, bound.table)
 
 
 def _refusal(conn: Connection[TupleRow], step: Expire, error: psycopg.Error) -> Failure:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from psycopg import Connection, sql
 from psycopg.rows import TupleRow
 
+from lifecycle.holds.gate import Held
 from retention import statements_of_rows as statements
 from retention.rules import Bound
 
@@ -81,11 +82,17 @@ class Fixed:
 
 @contextmanager
 def fix(
-    conn: Connection[TupleRow], leaf: str, bound: Bound, snapshot: str, ours: Iterable[str]
+    conn: Connection[TupleRow],
+    leaf: str,
+    bound: Bound,
+    held: Held,
+    snapshot: str,
+    ours: Iterable[str],
 ) -> Generator[Fixed]:
     """Fix the rows of a leaf that are overdue and were so in `snapshot`, as PostgreSQL spells one, for this while.
 
-    `ours` are transactions of this run that have written to the table since. Raise psycopg.Error as it comes.
+    Those on hold are left out. `ours` are transactions of this run that have written to the table since. Raise
+    psycopg.Error as it comes.
     """
     _, following, under_way = snapshot.split(":")
     values = {
@@ -95,7 +102,7 @@ def fix(
         "under_way": [str(int(number) & 0xFFFFFFFF) for number in under_way.split(",") if number],
     }
     with conn.transaction():
-        conn.execute(statements.fix(leaf, bound), values)
+        conn.execute(statements.fix(leaf, bound, held), values)
     try:
         row = conn.execute(sql.SQL("fetch from {}").format(_CURSOR)).fetchone()
         yield Fixed(conn, row[5] if row else 0)

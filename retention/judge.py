@@ -78,7 +78,7 @@ def _still(counted: Counted) -> Failure:
         counted.bound.rule.label,
         f"{words.counted(sum(leaf.rows for leaf in counted.ours), 'row')} still overdue",
     )
-    if held := counted.held:
+    if held := counted.referenced:
         keys = ", ".join(f"{rows} from {key}" for key, rows in held.items())
         hint = "Give the referencing rows a rule that ends them first, or this rule a longer time."
         return Failure(name, f"{what}; still referenced: {keys}", hint)
@@ -94,10 +94,14 @@ def _words(after: Seen, ended: Ended) -> tuple[str, dict[str, int]]:
         "overdue": sum(counted.rows for counted in after.counted),
         "without a date": sum(counted.undated for counted in after.counted),
     }
+    if on_hold := sum(counted.on_hold for counted in after.counted):
+        counts["on hold"] = on_hold
     summary = (
         f"{words.counted(counts['deleted'], 'row')} deleted, {words.counted(counts['cleared'], 'value')} cleared by "
         f"{words.counted(len(after.counted), 'rule')}; {counts['overdue']:,} still overdue"
     )
+    if on_hold:
+        summary += f"; {words.counted(on_hold, 'row')} on legal hold"
     if counts["without a date"]:
         summary += (
             f"; {words.counted(counts['without a date'], 'row')} without a date yet, and kept"
@@ -115,11 +119,12 @@ def status(system: System, now: datetime) -> Listing:
             counted.bound.rule.ends,
             counted.bound.before,
             counted.rows,
+            counted.on_hold,
             counted.undated,
             "; ".join(f"{leaf}: {reason.why}" for leaf, reason in counted.unread.items()),
         )
         for counted in seen.counted
     ]
-    rows += [(f.target, "", "", "", 0, 0, f.what) for f in seen.failures]
-    columns = ("rule", "do", "ends", "before", "overdue", "without a date", "in the way")
+    rows += [(f.target, "", "", "", 0, 0, 0, f.what) for f in seen.failures]
+    columns = ("rule", "do", "ends", "before", "overdue", "on hold", "without a date", "in the way")
     return Listing("retention", columns, rows)

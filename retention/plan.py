@@ -42,14 +42,16 @@ def _notes(counted: Counted) -> Iterator[str]:
     name = counted.bound.rule.label
     if counted.undated:
         yield f"{name}: {counted.undated} rows without a date in {counted.bound.by} stay"
-    for key, rows in counted.held.items():
+    if counted.on_hold:
+        yield f"{name}: {words.counted(counted.on_hold, 'overdue row')} on legal hold: `lifecycle holds list`"
+    for key, rows in counted.referenced.items():
         were = "row is" if rows == 1 else "rows are"
         yield f"{name}: {rows} overdue {were} still referenced from {key}, and stay as long as that is so"
 
 
 def _elsewhere(counted: Counted) -> Iterator[Failure]:
     for leaf in counted.overdue:
-        if leaf.leaf in counted.bound.foreign:
+        if leaf.rows and leaf.leaf in counted.bound.foreign:
             yield Failure(
                 counted.bound.rule.label,
                 f"{words.counted(leaf.rows, 'overdue row')} in {leaf.leaf}, a foreign table",

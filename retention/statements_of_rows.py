@@ -6,6 +6,7 @@ rows at the same address in every other partition as well. In every statement th
 
 from psycopg import sql
 
+from lifecycle.holds.gate import Held
 from lifecycle.postgres.names import sql_name
 from lifecycle.postgres.rows import count_and_digest
 from lifecycle.postgres.shape import ForeignKey
@@ -14,23 +15,31 @@ from retention.rules import Bound
 CURSOR = "lifecycle_fixed"
 
 
-def count_overdue(leaf: str, bound: Bound) -> sql.Composed:
+def count_overdue(leaf: str, bound: Bound, held: Held) -> sql.Composed:
     """Count the overdue rows of one leaf, with a digest of their keys, and how many each reference holds there."""
-    held = (sql.SQL("count(*) filter (where {})").format(_held(key)) for key in bound.references)
+    ways = (sql.SQL("count(*) filter (where {})").format(_referenced(k)) for k in bound.references)
     return sql.SQL("""
-        select {counted}, array[{held}]::bigint[] from only {leaf} as t where {overdue}
+        select {counted}, array[{referenced}]::bigint[] from only {leaf} as t where {overdue}{off_hold}
     """).format(
         leaf=sql_name(leaf),
         overdue=_overdue(bound),
-        held=sql.SQL(", ").join(held),
+        off_hold=_off_hold(held),
+        referenced=sql.SQL(", ").join(ways),
         counted=count_and_digest("t", bound.key),
     )
 
 
-def count_through(bound: Bound) -> sql.Composed:
+def count_on_hold(leaf: str, bound: Bound, held: sql.Composed) -> sql.Composed:
+    """Count the overdue rows of one leaf that are on legal hold."""
+    return sql.SQL("select count(*) from only {leaf} as t where {overdue} and {held}").format(
+        leaf=sql_name(leaf), overdue=_overdue(bound), held=held
+    )
+
+
+def count_through(bound: Bound, held: Held) -> sql.Composed:
     """Count the overdue rows that a query of the table itself sees, whatever partition they stand in."""
-    return sql.SQL("select count(*) from {table} as t where {overdue}").format(
-        table=sql_name(bound.table), overdue=_overdue(bound)
+    return sql.SQL("select count(*) from {table} as t where {overdue}{off_hold}").format(
+        table=sql_name(bound.table), overdue=_overdue(bound), off_hold=_off_hold(held)
     )
 
 
@@ -45,7 +54,7 @@ SNAPSHOT = "select pg_current_snapshot()::text"
 TRANSACTION = "select (pg_current_xact_id()::text::bigint & 4294967295)::text"
 
 
-def fix(leaf: str, bound: Bound) -> sql.Composed:
+def fix(leaf: str, bound: Bound, held: Held) -> sql.Composed:
     """Fix which row versions of a leaf are overdue, of those that an earlier look has seen, per block of pages.
 
     Each row: (first and last place, last number in any page, transactions that wrote them, rows, rows in all). A
@@ -61,23 +70,28 @@ def fix(leaf: str, bound: Bound) -> sql.Composed:
           from (select substring(tidsend(t.ctid) for 3) as block, t.xmin as born, count(*) as rows,
                        min(t.ctid) as first, max(t.ctid) as last,
                        max(get_byte(tidsend(t.ctid), 4) * 256 + get_byte(tidsend(t.ctid), 5)) as number
-                  from only {leaf} as t where {overdue} group by 1, 2) as together
+                  from only {leaf} as t where {overdue}{off_hold} group by 1, 2) as together
          where born::text = any (%(ours)s::text[])
             or born::text <> all (%(under_way)s::text[])
                and (born::text::bigint - %(next)s) & 4294967295
                    >= pg_snapshot_xmax(pg_current_snapshot())::text::bigint - %(next)s
          group by block order by block
-    """).format(cursor=sql.Identifier(CURSOR), leaf=sql_name(leaf), overdue=_overdue(bound))
-
-
-def end(leaf: str, bound: Bound) -> sql.Composed:
-    """Delete, or clear, the fixed rows from slot %(since)s to before %(to)s. Leave those that are still referenced."""
-    return sql.SQL("{deed} where {fixed} and {overdue}{free}").format(
-        deed=_deed(leaf, bound), fixed=_FIXED, overdue=_overdue(bound), free=_free(bound)
+    """).format(
+        cursor=sql.Identifier(CURSOR),
+        leaf=sql_name(leaf),
+        overdue=_overdue(bound),
+        off_hold=_off_hold(held),
     )
 
 
-def end_unlocked(leaf: str, bound: Bound) -> sql.Composed:
+def end(leaf: str, bound: Bound, held: Held) -> sql.Composed:
+    """Delete, or clear, the fixed rows from slot %(since)s to before %(to)s. Leave those that are still referenced."""
+    return sql.SQL("{deed} where {fixed} and {overdue}{free}").format(
+        deed=_deed(leaf, bound), fixed=_FIXED, overdue=_overdue(bound), free=_free(bound, held)
+    )
+
+
+def end_unlocked(leaf: str, bound: Bound, held: Held) -> sql.Composed:
     """The same, past the rows that somebody has locked: (rows that are to go, those of them not locked, rows gone).
 
     The condition stands there twice: a row that changed between the choice and the deed is left alone.
@@ -94,7 +108,7 @@ def end_unlocked(leaf: str, bound: Bound) -> sql.Composed:
         deed=_deed(leaf, bound),
         fixed=_FIXED,
         overdue=_overdue(bound),
-        free=_free(bound),
+        free=_free(bound, held),
     )
 
 
@@ -131,11 +145,16 @@ def _scope(bound: Bound) -> sql.Composed:
     return sql.SQL("").join(parts)
 
 
-def _free(bound: Bound) -> sql.Composed:
-    return sql.SQL("").join(sql.SQL(" and not {}").format(_held(key)) for key in bound.references)
+def _free(bound: Bound, held: Held) -> sql.Composed:
+    ways = (sql.SQL(" and not {}").format(_referenced(key)) for key in bound.references)
+    return sql.SQL("{}{}").format(sql.SQL("").join(ways), _off_hold(held))
 
 
-def _held(key: ForeignKey) -> sql.Composed:
+def _off_hold(held: Held) -> sql.Composed:
+    return sql.SQL("").format() if held is None else sql.SQL(" and not {}").format(held)
+
+
+def _referenced(key: ForeignKey) -> sql.Composed:
     """Whether a row is still referenced by this foreign key."""
     same = (
         sql.SQL("{} = {}").format(sql.Identifier("c", ours), sql.Identifier("t", theirs))

@@ -14,6 +14,9 @@ from psycopg.rows import TupleRow
 
 from lifecycle.coverage import Looks, Reason
 from lifecycle.errors import NotFound
+from lifecycle.holds import gate
+from lifecycle.holds.gate import Held
+from lifecycle.holds.hold import Hold
 from lifecycle.outcome import Failure
 from lifecycle.policy import reality
 from lifecycle.policy.model import Policy
@@ -27,12 +30,16 @@ from retention.section import SECTION
 
 @dataclass(frozen=True, slots=True)
 class Overdue:
-    """The overdue rows of one leaf: how many, a digest of their keys, and how many each reference of the rule holds."""
+    """The overdue rows of one leaf: how many, a digest of their keys, and how many each reference of the rule holds.
+
+    `on_hold` are as many more, which a legal hold keeps.
+    """
 
     leaf: str
     rows: int
     keys: str
-    held: tuple[int, ...] = ()
+    referenced: tuple[int, ...] = ()
+    on_hold: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +64,20 @@ class Counted:
     @property
     def ours(self) -> tuple[Overdue, ...]:
         """Return the leaves with overdue rows that lie on this server."""
-        return tuple(leaf for leaf in self.overdue if leaf.leaf not in self.bound.foreign)
+        return tuple(
+            leaf for leaf in self.overdue if leaf.rows and leaf.leaf not in self.bound.foreign
+        )
 
     @property
-    def held(self) -> Mapping[str, int]:
+    def on_hold(self) -> int:
+        """Return how many rows would be overdue and are on legal hold."""
+        return sum(leaf.on_hold for leaf in self.overdue)
+
+    @property
+    def referenced(self) -> Mapping[str, int]:
         """Return how many overdue rows are still referenced, by `table (constraint)`."""
         found = {
-            f"{key.table} ({key.name})": sum(leaf.held[place] for leaf in self.overdue)
+            f"{key.table} ({key.name})": sum(leaf.referenced[place] for leaf in self.overdue)
             for place, key in enumerate(self.bound.references)
         }
         return {name: rows for name, rows in found.items() if rows}
@@ -71,12 +85,13 @@ class Counted:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """Every rule, counted or failed, at one moment: `snapshot`, as PostgreSQL spells it."""
+    """Every rule, counted or failed, at one moment: `snapshot`, as PostgreSQL spells it. `holds` stood then."""
 
     snapshot: str
     catalog: Catalog
     counted: tuple[Counted, ...]
     failures: tuple[Failure, ...]
+    holds: tuple[Hold, ...] = ()
 
 
 def survey(system: System, now: datetime, only: str | None) -> Seen:
@@ -104,6 +119,7 @@ def read(
     seen = catalog.read(conn)
     reality.must_fit(policy, seen, but_for="retention")  # one bad rule stops no other
     fit, unfit = rules.bind(policy, seen, now, only)
+    holds = gate.standing(conn)
     counted: list[Counted] = []
     failures = [*unfit]
     for bound in fit:
@@ -116,41 +132,52 @@ def read(
                 elif slow := references.unindexed(conn, bound):
                     failures.append(slow)
                 else:
-                    counted.append(count(conn, bound, looks))
+                    held = gate.on(holds, policy, seen, bound.table)
+                    counted.append(count(conn, bound, held, looks))
         except psycopg.Error as error:
             said = _said(conn, error)
             failures.append(
                 Failure(bound.rule.label, f"its rows cannot be counted: {said.why}", said.hint)
             )
     snapshot = _row(conn, statements_of_rows.SNAPSHOT, {})[0]
-    return Seen(snapshot, seen, tuple(counted), tuple(failures))
+    return Seen(snapshot, seen, tuple(counted), tuple(failures), holds)
 
 
-def count(conn: Connection[TupleRow], bound: Bound, looks: Looks) -> Counted:
+def count(conn: Connection[TupleRow], bound: Bound, held: Held, looks: Looks) -> Counted:
     """Count one rule's rows. A leaf that cannot be read hides no other. Raise Unreachable when the server goes away."""
     overdue: list[Overdue] = []
     unread: dict[str, Reason] = {}
     for leaf in bound.leaves:
         try:
             with looks.at(places.leaf(bound, leaf)), conn.transaction():
-                counting = statements_of_rows.count_overdue(leaf, bound)
-                rows, keys, held = _row(conn, counting, {"before": bound.before})
+                values: dict[str, object] = {"before": bound.before}
+                counting = statements_of_rows.count_overdue(leaf, bound, held)
+                rows, keys, referenced = _row(conn, counting, values)
+                on_hold = 0
+                if held is not None:
+                    counting = statements_of_rows.count_on_hold(leaf, bound, held)
+                    on_hold = _row(conn, counting, values)[0]
         except psycopg.Error as error:
             unread[leaf] = _said(conn, error)
         else:
-            overdue += [Overdue(leaf, rows, keys, tuple(held))] if rows else []
+            found = Overdue(leaf, rows, keys, tuple(referenced), on_hold)
+            overdue += [found] if rows or on_hold else []
     readable = [leaf for leaf in bound.leaves if leaf not in unread]
     undated = _undated(conn, bound, readable, looks)
-    beyond = _beyond(conn, bound, overdue, looks) if bound.parted else 0
+    beyond = _beyond(conn, bound, held, overdue, looks) if bound.parted else 0
     return Counted(bound, tuple(overdue), undated, unread, beyond)
 
 
 def _beyond(
-    conn: Connection[TupleRow], bound: Bound, overdue: Iterable[Overdue], looks: Looks
+    conn: Connection[TupleRow],
+    bound: Bound,
+    held: Held,
+    overdue: Iterable[Overdue],
+    looks: Looks,
 ) -> int | Reason:
     try:
         with looks.at(places.through(bound)), conn.transaction():
-            counting = statements_of_rows.count_through(bound)
+            counting = statements_of_rows.count_through(bound, held)
             rows = _row(conn, counting, {"before": bound.before})[0]
     except psycopg.Error as error:
         return _said(conn, error)

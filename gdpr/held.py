@@ -1,0 +1,49 @@
+"""Which rows of an erasure are on legal hold: then none of it is carried out. Reads only."""
+
+from collections.abc import Iterator, Sequence
+
+from psycopg import Connection, sql
+from psycopg.rows import TupleRow
+
+from audit.section import SECTION as AUDIT
+from gdpr import statements
+from gdpr.reach import Reach
+from gdpr.rows import mentioning, owned
+from lifecycle.holds import gate
+from lifecycle.holds.hold import Hold
+from lifecycle.words import counted
+
+
+def held(
+    conn: Connection[TupleRow], reach: Reach, holds: Sequence[Hold], about: dict[str, object]
+) -> tuple[str, ...]:
+    """Return why the erasure of this person has to wait: rows that would go or change, and are on hold.
+
+    GDPR Art. 17(3)(b) and (e): what a legal duty or claim needs is not erased. Raise psycopg.Error as it comes.
+    """
+    return tuple(_held(conn, reach, holds, about)) if holds else ()
+
+
+def _held(
+    conn: Connection[TupleRow], reach: Reach, holds: Sequence[Hold], about: dict[str, object]
+) -> Iterator[str]:
+    numbers = ", ".join(str(hold.number) for hold in holds)
+    for table, rows in _touched(reach):
+        on_hold = gate.on(holds, reach.policy, reach.catalog, table)
+        if on_hold is None:
+            continue
+        both = sql.SQL("{} and {}").format(rows, on_hold)
+        row = conn.execute(statements.count(reach.table(table), both), about).fetchone()
+        if row and row[0]:
+            yield f"{counted(row[0], 'row')} of {table} on legal hold (of holds {numbers})"
+    log = AUDIT.of(reach.policy)
+    if log and gate.on(holds, reach.policy, reach.catalog, log.table) is not None:
+        yield f"{log.table} is on legal hold (of holds {numbers})"
+
+
+def _touched(reach: Reach) -> Iterator[tuple[str, sql.Composed]]:
+    """Yield each table in which rows go or change, with which."""
+    for table in (*reach.deleted, *reach.kept):
+        yield table, owned(reach, table)
+    for mention in reach.mentions:
+        yield mention.table, mentioning(reach, mention)

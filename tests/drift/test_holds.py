@@ -1,0 +1,38 @@
+"""Whoever destroys asks for legal holds, or stands here with the reason why not."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.packages import PACKAGES
+
+ROOT = Path(__file__).parents[2]
+
+EXEMPT = {
+    "lifecycle/partitions/spare.py": "adds a check to a default partition, and takes it off again",
+    "lifecycle/partitions/create.py": "makes what was not there",
+    "lifecycle/partitions/take_off.py": "takes a partition off its table, and destroys nothing",
+    "lifecycle/partitions/drop.py": "asks by `kept`, which who lets it drop has to give",
+    "lifecycle/records/retire.py": "the ledger's own months, which no hold is on: they are exported before, for six years",
+    "gdpr/answer.py": "answers a request when its person is gone",
+    "gdpr/outside.py": "objects and customers of an erasure that `request.py` has asked for",
+    "gdpr/request.py": "asks by `person.survey`, whose reasons `plan.refuse` refuses",
+}
+
+CHANGES = sorted(
+    str(file.relative_to(ROOT))
+    for folder in PACKAGES
+    for file in (ROOT / folder).rglob("*.py")
+    if "with effect(" in file.read_text() or " effect(conn" in file.read_text()
+    if file.relative_to(ROOT).parts[:2] != ("lifecycle", "ledger")
+)
+
+
+@pytest.mark.parametrize("file", CHANGES)
+def test_who_changes_rows_asks_for_holds_or_says_why_not(file: str) -> None:
+    asks = "gate.standing(" in (ROOT / file).read_text()
+    assert asks != (file in EXEMPT), file
+
+
+def test_nobody_is_exempt_who_is_not_there() -> None:
+    assert EXEMPT.keys() <= set(CHANGES)
