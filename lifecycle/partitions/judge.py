@@ -9,16 +9,15 @@ from datetime import datetime
 
 from lifecycle.coverage import Judgement, Looks, Place, Reason
 from lifecycle.outcome import Failure
-from lifecycle.partitions import cover, plan, sets, survey
+from lifecycle.partitions import cover, plan, sets, survey, tend
 from lifecycle.partitions.bounds import KeyType
 from lifecycle.partitions.cover import Attached
 from lifecycle.partitions.create import Made
 from lifecycle.partitions.grid import Slot
 from lifecycle.partitions.section import SECTION, Partitioning, promised
 from lifecycle.partitions.sets import Bucket
-from lifecycle.partitions.step import CreatePartition
 from lifecycle.partitions.survey import Seen
-from lifecycle.plan import Decision
+from lifecycle.plan import Decision, Step
 from lifecycle.policy.model import Policy
 from lifecycle.postgres.catalog import Branch, Catalog, Table
 from lifecycle.postgres.names import policy_name, sql_parts
@@ -41,7 +40,7 @@ _HOLE = Reason(
 _UNFIT = Reason("it is not what the policy says", "What was found of it says what to do.")
 
 
-def judge(task: Task, seen: Seen, decision: Decision[CreatePartition], made: Made) -> Judgement:
+def judge(task: Task, seen: Seen, decision: Decision[Step], made: Made) -> Judgement:
     """Read everything again and return what was promised, looked at and found."""
     looks, policy, tables = Looks(), task.system.policy, promised(task.system.policy, task.only)
     with task.system.snapshot("partitions judge") as conn:
@@ -61,8 +60,15 @@ def judge(task: Task, seen: Seen, decision: Decision[CreatePartition], made: Mad
         if table is not None and slots:
             _places(looks, after, table, rule, slots, parts)
     looks.found(*_unlike(after, made))
+    looks.found(
+        *(
+            _unsampled(n)
+            for n in tables
+            if n not in known and tend.stale(after.sampled.get(n), task.now)
+        )
+    )
     wanted = sum(_wanted(policy, seen.catalog.tables.get(n), task, n) for n in tables)
-    there = wanted - len(decision.steps)
+    there = wanted - len(tend.created(decision).steps)
     summary = f"{counted(len(made.steps), 'partition')} made, {there} of {wanted} were there"
     counts = {"wanted": wanted, "made": len(made.steps), "notes": len(decision.notes)}
     return Judgement(looks.cover(_promised(policy, after.catalog, task)), summary, counts)
@@ -232,9 +238,16 @@ def _unlike(after: Seen, made: Made) -> Iterator[Failure]:
             yield Failure(
                 policy_name(schema, name),
                 f"the partition is not like its parent: {', '.join(wrong)}",
-                "Compare owner, row security, policies, grants and triggers of the two, and mend the partition: "
-                "`alter table ... owner to`, `enable row level security`, `revoke`.",
+                "`lifecycle partitions plan` shows what would mend it, and its `apply` does; an owner or a trigger is "
+                "mended by hand: `alter table ... owner to`.",
             )
+
+
+def _unsampled(name: str) -> Failure:
+    what = (
+        "the planner has no samples of it, or old ones: it plans queries of the whole table blindly"
+    )
+    return Failure(name, what, f"Its owner runs: analyze {name};")
 
 
 def status(system: System, now: datetime) -> Listing:
@@ -251,9 +264,10 @@ def status(system: System, now: datetime) -> Listing:
             len(tables[name].partitions) if name in tables else 0,
             wanted.ahead or "",
             missing.count(name),
+            "stale" if tend.stale(seen.sampled.get(name), now) else "",
             blocked.get(name, ""),
         )
         for name, wanted in SECTION.of(system.policy).items()
     ]
-    columns = ("table", "every", "partitions", "ahead", "missing", "in the way")
+    columns = ("table", "every", "partitions", "ahead", "missing", "samples", "in the way")
     return Listing("partitions", columns, rows)

@@ -176,7 +176,7 @@ begin
     end loop;
 
     -- How it is stored, replicated and estimated.
-    if of_parent.reltablespace <> 0 then
+    if of_parent.reltablespace <> 0 and not of_child.relispartition then
         execute format('alter table %s set tablespace %I', child,
                        (select spcname from pg_tablespace where oid = of_parent.reltablespace));
     end if;

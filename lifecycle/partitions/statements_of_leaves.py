@@ -35,7 +35,9 @@ COMPARE = f"""
                         then 'it lacks a trigger of its parent' end], null) as open,
                array_remove(array[
                    case when not theirs.grants <@ ours.grants
-                        then 'it lacks grants of its parent' end], null) as lacking
+                        then 'it lacks grants of its parent' end,
+                   case when c.relreplident <> p.relreplident and c.relkind <> 'f'
+                        then 'its replica identity is another' end], null) as lacking
           from unnest(%(schemas)s::text[], %(tables)s::text[]) as promised (schema, name)
           join pg_namespace n on n.nspname = promised.schema
           join pg_class p on p.relnamespace = n.oid and p.relname = promised.name and p.relkind = 'p'

@@ -13,7 +13,15 @@ from psycopg.rows import TupleRow
 
 from lifecycle.coverage import Looks, Place, Reason
 from lifecycle.errors import NotFound
-from lifecycle.partitions import policies, statements, statements_of_defaults, statements_of_leaves
+from lifecycle.partitions import (
+    ends,
+    policies,
+    statements,
+    statements_of_care,
+    statements_of_defaults,
+    statements_of_leaves,
+)
+from lifecycle.partitions.ends import Ends
 from lifecycle.partitions.section import SECTION, promised
 from lifecycle.policy.model import Policy
 from lifecycle.postgres import catalog, connect
@@ -48,6 +56,14 @@ class Spared:
 
 
 @dataclass(frozen=True, slots=True)
+class Sampled:
+    """When the planner's samples of a partitioned table were drawn, and the newest of its leaves'. None: never."""
+
+    parent: datetime | None
+    leaves: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Seen:
     """The database as it was. `strays` are tables whose default partition holds rows, `unread` those whose is unread.
 
@@ -55,6 +71,8 @@ class Seen:
     table alone. `shapes` has a digest of all that a partition takes over from its parent, by the parent's name.
     `sizes` are bytes of default partitions, `spared` tables on whose default partition a check of ours was left.
     `managed` are tables whose partitions pg_partman makes, with the table that says so.
+    `ends` is read where a detach is pending. `sampled` says when the planner's samples of each parent were drawn, and
+    the newest of its leaves.
     """
 
     catalog: Catalog
@@ -66,6 +84,8 @@ class Seen:
     sizes: Mapping[str, int] = field(default_factory=dict[str, int])
     spared: Mapping[str, Spared] = field(default_factory=dict[str, Spared])
     managed: Mapping[str, str] = field(default_factory=dict[str, str])
+    ends: Ends = field(default_factory=Ends)
+    sampled: Mapping[str, Sampled] = field(default_factory=dict[str, Sampled])
 
 
 def survey(system: System, now: datetime, only: str | None) -> Seen:  # noqa: ARG001 - every survey is asked alike
@@ -89,8 +109,24 @@ def read(conn: Connection[TupleRow], policy: Policy, only: str | None, looks: Lo
         sizes, spared = _defaults(conn, tables)
         managed, unknown = _managed(conn, seen, tables)
         unread = {**unread, **unknown}
-        shapes = _shapes(conn, tables)
-        return Seen(seen, holding, found, only, shapes, unread, sizes, spared, managed)
+        pending = (
+            ends.read(conn, [t.name for t in tables if t.detaching])
+            if any(t.detaching for t in tables)
+            else Ends()
+        )
+        return Seen(
+            seen,
+            holding,
+            found,
+            only,
+            _shapes(conn, tables),
+            unread,
+            sizes,
+            spared,
+            managed,
+            pending,
+            _sampled(conn, tables),
+        )
     except psycopg.Error as error:
         raise connect.explain(error) from None
 
@@ -145,6 +181,13 @@ def _differences(
 def _shapes(conn: Connection[TupleRow], tables: Sequence[Table]) -> dict[str, str]:
     rows = conn.execute(statements.SHAPES, _named([table.name for table in tables]))
     return {policy_name(schema, name): digest for schema, name, digest in rows}
+
+
+def _sampled(conn: Connection[TupleRow], tables: Sequence[Table]) -> dict[str, Sampled]:
+    rows = conn.execute(statements_of_care.ANALYZED, _named([table.name for table in tables]))
+    return {
+        policy_name(schema, name): Sampled(parent, leaves) for schema, name, parent, leaves in rows
+    }
 
 
 def _defaults(

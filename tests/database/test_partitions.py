@@ -19,7 +19,7 @@ from lifecycle.errors import Conflict, Fenced
 from lifecycle.ledger import claims
 from lifecycle.ledger.claims import Claim
 from lifecycle.outcome import Outcome, Verdict
-from lifecycle.partitions import create, findings, judge, owner, statements, survey
+from lifecycle.partitions import create, findings, judge, owner, statements, survey, tend
 from lifecycle.partitions import step as steps
 from lifecycle.partitions.promise import PROMISE
 from lifecycle.partitions.section import Partitioning
@@ -1012,7 +1012,7 @@ def test_interrupted_after_any_step_a_second_run_comes_to_the_same_end(shop: Sho
 
 def decided(system: System, now: datetime = NOW) -> Decision[CreatePartition]:
     """Return what would be done, over a connection of its own."""
-    return PROMISE.decide(system.policy, PROMISE.survey(system, now, None), now)
+    return tend.created(PROMISE.decide(system.policy, PROMISE.survey(system, now, None), now))
 
 
 def _run_in_a_process(shop: Shop, claim: Claim) -> None:
@@ -1107,7 +1107,7 @@ def test_a_plan_binds_the_shape_that_its_partitions_take_over(shop: Shop, change
     assert shop.partitions("events") == {}
 
 
-def test_a_pending_detach_is_noted_and_blocks_nothing_else(shop: Shop) -> None:
+def test_a_pending_detach_is_finished_first_and_blocks_nothing_else(shop: Shop) -> None:
     log(shop, "log")
     shop.say("create table old partition of log for values from ('2026-11-01') to ('2026-12-01')")
     shop.promise(log=("at", "month", 1))
@@ -1118,16 +1118,18 @@ def test_a_pending_detach_is_noted_and_blocks_nothing_else(shop: Shop) -> None:
         conn.execute("set lock_timeout = '200ms'")
         with pytest.raises(psycopg.errors.LockNotAvailable):
             conn.execute("alter table log detach partition old concurrently")
-    outcome = shop.run()
-    notes = plan(PROMISE, shop.system(), NOW).decision.notes
-    assert any("detach of old was interrupted" in note for note in notes)
-    interrupted, held_by = sorted(outcome.failures, key=lambda failure: failure.what, reverse=True)
-    assert "detach of old was interrupted: nobody finds its rows" in interrupted.what
+    shown = plan(PROMISE, shop.system(), NOW).decision
+    assert any("detach of old was interrupted" in note for note in shown.notes)
+    assert [(s.verb, s.target) for s in shown.steps] == [
+        ("finish the detach of", "old"),
+        ("create partition", "log_2026_12"),
+    ]
+    [held_by] = shop.run().failures
     assert "its period 2026_11 is still held by old" in held_by.what
-    assert set(shop.partitions("log")) == {"old", "log_2026_12"}
-    shop.say("alter table log detach partition old finalize")
+    assert set(shop.partitions("log")) == {"log_2026_12"}
     assert shop.run().verdict is Verdict.PASS
     assert set(shop.partitions("log")) == {"log_2026_11", "log_2026_12"}
+    assert shop.ask("select count(*) from lifecycle.detached") == [(0,)]  # nobody's to drop
 
 
 def test_a_detach_that_is_pending_between_a_table_and_its_leaf_is_found(shop: Shop) -> None:
@@ -1194,3 +1196,50 @@ def test_an_owner_who_may_not_make_tables_is_named_with_the_grant_that_helps(sho
     assert {f.hint for f in outcome.failures} == {
         "An administrator runs: grant create on schema public to shop_owner;"
     }
+
+
+def test_old_partitions_are_mended_where_a_person_has_seen_the_plan(shop: Shop) -> None:
+    shop.say(EVENTS)
+    shop.say("""
+        set role shop_owner;
+        create table events_2020 partition of events for values from ('2020-01-01') to ('2021-01-01');
+        grant all on events_2020 to shop_reader;
+        grant update (word) on events_2020 to public;
+        create policy everybody on events_2020 using (true);
+        reset role;
+        insert into people values (1), (2);
+        insert into events (person, at) values (1, '2020-02-01'), (2, '2020-02-01');
+        analyze events_2020
+    """)
+    system = shop.promise(events=("at", "year", 1))
+    shown = plan(PROMISE, system, NOW)
+    assert [(s.verb, s.target) for s in shown.decision.steps][-2:] == [
+        ("mend partition", "events_2020"),
+        ("analyze", "events"),
+    ]
+    reason = next(s.reason for s in shown.decision.steps if s.verb == "mend partition")
+    for wrong in (
+        "row security is off",
+        "it grants more than its parent",
+        "its replica identity is another",
+    ):
+        assert wrong in reason
+    unattended = shop.run()
+    assert "`lifecycle partitions plan` shows what would mend it" in str(unattended.failures)
+    [(analyzed,)] = shop.ask(
+        "select last_analyze is not null from pg_stat_user_tables where relname = 'events'"
+    )
+    assert analyzed, "the planner's samples need nobody's eye"
+    outcome = keep(PROMISE, system, shop.claim(), NOW, plan(PROMISE, system, NOW))
+    assert (outcome.verdict, outcome.failures) == (Verdict.PASS, ())
+    with psycopg.connect(shop.admin, autocommit=True) as conn:
+        conn.execute("set role shop_app")
+        assert conn.execute("select count(*) from events_2020").fetchone() == (0,)
+    assert shop.ask(
+        "select polname from pg_policy where polrelid = 'events_2020'::regclass order by 1"
+    ) == [("known",), ("own",)]
+    assert shop.ask(
+        "select relreplident::text, has_column_privilege('shop_app', oid, 'word', 'update'),"
+        " has_table_privilege('shop_reader', oid, 'delete') from pg_class where relname = 'events_2020'"
+    ) == [("f", False, False)]
+    assert plan(PROMISE, system, NOW).decision.steps == ()
