@@ -29,6 +29,11 @@ _READABLE = """
       from pg_class c join pg_namespace n on n.oid = c.relnamespace
      where (n.nspname, c.relname) = ('lifecycle', 'erasure')
 """
+_MARKS = """
+    select coalesce(array_agg(distinct person) filter (where person <> ''), '{}'),
+           max(coalesce(erased_at, claimed_at)) filter (where person = '')
+      from lifecycle.erasure
+"""
 _OF_PERSON = """
     select sealed from lifecycle.erasure where person = %(whose)s and state <> 'proven' order by claimed_at, reference
 """
@@ -168,6 +173,13 @@ def readable(conn: Connection[TupleRow]) -> bool | None:
     """Say whether this login may read the notes. None where nothing is installed, so that there are none."""
     row = conn.execute(_READABLE).fetchone()
     return None if row is None else bool(row[0])
+
+
+def marks(conn: Connection[TupleRow]) -> tuple[frozenset[str], datetime | None]:
+    """Return what stands for each person whose erasure was begun, and when the last was erased without such a mark."""
+    row = conn.execute(_MARKS).fetchone()
+    assert row is not None
+    return frozenset(row[0]), row[1]
 
 
 def begun(conn: Connection[TupleRow]) -> tuple[Begun, ...]:

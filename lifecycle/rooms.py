@@ -10,6 +10,7 @@ A room brings what others ask of it, each part in a module of its own; a part it
     findings.py  what can be wrong with an installation             -> doctor
     figures.py   numbers                                            -> /metrics
     chapter.py   the same for people, over a period                  -> report
+    forgotten.py whom it has forgotten, and who must not come back   -> what restores rows
     whose.py     which rows are a person's, for who must leave them alone -> holds
     sql/         tables of its own
 """

@@ -4,6 +4,9 @@ Knows: how rows of one table become an object with every value exactly as Postgr
 what an archive says about itself (`manifest.py`), where it lies (`shelf.py`), and how it is fetched back, loaded and
 compared with what is still in the table (`prove.py`). Nothing is dropped or deleted for an archive that was not proven.
 
-Never deletes a row, never overwrites an archive: its name is the SHA-256 of its bytes. Read `write.py` first, then
-`prove.py`.
+Rows come back by `restore.py`, without whoever was forgotten since (`left_out.py`), as far as they fit the table
+(`fitting.py`, pure).
+
+Never deletes a row of an application, never overwrites an archive: its name is the SHA-256 of its bytes. Read
+`write.py` first, then `prove.py`, then `restore.py`.
 """

@@ -153,14 +153,18 @@ def footer(file: Path) -> bytes:
         raise _torn(file) from None
 
 
-def lines(file: Path) -> Iterator[memoryview]:
-    """Yield the rows of an archive as CSV that PostgreSQL copies in, block by block. Raise Unproven when it is torn."""
+def lines(file: Path, only: Sequence[int] | None = None) -> Iterator[memoryview]:
+    """Yield the rows of an archive as CSV that PostgreSQL copies in, block by block; `only` these columns, by place.
+
+    Raise Unproven when it is torn.
+    """
     pa, csv = _of("pyarrow"), _of("pyarrow.csv")
     plain = csv.WriteOptions(include_header=False, quoting_style="needed")
     try:
         with _of("pyarrow.parquet").ParquetFile(file) as opened:
             for batch in _batches(opened):
-                texts = [column.cast(pa.string()) for column in batch.columns]
+                chosen = batch.columns if only is None else [batch.columns[place] for place in only]
+                texts = [column.cast(pa.string()) for column in chosen]
                 block = io.BytesIO()
                 names = [*map(str, range(len(texts)))]
                 csv.write_csv(pa.RecordBatch.from_arrays(texts, names), block, plain)

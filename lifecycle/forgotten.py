@@ -1,0 +1,38 @@
+"""Who was forgotten and must not come back: the ground asks each room that forgets people, and names none.
+
+A room says it in `forgotten.py`: `forgotten(conn, system) -> Forgotten | None`. Nothing here says who anybody was: a
+person is known by a keyed mark alone, so whoever has a value can ask whether it is of somebody who is gone.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from psycopg import Connection
+from psycopg.rows import TupleRow
+
+from lifecycle import rooms
+from lifecycle.system import System
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """People of one kind of subject who were forgotten, or are about to be.
+
+    `unmarked` is when the last of those was forgotten of whom no mark was kept: nobody can tell who that was.
+    """
+
+    kind: str
+    marks: frozenset[str] = field(repr=False)
+    unmarked: datetime | None
+    mark: Callable[[str], str] = field(repr=False)
+
+    def has(self, person: str) -> bool:
+        """Say whether somebody with this key was forgotten."""
+        return self.mark(person) in self.marks
+
+
+def forgotten(conn: Connection[TupleRow], system: System) -> tuple[Forgotten, ...]:
+    """Return what every room knows. Raise InputError when marks are there and their key is not."""
+    told = (room.forgotten(conn, system) for _, room in rooms.load("forgotten"))
+    return tuple(one for one in told if one is not None)

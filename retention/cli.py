@@ -1,0 +1,87 @@
+"""What only this room can be asked: which archives there are, and to bring one back."""
+
+from functools import partial
+from typing import Annotated
+
+import typer
+
+from lifecycle import show
+from lifecycle.cli_options import JsonOption, SystemOption, open_system
+
+app = typer.Typer(
+    help="What is kept no longer than promised, and the archives of what was.",
+    no_args_is_help=True,
+)
+
+
+@app.command()
+def archives(system: SystemOption = None, as_json: JsonOption = False) -> None:
+    """List the archives in the bucket, the damaged and the unfinished ones included."""
+    from contextlib import closing
+
+    from lifecycle.errors import LifecycleError
+    from retention.archive import shelf
+
+    on = shelf.shelf(open_system(system))
+    rows: list[tuple[object, ...]] = []
+    with closing(on.store):
+        for key, found in on.all():
+            if isinstance(found, LifecycleError):
+                rows.append((key, None, None, None, None, None, found.what))
+            else:
+                of = found.description
+                many, size, at = of.content.rows, found.size, found.written_at
+                rows.append((found.sha256, of.table, of.leaf, many, size, at, "complete"))
+    columns = ("archive", "table", "of", "rows", "bytes", "written", "state")
+    show.table("archives", columns, rows, as_json)
+
+
+@app.command()
+def restore(
+    archive: Annotated[
+        str, typer.Argument(metavar="ARCHIVE", help="The SHA-256 of one, or how it begins.")
+    ],
+    into: Annotated[
+        str | None, typer.Option("--into", metavar="TABLE", help="Into the table it is of.")
+    ] = None,
+    beside: Annotated[
+        str | None,
+        typer.Option("--beside", metavar="NAME", help="Into a new table of this name, beside it."),
+    ] = None,
+    apply: Annotated[
+        str | None,
+        typer.Option("--apply", metavar="PLAN", help="Do it: the hash of the plan you were shown."),
+    ] = None,
+    system: SystemOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show which rows of an archive would come back, and with --apply bring them back. Overwrites nothing."""
+    from datetime import timedelta
+
+    from lifecycle.job import Job
+    from lifecycle.running import run
+    from retention.archive import restore as back
+
+    chosen = open_system(system)
+    wanted = back.Wanted(archive, into, beside)
+    if apply is not None:
+        why = "a person wants rows of an archive back"
+        work = partial(back.carry_out, wanted=wanted, shown=apply)
+        job = Job("retention.restore", why, "0 0 1 1 *", work, limit=timedelta(hours=4), retry_safe=False)  # fmt: skip
+        show.outcome(run.by_hand(chosen, job), as_json)
+        return
+    made = back.plan(chosen, wanted)
+    if as_json:
+        show.document("plan", made.document() | made.document()["decision"] | {"hash": made.hash})
+        return
+    for step in made.decision.steps:
+        show.text(f"{step.verb}: {step.cost} into {step.target}, {step.reason}")
+    for refusal in made.decision.refusals:
+        show.text(f"refused: {refusal.target}: {refusal.what}")
+        show.text(f"  hint: {refusal.hint}")
+    for note in made.decision.notes:
+        show.text(f"note: {note}")
+    if made.decision.steps:
+        where = f"--into {into}" if into else f"--beside {beside}"
+        again = f"lifecycle retention restore {archive} {where} --apply {made.hash}"
+        show.text(f"\nTo carry out exactly this: {again}")

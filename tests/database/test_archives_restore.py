@@ -1,0 +1,270 @@
+"""Archived rows come back as far as they may: into the table or beside it, without whoever was forgotten since."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import boto3
+import psycopg
+import pytest
+
+from lifecycle.admin import install
+from lifecycle.errors import Conflict, LifecycleError, NotFound, Refused
+from lifecycle.job import Job
+from lifecycle.ledger import claims
+from lifecycle.ledger.claims import Claim
+from lifecycle.outside.keys import reference_key
+from lifecycle.plan import Plan, Step
+from lifecycle.policy import whole
+from lifecycle.postgres import catalog
+from lifecycle.promise import Task
+from lifecycle.running import apply
+from lifecycle.sandbox import s3
+from lifecycle.system import System
+from retention.archive import restore, shelf, write
+from retention.archive.manifest import Manifest
+from retention.archive.restore import Wanted
+from retention.archive.rows import Rows
+from tests import build
+
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+SCHEMA = """
+    create role reader; create role firm;
+    create table people (id int primary key, email text unique);
+    create table request (id int primary key, person_id int references people, asked timestamptz, due timestamptz,
+                          state text, done timestamptz);
+    create table visit (id bigint generated always as identity, at timestamptz, person_id int not null references people,
+        doctor_id int references people, words text, note text, shout text generated always as (upper(words)) stored,
+        primary key (id, at)) partition by range (at);
+    create table visit_2020 partition of visit for values from ('2020-01-01') to ('2021-01-01');
+    create table visit_rest partition of visit default;
+    create table line (id int primary key, visit_id bigint, visit_at timestamptz, words text,
+                       foreign key (visit_id, visit_at) references visit);
+    create schema side;
+    alter schema public owner to firm;
+    alter table people owner to firm; alter table request owner to firm; alter table line owner to firm;
+    alter table visit owner to firm; alter table visit_2020 owner to firm; alter table visit_rest owner to firm;
+    alter default privileges for role firm grant select on tables to reader;
+    insert into people select n, n || '@example.org' from generate_series(1, 5) n;
+    insert into visit (at, person_id, doctor_id, words, note)
+        select '2020-06-01'::timestamptz + n * interval '1 day', n % 3 + 1, 4 + n % 2, 'words ' || n, 'note' from generate_series(1, 12) n;
+    insert into line select n, n, '2020-06-01'::timestamptz + n * interval '1 day', 'line' from generate_series(1, 12) n;
+"""
+POLICY: dict[str, Any] = {
+    "system": "small",
+    "subjects": {"person": {"table": "people", "key": "id", "identifiers": ["email"]}},
+    "tables": {
+        "people": {"owner": {"person": "id"}},
+        "request": {"owner": {"person": "person_id"}, "keep": {"clear": ["person_id"], "because": "proof"}},
+        "visit": {"owner": {"person": "person_id"}, "mentions": {"doctor_id": "set null"}},
+        "line": {"owner": {"person": {"through": ["visit_id", "visit_at"]}}},
+    },
+    "retention": [
+        {"table": name, "by": by, "after": "5 years", "do": "delete", "because": "it is over"}
+        for name, by in (("visit", "at"), ("line", "visit_at"))
+    ],
+    "erasure": {
+        "subject": "person",
+        "grace": "1 day",
+        "requests": {"table": "request", "key": "id", "subject": "person_id", "requested": "asked", "due": "due", "status": "state", "completed": "done"},
+    },
+    "archives": {"bucket": "archives"},
+}  # fmt: skip
+
+
+@dataclass
+class World:
+    """A database with visits of five people, archived."""
+
+    admin: str
+    system: System
+
+    def say(self, text: str) -> None:
+        with psycopg.connect(self.admin, autocommit=True) as admin:
+            admin.execute(b"set timezone to 'UTC'")
+            admin.execute(text.encode())
+
+    def ask(self, text: str) -> Any:
+        with psycopg.connect(self.admin, autocommit=True) as admin:
+            row = admin.execute(text.encode()).fetchone()
+            assert row is not None
+            return row[0]
+
+    def claim(self, job: str) -> Claim:
+        self.say("update lifecycle.run set state = 'lost', holder = null where state = 'running'")
+        at = NOW.replace(microsecond=self.ask("select count(*) from lifecycle.run"))
+        with closing(self.system.connect("test")) as conn:
+            return claims.claim_new(conn, "small", job, at, claims.new_holder(), asked_by="person")
+
+    def archive(self, table: str, leaf: str) -> Manifest:
+        task, on = Task(self.system, self.claim("retention.expire"), NOW), shelf.shelf(self.system)
+        with closing(self.system.connect("test")) as conn, closing(on.store):
+            return write.write(task, conn, on, Rows(table, leaf))
+
+    def plan(
+        self, written: Manifest, into: str | None = None, beside: str | None = None
+    ) -> Plan[Step]:
+        return restore.plan(self.system, Wanted(written.sha256[:12], into, beside))
+
+    def restore(
+        self, written: Manifest, shown: str, into: str | None = None, beside: str | None = None
+    ) -> Any:
+        wanted = Wanted(written.sha256[:12], into, beside)
+        job = Job(
+            "retention.restore",
+            "a test",
+            "0 0 1 1 *",
+            lambda t: restore.carry_out(t, wanted, shown),
+        )
+        return apply.carry_out(self.system, self.claim("retention.restore"), job, NOW)
+
+    def forget(self, person: int, *, marked: bool = True) -> None:
+        """Delete a person's rows, as an erasure does, with the mark that it leaves."""
+        mark = reference_key(self.system.settings.reference_key).reference("person", str(person))
+        self.say(
+            f"delete from line where visit_id in (select id from visit where person_id = {person});"
+            f"delete from visit where person_id = {person}; update visit set doctor_id = null where doctor_id = {person};"
+            f"delete from people where id = {person};"
+            "insert into lifecycle.erasure (reference, request, state, person, erased_at, proven_at)"
+            f" values ('r{person}', '1', 'proven', '{mark if marked else ''}', '2026-12-01', '2026-12-01')"
+        )
+
+
+@pytest.fixture
+def world(database: str, outside: tuple[str, str], tmp_path: Path) -> Iterator[World]:
+    """The database, with a service that may step into the tables' owner."""
+    bucket = f"archives-{hashlib.sha256(database.encode()).hexdigest()[:12]}"
+    client: Any = boto3.client(  # pyright: ignore[reportUnknownMemberType]
+        "s3",
+        endpoint_url=outside[0],
+        region_name=s3.REGION,
+        aws_access_key_id=s3.ACCESS_KEY,
+        aws_secret_access_key=s3.SECRET_KEY,
+    )
+    client.create_bucket(Bucket=bucket)
+    with psycopg.connect(database, autocommit=True) as admin:
+        admin.execute(b"set timezone to 'UTC'")
+        admin.execute(SCHEMA.encode())
+        seen = catalog.read(admin)
+        policy = whole.model().model_validate_json(json.dumps(POLICY | {"database": seen.database}))
+        install.install(admin, policy, seen, None)
+    own = build.store_at(outside[0], tmp_path) | {"buckets": {"archives": bucket}}
+    own |= build.reference_key(tmp_path) | {"ddl": {"user": "lifecycle_ddl"}}
+    try:
+        yield World(database, build.system(database, policy, {"base": tmp_path}, **own))
+    finally:
+        with psycopg.connect(database, autocommit=True) as admin:
+            for statement in (
+                b"reassign owned by firm to current_user",
+                b"drop owned by firm",
+                b"drop owned by reader",
+                b"drop role firm",
+                b"drop role reader",
+            ):
+                admin.execute(statement)
+
+
+def test_rows_come_back_without_whoever_was_forgotten_and_overwrite_nothing(world: World):
+    written = world.archive("visit", "visit_2020")
+    world.forget(3)
+    world.forget(5)  # a doctor of others
+    world.say(
+        "delete from line; delete from visit where id > 3; update visit set words = 'kept' where id = 3;"
+        "alter table visit add column came int not null default 7; alter table visit drop column note"
+    )
+    shown = world.plan(written, into="visit")
+    assert (shown.decision.steps[0].rows, shown.decision.refusals) == (6, ())
+    told = " ".join(shown.decision.notes)
+    for words in (
+        *(
+            "4 rows of people forgotten since stay away",
+            "note is no column any more",
+            "shout is computed anew",
+        ),
+        *(
+            "came came since: it is its default",
+            "2 rows have a key that the table has",
+            "1 of them are other rows",
+        ),
+    ):
+        assert words in told
+    assert world.ask("select count(*) from visit") == 2
+    with pytest.raises(Conflict, match="world has changed"):
+        world.restore(written, "0" * 16, into="visit")
+    outcome = world.restore(written, shown.hash, into="visit")
+    assert (outcome.verdict.value, outcome.counts["restored"]) == ("pass", 6)
+    assert world.ask("select array_agg(id order by id) from visit") == [1, 3, 4, 6, 7, 9, 10, 12]
+    assert world.ask("select count(*) from visit where person_id = 3 or doctor_id = 5") == 0
+    assert world.ask("select array_agg(distinct came) from visit") == [7]
+    assert world.ask("select words || shout from visit where id = 3") == "keptKEPT"
+    assert world.ask("select words || shout from visit where id = 12") == "words 12WORDS 12"
+    assert not world.ask("select has_table_privilege('lifecycle', 'visit', 'insert')")
+    line = world.ask(
+        "select to_jsonb(e) from lifecycle.evidence e where event = 'retention.restored'"
+    )
+    assert (line["target"], line["digest"]) == ("visit", written.sha256)
+    assert line["counts"] == {"rows": 6, "left_out": 4, "cleared": 4}
+    # Once more there is nothing to do.
+    assert world.plan(written, into="visit").decision.steps == ()
+
+
+def test_what_does_not_fit_is_refused_with_the_reason(world: World):
+    written, lines = world.archive("visit", "visit_2020"), world.archive("line", "line")
+    world.say("delete from line")
+    # Of a line nobody can say whose it was once the visit is gone.
+    world.forget(3)
+    (refused,) = world.plan(lines, into="line").decision.refusals
+    assert "of 4 rows nobody can say whose they are" in refused.what
+    world.say("delete from visit where id = 1; alter table visit add column must int; update visit set must = 1;"
+              "alter table visit alter must set not null; alter table visit alter doctor_id type bigint")  # fmt: skip
+    said = {r.what for r in world.plan(written, into="visit").decision.refusals}
+    assert said == {
+        "doctor_id was integer and is bigint now",
+        "must came since, may not be null, and has no default",
+    }
+    world.say("alter table visit drop must, alter doctor_id type int; alter table visit detach partition visit_2020; drop table visit_2020")  # fmt: skip
+    shown = world.plan(written, into="visit")
+    with pytest.raises(Refused, match="would lie in visit_rest, a default partition"):
+        world.restore(written, shown.hash, into="visit")
+    world.say("alter table visit detach partition visit_rest; drop table visit_rest")
+    with pytest.raises(Refused, match="outside of every partition"):
+        world.restore(written, world.plan(written, into="visit").hash, into="visit")
+    assert world.ask("select count(*) from visit") == 0
+    assert not world.ask("select has_table_privilege('lifecycle', 'visit', 'insert')")
+    world.forget(2, marked=False)
+    (refused,) = world.plan(written, into="visit").decision.refusals
+    assert "of whom no mark was kept" in refused.what
+    # An archive that the ledger does not know is nobody's, unless a person gives all of its name.
+    world.say(
+        "set session_replication_role = replica; delete from lifecycle.evidence; delete from lifecycle.erasure"
+    )
+    with pytest.raises(Refused, match="ledger does not know this archive"):
+        world.plan(written, into="visit")
+    assert restore.plan(world.system, Wanted(written.sha256, "visit")).decision.steps
+    wrong: dict[Wanted, type[LifecycleError]] = {
+        Wanted("0" * 12, "visit"): NotFound,
+        Wanted(written.sha256, "people"): Refused,
+        Wanted(written.sha256, None, "line"): Refused,
+    }
+    for wanted, kind in wrong.items():
+        with pytest.raises(kind):
+            restore.plan(world.system, wanted)
+
+
+def test_a_table_beside_holds_them_for_its_owner_alone(world: World):
+    written = world.archive("visit", "visit_2020")
+    world.forget(3)
+    shown = world.plan(written, beside="visit_back")
+    assert "declare visit_back in the policy as visit is" in " ".join(shown.decision.notes)
+    outcome = world.restore(written, shown.hash, beside="visit_back")
+    assert (outcome.verdict.value, outcome.counts["restored"]) == ("pass", 8)
+    assert world.ask("select count(*) from visit_back natural join visit") == 8
+    facts = "select to_jsonb(c) from pg_class c where relname = 'visit_back'"
+    assert world.ask(facts)["relrowsecurity"]
+    assert [world.ask(f"select has_table_privilege('{who}', 'visit_back', 'select')") for who in ("reader", "firm")] == [False, True]  # fmt: skip
+    assert not world.ask("select has_table_privilege('lifecycle', 'visit_back', 'insert')")
