@@ -22,7 +22,7 @@ from lifecycle.ledger.changed import Changed
 from lifecycle.ledger.claims import Claim
 from lifecycle.ledger.effect import effect
 from lifecycle.outcome import Failure
-from lifecycle.partitions import owner, policies, spare, statements
+from lifecycle.partitions import owner, policies, spare, statements, statements_of_defaults
 from lifecycle.partitions.step import CreatePartition, deferred
 from lifecycle.partitions.survey import Seen
 from lifecycle.plan import Decision
@@ -118,15 +118,40 @@ def make(conn: Connection[TupleRow], claim: Claim, step: CreatePartition) -> Non
         with owner.enclosed(conn, step.owner, step.schema) as say:
             say(statements.create(step), statements.CARRY_OVER)
             policies.must_be_copied(conn)
+            moved = _move(conn, say, before, step)
             # From here on tables it references take no writes, and the default partition no readers.
             say(statements.attach(step), statements.CARRY_OVER_ATTACHED, within=statements.HELD)
-        _no_row_changed(before, changed.so_far(conn))
+        _no_row_changed(before, changed.so_far(conn), step, moved)
+        if moved:
+            change.record("effect", "partitions.moved", step.target, counts={"rows": moved})
         change.record("effect", "partitions.created", step.target, counts={"partitions": 1})
 
 
-def _no_row_changed(before: Changed, after: Changed) -> None:
+def _move(
+    conn: Connection[TupleRow], say: owner.Say, before: Changed, step: CreatePartition
+) -> int:
+    """Move the rows of its period out of the default partition, and return how many went and came."""
+    if not step.moves:
+        return 0
+    default = step.moves_from
+    lock = statements_of_defaults.close_to_writers(default)
+    say(lock, statements_of_defaults.move(default, step), within=statements.HELD)
+    after = changed.so_far(conn)
+    gone = after.ended.get(step.parent, 0) - before.ended.get(step.parent, 0)
+    came = after.added.get(step.target, 0) - before.added.get(step.target, 0)
+    if gone != came:
+        raise Unproven(
+            f"{gone} rows would have left {default}, and {came} come into it",
+            hint="Nothing was moved.",
+        )
+    return gone
+
+
+def _no_row_changed(before: Changed, after: Changed, step: CreatePartition, moved: int) -> None:
     """Raise Unproven when code of somebody's wrote rows on the way: a deferred trigger would act as this login."""
-    changed.must_be(before, replace(after, rewritten=before.rewritten), {})
+    adding = frozenset({step.parent}) if moved else frozenset[str]()
+    ended = {step.parent: moved} if moved else {}
+    changed.must_be(before, replace(after, rewritten=before.rewritten), ended, adding)
 
 
 def _rows_in_default(step: CreatePartition) -> Failure:

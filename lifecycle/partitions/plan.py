@@ -10,7 +10,7 @@ from itertools import islice
 from zoneinfo import ZoneInfo
 
 from lifecycle.outcome import Failure
-from lifecycle.partitions import bounds, cover, grid, sets
+from lifecycle.partitions import bounds, cover, drain, grid, sets
 from lifecycle.partitions.bounds import KeyType
 from lifecycle.partitions.cover import Attached
 from lifecycle.partitions.grid import Slot
@@ -90,8 +90,16 @@ def _of_time(
         reason = seen.unread[table.name]
         yield Failure(table.name, f"nothing is made for it: {reason.why}", reason.hint)
     elif not unread:
-        for slot in (*past, *slots):
-            yield from _decide_slot(table, key, partitioning, slot, parts, taken)
+        drained = drain.rows(seen, table, key)
+        zone = ZoneInfo(policy.timezone)
+        early = drain.early(drained, partitioning.length, key, zone, parts, slots[0])
+        for slot in (*past, *early, *slots):
+            for one in _decide_slot(table, key, partitioning, slot, parts, taken):
+                yield (
+                    drain.with_rows(one, table, key, drained)
+                    if isinstance(one, CreatePartition)
+                    else one
+                )
     yield from _notes(table, slots, parts, table.name in seen.strays)
 
 

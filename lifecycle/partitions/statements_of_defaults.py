@@ -25,6 +25,34 @@ DEFAULTS = """
 """
 
 
+def keys_of(default: str, by: str, most: int) -> sql.Composed:
+    """Ask for the keys of its rows, as text, and of no more than `most` of them."""
+    return sql.SQL(
+        "select {key}::text from only {default} where {key} is not null limit {most}"
+    ).format(key=sql.Identifier(by), default=sql_name(default), most=sql.Literal(most))
+
+
+def close_to_writers(default: str) -> sql.Composed:
+    """Let nobody write there until the rows are where they belong: readers go on."""
+    return sql.SQL("lock table only {} in share row exclusive mode").format(sql_name(default))
+
+
+def move(default: str, step: "CreatePartition") -> sql.Composed:
+    """Move the rows of a step's period into its table, which nobody sees yet. What is generated is made there anew."""
+    columns = sql.SQL(", ").join(map(sql.Identifier, step.columns))
+    return sql.SQL(
+        "with gone as (delete from only {default} where {key} >= {lower} and {key} < {upper} returning {columns}) "
+        "insert into {child} ({columns}) overriding system value select {columns} from gone"
+    ).format(
+        default=sql_name(default),
+        key=sql.Identifier(step.by),
+        lower=sql.Literal(step.lower),
+        upper=sql.Literal(step.upper),
+        columns=columns,
+        child=sql.Identifier(step.schema, step.relname),
+    )
+
+
 def any_row_of(default: str, step: "CreatePartition") -> sql.Composed:
     """Ask whether a row of a step's period lies in the default partition."""
     return sql.SQL(

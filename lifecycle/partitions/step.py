@@ -11,7 +11,7 @@ from lifecycle.postgres import waits
 from lifecycle.postgres.catalog import Table
 from lifecycle.postgres.names import policy_name
 from lifecycle.postgres.waits import WAIT, InTheWay, Need
-from lifecycle.words import span
+from lifecycle.words import counted, span
 
 SCANNED = 16 * 2**20
 """Bytes of a default partition that ATTACH may look through while nobody else can read it: some 20 ms."""
@@ -27,7 +27,8 @@ class CreatePartition(Step):
     It binds the shape of the parent: what would be granted, checked, indexed and fired on it is what was shown.
     `values` are modulus and remainder, or those of a list, of one that is not by range.
     `needs` are the locks of others' that it takes, `spares` the default partition that is too large to be looked
-    through under a lock.
+    through under a lock. `moves` are rows of its period that lie in the default partition `moves_from`, of which these
+    `columns` are moved in the transaction that makes it.
     """
 
     parent: str
@@ -42,6 +43,9 @@ class CreatePartition(Step):
     values: tuple[str, ...] = ()
     needs: tuple[Need, ...] = ()
     spares: str | None = None
+    moves: int = 0
+    moves_from: str = ""
+    columns: tuple[str, ...] = ()
 
 
 def step(
@@ -99,6 +103,10 @@ def beside(made: CreatePartition, seen: Seen, table: Table) -> CreatePartition:
     elif defaults:
         costs.append(
             f"{', '.join(p.name for p in defaults)} with nobody, while it is looked through"
+        )
+    if made.moves:
+        costs.append(
+            f"{counted(made.moves, 'row')} of its period are moved out of {made.moves_from} with it"
         )
     costs.append(f"no lock is waited for longer than {WAIT // timedelta(milliseconds=1)} ms")
     return replace(

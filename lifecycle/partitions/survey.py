@@ -29,6 +29,9 @@ from lifecycle.postgres.catalog import Catalog, Table
 from lifecycle.postgres.names import policy_name, sql_parts
 from lifecycle.system import System
 
+MOVED = 5_000
+"""So many rows of a default partition are moved at once: some 50 ms, in which nobody writes there."""
+
 _PART_CONFIG = {"parent_table", "partition_interval", "automatic_maintenance"}
 """Columns of pg_partman's table that every version has (4.7 to 5.5)."""
 
@@ -71,6 +74,7 @@ class Seen:
     table alone. `shapes` has a digest of all that a partition takes over from its parent, by the parent's name.
     `sizes` are bytes of default partitions, `spared` tables on whose default partition a check of ours was left.
     `managed` are tables whose partitions pg_partman makes, with the table that says so.
+    `lying` are the keys of what lies in the default partition of a table, where it is not too much to be moved.
     `ends` is read where a detach is pending. `sampled` says when the planner's samples of each parent were drawn, and
     the newest of its leaves.
     """
@@ -85,6 +89,7 @@ class Seen:
     spared: Mapping[str, Spared] = field(default_factory=dict[str, Spared])
     managed: Mapping[str, str] = field(default_factory=dict[str, str])
     ends: Ends = field(default_factory=Ends)
+    lying: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     sampled: Mapping[str, Sampled] = field(default_factory=dict[str, Sampled])
 
 
@@ -125,6 +130,7 @@ def read(conn: Connection[TupleRow], policy: Policy, only: str | None, looks: Lo
             spared,
             managed,
             pending,
+            _lying(conn, policy, [table for table in tables if table.name in holding]),
             _sampled(conn, tables),
         )
     except psycopg.Error as error:
@@ -181,6 +187,21 @@ def _differences(
 def _shapes(conn: Connection[TupleRow], tables: Sequence[Table]) -> dict[str, str]:
     rows = conn.execute(statements.SHAPES, _named([table.name for table in tables]))
     return {policy_name(schema, name): digest for schema, name, digest in rows}
+
+
+def _lying(
+    conn: Connection[TupleRow], policy: Policy, tables: Sequence[Table]
+) -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for table in tables:
+        rule = SECTION.of(policy)[table.name]
+        for part in table.partitions:
+            if part.default and part.parent == table.name and rule.every and table.column(rule.by):
+                asked = statements_of_defaults.keys_of(part.name, rule.by, MOVED + 1)
+                keys = tuple(key for (key,) in conn.execute(asked))
+                if len(keys) <= MOVED:
+                    found[table.name] = keys
+    return found
 
 
 def _sampled(conn: Connection[TupleRow], tables: Sequence[Table]) -> dict[str, Sampled]:

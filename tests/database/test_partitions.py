@@ -1243,3 +1243,69 @@ def test_old_partitions_are_mended_where_a_person_has_seen_the_plan(shop: Shop) 
         " has_table_privilege('shop_reader', oid, 'delete') from pg_class where relname = 'events_2020'"
     ) == [("f", False, False)]
     assert plan(PROMISE, system, NOW).decision.steps == ()
+
+
+def test_rows_in_the_way_move_with_the_partition_of_their_period_and_are_seen_once(
+    shop: Shop,
+) -> None:
+    shop.say("""
+        set role shop_owner;
+        create table log (id bigint generated always as identity, at date not null,
+                          long int generated always as (1) stored) partition by range (at);
+        create table log_2026_08 partition of log for values from ('2026-08-01') to ('2026-09-01');
+        create table log_rest partition of log default;
+        insert into log (at) select '2026-09-03'::date + n % 100 from generate_series(1, 1000) n;
+        insert into log (at) values ('2020-02-02')
+    """)
+    system = shop.promise(log=("at", "month", 1))
+    steps = plan(PROMISE, system, NOW).decision.steps
+    assert [(s.target, "moved out of log_rest" in s.cost) for s in steps] == [
+        ("log_2026_09", True), ("log_2026_10", True), ("log_2026_11", True), ("log_2026_12", True),
+    ]  # fmt: skip
+    was = shop.ask("select sum(hashtextextended(l::text, 0)), count(*) from log l")
+    seen: list[int] = []
+    done = threading.Event()
+
+    def reads() -> None:
+        with psycopg.connect(shop.admin, autocommit=True) as conn:
+            while not done.is_set():
+                seen.extend(n for (n,) in conn.execute("select count(*)::int from log"))
+
+    reader = threading.Thread(target=reads)
+    reader.start()
+    [failure] = shop.run().failures
+    done.set()
+    reader.join()
+    assert (
+        failure.what == "rows lie in the default partition log_rest"
+    )  # of 2020: nobody makes that year for one row
+    assert set(seen) == {1001}
+    assert shop.ask("select sum(hashtextextended(l::text, 0)), count(*) from log l") == was
+    assert shop.ask("select tableoid::regclass::text, count(*)::int from log group by 1 order by 1") == [
+        ("log_2026_09", 280), ("log_2026_10", 310), ("log_2026_11", 300), ("log_2026_12", 110), ("log_rest", 1),
+    ]  # fmt: skip
+    assert shop.ask(
+        "select sum((counts->>'rows')::int)::int from lifecycle.evidence where event = 'partitions.moved'"
+    ) == [(1000,)]
+
+
+@pytest.mark.parametrize(
+    "why",
+    [
+        "create trigger audit after delete on log for each row execute function noted()",
+        "create table about (id int, at date, foreign key (id, at) references log on delete cascade)",
+        "alter table log enable row level security, force row level security",
+    ],
+)
+def test_rows_that_would_not_only_move_stay_in_the_default_partition(shop: Shop, why: str) -> None:
+    shop.say("""
+        set role shop_owner;
+        create function noted() returns trigger language plpgsql as $$ begin return null; end $$;
+        create table log (id int, at date not null, primary key (id, at)) partition by range (at);
+        create table log_rest partition of log default;
+        insert into log values (1, '2026-12-02')
+    """)
+    shop.say(why)
+    shop.promise(log=("at", "month", 1))
+    assert any("lie in the default partition" in failure.what for failure in shop.run().failures)
+    assert shop.ask("select count(*) from log_rest") == [(1,)]
