@@ -207,7 +207,7 @@ def _rows(
     """Yield (name, how many rows there are), where there are any."""
     for name, table, rows in wanted:
         with conn.transaction(force_rollback=True):
-            query = statements.count(reach.table(table), rows)
+            query = statements.count(reach, table, rows)
             number, _ = conn.execute(query, person.about(who)).fetchone() or (0, "")
         if number:
             yield name, number

@@ -153,7 +153,7 @@ def count(conn: Connection[TupleRow], reach: Reach, person: str) -> Rows:
     keys: dict[str, str] = {}
 
     def ask(where: str, table: str, rows: Any) -> int:
-        query = statements.count(reach.table(table), rows)
+        query = statements.count(reach, table, rows)
         number, digest = conn.execute(query, about(person)).fetchone() or (0, "0")
         keys[where] = f"{number} {digest}"
         return number

@@ -29,7 +29,7 @@ from lifecycle.outcome import Failure
 from lifecycle.outside import objects
 from lifecycle.postgres import catalog
 from lifecycle.postgres.catalog import Table
-from lifecycle.postgres.names import policy_name
+from lifecycle.postgres.names import policy_name, sql_name
 from lifecycle.postgres.owners import analyze
 from lifecycle.system import System
 from lifecycle.words import counted
@@ -149,7 +149,7 @@ def _hits(proof: _Search, conn: Connection[TupleRow], table: Table, needles: Seq
     proof.read("columns", len(columns))
     if not columns:
         return 0
-    query = search.candidates(table.name, columns, len(needles))
+    query = search.candidates(sql_name(table.name), columns, len(needles))
     rows, hits = quoting(conn, query, needles, {})
     proof.read("rows", rows)
     return hits

@@ -51,7 +51,7 @@ def _in(conn: Connection[TupleRow], reach: Reach, table: Table, note: Note) -> t
     emptied, needles = _emptied(reach, table.name), spellings(note)
 
     def rows(within: Sequence[Column]) -> int:
-        query = search.candidates(table.name, within, len(needles), gone, emptied)
+        query = search.candidates(reach.relation(table.name), within, len(needles), gone, emptied)
         return quoting(conn, query, needles, about(note.person))[1]
 
     if not columns or not needles or not (everywhere := rows(columns)):

@@ -9,6 +9,8 @@ touched, and refused if there is one such row.
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from psycopg import sql
+
 from audit.section import SECTION as AUDIT
 from gdpr import words
 from lifecycle.errors import Refused
@@ -16,6 +18,7 @@ from lifecycle.policy import graph, reality, virtual
 from lifecycle.policy.model import Owner, Policy, SharedBy
 from lifecycle.policy.people import Subject
 from lifecycle.postgres.catalog import Catalog, Column, ForeignKey, Table
+from lifecycle.postgres.names import sql_name
 
 _NOT_TEXT = (
     *("smallint", "integer", "bigint", "numeric", "real", "double precision", "boolean", "money"),
@@ -94,11 +97,28 @@ class Reach:
             if isinstance(how, SharedBy)
         )
 
+    def others_sharing(self, table: str, shared: SharedBy) -> tuple[SharedBy, ...]:
+        """Return how people of other kinds share its rows by columns of theirs: while one does, the row stays."""
+        owner = self.policy.tables[table].owner or {}
+        return tuple(
+            dict.fromkeys(
+                how for how in owner.values() if isinstance(how, SharedBy) and how != shared
+            )
+        )
+
+    def relation(self, table: str) -> sql.Composed:
+        """Return a table as a statement names the rows that its own sentence is about.
+
+        Those of tables that inherit from it are spoken of by theirs.
+        """
+        name = sql_name(table)
+        return sql.SQL("only {}").format(name) if self.table(table).kind == "r" else name
+
     def shared_key(self, table: str, shared: SharedBy) -> tuple[str, str]:
         """Return (column of the people's table, column of `table` that it points to)."""
-        column = shared.shared_by.rpartition(".")[2]
+        people, _, column = shared.shared_by.rpartition(".")
         for key in self.catalog.foreign_keys:
-            if (key.table, key.columns, key.referenced) == (self.subject.table, (column,), table):
+            if (key.table, key.columns, key.referenced) == (people, (column,), table):
                 return column, key.referenced_columns[0]
         raise Refused(
             f"{shared.shared_by} is no foreign key to {table}, so nobody can say who shares its rows",

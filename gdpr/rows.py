@@ -20,7 +20,10 @@ _SHARES = sql.SQL(
 )
 _NOBODY_ELSE = sql.SQL("""({shares} and not exists
     (select from {people} as {other}
-      where {other}.{by} = {a}.{to} and {other}.{key} <> {whose}))""")
+      where {other}.{by} = {a}.{to} and {other}.{key} <> {whose}){kinds})""")
+_NOBODY_OF_A_KIND = sql.SQL(
+    " and not exists (select from {people} as {other} where {other}.{by} = {a}.{to})"
+)
 
 
 def owned(
@@ -59,9 +62,28 @@ def owned(
                 "other": sql.Identifier(f"{alias}o"),
             }
             shares = _SHARES.format(**names)
-            return shares if shared_too else _NOBODY_ELSE.format(shares=shares, **names)
+            kinds = [
+                _nobody(reach, table, alias, other) for other in reach.others_sharing(table, shared)
+            ]
+            return (
+                shares
+                if shared_too
+                else _NOBODY_ELSE.format(shares=shares, kinds=sql.SQL("").join(kinds), **names)
+            )
         case Parties() | None:  # `words.beyond` refuses a policy of parties
             return sql.SQL("(false)").format()
+
+
+def _nobody(reach: Reach, table: str, alias: str, other: SharedBy) -> sql.Composed:
+    """Return the condition that nobody of another kind shares this row."""
+    by, to = reach.shared_key(table, other)
+    return _NOBODY_OF_A_KIND.format(
+        people=sql_name(other.shared_by.rpartition(".")[0]),
+        other=sql.Identifier(f"{alias}k"),
+        by=sql.Identifier(by),
+        a=sql.Identifier(alias),
+        to=sql.Identifier(to),
+    )
 
 
 def shared(reach: Reach, table: str) -> sql.Composed | None:
@@ -95,7 +117,10 @@ def _leads_to(
     return _IN.format(
         columns=columns(alias, key.columns),
         theirs=columns(inner, key.referenced_columns),
-        table=sql_name(key.referenced),
+        # A foreign key leads to no row of a table that inherits from it; a reference may.
+        table=sql_name(key.referenced)
+        if isinstance(key, virtual.Virtual)
+        else reach.relation(key.referenced),
         r=sql.Identifier(inner),
         rows=owned(reach, key.referenced, inner, shared_too=shared_too, whose=whose),
     )

@@ -7,7 +7,6 @@ from psycopg import sql
 
 from gdpr.reach import Mention, Reach
 from gdpr.rows import columns, mentioning, owned
-from lifecycle.postgres.catalog import Table
 from lifecycle.postgres.names import sql_name
 from lifecycle.postgres.rows import count_and_digest, row_as_text
 
@@ -15,11 +14,11 @@ _COUNT = sql.SQL("select count(*) from {table} as t where {rows}")
 _COUNT_WITH_KEYS = sql.SQL("select {counted} from {table} as t where {rows}")
 
 
-def count(table: Table, rows: sql.Composable) -> sql.Composed:
+def count(reach: Reach, table: str, rows: sql.Composable) -> sql.Composed:
     """Return the query of (rows for which a predicate holds, a digest of their keys whatever their order)."""
     return _COUNT_WITH_KEYS.format(
-        counted=count_and_digest("t", table.primary_key),
-        table=sql_name(table.name),
+        counted=count_and_digest("t", reach.table(table).primary_key),
+        table=reach.relation(table),
         rows=rows,
     )
 
@@ -34,7 +33,7 @@ def lock_person(reach: Reach) -> sql.Composed:
 def clear_mention(reach: Reach, mention: Mention) -> sql.Composed:
     """Return the update that takes the mention out of rows that stay."""
     return sql.SQL("update {table} as t set {column} = null where {rows}").format(
-        table=sql_name(mention.table),
+        table=reach.relation(mention.table),
         column=sql.Identifier(mention.column),
         rows=mentioning(reach, mention),
     )
@@ -49,7 +48,7 @@ def let_go(reach: Reach) -> sql.Composed:
     """
     parts = [
         sql.SQL("delete from {table} as t where {rows} returning 1").format(
-            table=sql_name(table), rows=owned(reach, table)
+            table=reach.relation(table), rows=owned(reach, table)
         )
         for table in reach.deleted
     ]
@@ -60,7 +59,7 @@ def let_go(reach: Reach) -> sql.Composed:
         ]
         parts.append(
             sql.SQL("update {table} as t set {changes} where {rows} returning 1").format(
-                table=sql_name(table),
+                table=reach.relation(table),
                 changes=sql.SQL(", ").join(changes),
                 rows=owned(reach, table),
             )
@@ -180,7 +179,7 @@ def object_keys(reach: Reach, table: str) -> sql.Composed:
 
 def _objects(reach: Reach, table: str) -> dict[str, sql.Composable]:
     held = columns("t", reach.policy.tables[table].objects)
-    return {"table": sql_name(table), "columns": held, "rows": owned(reach, table)}
+    return {"table": reach.relation(table), "columns": held, "rows": owned(reach, table)}
 
 
 def others_object_keys(reach: Reach, table: str) -> sql.Composed:
@@ -235,7 +234,7 @@ def digest(reach: Reach, table: str) -> sql.Composed:
           from (select encode(sha256(convert_to({row}, 'UTF8')), 'hex') as one
                   from {table} as t where {theirs} and {goes} is not true) as each""").format(
         row=row_as_text("t"),
-        table=sql_name(table),
+        table=reach.relation(table),
         theirs=theirs,
         goes=owned(reach, table),
     )

@@ -18,7 +18,7 @@ def holding(table: str, searched: Sequence[Column]) -> sql.Composed:
 
 
 def candidates(
-    table: str,
+    table: sql.Composable,
     searched: Sequence[Column],
     needles: int,
     gone: sql.Composable | None = None,
@@ -39,7 +39,7 @@ def candidates(
                 offset 0) as lowered""").format(
         contains=sql.SQL(" or ").join([*contains, sql.SQL("false")]),
         text=_text(searched, emptied or {}),
-        table=sql_name(table),
+        table=table,
         gone=gone or sql.SQL("false"),
     )
 

@@ -16,7 +16,7 @@ no nurse, and nothing proves it. The erasure looks, before its first write, whet
 from collections.abc import Iterator
 
 from lifecycle.config.mistake import Mistake, dotted
-from lifecycle.policy import sentences, virtual
+from lifecycle.policy import graph, sentences, virtual, whole
 from lifecycle.policy.model import Policy, Table
 from lifecycle.postgres.catalog import Catalog, ForeignKey
 from lifecycle.words import counted
@@ -24,7 +24,7 @@ from lifecycle.words import counted
 
 def judge(policy: Policy, catalog: Catalog) -> tuple[list[Mistake], list[str]]:
     """Return (mistakes, notes) about keys between declared tables. `catalog` has the references of the policy."""
-    mistakes = list(_contradictions(policy, catalog))
+    mistakes = [*_contradictions(policy, catalog), *_ignored(policy, catalog)]
     unproven: list[str] = []
     for key, kind in unexplained(policy, catalog):
         found = mistake(policy, catalog, key, kind)
@@ -62,6 +62,25 @@ def _contradictions(policy: Policy, catalog: Catalog) -> Iterator[Mistake]:
             words = " and ".join(f"{s.word} ({dotted(s.path)})" for s in said)
             what = f"{virtual.spelled(key)} to {key.referenced} has two sentences: {words}"
             yield Mistake(said[-1].path, what, "keep the one that holds, and take the other out")
+
+
+def _ignored(policy: Policy, catalog: Catalog) -> Iterator[Mistake]:
+    """Yield foreign keys that are to be left as they are, from rows that stay to rows that go: PostgreSQL refuses."""
+    erased = whole.erased(policy)
+    for key, kind in into_people(policy, catalog):
+        going = graph.deleted(policy, kind)
+        named = sorted(virtual.names(key) & policy.tables[key.table].ignore.keys())
+        real = named and not isinstance(key, virtual.Virtual) and kind in erased
+        if real and key.referenced in going and key.table not in going:
+            column = named[0]
+            what = f"{virtual.spelled(key)} holds the {kind}'s row in {key.referenced}, so nobody named here is erased"
+            free = may_be_null(catalog, key)
+            instead = (
+                f"write `mentions: {{{column}: set null}}`"
+                if free
+                else f"make {column} nullable and write `mentions: {{{column}: set null}}`"
+            ) + f", or drop the foreign key and say under `references` what {column} leads to"
+            yield Mistake(("tables", key.table, "ignore", column), what, instead)
 
 
 def may_be_null(catalog: Catalog, key: ForeignKey) -> str | None:

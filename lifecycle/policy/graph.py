@@ -121,14 +121,21 @@ def mentioned(policy: Policy, key: ForeignKey) -> bool:
 
 
 def survives(policy: Policy, key: ForeignKey) -> bool:
-    """Say whether a row that stays may have this key: an erasure clears it first, or the policy lets it be."""
+    """Say whether a row that stays may have this key: an erasure clears it first, or the policy lets it be.
+
+    Or it is what holds a shared row: that one stays while anybody has it.
+    """
     table = policy.tables.get(key.table)
     if table is None:
         return False
     cleared = set(table.keep.clear) if table.keep else set[str]()
     cleared |= whole.cleared(policy, key.table)
     left = virtual.names(key) & {*table.author, *table.ignore}
-    return mentioned(policy, key) or bool(left) or bool(cleared & set(key.columns))
+    shares = any(
+        isinstance(how, SharedBy) and how.shared_by == f"{key.table}.{key.columns[0]}"
+        for how in (policy.tables[key.referenced].owner or {}).values()
+    )
+    return mentioned(policy, key) or bool(left) or bool(cleared & set(key.columns)) or shares
 
 
 def _owner(policy: Policy, table: str) -> frozenset[str]:

@@ -106,7 +106,7 @@ def not_declared(name: str) -> Mistake:
 def _inheriting(look: Look) -> None:
     children = [name for name, table in look.catalog.tables.items() if table.inherits]
     if children:
-        what = "a statement on the parent of such a table changes its rows too"
+        what = "an erasure takes each by its own line; any other statement on the parent changes its rows too"
         look.notes.append(f"{', '.join(children)} inherit from another table: {what}")
 
 
