@@ -119,6 +119,8 @@ def look(
         quoted.quoted(conn, reached, known),
         dict(_views(conn, looks, known)),
     )
+    for place, reason in places.numbers(reached).items():
+        looks.not_at(place, reason)
     places.ambiguous(looks, len(note.identifiers) - len(known.identifiers))
     short = sum(len(value) < SHORTEST for value in known.needles())
     if short:

@@ -88,7 +88,7 @@ _COUNTED: tuple[tuple[Place, LiteralString, str, Kind], ...] = (
 def promised(conn: Connection[TupleRow], reach: Reach) -> frozenset[Place]:
     """Return every place of this database where a person can be."""
     found = {*rows(reach), *log(reach), STATISTICS, *BEYOND, *(place for place, *_ in _COUNTED)}
-    found |= {Place("relation", name) for name, _ in _stored(conn)}
+    found |= {Place("relation", name) for name, _ in _stored(conn)} | numbers(reach).keys()
     found |= {of_index(index) for _, index in worked_out(conn)}
     return frozenset(found | {place for place, _ in _odd_columns(conn)})
 
@@ -163,6 +163,21 @@ def ambiguous(looks: Looks, identifiers: int) -> None:
     if identifiers:
         why = f"an identifier of the person ({identifiers} in all) is another person's too, and was not searched for"
         looks.not_at(Place("identifiers", "shared with somebody else"), Reason(why, _LOOK, "limit"))
+
+
+def numbers(reach: Reach) -> dict[Place, Reason]:
+    """Return what is not looked for, where a person goes by numbers: those in columns of numbers."""
+    people = reach.subject.table
+    named = [
+        name
+        for name in reach.subject.own_identifiers
+        if reach.column(people, name).type.partition("(")[0] in _NO_TEXT
+    ]
+    if not named:
+        return {}
+    why = f"{', '.join(f'{people}.{name}' for name in named)} is a number, and in columns of numbers none is looked for"
+    place = Place("identifiers", "that are numbers, in columns of numbers")
+    return {place: Reason(why, _LOOK, "limit")}
 
 
 def _beside(looks: Looks, conn: Connection[TupleRow], before: Catalog, after: Catalog) -> None:

@@ -97,6 +97,8 @@ def prove(system: System, note: Note) -> Proof:
             _views(proof, conn, known)
             _statistics(proof, conn, known)
             places.ambiguous(proof.looks, len(note.identifiers) - len(known.identifiers))
+            for place, reason in places.numbers(found).items():
+                proof.looks.not_at(place, reason)
             after = catalog.read(conn)
             there = reach(policy, after, kind)
             _detaching(proof, there)

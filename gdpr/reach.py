@@ -112,7 +112,8 @@ class Reach:
         Those of tables that inherit from it are spoken of by theirs.
         """
         name = sql_name(table)
-        return sql.SQL("only {}").format(name) if self.table(table).kind == "r" else name
+        only = sql.SQL("only {}" if self.table(table).kind == "r" else "{}")
+        return only.format(name)
 
     def shared_key(self, table: str, shared: SharedBy) -> tuple[str, str]:
         """Return (column of the people's table, column of `table` that it points to)."""

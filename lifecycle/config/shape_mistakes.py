@@ -58,7 +58,10 @@ def _union(path: Where, branches: list[list[Error]], model: type) -> list[Mistak
         kinds = " or ".join(_spelled(_types_at(model, path)))
         return [Mistake(path, "not of a kind that can stand here", f"write {kinds}")]
     best = min(fitting, key=lambda b: (sum(e["type"] == "extra_forbidden" for e in b), len(b)))
-    return [_mistake(error, model) for error in best]
+    unknown = {e["loc"][:-1] for e in best if e["type"] == "extra_forbidden"}
+    # Of a key that is mistyped, that the right one is missing says the same again.
+    told = [e for e in best if e["type"] != "missing" or e["loc"][:-1] not in unknown]
+    return [_mistake(error, model) for error in told]
 
 
 def _is_kind(error: Error) -> bool:
@@ -105,6 +108,8 @@ def _mistake(error: Error, model: type) -> Mistake:
     ):  # the model's own sentence; it says what to write after a semicolon or a colon
         what, _, instead = str(context["error"]).partition("; ")
         return Mistake(path, what, instead)
+    if kind == "too_short" and context["min_length"] > 1:
+        return Mistake(path, "too few in it", f"name at least {context['min_length']}")
     what, instead = WORDS.get(kind, _OTHER)
     return Mistake(path, what, instead.format(**context))
 

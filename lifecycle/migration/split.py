@@ -1,7 +1,8 @@
 r"""Cuts a file of SQL into its statements, by PostgreSQL's lexical rules as psql applies them. Pure.
 
-No library: the one built on PostgreSQL's own parser is under the GPL, and the others guess by keywords, so that a
-function's body ends too early. The rules are few (chapter 4.1 of its manual, `psqlscan.l`). A semicolon ends a
+No library: the one built on PostgreSQL's own parser is under the GPL; sqlparse 0.6.1 ends a statement within a nested
+comment and takes psql's commands and the rows of a COPY for SQL, sqlglot 30.30 cuts bodies of BEGIN ATOMIC (both tried,
+see docs/decisions.md). The rules are few (chapter 4.1 of its manual, `psqlscan.l`). A semicolon ends a
 statement, but for one
 
     in '...', "...", E'..\'..', $tag$...$tag$, after -- or within /* /* */ */

@@ -7,7 +7,7 @@ Pure. `sense` needs no database, `truth` holds it against the catalog. Whether e
 from collections.abc import Iterator
 
 from lifecycle.config.mistake import Mistake, Where, dotted
-from lifecycle.policy import foreign_keys, kept, virtual
+from lifecycle.policy import foreign_keys, kept, subjects, virtual
 from lifecycle.policy.look import Look
 from lifecycle.policy.model import Parties, Policy, Table, Through, until
 from lifecycle.policy.reference import Reference, Target
@@ -29,6 +29,21 @@ def sense(policy: Policy) -> Iterator[Mistake]:
         ):
             what = "a copy is made anew, and nothing else is done with its rows"
             yield Mistake((*path, "copy_of"), what, "say it of the tables it is a copy of")
+        if _copied(policy, name, name, ()):
+            what = f"{name} would be computed from itself"
+            yield Mistake((*path, "copy_of"), what, "name the tables that it is computed from")
+        if table.text and table.quotes:
+            what = f"no column of it holds text of people, and {', '.join(table.quotes)} may quote them"
+            yield Mistake((*path, "text"), what, "take one of the two out")
+
+
+def _copied(policy: Policy, name: str, of: str, behind: tuple[str, ...]) -> bool:
+    """Say whether a copy is one of this table, if by others."""
+    entry = policy.tables.get(name)
+    return any(
+        one == of or (one not in behind and _copied(policy, one, of, (*behind, one)))
+        for one in (entry.copy_of if entry else ())
+    )
 
 
 def _twice(path: Where, table: Table) -> Iterator[Mistake]:
@@ -188,6 +203,10 @@ def _target(
     there = [look.column(at, to.table, column) for column in to.columns]
     for name, other in zip(columns, there, strict=True):
         here = look.catalog.tables[table].column(name)
+        for place in (here if said.path is None else None, other):
+            if place and said.form == "email" and not subjects.may_be_mail(place):
+                what = f"{place.name} is {place.type}, in which no address stands"
+                look.say(at, what, "take `form` out, or write `form: digits`")
         if (
             here
             and other

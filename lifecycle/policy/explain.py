@@ -117,13 +117,20 @@ def _people(policy: Policy, table: str, way: Way, row: sql.Composed) -> sql.Comp
 
 
 def _end(policy: Policy, way: Way, last: str) -> sql.Composed:
+    """Return the condition that `p` is a person of this kind at the end of the way."""
     subject = policy.subjects[way.kind]
-    if way.shares is None:
-        return sql.SQL("p.{}::text = {}::text").format(
-            sql.Identifier(subject.key), sql.Identifier(last, way.column)
+    by = way.shares.rpartition(".")[2] if way.shares else subject.key
+    same = sql.SQL("p.{}::text = {}::text").format(
+        sql.Identifier(by), sql.Identifier(last, way.column)
+    )
+    of_kind = [
+        sql.SQL(" and p.{} in ({})").format(
+            sql.Identifier(column),
+            sql.SQL(", ").join(map(sql.Literal, said if isinstance(said, tuple) else (said,))),
         )
-    by, to = way.shares.rpartition(".")[2], way.column
-    return sql.SQL("p.{}::text = {}::text").format(sql.Identifier(by), sql.Identifier(last, to))
+        for column, said in subject.where.items()
+    ]
+    return sql.SQL("{}{}").format(same, sql.SQL("").join(of_kind))
 
 
 def _count(conn: Connection[TupleRow], query: sql.Composed, values: dict[str, str]) -> int:

@@ -37,6 +37,11 @@ def sense(policy: Policy) -> Iterator[Mistake]:
         if repeated:
             where = ("subjects", kind, "identifiers")
             yield Mistake(where, f"column {repeated[0]!r} is there twice", "keep one of them")
+        for index, one in enumerate(subject.names()):
+            if one.column in (subject.key, f"{subject.table}.{subject.key}"):
+                where = ("subjects", kind, "identifiers", index)
+                what = f"{one.column} is the key, which is looked for anyway"
+                yield Mistake(where, what, "take it out, or name what people call them by")
         if subject.tombstone is not None and subject.key not in subject.tombstone:
             instead = f"add `{subject.key}:` with a value that nobody has"
             yield Mistake(("subjects", kind, "tombstone"), "it has no key", instead)
@@ -88,7 +93,11 @@ def _identifier(look: Look, path: Where, index: int, subject: Subject, one: Iden
     table, name = split_column(one.column)
     bare = isinstance(subject.identifiers[index], str)
     at: Where = (*path, "identifiers") if bare else (*path, "identifiers", index, "column")
-    look.column(at, table or subject.table, name)
+    column = look.column(at, table or subject.table, name)
+    if column and one.form == "email" and not may_be_mail(column):
+        what = f"{name} is {column.type}, in which no address stands"
+        instead = "take `form` out, or write `form: digits`"
+        look.say((*path, "identifiers", index, "form"), what, instead)
     _values(look, (*path, "identifiers", index, "where"), table or subject.table, one.where)
 
 
@@ -106,6 +115,20 @@ def _values(
             elif column and not _has_room(column, value):
                 what = f"{table}.{name} is {column.type}, and {value!r} is beyond it"
                 look.say((*path, name), what, "write a value that fits into the column")
+
+
+def may_be_mail(column: Column) -> bool:
+    """Say whether an address can stand in such a column."""
+    bare = column.type.partition("(")[0].partition(" with")[0]
+    return bare not in (
+        *_NUMBERS,
+        "boolean",
+        "real",
+        "double precision",
+        "date",
+        "timestamp",
+        "uuid",
+    )
 
 
 def _can_be(column: Column, value: Value) -> bool:

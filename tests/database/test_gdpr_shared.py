@@ -1,6 +1,7 @@
 """Rows that people of two kinds share, and tables that inherit: what goes with one person, and what is somebody's still."""
 
 from dataclasses import replace
+from typing import Any, cast
 
 import psycopg
 import pytest
@@ -36,7 +37,8 @@ def clubs(clinic: Clinic) -> Clinic:
         "create table old_leaf () inherits (leaf)",
         *(f"alter table {t} owner to clinic_owner" for t in TABLES),
         "insert into club values (1), (2)",
-        f"update person set club = 1 where person_id = '{ANNA}'",
+        "alter table person add number bigint",
+        f"update person set club = 1, number = 7712345678 where person_id = '{ANNA}'",
         "insert into worker values (1, 1)",
         f"insert into leaf values (1, '{ANNA}'), (2, '{OTTO}')",
         f"insert into old_leaf values (3, '{ANNA}'), (4, '{OTTO}')",
@@ -44,7 +46,9 @@ def clubs(clinic: Clinic) -> Clinic:
         with psycopg.connect(clinic.admin, autocommit=True) as conn:
             conn.execute(statement.encode())
     old = clinic.system.policy
-    people = old.subjects | {"worker": Subject(table="worker", key="worker_no")}
+    person = old.subjects["person"]
+    person = person.model_copy(update={"identifiers": (*person.identifiers, "number")})
+    people = {"person": person, "worker": Subject(table="worker", key="worker_no")}
     policy = old.model_copy(update={"tables": {**old.tables, **TABLES}, "subjects": people})
     with psycopg.connect(clinic.admin, autocommit=True) as conn:
         install.install(conn, policy, catalog.read(conn), None)
@@ -59,6 +63,10 @@ def test_a_row_stays_while_another_kind_shares_it_and_a_table_that_inherits_is_c
     with psycopg.connect(clubs.admin) as conn:
         assert conn.execute("select club_no from club order by 1").fetchall() == [(1,), (2,)]
         assert conn.execute("select leaf_no from leaf order by 1").fetchall() == [(2,), (4,)]
+    unseen = {one["place"]: one["why"] for one in cast("list[Any]", erased.coverage["unseen"])}
+    assert unseen["identifiers that are numbers, in columns of numbers"] == (
+        "person.number is a number, and in columns of numbers none is looked for"
+    )
 
 
 def test_a_foreign_key_that_is_left_as_it_is_to_rows_that_go_is_a_mistake(clubs: Clinic) -> None:

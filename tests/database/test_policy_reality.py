@@ -82,7 +82,7 @@ def test_a_policy_that_fits_has_no_mistakes_and_says_what_to_know(conn: Connecti
     assert tuple(
         note for note in found.notes if "superuser" not in note and "pin no" not in note
     ) == (
-        "notes_child inherit from another table: a statement on the parent of such a table changes its rows too",
+        "notes_child inherit from another table: an erasure takes each by its own line; any other statement on the parent changes its rows too",
         "rows without an owner are nobody's and stay: newsletter_clicks.member_id may be NULL",
         "rows of book_reviews without a written_at are kept for ever (retention[1])",
         "1 foreign key with ON DELETE CASCADE or SET NULL; the erasure ends those rows itself, counted: book_reviews.member_id -> members",

@@ -86,7 +86,6 @@ subjects:
         "policy.yaml:8: retention[1].do: not a word that can stand here; write 'delete' or 'clear'",
         "policy.yaml:10: tables.members.ownr: unknown key 'ownr'; did you mean 'owner'?",
         "policy.yaml:11: tables.members: 'members' is there twice (first on line 10); keep one of them",
-        "policy.yaml:12: tables.loans.owner.member.through: missing; add `through:` (foreign key columns or names of `references`; with several, the row goes with any of their owners)",
         "policy.yaml:12: tables.loans.owner.member.thru: unknown key 'thru'; did you mean 'through'?",
         "policy.yaml:13: tables.fines.owner.member: not of a kind that can stand here; write a name or {through: ...} or {shared_by: ...} or {party: ...}",
         "policy.yaml:14: tables.lines.owner.member.through: not a list; write [first, second]",
