@@ -33,7 +33,7 @@ def _held(
         if on_hold is None:
             continue
         both = sql.SQL("{} and {}").format(rows, on_hold)
-        row = conn.execute(statements.count(reach.table(table), both), about).fetchone()
+        row = conn.execute(statements.count(reach, table, both), about).fetchone()
         if row and row[0]:
             yield f"{counted(row[0], 'row')} of {table} on legal hold (of holds {numbers})"
     log = AUDIT.of(reach.policy)

@@ -58,6 +58,8 @@ def of(policy: Policy, catalog: Catalog) -> Iterator[Question | Unsaid]:
     for name, entry in policy.tables.items():
         for reference, said in entry.references.items():
             yield from _reference(whole, name, reference, said)
+        if name in catalog.views:
+            yield from (_copy(name, index, other) for index, other in enumerate(entry.copy_of))
     for key in whole.foreign_keys:
         if isinstance(key, Virtual):
             yield from _leading(whole, key, _said_at(key))
@@ -90,6 +92,17 @@ def _reference(catalog: Catalog, table: str, name: str, said: Reference) -> Iter
             remedy = f"write it as rows of {table} have it in {said.type}"
             judge = _stored((*at, value), place, value)
             yield Question((*at, value), place, table, query, judge, remedy)
+
+
+def _copy(view: str, index: int, table: str) -> Question:
+    path: Where = ("tables", view, "copy_of", index)
+    remedy = "name the tables that it is computed from"
+
+    def judge(rows: Sequence[Row]) -> Answer:
+        if rows[0][0]:
+            yield Mistake(path, f"{view} does not read {table}", remedy)
+
+    return Question(path, view, table, statements.reads_not(view, table), judge, remedy)
 
 
 def _matches(path: Where, place: str, column: str) -> Callable[[Sequence[Row]], Answer]:

@@ -74,6 +74,22 @@ _IN_JSON = sql.SQL(
     " where jsonb_typeof(q.v) in ('string', 'number')"
 )
 
+# What a function reads the catalog does not say, so of a view that calls one of an owner's it is not asked.
+_READS = sql.SQL("""
+    with recursive reads (oid, classid) as (
+        select d.refobjid, d.refclassid from pg_rewrite r join pg_depend d
+            on d.classid = 'pg_rewrite'::regclass and d.objid = r.oid
+         where r.ev_class = {view}::regclass
+        union
+        select d.refobjid, d.refclassid from reads b join pg_rewrite r on r.ev_class = b.oid
+          join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = r.oid
+         where b.classid = 'pg_class'::regclass)
+    select not exists (select from reads b
+                        where b.classid = 'pg_class'::regclass
+                          and {table}::regclass in (b.oid, pg_partition_root(b.oid)))
+       and not exists (select from reads b where b.classid = 'pg_proc'::regclass and b.oid >= 16384)
+""")
+
 _UNIQUE_ELSEWHERE = sql.SQL(
     "select exists (select from {table} as s where {same} and ({its_own}) is not true)"
 )
@@ -171,6 +187,12 @@ def unique_elsewhere(
     return _UNIQUE_ELSEWHERE.format(
         table=sql_name(table.name), same=sql.SQL(" and ").join(same), its_own=key
     )
+
+
+def reads_not(view: str, table: str) -> sql.Composed:
+    """Ask whether a view reads a table by no way that the catalog knows."""
+    names = {"view": view, "table": table}
+    return _READS.format(**{k: sql.Literal(sql_name(v).as_string()) for k, v in names.items()})
 
 
 def label(table: str, column: str, value: Value) -> sql.Composed:

@@ -33,6 +33,8 @@ create table visits (visit_id bigint primary key, patient_id bigint references p
 create table sheets (sheet_id bigint primary key, profile_id bigint references profiles);
 create table old_sheets () inherits (sheets);
 create table papers (paper_id bigint primary key, owner_type text, owner_id bigint, phone text, ward bigint, bed bigint);
+create table stays (stay_id bigint primary key, ward bigint, bed bigint references codes,
+                    foreign key (ward, bed) references patients (ward, bed));
 """
 GOOD: dict[str, Any] = {
     "system": "clinic",
@@ -56,6 +58,7 @@ GOOD: dict[str, Any] = {
             "references": {"profile_id": {"to": "profiles(profile_id)"}},
         },
         "papers": {"owner": {"patient": "owner_id"}},
+        "stays": {"owner": {"patient": {"through": ["ward", "bed"]}}},
     },
 }
 BY_PHONE = {"phone": {"to": "patients(phone)"}}
@@ -105,6 +108,9 @@ def changed(conn: Connection[TupleRow], change: dict[str, Any]) -> Policy:
         ({"tables/papers": {"references": {"sheet": {"columns": ["ward"], "to": "sheets(sheet_id)"}}, "owner": {"patient": {"through": ["sheet"]}}}}, ["tables.papers.references.sheet.to: rows of several people can have the same sheet_id in sheets"]),
         # a name is one key's
         ({"tables/visits/references": {"extra_id": {"columns": ["nurse_no"], "to": "patients(id)"}}}, ["tables.visits.references.extra_id: extra_id is a column too, and the reference is over nurse_no; give the reference a name of its own"]),
+        # a column that the catalog shows in two keys has one sentence
+        ({"tables/stays/mentions": {"bed": "set null"}}, ["tables.stays.mentions.bed: foreign key stays_ward_bed_fkey (ward, bed) to patients has two sentences: owner (tables.stays.owner.patient.through) and mention (tables.stays.mentions.bed); keep the one that holds"]),
+        ({"tables/stays/ignore": {"ward": "x"}, "tables/stays/mentions": {"bed": "set null"}, "tables/stays/owner": {"patient": "stay_id"}}, ["tables.stays.ignore.ward: foreign key stays_ward_bed_fkey (ward, bed) to patients has two sentences: mention (tables.stays.mentions.bed) and ignore (tables.stays.ignore.ward)"]),
         # a mention leads to somebody
         ({"tables/visits/mentions": {"pulse": "set null", "extra_id": "set null"}}, ["tables.visits.mentions.pulse: pulse leads to nobody; say what it leads to under `references`, or take it out"]),
         ({"tables/visits/mentions": {"code_id": "set null", "extra_id": "set null"}}, ["tables.visits.mentions.code_id: code_id leads to nobody"]),
