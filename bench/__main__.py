@@ -2,7 +2,18 @@
 
 import sys
 
-from bench import catalog, claims, demo, drafts, idle, isolation, ledger, memory, startup
+from bench import (
+    catalog,
+    claims,
+    demo,
+    drafts,
+    idle,
+    isolation,
+    ledger,
+    memory,
+    partitions,
+    startup,
+)
 
 PARTS = {
     "startup": startup.measure,
@@ -13,6 +24,7 @@ PARTS = {
     "isolation": isolation.measure,
     "ledger": ledger.measure,
     "memory": memory.measure,
+    "partitions": partitions.measure,
     "demo": demo.measure,
 }
 
