@@ -4,8 +4,8 @@ import hashlib
 import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +26,10 @@ from lifecycle.postgres import catalog
 from lifecycle.promise import Task
 from lifecycle.sandbox import s3
 from lifecycle.system import System
-from retention.archive import manifest, parquet, prove, shelf, write
+from retention.archive import check, manifest, parquet, prove, shelf, write
 from retention.archive.manifest import Manifest
 from retention.archive.rows import Rows
+from retention.archive.section import Archives, Digests
 from retention.archive.shelf import Shelf
 from tests import build
 
@@ -327,3 +328,53 @@ def test_memory_stays_flat_and_a_row_longer_than_a_block_passes(
     assert peak < 5 * 1024 * 1024  # of 10 MB; a row of 1 MB and a block are held
     world.is_proven(written, log)
     assert written.description.content.rows == 11001
+
+
+def test_everything_archived_is_read_again_and_each_that_is_not_whole_is_named(world: World):
+    log, every = world.write(Rows("log", "log")), world.write(Rows("every", "every"))
+    world.say(
+        "create table talk (id int primary key, words jsonb, sum text, paper text, paper_sum text);"
+        "insert into talk select n, to_jsonb(n), encode(sha256(convert_to(n::text, 'UTF8')), 'hex'), 'paper ' || n,"
+        " encode(sha256(convert_to('body ' || n, 'UTF8')), 'hex') from generate_series(1, 9) n;"
+        "grant select on talk to lifecycle"
+    )
+    for n in range(1, 9):
+        world.client.put_object(Bucket=world.bucket, Key=f"paper {n}", Body=f"body {n}".encode())
+    talk = Table(owner={"person": "id"}, objects=("paper",), bucket="archives")
+    digests = (
+        Digests(table="talk", of="words", sha256="sum"),
+        Digests(table="talk", of="paper", sha256="paper_sum"),
+    )
+    told = Archives.model_validate({"bucket": "archives", "every": "3 days", "digests": digests})
+    update = {"archives": told, "tables": {**world.system.policy.tables, "talk": talk}}
+    system = replace(world.system, policy=world.system.policy.model_copy(update=update))
+
+    def in_three_days() -> tuple[dict[str, int], set[str]]:
+        counts, found = {"archives": 0, "values": 0}, set[str]()
+        for day in range(3):
+            judged = check.carry_out(Task(system, world.claim, NOW + timedelta(days=day)))
+            assert judged.coverage.unseen() == {}
+            counts = {name: counts[name] + judged.counts[name] for name in counts}
+            found |= {f"{f.target}: {f.what}" for f in judged.coverage.found}
+        return counts, found
+
+    def row(n: int) -> str:
+        return hashlib.sha256(str(n).encode()).hexdigest()[:12]
+
+    # Each once, whatever the part of a day is; an object was never there.
+    gone = f"talk: paper of row {row(9)} leads to an object that is gone"
+    assert in_three_days() == ({"archives": 2, "values": 18}, {gone})
+    flip(world, log, every)
+    world.client.put_object(Bucket=world.bucket, Key="paper 1", Body=b"other")
+    world.say("update talk set words = '0' where id = 2")
+    assert in_three_days()[1] == {
+        gone,
+        f"talk: paper of row {row(1)} leads to other bytes than its digest is of",
+        f"talk: words of row {row(2)} is not what its digest is of",
+        f"{log.key}: {log.key} is as long as what was stored, and not the same bytes",
+    }
+    lines = [
+        (kind, target) for kind, event, target, *_ in world.evidence() if event == check.CHECKED
+    ]
+    assert sorted(lines)[:1] == [("finding", log.key)]
+    assert len(lines) == 4

@@ -70,6 +70,7 @@ TRUTH = {
         verdicts={
             "partitions.create": "pass",
             "backups.dump": "pass",
+            "retention.archives": "pass",
             "retention.expire": "pass",
             "gdpr.erase": "could not verify",
             "backups.drill": "could not verify",
