@@ -12,6 +12,7 @@ from bench import (
     ledger,
     memory,
     partitions,
+    purge,
     startup,
 )
 
@@ -25,6 +26,7 @@ PARTS = {
     "ledger": ledger.measure,
     "memory": memory.measure,
     "partitions": partitions.measure,
+    "purge": purge.measure,
     "demo": demo.measure,
 }
 
