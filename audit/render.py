@@ -1,6 +1,6 @@
 """Turns a report's document into one self-contained page, and puts both on disk in one step.
 
-The page needs nothing from anywhere: no script, no font, no address. It shows what the JSON holds and computes
+The page needs nothing from anywhere: no script, no font, no address. It shows what the JSON has and computes
 nothing a reader could not find there; the JSON's digest stands on it.
 """
 
@@ -46,7 +46,7 @@ def write(directory: Path, document: dict[str, Any]) -> str:
     """Write report.json, report.html and manifest.json into the new `directory`; return the JSON's digest.
 
     All three appear together. A complete report that stands there already is left as it is. Raise Refused when
-    the directory cannot be made or holds something else.
+    the directory cannot be made or has something else in it.
     """
     try:
         directory.parent.mkdir(parents=True, exist_ok=True)
@@ -92,7 +92,7 @@ def standing(directory: Path) -> dict[str, Any] | None:
     except (OSError, ValueError, KeyError, TypeError):
         pass
     raise Refused(
-        f"{directory} holds something else than a complete report",
+        f"{directory} has something else than a complete report in it",
         hint="Look at it, move it away, and make the report again.",
     )
 

@@ -20,7 +20,7 @@ SCHEMA = "lifecycle.report.v2"
 ENDED = ("finished", "lost", "missed", "cancelled")
 
 NOT_PROVEN = (
-    "That the policy is right or sufficient: the report holds what was done against what the policy says.",
+    "That the policy is right or sufficient: the report sets what was done against what the policy says.",
     (
         "That the ledger was not altered by an administrator of the database: entries can only be added by the "
         "service, but a superuser can remove that protection. The digest of this report, kept elsewhere, would show it."

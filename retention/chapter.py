@@ -18,6 +18,7 @@ def chapter(facts: Facts, _own: Mapping[str, Any]) -> Chapter:
     overdue = latest.counts.get("overdue") if latest else None
     left = {
         "still_overdue": overdue,
+        "on_hold": latest.counts.get("on hold", 0) if latest else None,
         "without_a_date": latest.counts.get("without a date") if latest else None,
         "failed": sum(len(run.failures) for run in runs),
     }
@@ -42,6 +43,7 @@ def chapter(facts: Facts, _own: Mapping[str, Any]) -> Chapter:
                 "Counted again afterwards",
                 (
                     Column("still_overdue", "still overdue", "alarm"),
+                    Column("on_hold", "on legal hold", "count"),
                     Column("without_a_date", "without a date", "count"),
                     Column("failed", "rules that failed", "alarm"),
                 ),

@@ -136,7 +136,7 @@ def test_the_daily_report_shows_what_ran_and_is_on_the_ledger_with_its_digest(vi
     ended = [{"table": "ingestion_jobs", "how": "deleted", "rows": 3}]
     assert rows(document, "retention", "ended") == ended
     assert rows(document, "retention", "left") == [
-        {"failed": 1, "still_overdue": 2, "without_a_date": None}
+        {"failed": 1, "still_overdue": 2, "on_hold": 0, "without_a_date": None}
     ]
     assert "locked" in (directory / "report.html").read_text()
     with psycopg.connect(vitalis.admin) as conn:

@@ -6,6 +6,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg import sql
 
 from gdpr import erase
 from lifecycle.errors import InputError, NotFound, Refused
@@ -13,6 +14,7 @@ from lifecycle.holds import gate, place
 from lifecycle.holds.hold import What
 from lifecycle.outcome import Verdict
 from lifecycle.postgres import catalog
+from lifecycle.postgres.names import sql_name
 from lifecycle.promise import Task
 from lifecycle.system import System
 from retention import expire
@@ -109,9 +111,20 @@ def test_while_somebody_destroys_no_hold_is_placed_and_then_it_is(house: House) 
     assert len(placed) == 1
 
 
-def test_a_person_on_hold_is_not_erased_and_their_rows_do_not_expire(clinic: Clinic) -> None:
+def test_a_person_on_hold_is_not_erased_and_nobody_else_is_held_by_it(clinic: Clinic) -> None:
     before = clinic.everything()
     number = hold(clinic.system, What("person", subject="person", key=ANNA))
+    with clinic.system.connect("test") as conn:
+        holds, picture = gate.standing(conn), catalog.read(conn)
+        on_hold = {
+            table: conn.execute(
+                sql.SQL("select count(*) from {} as t where {}").format(sql_name(table), held), {}
+            ).fetchone()
+            for table in ("person", "visit", "finding", "household")
+            if (held := gate.on(holds, clinic.system.policy, picture, table)) is not None
+        }
+    # What is theirs by their key, by the row of another table, and by sharing it.
+    assert on_hold == {"person": (1,), "visit": (2,), "finding": (2,), "household": (1,)}
     [refusal] = [f for f in clinic.erase().failures if "legal hold" in f.what]
     assert ANNA not in repr(refusal)
     assert "2 rows of visit on legal hold" in refusal.what
