@@ -26,6 +26,7 @@ from gdpr.section import SECTION
 from lifecycle import progress
 from lifecycle.coverage import Looks, Place, Reason
 from lifecycle.errors import InputError, LifecycleError, NotFound
+from lifecycle.holds import gate
 from lifecycle.outside.keys import reference_key
 from lifecycle.policy import virtual
 from lifecycle.policy.model import Policy
@@ -152,7 +153,9 @@ def _of_person(
     who: str = row[0]
     progress.phase("counting")
     if count:
-        found = person.survey(conn, reach, who, _earlier(system, conn, looks, who))
+        found = person.survey(
+            conn, reach, who, _earlier(system, conn, looks, who), gate.readable(conn)
+        )
         assert found is not None  # the row is there, in this same moment
         return found.note, found
     named = conn.execute(statements.identifiers(reach), person.about(who)).fetchone() or (True,)

@@ -16,7 +16,7 @@ from gdpr import held, statements
 from gdpr.notes import Note
 from gdpr.reach import Reach
 from gdpr.rows import hanging, mentioning, owned
-from lifecycle.holds import gate
+from lifecycle.holds.hold import Hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +81,16 @@ class Survey:
 
 
 def survey(
-    conn: Connection[TupleRow], reach: Reach, person: str, earlier: Note | None = None
+    conn: Connection[TupleRow],
+    reach: Reach,
+    person: str,
+    earlier: Note | None,
+    holds: tuple[Hold, ...],
 ) -> Survey | None:
-    """Return what there is of a person, or None when neither their own row nor an earlier note says who it is."""
+    """Return what there is of a person, or None when neither their own row nor an earlier note says who it is.
+
+    `holds` are those that stand.
+    """
     found = noted(conn, reach, person, earlier)
     if found is None:
         return None
@@ -99,7 +106,7 @@ def survey(
         found.objects_kept,
         ambiguous,
         bool(_column(conn, statements.SEES_ALL, {})[0]),
-        held.held(conn, reach, gate.standing(conn), about(person)),
+        held.held(conn, reach, holds, about(person)),
     )
 
 

@@ -33,6 +33,7 @@ from gdpr.survey import Case, Seen, case_of
 from gdpr.waiting import erasure_of, waiting
 from lifecycle.coverage import Coverage
 from lifecycle.errors import Conflict, Fenced, Interrupted, LifecycleError, Unproven, Unreachable
+from lifecycle.holds import gate
 from lifecycle.ledger import code
 from lifecycle.ledger.claims import Claim
 from lifecycle.ledger.code import Code
@@ -183,7 +184,9 @@ def _erase(
     earlier = notes.of_person(conn, desk.key, who) if who is not None else None
     begun, claimed = entry is not None, request.processing
     for _ in range(ROUNDS):
-        found = person.survey(conn, desk.reach, who, earlier) if who is not None else None
+        found = None
+        if who is not None:
+            found = person.survey(conn, desk.reach, who, earlier, gate.standing(conn))
         _may_be_done(desk, request, found, entry.state if entry else "new")
         if found is None:
             return Done(nobody=True)

@@ -19,6 +19,7 @@ from gdpr.person import Survey
 from gdpr.reach import Reach, reach
 from gdpr.waiting import erasure_of, waiting
 from lifecycle.errors import LifecycleError, NotFound
+from lifecycle.holds import gate
 from lifecycle.outcome import Failure
 from lifecycle.outside import objects
 from lifecycle.outside.keys import ReferenceKey, reference_key
@@ -108,7 +109,9 @@ def _case(
     if who is None:
         return Case(request, state, None)
     earlier = notes.of_person(conn, key, who)
-    return case_of(system, key, request, state, person.survey(conn, found, who, earlier))
+    return case_of(
+        system, key, request, state, person.survey(conn, found, who, earlier, gate.standing(conn))
+    )
 
 
 def case_of(

@@ -34,6 +34,11 @@ def standing(conn: Connection[TupleRow]) -> tuple[Hold, ...]:
     return tuple(map(read, conn.execute(statements.STANDING).fetchall()))
 
 
+def readable(conn: Connection[TupleRow]) -> tuple[Hold, ...]:
+    """Return the holds that stand where this login may read them; none where nothing is installed. Only to look at."""
+    return standing(conn) if conn.execute(statements.READABLE).fetchone() else ()
+
+
 def on(holds: Iterable[Hold], policy: Policy, catalog: Catalog, table: str) -> Held:
     """Return which rows of this table are on hold by any of these."""
     parts = [part for hold in holds for part in _by(hold, policy, catalog, table)]

@@ -14,6 +14,12 @@ STANDING = """
      order by h.hold_id
 """
 
+READABLE = """
+    select from pg_class c join pg_namespace n on n.oid = c.relnamespace
+     where n.nspname = 'lifecycle' and c.relname = 'hold' and has_schema_privilege(n.oid, 'usage')
+       and has_table_privilege(c.oid, 'select')
+"""
+
 ALL = """
     select h.hold_id, h.covers, h.subject, h.table_name, h.column_name, h.key, h.since, h.before, h.because,
            h.placed_by, h.placed_at, h.until, r.released_at, r.released_by, r.because, h.until <= now()

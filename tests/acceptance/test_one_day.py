@@ -345,7 +345,9 @@ def test_a_second_look_finds_nothing_left_to_do(day: Day):
     for room in ("partitions", "retention", "gdpr"):
         done = day.lifecycle(room, "plan", "--json")
         assert done.returncode == 0, done.stderr
-        assert json.loads(done.stdout)["steps"] == [], room
+        # Old partitions are mended where a person has seen the plan, and never by the night.
+        left = {step["verb"] for step in json.loads(done.stdout)["steps"]}
+        assert left <= ({"mend partition"} if room == "partitions" else set()), room
 
 
 def test_the_reports_are_private(day: Day):

@@ -45,13 +45,18 @@ def say(
     return run
 
 
+def _made(plan: dict[str, Any]) -> int:
+    """Return how many partitions a plan makes; others it mends, as a person has seen it."""
+    return sum(step["verb"] != "mend partition" for step in plan["steps"])
+
+
 def test_partitions_are_shown_planned_and_applied_by_hash(say: Say) -> None:
     rows = say("partitions", "status")["rows"]
     assert {row["table"]: row["missing"] for row in rows}["audit_log"] == 2
     plan = say("partitions", "plan")
     assert {step["parent"] for step in plan["steps"]} >= {"audit_log", "wearable_daily"}
     outcome = say("partitions", "apply", plan["hash"])
-    assert (outcome["verdict"], outcome["counts"]["made"]) == ("pass", len(plan["steps"]))
+    assert (outcome["verdict"], outcome["counts"]["made"]) == ("pass", _made(plan))
     assert say("partitions", "plan")["steps"] == []
     again = say("partitions", "apply", plan["hash"], code=7)
     assert "audit_log_2027_q1 is no longer to be done" in again["error"]
@@ -68,7 +73,7 @@ def test_a_plan_can_be_narrowed_to_one_table_and_is_applied_as_narrow(
     plan = say("partitions", "plan", "audit_log")
     assert {step["parent"] for step in plan["steps"]} == {"audit_log"}
     outcome = say("partitions", "apply", plan["hash"], code=9)
-    assert (outcome["counts"]["made"], outcome["counts"]["wanted"]) == (len(plan["steps"]), 3)
+    assert (outcome["counts"]["made"], outcome["counts"]["wanted"]) == (_made(plan), 3)
     assert [unseen["place"] for unseen in outcome["coverage"]["unseen"]] == [
         "the rest of partitions.create"
     ]

@@ -510,7 +510,7 @@ def _looks_nowhere(*_: object) -> dict[Place, Reason]:
     return {}
 
 
-def _counts_nothing(_conn: object, bound: Bound, _looks: Looks) -> Counted:
+def _counts_nothing(_conn: object, bound: Bound, _held: object, _looks: Looks) -> Counted:
     return Counted(bound, (), 0)
 
 

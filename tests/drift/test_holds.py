@@ -19,7 +19,6 @@ EXEMPT = {
     "retention/archive/target.py": "makes the table that rows are put beside into",
     "gdpr/answer.py": "answers a request when its person is gone",
     "gdpr/outside.py": "objects and customers of an erasure that `request.py` has asked for",
-    "gdpr/request.py": "asks by `person.survey`, whose reasons `plan.refuse` refuses",
 }
 
 CHANGES = sorted(
