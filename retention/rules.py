@@ -8,7 +8,6 @@ from audit.section import SECTION as AUDIT
 from lifecycle.outcome import Failure
 from lifecycle.partitions import bounds
 from lifecycle.policy.model import Policy
-from lifecycle.policy.people import Value
 from lifecycle.postgres.catalog import Catalog, Table
 from lifecycle.postgres.shape import ForeignKey
 from retention import cutoff
@@ -25,7 +24,7 @@ class Bound:
     `place` is the rule's place in the policy, from 0. `before` is the cutoff as the column `by` compares with it;
     `column` is None where whole rows go. `key` are the columns that tell one row from another, none where the table
     has no primary key: then its whole text does. `foreign` are the leaves that lie on another server. `references` are
-    the foreign keys that refuse a delete of what they point to. `where`: column and values, of the rows it speaks of.
+    the foreign keys that refuse a delete of what they point to.
     """
 
     place: int
@@ -38,7 +37,6 @@ class Bound:
     key: tuple[str, ...]
     foreign: frozenset[str] = frozenset()
     references: tuple[ForeignKey, ...] = ()
-    where: tuple[tuple[str, tuple[Value, ...]], ...] = ()
 
     @property
     def parted(self) -> bool:
@@ -94,7 +92,6 @@ def _bind(policy: Policy, catalog: Catalog, place: int, now: datetime) -> Bound:
         table.primary_key,
         frozenset(part.name for part in table.partitions if part.kind == "f"),
         _references(catalog, table) if column is None else (),
-        rule.scope,
     )
 
 

@@ -138,7 +138,7 @@ def _scope(bound: Bound) -> sql.Composed:
         sql.SQL(" and {} in ({})").format(
             sql.Identifier("t", column), sql.SQL(", ").join(map(sql.Literal, values))
         )
-        for column, values in bound.where
+        for column, values in bound.rule.scope
     ]
     if bound.column is not None:
         parts.append(sql.SQL(" and {} is not null").format(sql.Identifier("t", bound.column)))
