@@ -9,9 +9,10 @@ import sys
 def main() -> None:
     """Load the command line, run it, and end the process with its exit code."""
     try:
-        import signal
-
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        # What `signal` is made of is there with Python itself. To import that takes long enough to be
+        # interrupted, and Python forgets an interrupt that meets an import's own bookkeeping.
+        made_of = sys.modules["_signal"]
+        made_of.pthread_sigmask(made_of.SIG_BLOCK, {made_of.SIGINT})
     except KeyboardInterrupt:  # in the instant before it could be held back
         sys.exit(5)  # `errors.Interrupted`, whose import would take longer than this instant
     from lifecycle import cli

@@ -526,7 +526,9 @@ def test_ctrl_c_before_anything_has_begun_is_no_traceback_either(at: Workspace) 
         time.sleep(pause)
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=60)
-        if process.returncode in {0, 5}:
+        if "Exception ignored in" in said:  # Python forgot it while it was loading itself
+            assert "/lifecycle/" not in said
+        elif process.returncode in {0, 5}:
             assert not said or said.startswith("error: stopped; nothing is half-done\nhint: ")
         else:  # Python itself was not up yet, or, run with -m, ends by the signal after we have answered
             assert "/lifecycle/" not in said

@@ -89,6 +89,7 @@ def test_ctrl_c_ends_it_in_order_and_leaves_nothing_running(
     assert "Traceback" not in newcomer.said
 
 
+@pytest.mark.timeout(900)  # two days, each within the patience below
 def test_a_day_ends_well_and_the_next_goes_on_at_once_and_is_kept_until_ctrl_c(
     newcomer: Newcomer,
 ) -> None:

@@ -70,11 +70,13 @@ def test_six_frozen_databases_keep_neither_the_seventh_nor_a_monitor_waiting(
     where = f"host={frozen.directory}/socket port=5432"
     several(stage, {f"cold{n}": where for n in range(6)}, port)
     signal_all(frozen, signal.SIGSTOP)
-    daemon = stage.start("daemon", jobs={"nothing": {"cron": "*/2 * * * * *", "catch_up": "all"}})
+    daemon = stage.start("daemon", jobs={"nothing": {"cron": "*/5 * * * * *", "catch_up": "all"}})
     done = "select count(*) from lifecycle.run where verdict = 'pass'"
-    stage.until(lambda: stage.value(done) >= 8, 60)
+    stage.until(lambda: stage.value(done) >= 8, 120)
+    # The middle one: a busy machine is late once, who waits for frozen databases is late each time.
     late = stage.value(
-        "select max(started_at - scheduled_for) from lifecycle.run where verdict = 'pass'"
+        "select percentile_cont(0.5) within group (order by started_at - scheduled_for)"
+        " from lifecycle.run where verdict = 'pass'"
     )
     stage.until(lambda: "did not answer in time" in ask(port, "/readyz")[0], 40)
     body, took = ask(port, "/readyz")
