@@ -14,7 +14,7 @@ from psycopg import sql
 from audit.section import SECTION as AUDIT
 from gdpr import words
 from lifecycle.errors import Refused
-from lifecycle.policy import graph, reality, virtual
+from lifecycle.policy import graph, reality, taken_off, virtual
 from lifecycle.policy.model import Owner, Policy, SharedBy
 from lifecycle.policy.people import Subject
 from lifecycle.postgres.catalog import Catalog, Column, ForeignKey, Table
@@ -133,6 +133,7 @@ def reach(policy: Policy, catalog: Catalog, kind: str) -> Reach:
     Raise Refused when the policy does not fit the database, or there is no order to delete in: a table, column
     or foreign key that the policy does not know may hold the person too.
     """
+    policy = taken_off.declared(policy, catalog)
     reality.must_fit(policy, catalog)
     if said := words.beyond(policy):
         raise Refused(
@@ -163,6 +164,7 @@ def columns_only(policy: Policy, catalog: Catalog, kind: str) -> Reach:
 
     To look at, never to erase by. Raise Refused when the policy does not fit the database.
     """
+    policy = taken_off.declared(policy, catalog)
     reality.must_fit(policy, catalog)
     plain = tuple(
         name

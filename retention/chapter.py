@@ -57,7 +57,9 @@ def chapter(facts: Facts, _own: Mapping[str, Any]) -> Chapter:
 def _ended(evidence: Iterable[Evidence]) -> tuple[dict[str, Any], ...]:
     counts: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
     for line in evidence:
-        if line.event.startswith("retention.") and line.kind == "effect":
+        if line.kind == "effect" and (
+            line.event.startswith("retention.") or line.event == "partitions.dropped"
+        ):
             counts[line.target, line.event].update(line.counts)
     return tuple(
         {"table": table, "how": event.partition(".")[2], "rows": counted["rows"]}

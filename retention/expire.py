@@ -28,13 +28,13 @@ from lifecycle.ledger.claims import Claim
 from lifecycle.ledger.code import Code
 from lifecycle.ledger.effect import effect
 from lifecycle.outcome import Failure
-from lifecycle.plan import Decision
+from lifecycle.plan import Decision, Step
 from lifecycle.policy import triggers
 from lifecycle.policy.model import Policy
 from lifecycle.postgres import connect
 from lifecycle.postgres.catalog import Catalog
 from lifecycle.promise import Task
-from retention import fixed, forget
+from retention import expire_parts, fixed, forget
 from retention import statements_of_rows as statements
 from retention.fixed import Fixed, Stretch
 from retention.pace import Pace
@@ -66,17 +66,18 @@ class Ended:
     written: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
 
 
-def carry_out(task: Task, seen: Seen, decision: Decision[Expire]) -> Ended:
-    """End what is overdue, rule by rule. One that stops, stops no other.
+def carry_out(task: Task, seen: Seen, decision: Decision[Step]) -> Ended:
+    """End what is overdue, rule by rule, then partitions. One that stops, stops no other.
 
     Raise Fenced when another process holds the run, Unreachable when the server goes away.
     """
     ended = Ended({"deleted": 0, "cleared": 0}, [])
     bounds = {counted.bound.place: counted.bound for counted in seen.counted}
     with closing(task.system.connect("retention.expire")) as conn:
-        if decision.steps:
+        steps = [step for step in decision.steps if isinstance(step, Expire)]
+        if steps:
             with code.code(task.system, seen.catalog) as as_seen:
-                for step in decision.steps:
+                for step in steps:
                     bound = bounds[step.rule]
                     adding = triggers.written_to(task.system.policy, bound.table)
                     written = ended.written.setdefault(bound.table, [])
@@ -85,6 +86,10 @@ def carry_out(task: Task, seen: Seen, decision: Decision[Expire]) -> Ended:
                         conn, task.claim, as_seen, bound, adding, written, lru_cache(on_hold)
                     )
                     _expire(batches, step, seen, ended)
+        if any(bound.drops for bound in bounds.values()) or len(steps) < len(decision.steps):
+            counts, failures = expire_parts.carry_out(task, seen, decision)
+            ended.counts |= counts
+            ended.failures += failures
         ended.drawn = forget.forget(task.system, conn, seen.catalog, bounds.values())
     return ended
 

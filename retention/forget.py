@@ -58,12 +58,13 @@ def _sampled(
     conn: Connection[TupleRow], bound: Bound, leaves: Iterable[str]
 ) -> list[tuple[str, bool, bool]]:
     """Return what the planner keeps samples of: name, whether the dates are young, whether ANALYZE keeps some."""
+    # Samples of a partition go with it: of a rule that drops them, those of the table count that are older than all.
     values = {
         "relation": names.sql_name(bound.table).as_string(conn),
-        "leaves": [names.sql_name(leaf).as_string(conn) for leaf in leaves],
+        "leaves": [] if bound.drops else [names.sql_name(leaf).as_string(conn) for leaf in leaves],
         "column": bound.column,
         "by": bound.by,
-        "before": bound.before,
+        "before": bound.since if bound.drops else bound.before,
     }
     rows = conn.execute(statements.SAMPLED, values).fetchall()
     return [(names.policy_name(schema, name), young, kept) for schema, name, young, kept in rows]

@@ -5,15 +5,16 @@ database makes of them (copies.py): the audit log's images, materialised views, 
 copy is named.
 """
 
+from collections.abc import Iterator
 from datetime import datetime
 
 from lifecycle import words
 from lifecycle.coverage import Judgement, Looks, Reason
 from lifecycle.outcome import Failure
-from lifecycle.plan import Decision
+from lifecycle.plan import Decision, Step
 from lifecycle.promise import Listing, Task
 from lifecycle.system import System
-from retention import copies, places, rules, survey
+from retention import copies, judge_parts, places, rules, survey
 from retention.expire import Ended
 from retention.plan import Expire
 from retention.survey import Counted, Seen
@@ -25,7 +26,7 @@ _UNDATED = Reason(
 )
 
 
-def judge(task: Task, seen: Seen, decision: Decision[Expire], ended: Ended) -> Judgement:
+def judge(task: Task, seen: Seen, decision: Decision[Step], ended: Ended) -> Judgement:
     """Count every rule again and return what was promised, looked at and found."""
     looks, policy = Looks(), task.system.policy
     with task.system.snapshot("retention judge") as conn:
@@ -34,7 +35,7 @@ def judge(task: Task, seen: Seen, decision: Decision[Expire], ended: Ended) -> J
             held = copies.find(conn, policy, after.catalog, counted, ended.drawn, looks)
             for place, reason in held.items():
                 looks.not_at(place, reason)
-    planned = {step.rule for step in decision.steps}
+    planned = {step.rule for step in decision.steps if isinstance(step, Expire)}
     # Refused as it would pass the cap: whoever refused it says so.
     capped = {c.bound.place for c in seen.counted if c.rows} - planned
     stopped = {failure.target for failure in ended.failures}
@@ -42,15 +43,18 @@ def judge(task: Task, seen: Seen, decision: Decision[Expire], ended: Ended) -> J
     for counted in after.counted:
         _unreached(looks, counted)
         place, rule = counted.bound.place, counted.bound.rule.label
-        if counted.ours and place not in capped and rule not in stopped:
+        rows = counted.ours and not counted.bound.drops
+        if rows and place not in capped and rule not in stopped:
             looks.found(_still(counted))
-    known = {f.target for f in (*decision.refusals, *ended.failures)}
+    known = frozenset(f.target for f in (*decision.refusals, *ended.failures))
+    judge_parts.judge(looks, after, task.now, known)
     looks.found(*(f for f in after.failures if f.target not in known))
     promised = places.promised(*rules.bind(policy, after.catalog, task.now, task.only))
     for failure in after.failures:
         for place in promised[failure.target]:
             looks.not_at(place, Reason(failure.what, failure.hint))
     every = {place for of_rule in promised.values() for place in of_rule}
+    every |= {places.alone(one.name) for one in after.alone}
     return Judgement(looks.cover(every), *_words(after, ended))
 
 
@@ -90,16 +94,25 @@ def _still(counted: Counted) -> Failure:
 
 
 def _words(after: Seen, ended: Ended) -> tuple[str, dict[str, int]]:
-    counts = ended.counts | {
-        "overdue": sum(counted.rows for counted in after.counted),
-        "without a date": sum(counted.undated for counted in after.counted),
-    }
-    if on_hold := sum(counted.on_hold for counted in after.counted):
+    counts = (
+        ended.counts
+        | judge_parts.counts(after)
+        | {
+            "overdue": sum(counted.rows for counted in after.counted),
+            "without a date": sum(counted.undated for counted in after.counted),
+        }
+    )
+    held = sum(one.rows for one in after.alone if one.on_hold)
+    if on_hold := held + sum(counted.on_hold for counted in after.counted):
         counts["on hold"] = on_hold
     summary = (
         f"{words.counted(counts['deleted'], 'row')} deleted, {words.counted(counts['cleared'], 'value')} cleared by "
         f"{words.counted(len(after.counted), 'rule')}; {counts['overdue']:,} still overdue"
     )
+    if taken_off := counts.get("taken off"):
+        summary += f"; {words.counted(taken_off, 'partition')} taken off"
+    if dropped := counts.get("dropped"):
+        summary += f"; {words.counted(dropped, 'partition')} dropped"
     if on_hold:
         summary += f"; {words.counted(on_hold, 'row')} on legal hold"
     if counts["without a date"]:
@@ -109,10 +122,19 @@ def _words(after: Seen, ended: Ended) -> tuple[str, dict[str, int]]:
     return summary, counts
 
 
+def _in_the_way(counted: Counted) -> Iterator[str]:
+    yield from (f"{leaf}: {reason.why}" for leaf, reason in counted.unread.items())
+    for part in counted.held:
+        yield f"{part.name}: on legal hold"
+    for part in counted.waiting:
+        rows = words.counted(counted.in_part(part).rows, "overdue row")
+        yield f"{rows} of {part.name} end with it on {part.ends}"
+
+
 def status(system: System, now: datetime) -> Listing:
     """Return, per rule, how many rows are overdue and how many have no date."""
     seen = survey.survey(system, now, None)
-    rows = [
+    rows: list[tuple[object, ...]] = [
         (
             counted.bound.rule.label,
             counted.bound.rule.do,
@@ -121,10 +143,11 @@ def status(system: System, now: datetime) -> Listing:
             counted.rows,
             counted.on_hold,
             counted.undated,
-            "; ".join(f"{leaf}: {reason.why}" for leaf, reason in counted.unread.items()),
+            "; ".join(_in_the_way(counted)),
         )
         for counted in seen.counted
     ]
+    rows += judge_parts.status(seen)
     rows += [(f.target, "", "", "", 0, 0, 0, f.what) for f in seen.failures]
     columns = ("rule", "do", "ends", "before", "overdue", "on hold", "without a date", "in the way")
     return Listing("retention", columns, rows)

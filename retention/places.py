@@ -34,6 +34,11 @@ def through(bound: Bound) -> Place:
     return Place("rows", f"through {bound.rule.label}")
 
 
+def alone(name: str) -> Place:
+    """Return the place of the rows that stand in what was a partition until its time was over."""
+    return Place("taken off", name)
+
+
 def copies(bound: Bound) -> Place:
     """Return the search for copies: each that is found is a place of its own."""
     return Place("search", f"for copies of {bound.rule.label}")

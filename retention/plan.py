@@ -9,7 +9,7 @@ from lifecycle import words
 from lifecycle.outcome import Failure
 from lifecycle.plan import Decision, Step
 from lifecycle.policy.model import Policy
-from retention import references
+from retention import plan_parts, references
 from retention.survey import Counted, Seen
 
 
@@ -25,17 +25,22 @@ class Expire(Step):
     leaves: tuple[tuple[str, int], ...]
 
 
-def decide(policy: Policy, seen: Seen, now: datetime) -> Decision[Expire]:  # noqa: ARG001 - every room is asked alike
-    """Return one step for each rule with overdue rows, what references before what it references.
+def decide(policy: Policy, seen: Seen, now: datetime) -> Decision[Step]:  # noqa: ARG001 - every room is asked alike
+    """Return one step for each rule with overdue rows, what references before what it references; then partitions.
 
     Rules that cannot be kept are refused, and so are overdue rows on another server.
     """
-    counted = {one.bound.place: one for one in seen.counted}
-    order = references.first_what_references(one.bound for one in seen.counted)
+    counted = {one.bound.place: one for one in seen.counted if not one.bound.drops}
+    order = references.first_what_references(one.bound for one in counted.values())
     steps = [step for bound in order if (step := _step(counted[bound.place])).rows]
     notes = [note for one in seen.counted for note in _notes(one)]
     elsewhere = (failure for one in seen.counted for failure in _elsewhere(one))
-    return Decision(tuple(steps), (*seen.failures, *elsewhere), tuple(notes))
+    whole = plan_parts.decide(seen, now)
+    return Decision(
+        (*steps, *whole.steps),
+        (*seen.failures, *elsewhere, *whole.refusals),
+        (*notes, *whole.notes),
+    )
 
 
 def _notes(counted: Counted) -> Iterator[str]:

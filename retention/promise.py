@@ -1,12 +1,12 @@
 """The promise of this room: nothing is kept longer than the policy says."""
 
+from lifecycle.plan import Step
 from lifecycle.promise import Promise
 from retention import expire, judge, plan, survey
 from retention.expire import Ended
-from retention.plan import Expire
 from retention.survey import Seen
 
-PROMISE: Promise[Seen, Expire, Ended] = Promise(
+PROMISE: Promise[Seen, Step, Ended] = Promise(
     job="retention.expire",
     only="a rule's table or column",
     survey=survey.survey,

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from lifecycle.policy.model import Policy
 from lifecycle.policy.rights import Right
 from lifecycle.postgres.shape import Catalog
-from retention.section import SECTION, target
+from retention.rule import target
+from retention.section import SECTION
 
 
 def rights(policy: Policy, catalog: Catalog) -> Iterator[Right]:
@@ -14,6 +15,9 @@ def rights(policy: Policy, catalog: Catalog) -> Iterator[Right]:
         name, column = target(rule)
         table = catalog.tables.get(name)
         if table is None:
+            continue
+        if rule.do == "drop":
+            yield Right(name, "own", "PostgreSQL lets only the owner take a partition off")
             continue
         if rule.do == "clear":
             yield Right(name, "update", "the policy clears it", (column or "",))

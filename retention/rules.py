@@ -10,8 +10,10 @@ from lifecycle.partitions import bounds
 from lifecycle.policy.model import Policy
 from lifecycle.postgres.catalog import Catalog, Table
 from lifecycle.postgres.shape import ForeignKey
-from retention import cutoff
-from retention.section import SECTION, RetentionRule, target
+from retention import cutoff, parts
+from retention.parts import Part
+from retention.rule import RetentionRule, target
+from retention.section import SECTION
 
 CHANGES_OTHERS = {"c": "delete", "n": "clear", "d": "reset"}
 """What a foreign key does to the rows that point to a deleted one, by pg_constraint.confdeltype."""
@@ -24,7 +26,7 @@ class Bound:
     `place` is the rule's place in the policy, from 0. `before` is the cutoff as the column `by` compares with it;
     `column` is None where whole rows go. `key` are the columns that tell one row from another, none where the table
     has no primary key: then its whole text does. `foreign` are the leaves that lie on another server. `references` are
-    the foreign keys that refuse a delete of what they point to.
+    the foreign keys that refuse a delete of what they point to. `parts` are the partitions of a rule that drops them.
     """
 
     place: int
@@ -37,6 +39,17 @@ class Bound:
     key: tuple[str, ...]
     foreign: frozenset[str] = frozenset()
     references: tuple[ForeignKey, ...] = ()
+    parts: tuple[Part, ...] = ()
+
+    @property
+    def drops(self) -> bool:
+        """Say whether whole partitions end."""
+        return self.rule.do == "drop"
+
+    @property
+    def since(self) -> datetime:
+        """Return the beginning of the oldest partition of a rule that drops them, on the key's clock."""
+        return min((part.since for part in self.parts), default=bounds.LOWEST)
 
     @property
     def parted(self) -> bool:
@@ -79,6 +92,8 @@ def _bind(policy: Policy, catalog: Catalog, place: int, now: datetime) -> Bound:
         raise _Unfit(
             f"the rule counts from {by or 'no column'}, which is no date or timestamp of it"
         )
+    if rule.do == "drop" and table.strategy != "range":
+        raise _Unfit("the table is not partitioned by a range of time, so no partition of it ends")
     moment = cutoff.cutoff(rule.after, ZoneInfo(rule.zone or policy.timezone), now)
     before = cutoff.value(moment, key)
     return Bound(
@@ -91,7 +106,8 @@ def _bind(policy: Policy, catalog: Catalog, place: int, now: datetime) -> Bound:
         _leaves(table, by, before),
         table.primary_key,
         frozenset(part.name for part in table.partitions if part.kind == "f"),
-        _references(catalog, table) if column is None else (),
+        _references(catalog, table) if rule.do == "delete" else (),
+        parts.parts(table, rule, before) if rule.do == "drop" else (),
     )
 
 
@@ -121,7 +137,9 @@ def _allow(policy: Policy, catalog: Catalog, rule: RetentionRule, table: Table) 
     log = AUDIT.of(policy)
     if log is not None and log.table == table.name:
         raise _Unfit("rows of the audit log never end")
-    if rule.do == "clear":
+    if (
+        rule.do != "delete"
+    ):  # a partition with rows that are referenced is not taken off: PostgreSQL refuses
         return
     for key in catalog.foreign_keys:
         if key.referenced == table.name and key.on_delete in CHANGES_OTHERS:
@@ -135,7 +153,7 @@ def _leaves(table: Table, by: str, before: datetime | date) -> tuple[str, ...]:
         return (table.name,)
     if table.strategy != "range" or table.partition_key != by:
         return tuple(partition.name for partition in table.partitions)
-    edge = bounds.parse(before.isoformat(), "timestamptz")
+    edge = parts.edge(before)
     return tuple(
         partition.name
         for partition in table.partitions

@@ -1,10 +1,7 @@
-"""The policy's section `retention:`, what ends for its age, and when. Pure; `rules.py` binds a rule to its table."""
+"""The policy's section `retention:`, what ends for its age: whether its rules make sense, alone and here. Pure."""
 
 import re
 from collections.abc import Iterator
-from typing import Literal
-
-from pydantic import Field, model_validator
 
 from lifecycle import cron
 from lifecycle.config.mistake import Mistake, Where
@@ -14,94 +11,9 @@ from lifecycle.policy import triggers, whole
 from lifecycle.policy.draft_text import quote
 from lifecycle.policy.look import Look
 from lifecycle.policy.model import Policy, until
-from lifecycle.policy.names import split_column
-from lifecycle.policy.part import Column, Part, Text
-from lifecycle.policy.people import Value
 from lifecycle.policy.section import Section
 from lifecycle.postgres.catalog import Catalog
-
-
-class RetentionRule(Part):
-    """Rows, or one column of them, that end some time after a moment named in the row itself."""
-
-    table: Text = Field(
-        description="a table, or `table.column` with `do: clear`",
-        examples=["wearable_daily.raw_data"],
-    )
-    after: Span | None = Field(
-        default=None,
-        description="how long it is kept; whole days end at midnight in the policy's time zone",
-        examples=["90 days"],
-    )
-    by: Column | None = Field(
-        default=None,
-        description="the date or timestamp column that starts the clock; default: the partition key",
-    )
-    expires: Column | None = Field(
-        default=None,
-        description="instead of `after`: the date or timestamp column that says when the row ends",
-        examples=["expires_at"],
-    )
-    where: dict[Column, Value | tuple[Value, ...]] = Field(
-        default_factory=dict[str, Value | tuple[Value, ...]],
-        description="only rows whose columns have these values",
-        examples=[{"status": ["done", "failed"]}],
-    )
-    zone: Text | None = Field(
-        default=None,
-        description="the time zone in which a clock without one was written; default: the policy's",
-        examples=["UTC"],
-    )
-    do: Literal["delete", "clear"] = Field(
-        description="`delete` the row, or `clear` the column to NULL"
-    )
-    because: Text = Field(description="the reason, as the compliance officer would say it")
-
-    @model_validator(mode="after")
-    def _one_end(self) -> "RetentionRule":
-        if (self.after is None) == (self.expires is None):
-            raise ValueError(
-                "must say when it ends: `after: 90 days`, or `expires: expires_at`, a column that says it"
-            )
-        if self.expires is not None and self.by is not None:
-            raise ValueError(
-                "`by` starts the clock of `after`; with `expires` the row itself says when it ends"
-            )
-        return self
-
-    @property
-    def clock(self) -> str | None:
-        """Return the column that it counts from, or that says the end; None for the partition key."""
-        return self.expires or self.by
-
-    @property
-    def scope(self) -> tuple[tuple[str, tuple[Value, ...]], ...]:
-        """Return the columns of `where` with their values."""
-        return tuple((c, v if isinstance(v, tuple) else (v,)) for c, v in self.where.items())
-
-    @property
-    def label(self) -> str:
-        """Return what it is about, in words that no other rule has: `jobs where status is done or failed`."""
-        said = (f"{column} is {' or '.join(map(str, values))}" for column, values in self.scope)
-        return self.table + (f" where {' and '.join(said)}" if self.where else "")
-
-    @property
-    def ends(self) -> str:
-        """Return when it ends, in words."""
-        zone = f" in {self.zone}" if self.zone else ""
-        if self.after is None:
-            return f"at their {self.expires}{zone}"
-        return f"{self.after} after {self.by or 'the time they are partitioned by'}{zone}"
-
-
-Rules = tuple[RetentionRule, ...]
-
-
-def target(rule: RetentionRule) -> tuple[str, str | None]:
-    """Return (table, column) that a rule ends; the column is None where whole rows are deleted."""
-    if rule.do == "delete":
-        return rule.table, None
-    return split_column(rule.table)
+from retention.rule import RetentionRule, Rules, target
 
 
 def _tables(rules: Rules) -> Iterator[tuple[Where, str]]:
@@ -120,7 +32,7 @@ def _sense(rules: Rules, policy: Policy) -> Iterator[Mistake]:
         if rule.after is not None:
             yield from _too_soon(index, rule.after, policy.limits.floor)
         yield from _aim(index, rule, policy)
-        if rule.do == "delete" and table in forever:
+        if rule.do != "clear" and table in forever:
             what = f"rows of {table!r} are never deleted: {forever[table]}"
             yield Mistake(path, what, "take the rule out")
         first = seen.setdefault((table, column, rule.scope), index)
@@ -154,16 +66,16 @@ def _aim(index: int, rule: RetentionRule, policy: Policy) -> Iterator[Mistake]:
     if rule.do == "clear" and not table:
         yield Mistake(path, "`do: clear` needs a column", f"write `{column}.column`")
     parent, _, last = rule.table.rpartition(".")
-    if rule.do == "delete" and rule.table not in policy.tables and parent in policy.tables:
-        instead = f"write `do: clear` to empty {last!r}, or `table: {parent}` to delete rows"
-        yield Mistake(path, "`do: delete` ends whole rows, not a column", instead)
+    if rule.do != "clear" and rule.table not in policy.tables and parent in policy.tables:
+        instead = f"write `do: clear` to empty {last!r}, or `table: {parent}` to end rows"
+        yield Mistake(path, f"`do: {rule.do}` ends whole rows, not a column", instead)
 
 
 def _objects_left_behind(index: int, rule: RetentionRule, policy: Policy) -> Iterator[Mistake]:
     """An S3 key is the only way to an object: whoever ends the key first keeps the object for ever."""
     name, column = target(rule)
     table = policy.tables.get(name)
-    if table and table.objects and (rule.do == "delete" or column in table.objects):
+    if table and table.objects and (rule.do != "clear" or column in table.objects):
         yield Mistake(
             ("retention", index, "table"),
             f"{', '.join(table.objects)} of {name} lead to objects, which this rule would leave behind",
@@ -197,7 +109,10 @@ def _truth(rules: Rules, look: Look) -> None:
         if table is None:
             continue
         by = rule.clock or table.partition_key
-        if by is None:
+        if rule.do == "drop" and table.strategy != "range":
+            what = f"{name} is not partitioned by a range of time, and `do: drop` ends whole partitions"
+            look.say((*path, "do"), what, "write `do: delete` with `by:`")
+        elif by is None:
             look.say(
                 path,
                 f"{name} is not partitioned by one column",

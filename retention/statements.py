@@ -107,6 +107,15 @@ HAS_CHILDREN = """
 """
 
 
+# Bytes of tables, each with what hangs below it, indexes included.
+SIZES = """
+    select asked.name, coalesce((select sum(pg_total_relation_size(t.relid)) from pg_partition_tree(c.oid) t),
+                                pg_total_relation_size(c.oid))::bigint
+      from unnest(%(names)s::text[], %(spelled)s::text[]) as asked (name, spelled)
+      join pg_class c on c.oid = to_regclass(asked.spelled)
+"""
+
+
 def any_row(table: str) -> sql.Composed:
     """Ask whether a table holds a row, in whichever of its partitions."""
     return sql.SQL("select exists (select from {table})").format(table=sql_name(table))

@@ -29,6 +29,20 @@ def count_overdue(leaf: str, bound: Bound, held: Held) -> sql.Composed:
     )
 
 
+def count_whole(leaf: str, bound: Bound, held: Held) -> sql.Composed:
+    """The same of a rule that drops partitions: which rows they are, the partition's number says."""
+    return sql.SQL("""
+        select count(*), '', array[]::bigint[] from only {leaf} as t where {overdue}{off_hold}
+    """).format(leaf=sql_name(leaf), overdue=_overdue(bound), off_hold=_off_hold(held))
+
+
+def count_alone(name: str, held: Held) -> sql.Composed:
+    """Count the rows of what was taken off, and those on legal hold."""
+    return sql.SQL("select count(*), count(*) filter (where {held}) from {name} as t").format(
+        name=sql_name(name), held=held or sql.SQL("false").format()
+    )
+
+
 def count_on_hold(leaf: str, bound: Bound, held: sql.Composed) -> sql.Composed:
     """Count the overdue rows of one leaf that are on legal hold."""
     return sql.SQL("select count(*) from only {leaf} as t where {overdue} and {held}").format(

@@ -4,7 +4,7 @@ Whoever counts says where he looked, in the function that asks the database: the
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import LiteralString
 
@@ -18,12 +18,16 @@ from lifecycle.holds import gate
 from lifecycle.holds.gate import Held
 from lifecycle.holds.hold import Hold
 from lifecycle.outcome import Failure
+from lifecycle.partitions import ends
+from lifecycle.partitions.ends import Ends
 from lifecycle.policy import reality
 from lifecycle.policy.model import Policy
 from lifecycle.postgres import catalog, connect, names
 from lifecycle.postgres.catalog import Catalog
 from lifecycle.system import System
-from retention import places, references, rules, statements, statements_of_rows
+from retention import alone, places, references, rules, statements, statements_of_rows
+from retention.alone import Alone
+from retention.parts import Part
 from retention.rules import Bound
 from retention.section import SECTION
 
@@ -59,19 +63,41 @@ class Counted:
     @property
     def rows(self) -> int:
         """Return how many rows are overdue."""
-        return sum(leaf.rows for leaf in self.overdue)
+        return sum(leaf.rows for leaf in self._due)
 
     @property
     def ours(self) -> tuple[Overdue, ...]:
         """Return the leaves with overdue rows that lie on this server."""
         return tuple(
-            leaf for leaf in self.overdue if leaf.rows and leaf.leaf not in self.bound.foreign
+            leaf for leaf in self._due if leaf.rows and leaf.leaf not in self.bound.foreign
         )
 
     @property
     def on_hold(self) -> int:
-        """Return how many rows would be overdue and are on legal hold."""
-        return sum(leaf.on_hold for leaf in self.overdue)
+        """Return how many rows would be overdue and are on legal hold, or in a partition with such a row."""
+        with_them = sum(self.in_part(part).rows for part in self.held)
+        return sum(leaf.on_hold for leaf in self.overdue) + with_them
+
+    @property
+    def held(self) -> tuple[Part, ...]:
+        """Return the partitions that would be dropped and have a row on legal hold."""
+        return tuple(p for p in self.bound.parts if p.over and self.in_part(p).on_hold)
+
+    @property
+    def waiting(self) -> tuple[Part, ...]:
+        """Return the partitions with overdue rows and others: they end when the time of the last one is over."""
+        return tuple(p for p in self.bound.parts if not p.over and p.ends and self.in_part(p).rows)
+
+    def in_part(self, part: Part) -> Overdue:
+        """Return the overdue rows of a partition."""
+        leaves = [leaf for leaf in self.overdue if leaf.leaf in part.leaves]
+        rows, on_hold = sum(leaf.rows for leaf in leaves), sum(leaf.on_hold for leaf in leaves)
+        return Overdue(part.name, rows, "", (), on_hold)
+
+    @property
+    def _due(self) -> tuple[Overdue, ...]:
+        stay = {leaf for part in (*self.held, *self.waiting) for leaf in part.leaves}
+        return tuple(leaf for leaf in self.overdue if leaf.leaf not in stay)
 
     @property
     def referenced(self) -> Mapping[str, int]:
@@ -85,13 +111,19 @@ class Counted:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """Every rule, counted or failed, at one moment: `snapshot`, as PostgreSQL spells it. `holds` stood then."""
+    """Every rule, counted or failed, at one moment: `snapshot`, as PostgreSQL spells it. `holds` stood then.
+
+    `ends` has the partitions of rules that drop them, `alone` those that were taken off, `sizes` the bytes of both.
+    """
 
     snapshot: str
     catalog: Catalog
     counted: tuple[Counted, ...]
     failures: tuple[Failure, ...]
     holds: tuple[Hold, ...] = ()
+    ends: Ends = field(default_factory=Ends)
+    alone: tuple[Alone, ...] = ()
+    sizes: Mapping[str, int] = field(default_factory=dict[str, int])
 
 
 def survey(system: System, now: datetime, only: str | None) -> Seen:
@@ -129,7 +161,7 @@ def read(
                     what = "the table has child tables (inheritance, a hypertable) that the rule would not see"
                     hint = "Write a rule for each child table; hypertables need their own kind of rule."
                     failures.append(Failure(bound.rule.label, what, hint))
-                elif slow := references.unindexed(conn, bound):
+                elif not bound.drops and (slow := references.unindexed(conn, bound)):
                     failures.append(slow)
                 else:
                     held = gate.on(holds, policy, seen, bound.table)
@@ -139,8 +171,14 @@ def read(
             failures.append(
                 Failure(bound.rule.label, f"its rows cannot be counted: {said.why}", said.hint)
             )
+    drops = [bound for bound in fit if bound.drops]
+    found = ends.read(conn, [bound.table for bound in drops])
+    if only is not None:
+        found = replace(found, records=tuple(r for r in found.records if r.parent == only))
+    standing = alone.read(conn, policy, seen, drops, found, holds, looks)
+    sizes = alone.sizes(conn, [*found.children, *(one.name for one in standing)])
     snapshot = _row(conn, statements_of_rows.SNAPSHOT, {})[0]
-    return Seen(snapshot, seen, tuple(counted), tuple(failures), holds)
+    return Seen(snapshot, seen, tuple(counted), tuple(failures), holds, found, standing, sizes)
 
 
 def count(conn: Connection[TupleRow], bound: Bound, held: Held, looks: Looks) -> Counted:
@@ -151,7 +189,11 @@ def count(conn: Connection[TupleRow], bound: Bound, held: Held, looks: Looks) ->
         try:
             with looks.at(places.leaf(bound, leaf)), conn.transaction():
                 values: dict[str, object] = {"before": bound.before}
-                counting = statements_of_rows.count_overdue(leaf, bound, held)
+                counting = (
+                    statements_of_rows.count_whole(leaf, bound, held)
+                    if bound.drops
+                    else statements_of_rows.count_overdue(leaf, bound, held)
+                )
                 rows, keys, referenced = _row(conn, counting, values)
                 on_hold = 0
                 if held is not None:

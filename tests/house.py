@@ -16,7 +16,7 @@ from lifecycle.policy.model import Limits, Table
 from lifecycle.postgres import catalog
 from lifecycle.system import System
 from retention.promise import PROMISE
-from retention.section import RetentionRule
+from retention.rule import RetentionRule
 from tests import build, declare
 from tests.keep import keep, plan
 

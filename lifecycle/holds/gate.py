@@ -17,6 +17,7 @@ from lifecycle import rooms
 from lifecycle.errors import LifecycleError
 from lifecycle.holds import statements
 from lifecycle.holds.hold import Hold, read
+from lifecycle.policy import taken_off
 from lifecycle.policy.model import Policy
 from lifecycle.postgres.catalog import Catalog
 
@@ -46,12 +47,16 @@ def on(holds: Iterable[Hold], policy: Policy, catalog: Catalog, table: str) -> H
 
 
 def _by(hold: Hold, policy: Policy, catalog: Catalog, table: str) -> Iterator[sql.Composed]:
+    held = hold.table in (
+        table,
+        catalog.taken_off.get(table),
+    )  # what was a partition is held with its table
     match hold.covers:
         case "table":
-            if hold.table == table:
+            if held:
                 yield _ALL
         case "span":
-            if hold.table == table:
+            if held:
                 there = catalog.table(table).column(hold.column or "")
                 yield statements.in_span(hold) if there else _ALL
         case "value":
@@ -62,7 +67,7 @@ def _by(hold: Hold, policy: Policy, catalog: Catalog, table: str) -> Iterator[sq
 
 
 def _persons(hold: Hold, policy: Policy, catalog: Catalog, table: str) -> Iterator[sql.Composed]:
-    declared = policy.tables.get(table)
+    declared = taken_off.declared(policy, catalog).tables.get(table)
     if declared is None or not declared.owner:
         return
     try:

@@ -47,6 +47,15 @@ def attached(table: Table, key: KeyType) -> tuple[tuple[Attached, ...], list[Fai
     return tuple(sorted(found, key=lambda part: part.lower)), unread
 
 
+def with_ended(
+    parts: tuple[Attached, ...], ended: Iterable[str], key: KeyType
+) -> tuple[Attached, ...]:
+    """Return the partitions with those that were taken off between them, by their bounds: that time is over."""
+    spent = [Attached("", *_moments(range_bounds(bound), key), "") for bound in ended]
+    between = [part for part in spent if parts and part.lower > parts[0].lower]
+    return tuple(sorted((*parts, *between), key=lambda part: part.lower))
+
+
 def below(
     branch: Branch, key: KeyType, slots: tuple[Slot, ...]
 ) -> Iterator[tuple[datetime, datetime]]:

@@ -159,20 +159,22 @@ def _drop(conn: Connection[TupleRow], task: Task, step: Drop, kept: Kept | None)
             before = changed.so_far(conn)
             with owner.enclosed(conn, step.owner, step.schema) as say:
                 say(of_ends.lock(step.target))
-            _must_be_as_it_was(conn, task, step)
+            counts = {"partitions": 1, "rows": _must_be_as_it_was(conn, task, step)}
             if kept is not None and (why := kept(conn, step)):
                 raise _Stays(why, "It is dropped by the first run after that has ended.")
             with owner.enclosed(conn, step.owner, step.schema) as say:
                 say(of_ends.drop(step.target))
             changed.must_be(before, replace(changed.so_far(conn), rewritten=before.rewritten), {})
+        else:
+            counts = {"partitions": 1}
         values = change.claim.key() | {"relation": step.relation, "how": step.how}
         conn.execute(of_ends.END, values)
         word = "dropped" if step.how == "dropped" else "forgotten"
-        change.record("effect", f"partitions.{word}", step.target, counts={"partitions": 1})
+        change.record("effect", f"partitions.{word}", step.target, counts=counts)
 
 
-def _must_be_as_it_was(conn: Connection[TupleRow], task: Task, step: Drop) -> None:
-    """Raise _Stays unless this is the table that was taken off, and no row of it is newer. Nobody writes meanwhile."""
+def _must_be_as_it_was(conn: Connection[TupleRow], task: Task, step: Drop) -> int:
+    """Return how many rows it has. Raise _Stays unless it is what was taken off, and no row is newer. Nobody writes."""
     schema, name = sql_parts(step.target)
     values = {"schema": schema, "name": name, "relation": step.relation}
     if conn.execute(of_ends.IS_NAMED, values).fetchone() != (True,):
@@ -183,9 +185,11 @@ def _must_be_as_it_was(conn: Connection[TupleRow], task: Task, step: Drop) -> No
             "somebody has attached it again", "Nothing was done to it; look at the plan again."
         )
     with task.system.snapshot("partitions.drop") as service:
-        if service.execute(of_ends.any_newer(step.target), values).fetchone() != (False,):
-            what = "somebody has put rows into it, or changed some, since it was taken off"
-            raise _Stays(what, "Look whose they are: move them out of it, or drop it by hand.")
+        rows, newer = service.execute(of_ends.count_newer(step.target), values).fetchone() or (0, 1)
+    if newer:
+        what = "somebody has put rows into it, or changed some, since it was taken off"
+        raise _Stays(what, "Look whose they are: move them out of it, or drop it by hand.")
+    return rows
 
 
 def _refusal(step: Drop, error: Exception) -> Failure:

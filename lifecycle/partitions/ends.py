@@ -121,6 +121,17 @@ def read(conn: Connection[TupleRow], parents: Iterable[str]) -> Ends:
     )
 
 
+def ended(conn: Connection[TupleRow], parents: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Return, by table, the bounds of the partitions that were taken off it: their time is over, none is made anew.
+
+    Raise psycopg.Error as it comes.
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    for parent, bound in conn.execute(of_ends.ENDED, {"parents": list(parents)}):
+        found[parent] = (*found.get(parent, ()), bound)
+    return found
+
+
 def _named(names: Iterable[str]) -> dict[str, list[str]]:
     parts = [sql_parts(name) for name in names]
     return {"schemas": [schema for schema, _ in parts], "tables": [name for _, name in parts]}

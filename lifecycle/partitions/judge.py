@@ -123,7 +123,9 @@ def _places(
     looks.found(*_broken(table))
     _own(looks, after, table, cover.taking(parts, slots))
     if not any(part.default for part in table.partitions):
-        for lower, upper in cover.holes(parts, slots[0].lower):
+        ended = after.ended.get(name, ())
+        old = cover.with_ended(parts, ended, key) if key else parts
+        for lower, upper in cover.holes(old, slots[0].lower):
             looks.not_at(Place("hole", f"of {name} between {lower} and {upper}"), _HOLE)
 
 

@@ -85,7 +85,8 @@ def _of_time(
     slots = periods(policy, table, now, table.name)
     parts, unread = cover.attached(table, key)
     yield from unread
-    past = () if _default(table) else tuple(_past(policy, partitioning, key, parts, slots[0]))
+    old = cover.with_ended(parts, seen.ended.get(table.name, ()), key)
+    past = () if _default(table) else tuple(_past(policy, partitioning, key, old, slots[0]))
     if table.name in seen.unread and cover.uncovered(parts, (*past, *slots)):
         reason = seen.unread[table.name]
         yield Failure(table.name, f"nothing is made for it: {reason.why}", reason.hint)
@@ -100,7 +101,7 @@ def _of_time(
                     if isinstance(one, CreatePartition)
                     else one
                 )
-    yield from _notes(table, slots, parts, table.name in seen.strays)
+    yield from _notes(table, slots, parts, old, table.name in seen.strays)
 
 
 def fits(table: Table | None, partitioning: Partitioning) -> bool:
@@ -224,11 +225,15 @@ def _unfit(name: str, table: Table | None, partitioning: Partitioning) -> Failur
 
 
 def _notes(
-    table: Table, slots: tuple[Slot, ...], parts: tuple[Attached, ...], stray_rows: bool
+    table: Table,
+    slots: tuple[Slot, ...],
+    parts: tuple[Attached, ...],
+    old: tuple[Attached, ...],
+    stray_rows: bool,
 ) -> Iterator[str]:
-    """Yield what a person should know and nothing here mends."""
+    """Yield what a person should know and nothing here mends. `old` are the partitions with those that ended."""
     name = table.name
-    for lower, upper in cover.holes(parts, slots[0].lower):
+    for lower, upper in cover.holes(old, slots[0].lower):
         yield f"{name}: no partition between {lower} and {upper}"
     for part in parts:
         if part.upper > slots[-1].upper:

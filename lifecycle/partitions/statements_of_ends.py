@@ -68,6 +68,14 @@ RECORDS = """
      order by d.id
 """
 
+# The bounds of all that was taken off these tables and not attached again, whether it stands still or is gone.
+ENDED = """
+    select d.parent, d.bound
+      from lifecycle.detached d
+     where d.parent = any(%(parents)s::text[]) and d.detached_at is not null
+       and d.ended is distinct from 'attached again'
+"""
+
 NAMES_TAKEN = """
     select n.nspname, c.relname, c.oid::bigint
       from unnest(%(schemas)s::text[], %(tables)s::text[]) as asked (schema, name)
@@ -89,7 +97,8 @@ NOTE = "select lifecycle.note_detached(%(id)s, %(holder)s, %(attempt)s, %(relati
 END = "select lifecycle.end_detached(%(id)s, %(holder)s, %(attempt)s, %(relation)s, %(how)s)"
 
 NAME_CHILD = """
-    select set_config('lifecycle.child', format('%%I.%%I', %(schema)s::text, %(name)s::text), true)
+    select set_config('lifecycle.child', format('%%I.%%I', %(schema)s::text, %(name)s::text), true),
+           set_config('lifecycle.parent', format('%%I.%%I', %(parent_schema)s::text, %(parent)s::text), true)
 """
 
 # Outside a transaction, as CONCURRENTLY must be: role and limit are set for the session, and reset after it.
@@ -97,14 +106,17 @@ LIMIT_OF_SESSION = """
     select current_setting('lock_timeout'), set_config('lock_timeout', %(limit)s, false)
 """
 
-# Nobody but its owner, and the service that archives it, has a right on what stands alone, nor on what hangs below it;
-# and no publication that names it sends it on. As its owner, after NAME_CHILD. A publication of somebody else's stays.
+# Nobody but its owner, and the service that archives it, has a right on what stands alone, nor on what hangs below it.
+# The service keeps what it has on the table: a person who is forgotten meanwhile is forgotten there, too. And
+# no publication that names it sends it on. As its owner, after NAME_CHILD. A publication of somebody else's stays.
 RELEASE = """
 do $$
 declare
     child constant regclass := current_setting('lifecycle.child')::regclass;
+    parent constant oid := to_regclass(current_setting('lifecycle.parent'));
     whole constant oid[] := array(select relid::oid from pg_partition_tree(child)) || child::oid;
     found record;
+    may record;
 begin
     for found in
         select distinct c.oid::regclass as name,
@@ -120,6 +132,15 @@ begin
     end loop;
     for found in select distinct oid::regclass as name from pg_class where oid = any(whole) loop
         execute format('grant select on %s to lifecycle', found.name);
+        for may in
+            select a.privilege_type as what from pg_class p, aclexplode(p.relacl) a
+             where p.oid = parent and a.grantee = 'lifecycle'::regrole and a.privilege_type in ('DELETE', 'UPDATE')
+             union all
+            select format('%s (%I)', a.privilege_type, c.attname) from pg_attribute c, aclexplode(c.attacl) a
+             where c.attrelid = parent and a.grantee = 'lifecycle'::regrole and a.privilege_type = 'UPDATE'
+        loop
+            execute format('grant %s on %s to lifecycle', may.what, found.name);
+        end loop;
     end loop;
     for found in
         select b.pubname, e.prrelid::regclass as name
@@ -169,16 +190,15 @@ def drop(child: str) -> sql.Composed:
 
 # A row's number wraps around: its upper half is that of now, or one less.
 _NEWER = """
-    select exists (
-        select from {child} as r
-         cross join (select d.snapshot, pg_snapshot_xmax(pg_current_snapshot())::text::numeric as next
-                       from lifecycle.detached d where d.relation = %(relation)s and d.ended_at is null) as s
-         cross join lateral (select div(s.next, 4294967296) * 4294967296 + r.xmin::text::numeric as number) as n
-         cross join lateral (select n.number - case when n.number >= s.next then 4294967296 else 0 end as whole) as w
-         where not pg_visible_in_snapshot(greatest(w.whole, 3)::text::xid8, s.snapshot))
+    select count(*), count(*) filter (where not pg_visible_in_snapshot(greatest(w.whole, 3)::text::xid8, s.snapshot))
+      from {child} as r
+     cross join (select d.snapshot, pg_snapshot_xmax(pg_current_snapshot())::text::numeric as next
+                   from lifecycle.detached d where d.relation = %(relation)s and d.ended_at is null) as s
+     cross join lateral (select div(s.next, 4294967296) * 4294967296 + r.xmin::text::numeric as number) as n
+     cross join lateral (select n.number - case when n.number >= s.next then 4294967296 else 0 end as whole) as w
 """
 
 
-def any_newer(child: str) -> sql.Composed:
-    """Ask whether somebody has put a row in, or changed one, since it was taken off."""
+def count_newer(child: str) -> sql.Composed:
+    """Count its rows, and those that somebody has put in, or changed, since it was taken off."""
     return sql.SQL(_NEWER).format(child=sql_name(child))

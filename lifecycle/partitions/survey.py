@@ -75,8 +75,8 @@ class Seen:
     `sizes` are bytes of default partitions, `spared` tables on whose default partition a check of ours was left.
     `managed` are tables whose partitions pg_partman makes, with the table that says so.
     `lying` are the keys of what lies in the default partition of a table, where it is not too much to be moved.
-    `ends` is read where a detach is pending. `sampled` says when the planner's samples of each parent were drawn, and
-    the newest of its leaves.
+    `ends` is read where a detach is pending, `ended` are the bounds of what was taken off each table. `sampled` says
+    when the planner's samples of each parent were drawn, and the newest of its leaves.
     """
 
     catalog: Catalog
@@ -91,6 +91,7 @@ class Seen:
     ends: Ends = field(default_factory=Ends)
     lying: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     sampled: Mapping[str, Sampled] = field(default_factory=dict[str, Sampled])
+    ended: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
 
 
 def survey(system: System, now: datetime, only: str | None) -> Seen:  # noqa: ARG001 - every survey is asked alike
@@ -132,6 +133,7 @@ def read(conn: Connection[TupleRow], policy: Policy, only: str | None, looks: Lo
             pending,
             _lying(conn, policy, [table for table in tables if table.name in holding]),
             _sampled(conn, tables),
+            ends.ended(conn, [table.name for table in tables]),
         )
     except psycopg.Error as error:
         raise connect.explain(error) from None

@@ -156,7 +156,8 @@ def _name(conn: Connection[TupleRow], step: _Step) -> None:
     values = {"schema": schema, "name": name, "relation": step.relation}
     if conn.execute(of_ends.IS_NAMED, values).fetchone() != (True,):
         raise ObjectNotInPrerequisiteState
-    conn.execute(of_ends.NAME_CHILD, values)
+    parent_schema, parent = sql_parts(step.parent)
+    conn.execute(of_ends.NAME_CHILD, values | {"parent_schema": parent_schema, "parent": parent})
 
 
 def _pending(conn: Connection[TupleRow], step: _Step) -> bool:

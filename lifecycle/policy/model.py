@@ -208,6 +208,10 @@ class Limits(Part):
         default=100_000,
         description="the cap: the most rows a run nobody looked at may end or change, per run and per person erased",
     )
+    partitions_per_run: Annotated[int, Field(ge=1)] = Field(
+        default=4,
+        description="the most partitions that such a run may take off by one rule, as after a time without a daemon",
+    )
     floor: Span = Field(
         default=Span(30, "day"), description="no retention rule may be shorter than this"
     )

@@ -16,6 +16,7 @@ from lifecycle.policy import (
     lookalikes,
     one_person,
     subjects,
+    taken_off,
     triggers,
     virtual,
     whole,
@@ -37,6 +38,7 @@ class Compared:
 
 def compare(policy: Policy, catalog: Catalog) -> Compared:
     """Return every mistake and note about the policy on this database."""
+    policy = taken_off.declared(policy, catalog)
     look = Look(policy, virtual.joined(policy, catalog), [], [])
     _database(look)
     _tables(look)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from lifecycle import rooms
+from lifecycle.policy import taken_off
 from lifecycle.policy.model import Policy
 from lifecycle.postgres.shape import Catalog
 
@@ -31,6 +32,7 @@ class Right:
 
 def of(policy: Policy, catalog: Catalog) -> tuple[Right, ...]:
     """Return what all rooms need on the tables that are there, in the order of rooms."""
+    policy = taken_off.declared(policy, catalog)
     return tuple(
         right
         for _, room in rooms.load("rights")

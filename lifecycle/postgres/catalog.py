@@ -94,7 +94,7 @@ def _picture(conn: Connection[TupleRow]) -> Catalog:
     def ask(statement: LiteralString, **values: Any) -> list[TupleRow]:
         return conn.execute(statement, values or None, binary=True).fetchall()
 
-    [(identifier, database, version)] = ask(statements.FACTS)
+    [(identifier, database, version, ends)] = ask(statements.FACTS)
     extensions = dict(ask(statements.EXTENSIONS))
     relations = {row[0]: row for row in ask(statements.RELATIONS)}
     parents = {oid: row[9] for oid, row in relations.items() if row[4]}
@@ -129,7 +129,12 @@ def _picture(conn: Connection[TupleRow]) -> Catalog:
     owners = sorted({row[5] for row in relations.values()})
     barred = frozenset(row[0] for row in ask(statements.BARRED, owners=owners))
     return Catalog(
-        identifier, database, version, extensions, pictured, foreign_keys, views, barred, code
+        *(identifier, database, version, extensions, pictured, foreign_keys, views, barred, code),
+        {
+            raw.names[oid]: of
+            for oid, of in (ask(statements.TAKEN_OFF) if ends else ())
+            if oid in tables
+        },
     )
 
 

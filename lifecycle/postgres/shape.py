@@ -7,7 +7,7 @@ Pure: no question to a server, no decision. Names of tables are a policy's: `use
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from operator import attrgetter
 
 from lifecycle.errors import NotFound
@@ -163,6 +163,7 @@ class Catalog:
     """The picture. `code` is another whenever a function, trigger or rule was made, dropped or changed.
 
     `barred` are the owners whom the service must not act as: superusers, and whoever could let himself into the ledger.
+    `taken_off` are the tables that a rule took off another one, which they were a partition of, and that one's name.
     """
 
     system_identifier: str
@@ -174,6 +175,7 @@ class Catalog:
     views: tuple[str, ...]
     barred: frozenset[str] = frozenset()
     code: str = ""
+    taken_off: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @property
     def digest(self) -> str:

@@ -15,7 +15,17 @@ SESSION: LiteralString = """
 
 FACTS: LiteralString = """
     select (select system_identifier from pg_control_system())::text, current_database(),
-           current_setting('server_version_num')::int / 10000
+           current_setting('server_version_num')::int / 10000,
+           exists (select from pg_class c join pg_namespace n on n.oid = c.relnamespace
+                    where n.nspname = 'lifecycle' and c.relname = 'detached'
+                      and has_schema_privilege(n.oid, 'usage') and has_table_privilege(c.oid, 'select'))
+"""
+
+# What was a partition until a rule of retention took it off, and stands alone until it is dropped: of which table.
+TAKEN_OFF: LiteralString = """
+    select d.relation::oid, d.parent
+      from lifecycle.detached d join pg_class c on c.oid = d.relation
+     where d.ended_at is null and not c.relispartition
 """
 
 EXTENSIONS: LiteralString = "select extname, extversion from pg_extension order by extname"

@@ -20,7 +20,7 @@ from lifecycle.running import apply
 from lifecycle.schedule import tick
 from lifecycle.schedule.state import DaemonState
 from lifecycle.watch import gather
-from retention.section import RetentionRule
+from retention.rule import RetentionRule
 from tests.conftest import a_database
 from tests.database import clinic as the_clinic
 from tests.database.clinic import HERE, NOW, Clinic

@@ -1,14 +1,25 @@
 """Partitions that hang on their table no more, or not quite: nobody is answered while rows may be left in one."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import timedelta
 
 import psycopg
 import pytest
 
 from gdpr import request
 from gdpr.outside import delete_objects
+from lifecycle.admin import install
+from lifecycle.holds import place
+from lifecycle.holds.hold import What
 from lifecycle.outcome import Outcome, Verdict
-from tests.database.clinic import ANNA, Clinic
+from lifecycle.policy import reality
+from lifecycle.postgres import catalog
+from lifecycle.postgres.catalog import Catalog
+from retention.promise import PROMISE as RETENTION
+from retention.rule import RetentionRule
+from tests.database.clinic import ANNA, NOW, Clinic
+from tests.keep import keep
 
 
 def interrupted(clinic: Clinic, parent: str, part: str) -> None:
@@ -97,3 +108,52 @@ def test_a_leaf_that_leaves_while_objects_go_keeps_the_request_open(
 
 def told(outcome: Outcome) -> str:
     return "; ".join(f"{failure.target}: {failure.what}" for failure in outcome.failures)
+
+
+def ending(clinic: Clinic) -> Clinic:
+    """The clinic with a rule by which the year 2025 of the diary ends, and stands alone now."""
+    rule = {"table": "diary", "after": "3 months", "do": "drop", "because": "a diary is for a year"}
+    policy = clinic.system.policy.model_copy(
+        update={"retention": (RetentionRule.model_validate(rule),)}
+    )
+    with psycopg.connect(clinic.admin, autocommit=True) as conn:
+        install.install(conn, policy, catalog.read(conn), None)
+    found = replace(clinic, system=replace(clinic.system, policy=policy))
+    outcome = keep(RETENTION, found.system, found.claim(), NOW)
+    assert outcome.counts["taken off"] == 1, outcome.failures
+    return found
+
+
+def test_what_a_rule_took_off_is_reached_by_an_erasure_before_it_is_dropped(clinic: Clinic) -> None:
+    """It is no table of the policy, and nobody but the service and its owner may read it."""
+    clinic = ending(clinic)
+    assert reality.compare(clinic.system.policy, picture(clinic)).mistakes == ()
+    assert clinic.ask("select count(*) from diary_2025") == [1]
+    outcome = clinic.erase()
+    assert (outcome.verdict, outcome.failures) == (Verdict.UNVERIFIED, ())
+    assert clinic.ask("select count(*) from diary_2025") == [0]
+    assert clinic.traces() == []
+    clinic.ask("update lifecycle.detached set drop_not_before = now() - interval '1 s'")
+    later = keep(RETENTION, clinic.system, clinic.claim(), NOW + timedelta(days=20))
+    assert (later.counts["dropped"], later.failures) == (1, ())
+
+
+def test_a_hold_on_a_person_or_the_table_holds_their_rows_in_what_was_taken_off(
+    clinic: Clinic,
+) -> None:
+    clinic = ending(clinic)
+    for what in (What("table", table="diary"), What("person", subject="person", key=ANNA)):
+        with clinic.system.connect("test") as conn:
+            number = place.place(conn, what, because="a suit", placed_by="case 7", until=None)
+        clinic.ask("update lifecycle.detached set drop_not_before = now() - interval '1 s'")
+        later = keep(RETENTION, clinic.system, clinic.claim(), NOW + timedelta(days=20))
+        assert later.counts["dropped"] == 0
+        assert later.counts["on hold"] > 0
+        assert "diary_2025 on legal hold" in told(clinic.erase())
+        with clinic.system.connect("test") as conn:
+            place.release(conn, number, because="over", released_by="case 7")
+
+
+def picture(clinic: Clinic) -> Catalog:
+    with clinic.system.connect("test") as conn:
+        return catalog.read(conn)

@@ -117,6 +117,7 @@ def test_a_policy_that_fits_has_no_mistakes_and_says_what_to_know(conn: Connecti
         ({"partitions/spans": {"by": "low", "every": "month", "ahead": 1}}, "partitions.spans.by: spans is partitioned by range (several columns)"),
         ({"partitions/visits/by": "door"}, "partitions.visits.by: visits is partitioned by range (at)"),
         ({"retention/0/by": "door"}, "retention[0].by: visits.door is text"),
+        ({"retention/1/table": "loans", "retention/1/do": "drop", "retention/1/by": None}, "retention[1].do: loans is not partitioned by a range of time"),
         ({"retention/0/table": "loans"}, "retention[0]: loans is not partitioned by one column"),
         ({"retention/1/table": "book_reviews.isbn"}, "retention[1].table: book_reviews.isbn is NOT NULL"),
         ({"retention/1/table": "book_reviews.text"}, "retention[1].table: book_reviews has no column 'text'"),

@@ -151,6 +151,7 @@ def test_rows_that_expired_are_summed_per_table_and_the_last_run_says_what_is_le
         line("retention.deleted", target="jobs", counts={"rows": 5000}),
         line("retention.deleted", target="jobs", counts={"rows": 12}),
         line("retention.cleared", target="wearable_daily", counts={"rows": 7}),
+        line("partitions.dropped", target="beats_2020", counts={"partitions": 1, "rows": 9}),
     )
     early = run(1, job="retention.expire", counts={"overdue": 40})
     late = run(
@@ -161,6 +162,7 @@ def test_rows_that_expired_are_summed_per_table_and_the_last_run_says_what_is_le
     )
     found = report.make(facts(late, early, evidence=evidence))
     assert rows(found, "retention", "ended") == [
+        {"table": "beats_2020", "how": "dropped", "rows": 9},
         {"table": "jobs", "how": "deleted", "rows": 5012},
         {"table": "wearable_daily", "how": "cleared", "rows": 7},
     ]

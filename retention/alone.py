@@ -1,0 +1,90 @@
+"""Counts what was taken off its table by a rule and stands alone until it is dropped. Changes nothing."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import psycopg
+from psycopg import Connection
+from psycopg.rows import TupleRow
+
+from lifecycle.coverage import Looks, Reason
+from lifecycle.holds import gate
+from lifecycle.holds.hold import Hold
+from lifecycle.partitions.ends import Ends, Record
+from lifecycle.policy.model import Policy
+from lifecycle.postgres import connect, names
+from lifecycle.postgres.catalog import Catalog
+from retention import parts, places, statements, statements_of_rows
+from retention.rules import Bound
+
+
+@dataclass(frozen=True, slots=True)
+class Alone:
+    """A table that was a partition. `over`: a rule of today still ends it. `unread`: why its rows were not counted."""
+
+    record: Record
+    over: bool
+    rows: int = 0
+    on_hold: int = 0
+    unread: Reason | None = None
+
+    @property
+    def name(self) -> str:
+        """Return what it is called now."""
+        return self.record.called or self.record.name
+
+
+def read(
+    conn: Connection[TupleRow],
+    policy: Policy,
+    catalog: Catalog,
+    drops: Iterable[Bound],
+    found: Ends,
+    holds: Sequence[Hold],
+    looks: Looks,
+) -> tuple[Alone, ...]:
+    """Count what stands alone. What cannot be read hides no other. Raise Unreachable when the server goes away."""
+    rules = {bound.table: bound for bound in drops}
+    return tuple(_read(conn, policy, catalog, rules, found, holds, looks))
+
+
+def _read(
+    conn: Connection[TupleRow],
+    policy: Policy,
+    catalog: Catalog,
+    rules: Mapping[str, Bound],
+    found: Ends,
+    holds: Sequence[Hold],
+    looks: Looks,
+) -> Iterator[Alone]:
+    for record in found.records:
+        name = record.called
+        if name is None or record.attached or name not in catalog.taken_off:
+            continue
+        over = _over(record, rules.get(record.parent))
+        counting = statements_of_rows.count_alone(name, gate.on(holds, policy, catalog, name))
+        try:
+            with looks.at(places.alone(name)), conn.transaction():
+                rows, on_hold = conn.execute(counting).fetchone() or (0, 0)
+        except psycopg.Error as error:
+            said = connect.explain(error)
+            if conn.broken:
+                raise said from None
+            yield Alone(record, over, unread=Reason(said.what, said.hint))
+        else:
+            yield Alone(record, over, rows, on_hold)
+
+
+def sizes(conn: Connection[TupleRow], of: Sequence[str]) -> dict[str, int]:
+    """Return the bytes of tables with what hangs below them, by name. Raise psycopg.Error as it comes."""
+    spelled = [names.sql_name(name).as_string(conn) for name in of]
+    return dict(conn.execute(statements.SIZES, {"names": list(of), "spelled": spelled}).fetchall())
+
+
+def _over(record: Record, bound: Bound | None) -> bool:
+    if bound is None:
+        return False
+    try:
+        return parts.over(record.bound, bound.before)
+    except ValueError:
+        return False

@@ -1,0 +1,74 @@
+"""Which partitions of a table end by a rule, and when the others will. Pure: judged by their bounds, never by names.
+
+A partition ends when the time of the last row that it may hold is over: when its upper bound is not after the cutoff.
+What hangs on the table directly ends whole, with all that is below it.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from lifecycle.partitions import bounds
+from lifecycle.postgres.catalog import Table, range_bounds
+from retention.rule import RetentionRule
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A partition that hangs on the table directly, with the leaves below it; `over`: its time is.
+
+    `ends` is the day on which its last row's time is over, on the clock of the key; None where it never is, as it is
+    the default partition or has no upper bound. `since` is its lower bound.
+    """
+
+    name: str
+    leaves: tuple[str, ...]
+    over: bool
+    ends: date | None
+    since: datetime = bounds.LOWEST
+
+
+def parts(table: Table, rule: RetentionRule, before: datetime | date) -> tuple[Part, ...]:
+    """Return the partitions of a table, those being detached left out. `before` is the rule's cutoff."""
+    above = {child: branch.name for branch in table.branches for child, _ in branch.children}
+    leaves: dict[str, list[str]] = {}
+    for leaf in table.partitions:
+        if not leaf.detaching:
+            leaves.setdefault(_top(leaf.name, above, table.name), []).append(leaf.name)
+    return tuple(_parts(table, rule, edge(before), leaves))
+
+
+def edge(before: datetime | date) -> datetime:
+    """Return a cutoff as bounds are compared with it: naive, a moment on UTC, else on the key's own clock."""
+    return bounds.parse(before.isoformat(), "timestamptz")
+
+
+def over(bound: str, before: datetime | date) -> bool:
+    """Say whether the time of a partition with this clause is over. Raise ValueError where it is none of moments."""
+    _, upper = range_bounds(bound)
+    return upper is not None and bounds.parse(upper, "timestamptz") <= edge(before)
+
+
+def _parts(
+    table: Table, rule: RetentionRule, cutoff: datetime, leaves: Mapping[str, list[str]]
+) -> Iterator[Part]:
+    for name, bound in table.branches[0].children:
+        first, last = range_bounds(bound)
+        lower = bounds.LOWEST if first is None else bounds.parse(first, "timestamptz")
+        lower = bounds.HIGHEST if bound == "DEFAULT" else lower  # what it takes, others do not
+        upper = bounds.HIGHEST if last is None else bounds.parse(last, "timestamptz")
+        yield Part(name, tuple(leaves.get(name, ())), upper <= cutoff, _ends(rule, upper), lower)
+
+
+def _ends(rule: RetentionRule, upper: datetime) -> date | None:
+    assert rule.after is not None
+    try:
+        return rule.after.after(upper).date() if upper != bounds.HIGHEST else None
+    except (OverflowError, ValueError):
+        return None
+
+
+def _top(leaf: str, above: Mapping[str, str], table: str) -> str:
+    while above.get(leaf, table) != table:
+        leaf = above[leaf]
+    return leaf

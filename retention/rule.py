@@ -1,0 +1,115 @@
+"""A rule of the policy's section `retention:`: what ends, when, and how. Pure; `rules.py` binds it to its table."""
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from lifecycle.config.span import Span
+from lifecycle.policy.names import split_column
+from lifecycle.policy.part import Column, Part, Text
+from lifecycle.policy.people import Value
+
+GRACE = Span(7, "day")
+"""How long a partition stands alone where the rule does not say it."""
+
+
+class RetentionRule(Part):
+    """Rows, one column of them, or whole partitions, that end some time after a moment named in the row itself."""
+
+    table: Text = Field(
+        description="a table, or `table.column` with `do: clear`",
+        examples=["wearable_daily.raw_data"],
+    )
+    after: Span | None = Field(
+        default=None,
+        description="how long it is kept; whole days end at midnight in the policy's time zone",
+        examples=["90 days"],
+    )
+    by: Column | None = Field(
+        default=None,
+        description="the date or timestamp column that starts the clock; default: the partition key",
+    )
+    expires: Column | None = Field(
+        default=None,
+        description="instead of `after`: the date or timestamp column that says when the row ends",
+        examples=["expires_at"],
+    )
+    where: dict[Column, Value | tuple[Value, ...]] = Field(
+        default_factory=dict[str, Value | tuple[Value, ...]],
+        description="only rows whose columns have these values",
+        examples=[{"status": ["done", "failed"]}],
+    )
+    zone: Text | None = Field(
+        default=None,
+        description="the time zone in which a clock without one was written; default: the policy's",
+        examples=["UTC"],
+    )
+    do: Literal["delete", "clear", "drop"] = Field(
+        description="`delete` the row, `clear` the column to NULL, or `drop` partitions whose last row's time is over"
+    )
+    grace: Span | None = Field(
+        default=None,
+        description=f"with `do: drop`: how long a partition stands alone before it is dropped; default: {GRACE}",
+        examples=["7 days"],
+    )
+    because: Text = Field(description="the reason, as the compliance officer would say it")
+
+    @model_validator(mode="after")
+    def _one_end(self) -> "RetentionRule":
+        if (self.after is None) == (self.expires is None):
+            raise ValueError(
+                "must say when it ends: `after: 90 days`, or `expires: expires_at`, a column that says it"
+            )
+        if self.expires is not None and self.by is not None:
+            raise ValueError(
+                "`by` starts the clock of `after`; with `expires` the row itself says when it ends"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _whole_partitions(self) -> "RetentionRule":
+        if self.do != "drop" and self.grace is not None:
+            raise ValueError("`grace` is for partitions: it goes with `do: drop` alone")
+        if self.do == "drop" and (self.clock or self.where):
+            raise ValueError(
+                "`do: drop` ends whole partitions by the key of the table: without `by`, `expires` and `where`"
+            )
+        return self
+
+    @property
+    def stands(self) -> Span:
+        """Return how long a partition that was taken off stands alone before it is dropped."""
+        return self.grace or GRACE
+
+    @property
+    def clock(self) -> str | None:
+        """Return the column that it counts from, or that says the end; None for the partition key."""
+        return self.expires or self.by
+
+    @property
+    def scope(self) -> tuple[tuple[str, tuple[Value, ...]], ...]:
+        """Return the columns of `where` with their values."""
+        return tuple((c, v if isinstance(v, tuple) else (v,)) for c, v in self.where.items())
+
+    @property
+    def label(self) -> str:
+        """Return what it is about, in words that no other rule has: `jobs where status is done or failed`."""
+        said = (f"{column} is {' or '.join(map(str, values))}" for column, values in self.scope)
+        return self.table + (f" where {' and '.join(said)}" if self.where else "")
+
+    @property
+    def ends(self) -> str:
+        """Return when it ends, in words."""
+        zone = f" in {self.zone}" if self.zone else ""
+        if self.after is None:
+            return f"at their {self.expires}{zone}"
+        ends = f"{self.after} after {self.by or 'the time they are partitioned by'}{zone}"
+        return f"{ends}, with their partition" if self.do == "drop" else ends
+
+
+Rules = tuple[RetentionRule, ...]
+
+
+def target(rule: RetentionRule) -> tuple[str, str | None]:
+    """Return (table, column) that a rule ends; the column is None where whole rows end."""
+    return split_column(rule.table) if rule.do == "clear" else (rule.table, None)
