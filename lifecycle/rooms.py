@@ -33,6 +33,7 @@ if (
 ROOMS = (
     "lifecycle.holds",
     "lifecycle.partitions",
+    "lifecycle.maintenance",
     "lifecycle.records",
     "audit",
     "backups",

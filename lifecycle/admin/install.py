@@ -160,9 +160,9 @@ def grants(policy: Policy, catalog: Catalog, acts_as: Memberships) -> Iterator[S
     """
     needed = rights.of(policy, catalog)
     if barred := rights.barred(needed, catalog):
-        whose = ", ".join(sorted({catalog.tables[table].owner for table in barred}))
+        whose = ", ".join(sorted({catalog.owner(table) for table in barred}))
         raise Refused(
-            f"{', '.join(barred)} belong to {whose}, and only a table's owner can attach partitions",
+            f"{', '.join(barred)} belong to {whose}, and only the owner can attach partitions or refresh a view",
             hint="The service must not act as a superuser, nor as who can make roles or could become the ledger's "
             "owner. Give them another owner, with `alter table ... owner to ...`, and run `lifecycle init` again.",
         )
@@ -188,6 +188,7 @@ def _memberships(
 ) -> Iterator[Statement]:
     """Yield who the DDL login steps into, and take back every other owner, all of them from the service."""
     there = {table.owner for table in catalog.tables.values()} | {logins.OWNER, logins.DDL}
+    there |= {*catalog.materialized.values()}
     for login, owner, grantor in acts_as:
         if owner in there and (login == logins.SERVICE or owner not in wanted):
             by = sql.SQL(" granted by {}").format(sql.Identifier(grantor))

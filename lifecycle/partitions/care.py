@@ -5,7 +5,6 @@ What cannot be done to one table keeps nothing from another. A partition is mend
 
 from collections.abc import Callable
 from contextlib import closing
-from datetime import timedelta
 from functools import partial
 
 import psycopg
@@ -23,7 +22,6 @@ from lifecycle.partitions import (
     take_off,
     tend,
 )
-from lifecycle.partitions import statements_of_ends as of_ends
 from lifecycle.partitions.create import Made
 from lifecycle.partitions.detach import Finish
 from lifecycle.partitions.step import deferred
@@ -31,7 +29,7 @@ from lifecycle.partitions.survey import Seen
 from lifecycle.partitions.tend import Analyze, Mend
 from lifecycle.plan import Decision, Step
 from lifecycle.postgres import connect, owners
-from lifecycle.postgres.waits import WAIT, Budget, InTheWay
+from lifecycle.postgres.waits import Budget, InTheWay
 from lifecycle.promise import Task
 
 
@@ -87,16 +85,9 @@ def _mend(conn: Connection[TupleRow], task: Task, step: Mend) -> None:
 
 def _analyze(conn: Connection[TupleRow], step: Analyze) -> None:
     """Draw the samples, each leaf in a transaction of its own: one for all would hold the locks of all."""
-    values = {"limit": f"{WAIT // timedelta(milliseconds=1)}ms"}
-    before, _ = conn.execute(of_ends.LIMIT_OF_SESSION, values).fetchone() or ("0", None)
-    conn.execute(of_ends.role_of_session(step.owner))
-    try:
+    with owners.acting_as(conn, step.owner):
         conn.execute(
             statements_of_care.analyze_only(step.target)
             if step.only
             else owners.analyze(step.target)
         )
-    finally:
-        if not conn.broken:
-            conn.execute(statements.RESET_ROLE)
-            conn.execute(of_ends.LIMIT_OF_SESSION, {"limit": before})

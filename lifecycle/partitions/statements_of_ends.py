@@ -102,10 +102,6 @@ NAME_CHILD = """
 """
 
 # Outside a transaction, as CONCURRENTLY must be: role and limit are set for the session, and reset after it.
-LIMIT_OF_SESSION = """
-    select current_setting('lock_timeout'), set_config('lock_timeout', %(limit)s, false)
-"""
-
 # Nobody but its owner, and the service that archives it, has a right on what stands alone, nor on what hangs below it.
 # The service keeps what it has on the table: a person who is forgotten meanwhile is forgotten there, too. And
 # no publication that names it sends it on. As its owner, after NAME_CHILD. A publication of somebody else's stays.
@@ -156,11 +152,6 @@ begin
 end
 $$
 """
-
-
-def role_of_session(owner: str) -> sql.Composed:
-    """Become a table's owner until `reset role`, outside a transaction."""
-    return sql.SQL("set role {}").format(sql.Identifier(owner))
 
 
 def detach(parent: str, child: str) -> sql.Composed:

@@ -8,7 +8,6 @@ alone, all of it is one transaction. What cannot be taken off keeps no other tab
 from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import replace
-from datetime import timedelta
 from functools import partial
 
 import psycopg
@@ -31,9 +30,9 @@ from lifecycle.partitions import statements_of_ends as of_ends
 from lifecycle.partitions.detach import Detach, Finish
 from lifecycle.partitions.ends import Done
 from lifecycle.partitions.step import deferred
-from lifecycle.postgres import connect
+from lifecycle.postgres import connect, owners
 from lifecycle.postgres.names import sql_parts
-from lifecycle.postgres.waits import WAIT, Budget, InTheWay
+from lifecycle.postgres.waits import Budget, InTheWay
 from lifecycle.promise import Task
 
 _Step = Detach | Finish
@@ -119,18 +118,12 @@ def _begin(conn: Connection[TupleRow], claim: Claim, step: Detach) -> None:
     with effect(conn, claim, None) as change:
         _note_begin(conn, claim, step)
         change.record("intent", "partitions.detaching", step.target, counts={"partitions": 1})
-    values = {"limit": f"{WAIT // timedelta(milliseconds=1)}ms"}
-    before, _ = conn.execute(of_ends.LIMIT_OF_SESSION, values).fetchone() or ("0", None)
-    conn.execute(of_ends.role_of_session(step.owner))
     try:
-        conn.execute(of_ends.detach_concurrently(step.parent, step.target))
+        with owners.acting_as(conn, step.owner):
+            conn.execute(of_ends.detach_concurrently(step.parent, step.target))
     except (LockNotAvailable, QueryCanceled):
         if not _pending(conn, step):
             raise
-    finally:
-        if not conn.broken:
-            conn.execute(statements.RESET_ROLE)
-            conn.execute(of_ends.LIMIT_OF_SESSION, {"limit": before})
 
 
 def _end(conn: Connection[TupleRow], claim: Claim, step: _Step) -> None:

@@ -18,7 +18,7 @@ Kind = Literal["delete", "update", "own", "analyze"]
 
 @dataclass(frozen=True, slots=True)
 class Right:
-    """One right on one table of the policy, and why.
+    """One right on one table or materialized view of the policy, and why.
 
     `delete` and `update` (of `columns`) are the login's that changes rows. `own` and `analyze` are the other login's:
     it steps into the table's owner, for DDL or to refresh statistics. `analyze` is done without where it cannot be had.
@@ -31,13 +31,13 @@ class Right:
 
 
 def of(policy: Policy, catalog: Catalog) -> tuple[Right, ...]:
-    """Return what all rooms need on the tables that are there, in the order of rooms."""
+    """Return what all rooms need on the tables and materialized views that are there, in the order of rooms."""
     policy = taken_off.declared(policy, catalog)
     return tuple(
         right
         for _, room in rooms.load("rights")
         for right in room.rights(policy, catalog)
-        if right.table in catalog.tables
+        if right.table in catalog.tables or right.table in catalog.materialized
     )
 
 
@@ -55,14 +55,12 @@ def updatable(rights: Iterable[Right], table: str) -> tuple[str, ...]:
 
 def owners(rights: Iterable[Right], catalog: Catalog) -> frozenset[str]:
     """Return whom the DDL login steps into; never one who could let himself into the ledger."""
-    wanted = (catalog.tables[r.table].owner for r in rights if r.kind in ("own", "analyze"))
+    wanted = (catalog.owner(r.table) for r in rights if r.kind in ("own", "analyze"))
     return frozenset(wanted) - catalog.barred
 
 
 def barred(rights: Iterable[Right], catalog: Catalog) -> tuple[str, ...]:
     """Return the tables that need another owner: theirs has to do DDL for us, and must not."""
     return tuple(
-        r.table
-        for r in rights
-        if r.kind == "own" and catalog.tables[r.table].owner in catalog.barred
+        r.table for r in rights if r.kind == "own" and catalog.owner(r.table) in catalog.barred
     )

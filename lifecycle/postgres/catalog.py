@@ -128,13 +128,12 @@ def _picture(conn: Connection[TupleRow]) -> Catalog:
     views = tuple(raw.names[oid] for oid, row in relations.items() if row[3] in "vm")
     owners = sorted({row[5] for row in relations.values()})
     barred = frozenset(row[0] for row in ask(statements.BARRED, owners=owners))
+    made = {raw.names[oid]: row[5] for oid, row in relations.items() if row[3] == "m"}
+    off = ask(statements.TAKEN_OFF) if ends else ()
     return Catalog(
         *(identifier, database, version, extensions, pictured, foreign_keys, views, barred, code),
-        {
-            raw.names[oid]: of
-            for oid, of in (ask(statements.TAKEN_OFF) if ends else ())
-            if oid in tables
-        },
+        taken_off={raw.names[oid]: of for oid, of in off if oid in tables},
+        materialized=made,
     )
 
 

@@ -160,9 +160,10 @@ class ForeignKey:
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """The picture. `code` is another whenever a function, trigger or rule was made, dropped or changed.
+    """The picture. `materialized` are the materialized views with their owners, `views` these and all others.
 
-    `barred` are the owners whom the service must not act as: superusers, and whoever could let himself into the ledger.
+    `code` is another whenever a function, trigger or rule was made, dropped or changed. `barred` are the owners whom
+    the service must not act as: superusers, and whoever could let himself into the ledger.
     `taken_off` are the tables that a rule took off another one, which they were a partition of, and that one's name.
     """
 
@@ -176,6 +177,7 @@ class Catalog:
     barred: frozenset[str] = frozenset()
     code: str = ""
     taken_off: Mapping[str, str] = field(default_factory=dict[str, str])
+    materialized: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @property
     def digest(self) -> str:
@@ -192,6 +194,10 @@ class Catalog:
         return frozenset(t.owner for t in self.tables.values()) | frozenset(
             p.relation.owner for t in self.tables.values() for p in t.partitions
         )
+
+    def owner(self, name: str) -> str:
+        """Return whose a table or materialized view is, which must be there."""
+        return self.materialized[name] if name in self.materialized else self.tables[name].owner
 
     def table(self, name: str) -> Table:
         """Return the table called `name`. Raise NotFound."""

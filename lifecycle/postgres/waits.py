@@ -30,7 +30,9 @@ PATIENCE = timedelta(seconds=15)
 _LOOK = 0.05
 """Seconds between two looks at the lock table, with up to as much again at random."""
 
-Mode = Literal["ShareUpdateExclusiveLock", "ShareRowExclusiveLock", "AccessExclusiveLock"]
+Mode = Literal[
+    "ShareUpdateExclusiveLock", "ShareRowExclusiveLock", "ExclusiveLock", "AccessExclusiveLock"
+]
 
 # The manual's table of conflicting lock modes (PostgreSQL 13.3, table 13.2). Who waits for a lock counts as well:
 # what comes after him waits behind him.
@@ -45,7 +47,8 @@ _HOLDERS: LiteralString = """
        and (need.mode = 'AccessExclusiveLock'
             or l.mode in ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock',
                           'ShareUpdateExclusiveLock')
-            or need.mode = 'ShareRowExclusiveLock' and l.mode = 'RowExclusiveLock')
+            or need.mode = 'ShareRowExclusiveLock' and l.mode = 'RowExclusiveLock'
+            or need.mode = 'ExclusiveLock' and l.mode <> 'AccessShareLock')
      order by 1, 2, 3
 """
 

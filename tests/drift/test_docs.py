@@ -23,8 +23,8 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 RUNNING = (ROOT / "docs/running.md").read_text(encoding="utf-8")
 SYSTEMS = (ROOT / "docs/systems.md").read_text(encoding="utf-8")
 ALERTS = ROOT / "docs/alerts.yml"
-SAMPLE = load.policy(Path(vitalis.__file__).parent / "policy.yaml")[0]
-JOBS = {job.name: job for job in rooms.jobs(SAMPLE)}
+SAMPLES = tuple(load.policy(shipped.named(name).policy)[0] for name in shipped.NAMES)
+JOBS = {job.name: job for sample in SAMPLES for job in rooms.jobs(sample)}
 
 
 def script(name: str) -> Any:
@@ -120,8 +120,9 @@ def test_the_table_of_jobs_has_each_with_its_time_and_limit() -> None:
         name: (cron, timedelta(**{unit.rstrip("s") + "s": int(count)}))
         for name, cron, count, unit in rows
     }
-    plain = SAMPLE.model_copy(update={"schedule": {}})
-    assert told == {job.name: (job.cron, job.limit) for job in rooms.jobs(plain)}
+    plain = [sample.model_copy(update={"schedule": {}}) for sample in SAMPLES]
+    offered = [job for sample in plain for job in rooms.jobs(sample)]
+    assert told == {job.name: (job.cron, job.limit) for job in offered}
     assert {(job.catch_up, job.max_lateness, job.retry_safe) for job in JOBS.values()} == {
         ("last", timedelta(days=2), True)
     }, "running.md tells what becomes of a slot nobody ran"

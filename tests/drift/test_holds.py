@@ -14,6 +14,7 @@ EXEMPT = {
     "lifecycle/partitions/care.py": "draws samples and gives rights, and destroys nothing",
     "lifecycle/partitions/take_off.py": "takes a partition off its table, and destroys nothing",
     "lifecycle/partitions/drop.py": "asks by `kept`, which who lets it drop has to give",
+    "lifecycle/maintenance/refresh.py": "makes views anew of rows that stay",
     "lifecycle/records/retire.py": "the ledger's own months, which no hold is on: they are exported before, for six years",
     "retention/archive/restore.py": "puts rows back, and overwrites none",
     "retention/archive/target.py": "makes the table that rows are put beside into",

@@ -27,7 +27,7 @@ The owner's report contradicts itself, PostgreSQL or the law, or leaves open, in
 
 Promised by the owner, and not kept by a job yet:
 
-- HNSW indexes rebuilt, materialized views refreshed hourly, ANALYZE at 3 (pg_cron does it)
+- HNSW indexes rebuilt (there are none: vectors are `real[]`)
 - the audit trail that HIPAA asks for: the report names no audit log, so what happened before a run is not on record
 - Redis (session cache, LangGraph checkpoints of talks) and ChromaDB: an erasure does not reach them
 """

@@ -470,6 +470,7 @@ select 'medical_knowledge' as collection, count(*) as documents from vector_medi
 select 'drug_interactions', count(*) from vector_drug_interactions
  union all
 select 'symptoms_conditions', count(*) from vector_symptoms_conditions;
+create unique index on mv_vector_collection_stats (collection);
 
 -- Choice: whoever is not active is left out, so that the hourly refresh takes out who has asked to be
 -- forgotten, long before their time has come.
@@ -479,6 +480,7 @@ select user_id, count(*) as memories, avg(importance) as importance
   join users on users.id = user_id
  where users.is_active
  group by user_id;
+create unique index on mv_user_memory_stats (user_id);
 
 
 -- Rules that the database keeps -------------------------------------------------------------------

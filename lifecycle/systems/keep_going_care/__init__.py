@@ -34,6 +34,5 @@ Promised by the owner, and not kept by a job yet:
 
 - metrics and memories older than a year moved to archive tables and compressed
 - point-in-time recovery with WAL archiving, backups in a second region, standby servers
-- materialized views refreshed
 - encryption of columns
 """

@@ -299,6 +299,7 @@ create materialized view mv_feature_usage as
 select feature, count(*) as users, sum(count) as uses
   from feature_usage
  group by feature;
+create unique index on mv_feature_usage (feature);
 
 
 -- What is written down of every change ------------------------------------------------------------

@@ -170,6 +170,7 @@ create materialized view mv_biomarker_months as
 select loinc_code, date_trunc('month', "timestamp" at time zone 'UTC')::date as month, count(*) as values, avg(value) as mean
   from biomarkers
  group by 1, 2;
+create unique index on mv_biomarker_months (loinc_code, month);
 
 
 -- What is written down of every change ------------------------------------------------------------
