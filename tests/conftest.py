@@ -7,7 +7,7 @@ servers all tests share; `vitalis` gives it a copy of the sample system, cloned 
 import itertools
 import secrets
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
+from lifecycle import cli_options
 from lifecycle.admin import install
 from lifecycle.ledger import claims
 from lifecycle.ledger.claims import Claim
@@ -58,6 +59,13 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_report_header(config: pytest.Config) -> str:
     """Name the server the tests run on."""
     return config.stash[HEADER]
+
+
+@pytest.fixture(autouse=True)
+def _nothing_chosen() -> None:
+    """Let what was said on one command line be over when the next one begins, as in a process of its own."""
+    for name, value in asdict(cli_options.Chosen()).items():
+        setattr(cli_options.chosen, name, value)
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ from lifecycle import rooms
 from lifecycle.admin import logins
 from lifecycle.policy import load, whole
 from lifecycle.settings.model import Settings
-from lifecycle.systems import shipped, vitalis
+from lifecycle.systems import shipped
 from lifecycle.watch import metrics
 
 ROOT = Path(__file__).parents[2]
