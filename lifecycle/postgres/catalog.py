@@ -126,14 +126,13 @@ def _picture(conn: Connection[TupleRow]) -> Catalog:
     pictured = {raw.names[oid]: _table(raw, oid) for oid in tables}
     foreign_keys = _foreign_keys(raw, keys)
     views = tuple(raw.names[oid] for oid, row in relations.items() if row[3] in "vm")
-    owners = sorted({row[5] for row in relations.values()})
-    barred = frozenset(row[0] for row in ask(statements.BARRED, owners=owners))
-    made = {raw.names[oid]: row[5] for oid, row in relations.items() if row[3] == "m"}
+    of = sorted({row[5] for row in relations.values()})
+    barred = frozenset(row[0] for row in ask(statements.BARRED, owners=of))
     off = ask(statements.TAKEN_OFF) if ends else ()
     return Catalog(
         *(identifier, database, version, extensions, pictured, foreign_keys, views, barred, code),
-        taken_off={raw.names[oid]: of for oid, of in off if oid in tables},
-        materialized=made,
+        taken_off={raw.names[oid]: table for oid, table in off if oid in tables},
+        materialized={raw.names[oid]: row[5] for oid, row in relations.items() if row[3] == "m"},
     )
 
 
