@@ -1,4 +1,4 @@
-"""What the files of the releases gave the ledger's schema: functions, triggers, rights to write. Pure.
+"""What the files of the releases gave the ledger's schema: functions, triggers, rights to write and to call. Pure.
 
 The files are read, and not asked of a database: so whatever is there can be held against them.
 """
@@ -13,6 +13,9 @@ _MADE = re.compile(
 _TRIGGER = re.compile(r"^create trigger .*?;", re.DOTALL | re.MULTILINE)
 _SAID = re.compile(
     r"^(grant|revoke) ([^;]*?) on (lifecycle\.[^;]*?) (?:to|from) ([^;]*);", re.MULTILINE
+)
+_CALL = re.compile(
+    r"^(grant|revoke) (?:execute|all) on function ([^;]*?) (?:to|from) ([^;]*);", re.MULTILINE
 )
 _PRIVILEGE = re.compile(r"(\w+)(?:\s*\(([^)]*)\))?")
 _DEFINED = re.compile(
@@ -97,3 +100,14 @@ def rights(texts: Iterable[str]) -> frozenset[Right]:
                 gone = {(r.who, r.privilege, r.table) for r in said}
                 may = {r for r in may if (r.who, r.privilege, r.table) not in gone}
     return frozenset(r for r in may if r.privilege != "SELECT")
+
+
+def calls(texts: Iterable[str]) -> frozenset[tuple[str, str]]:
+    """Return (who, function) of whom these files, applied in their order, let call a function by name."""
+    may: set[tuple[str, str]] = set()
+    for text in texts:
+        for verb, named, roles in _CALL.findall(text):
+            who = re.findall(r"\w+", roles)
+            said = {(one, f) for f in re.findall(r"lifecycle\.(\w+)", named) for one in who}
+            may = may | said if verb == "grant" else may - said
+    return frozenset(may)

@@ -32,28 +32,22 @@ _WRITES: LiteralString = """
      where g.grantee <> g.owner and g.privilege_type <> 'SELECT' and not coalesce(r.rolsuper, false)
      group by 1, 2, 3, 4, 5, 6 order by 1, 3, 5, 6
 """
-_MAY_ELSE: LiteralString = """
+_CREATES: LiteralString = """
     select format('%s may create in the schema lifecycle', coalesce(r.rolname, 'public')),
            format('revoke create on schema lifecycle from %s;', coalesce(quote_ident(r.rolname), 'public'))
       from pg_namespace n, aclexplode(n.nspacl) x left join pg_roles r on r.oid = x.grantee
      where n.nspname = 'lifecycle' and x.privilege_type = 'CREATE' and x.grantee <> n.nspowner
        and not coalesce(r.rolsuper, false)
-    union all
-    select format('%s may call %s%s', coalesce(r.rolname, 'public'), p.oid::regprocedure,
-                  case when x.is_grantable and r.rolname in ('lifecycle', 'lifecycle_ddl') then ', and let others' end),
-           format('revoke %sexecute on function %s from %s;',
-                  case when x.is_grantable and r.rolname in ('lifecycle', 'lifecycle_ddl') then 'grant option for ' end,
-                  p.oid::regprocedure, coalesce(quote_ident(r.rolname), 'public'))
+     order by 1
+"""
+_CALLS: LiteralString = """
+    select coalesce(r.rolname, 'public'), coalesce(quote_ident(r.rolname), 'public'), p.proname,
+           p.oid::regprocedure::text, bool_or(x.is_grantable)
       from pg_proc p, aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) x
       left join pg_roles r on r.oid = x.grantee
      where p.pronamespace = to_regnamespace('lifecycle') and p.prosecdef and x.grantee <> p.proowner
        and not coalesce(r.rolsuper, false)
-       and (x.is_grantable
-            or case r.rolname when 'lifecycle' then false
-                              when 'lifecycle_ddl' then p.proname not in ('hold_run', 'record_evidence', 'begin_detach',
-                                                                        'note_detached', 'end_detached')
-                              else true end)
-     order by 1
+     group by 1, 2, 3, 4 order by 1, 4
 """
 # Of each table its triggers; of one without, a line without. A month is held against its parent.
 _TRIGGERS: LiteralString = """
@@ -118,8 +112,9 @@ def judge(label: str, conn: Connection[TupleRow]) -> Iterator[Finding]:
     """Yield each right, trigger, rule, setting and function of the schema that is not as the releases left it."""
     applied = {name for (name,) in conn.execute(_APPLIED).fetchall()}
     texts = [m.text for m in ddl.migrations(install.packages()) if m.name in applied]
-    found = [*_rights(conn, released.rights(texts)), *_triggers(conn, released.triggers(texts))]
-    for question in (_MAY_ELSE, _CODE, _REPLICA, _BACKDATED):
+    found = [*_rights(conn, released.rights(texts)), *_calls(conn, released.calls(texts))]
+    found += _triggers(conn, released.triggers(texts))
+    for question in (_CREATES, _CODE, _REPLICA, _BACKDATED):
         found += conn.execute(question).fetchall()
     for what, fix in found:
         yield bad(label, what, WHY, fix)
@@ -149,6 +144,24 @@ def _rights(conn: Connection[TupleRow], given: frozenset[Right]) -> Iterator[tup
     for right in sorted(given - there):
         what = f"{right.who} may not {right} {right.table}, as a release lets it"
         yield what, f"grant {right} on lifecycle.{right.table} to {right.who};"
+
+
+def _calls(
+    conn: Connection[TupleRow], given: frozenset[tuple[str, str]]
+) -> Iterator[tuple[str, str]]:
+    """Compare who may call what acts with the rights of the ledger's owner."""
+    there: set[tuple[str, str]] = set()
+    for who, quoted, name, signature, lets in conn.execute(_CALLS).fetchall():
+        there.add((who, name))
+        say, right = f"{who} may call {signature}", "execute"
+        if (who, name) in given:
+            if not lets:
+                continue
+            say, right = f"{say}, and let others", "grant option for execute"
+        yield say, f"revoke {right} on function {signature} from {quoted};"
+    for who, name in sorted(given - there):
+        what = f"{who} may not call {name}, as a release lets it"
+        yield what, f"grant execute on function lifecycle.{name} to {who};"
 
 
 def _asked_elsewhere(right: Right) -> bool:

@@ -123,6 +123,18 @@ TAMPERED = {
         "grant execute on function lifecycle.hold_run to lifecycle_ddl with grant option",
         "lifecycle_ddl may call lifecycle.hold_run(bigint,text,integer), and let others",
     ),
+    "a call less": (
+        "revoke execute on function lifecycle.hold_run from lifecycle",
+        "lifecycle may not call hold_run, as a release lets it",
+    ),
+    "a room's call less": (
+        "revoke execute on function lifecycle.place_hold from lifecycle",
+        "lifecycle may not call place_hold, as a release lets it",
+    ),
+    "a call more": (
+        "grant execute on function lifecycle.begin_detach to lifecycle",
+        "lifecycle may call lifecycle.begin_detach(",
+    ),
     "a column more": (
         "grant update (since) on lifecycle.pause to lifecycle",
         "lifecycle may update (since) pause",
