@@ -25,6 +25,7 @@ from lifecycle.sandbox import installation, s3, stripe_double
 from lifecycle.sandbox.installation import Place
 from lifecycle.systems.canaries import canaries
 from lifecycle.systems.vitalis.sample import SYSTEM, Cast
+from tests import forked
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.slow
@@ -60,14 +61,8 @@ class Day:
 
 
 def run(place: Place, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "lifecycle", *words],
-        env=os.environ | {"LIFECYCLE_SETTINGS": str(place.settings)} | environment,
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
+    env = os.environ | {"LIFECYCLE_SETTINGS": str(place.settings)} | environment
+    return forked.run(words, env, Path.cwd(), timeout=240)
 
 
 @pytest.fixture(scope="module")

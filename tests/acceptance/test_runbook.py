@@ -17,6 +17,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from lifecycle.admin import install
 from lifecycle.policy import whole
 from lifecycle.postgres import catalog
+from tests import forked
 from tests.waiting import wait_until
 
 POLICY = "system: small\ndatabase: {database}\ntables: {{}}\n"
@@ -38,15 +39,7 @@ class Installation:
         return dict(os.environ) | {"LIFECYCLE_SETTINGS": str(self.directory / "lifecycle.yaml")}
 
     def lifecycle(self, *words: str, typed: str = "") -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
-            [sys.executable, "-m", "lifecycle", *words],
-            check=False,
-            env=self.environment(),
-            input=typed,
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
+        return forked.run(words, self.environment(), Path.cwd(), timeout=120, typed=typed)
 
     def state(self) -> Any:
         with psycopg.connect(self.admin) as conn:

@@ -14,6 +14,8 @@ from typing import IO, Any
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from tests import forked
+
 VITALIS = Path(__file__).parents[2] / "lifecycle/systems/vitalis/policy.yaml"
 COMMAND = (sys.executable, "-m", "lifecycle")
 # What a refused or interrupted command might have left behind: relations, columns, partitions, roles.
@@ -76,9 +78,12 @@ class Workspace:
     ) -> "subprocess.CompletedProcess[str]":
         """Write the files, run `lifecycle` with these words and return what it said."""
         self.write()
+        environment = self.environment(**(env or {}))
+        if stdout == subprocess.PIPE and before is None:
+            return forked.run(words, environment, self.directory)
         return subprocess.run(
             [*COMMAND, *words],
-            env=self.environment(**(env or {})),
+            env=environment,
             cwd=self.directory,
             check=False,
             text=True,

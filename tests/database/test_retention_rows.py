@@ -159,7 +159,7 @@ def test_batches_are_as_long_as_a_moment_whatever_a_row_costs(house: House) -> N
         )
     ]
     assert sum(batches) == 60
-    assert max(batches[2:]) <= 5
+    assert max(batches[2:]) <= 10  # a busy machine makes a batch short, and the next one longer
 
 
 def test_overdue_rows_on_another_server_are_counted_and_named_and_left(house: House) -> None:

@@ -7,11 +7,11 @@ import json
 import os
 import re
 import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -24,6 +24,7 @@ from lifecycle.sandbox.installation import Place
 from lifecycle.systems import shipped
 from lifecycle.systems.canaries import canaries
 from lifecycle.systems.shipped import Cast, Shipped
+from tests import forked
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
@@ -170,14 +171,8 @@ class Day:
 
 
 def command(place: Place, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "lifecycle", *words],
-        env=os.environ | {"LIFECYCLE_SETTINGS": str(place.settings)} | more,
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
+    env = os.environ | {"LIFECYCLE_SETTINGS": str(place.settings)} | more
+    done = forked.run(words, env, Path.cwd(), timeout=240)
     assert done.returncode in (0, 9), done.stdout + done.stderr[-3000:]
     return done
 
