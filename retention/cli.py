@@ -85,3 +85,40 @@ def restore(
         where = f"--into {into}" if into else f"--beside {beside}"
         again = f"lifecycle retention restore {archive} {where} --apply {made.hash}"
         show.text(f"\nTo carry out exactly this: {again}")
+
+
+@app.command()
+def forecast(
+    table: Annotated[
+        str | None,
+        typer.Option("--table", metavar="TABLE", help="Only the rules about this table or column."),
+    ] = None,
+    after: Annotated[
+        str | None,
+        typer.Option(
+            "--after", metavar="SPAN", help="What they would end with this time: '60 days'."
+        ),
+    ] = None,
+    months: Annotated[
+        int,
+        typer.Option("--months", min=1, max=120, help="How many months ahead, this one included."),
+    ] = 12,
+    system: SystemOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show how many rows end now and in each coming month, or would with another time. Changes nothing."""
+    from lifecycle import clock
+    from lifecycle.config.span import Span
+    from lifecycle.errors import InputError
+    from retention import forecast as coming
+
+    if after is not None and table is None:
+        raise InputError("--after is of one table's rules", hint="Add `--table TABLE`.")
+    try:
+        span = None if after is None else Span.parse(after)
+    except ValueError as error:
+        raise InputError(f"--after: {error}", hint="Write it as in the policy.") from None
+    found = coming.forecast(open_system(system), clock.now(), months, table, span)
+    rows = [(one.month, one.rule, one.do, one.rows, one.size) for one in found.endings]
+    rows += [("-", failure.target, failure.what, None, None) for failure in found.failures]
+    show.table("what ends", ("month", "rule", "do", "rows", "bytes"), rows, as_json)

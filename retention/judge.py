@@ -132,8 +132,9 @@ def _in_the_way(counted: Counted) -> Iterator[str]:
 
 
 def status(system: System, now: datetime) -> Listing:
-    """Return, per rule, how many rows are overdue and how many have no date."""
+    """Return, per rule, how many rows are overdue and from which day the oldest is, and how many have no date."""
     seen = survey.survey(system, now, None)
+    oldest = survey.oldest(system, seen)
     rows: list[tuple[object, ...]] = [
         (
             counted.bound.rule.label,
@@ -141,6 +142,7 @@ def status(system: System, now: datetime) -> Listing:
             counted.bound.rule.ends,
             counted.bound.before,
             counted.rows,
+            oldest.get(counted.bound.place),
             counted.on_hold,
             counted.undated,
             "; ".join(_in_the_way(counted)),
@@ -148,6 +150,7 @@ def status(system: System, now: datetime) -> Listing:
         for counted in seen.counted
     ]
     rows += judge_parts.status(seen)
-    rows += [(f.target, "", "", "", 0, 0, 0, f.what) for f in seen.failures]
-    columns = ("rule", "do", "ends", "before", "overdue", "on hold", "without a date", "in the way")
+    rows += [(f.target, "", "", "", 0, None, 0, 0, f.what) for f in seen.failures]
+    of_rows = ("overdue", "oldest", "on hold", "without a date")
+    columns = ("rule", "do", "ends", "before", *of_rows, "in the way")
     return Listing("retention", columns, rows)

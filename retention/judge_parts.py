@@ -78,6 +78,7 @@ def status(seen: Seen) -> Iterable[tuple[object, ...]]:
             until,
             "",
             0,
+            None,
             one.on_hold,
             0,
             wrong or f"{one.rows:,} rows in their grace",

@@ -1,7 +1,10 @@
 """What this room asks of a managed database about copies, samples and children. The rows: `statements_of_rows.py`."""
 
+from typing import LiteralString
+
 from psycopg import sql
 
+from lifecycle.ledger.plans import NARROWED
 from lifecycle.postgres.names import sql_name
 
 # Of the table and of each of its partitions: a view may be made of a leaf alone. Views made of views count, too. Of a
@@ -151,3 +154,14 @@ UNINDEXED = """
               and (i.indkey::int2[])[0:cardinality(k.conkey) - 1] @> k.conkey)
      order by 5 desc, 1, 2
 """
+
+
+# What the newest run over all rules counted, and when; narrowed ones say nothing of the others.
+LAST_COUNTED: LiteralString = f"""
+    select r.finished_at, r.counts
+      from lifecycle.run r
+     where r.system = %(system)s and r.job = 'retention.expire' and r.state = 'finished' and r.counts ? 'overdue'
+       and not {NARROWED}
+     order by r.scheduled_for desc
+     limit 1
+"""  # noqa: S608 - a condition of ours

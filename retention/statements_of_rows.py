@@ -57,11 +57,21 @@ def count_through(bound: Bound, held: Held) -> sql.Composed:
     )
 
 
+def oldest(leaf: str, bound: Bound, held: Held) -> sql.Composed:
+    """Ask for the day of the oldest overdue row of one leaf."""
+    return sql.SQL("select min({by})::date from only {leaf} as t where {overdue}{off_hold}").format(
+        by=sql.Identifier("t", bound.by),
+        leaf=sql_name(leaf),
+        overdue=_overdue(bound),
+        off_hold=_off_hold(held),
+    )
+
+
 def count_undated(leaf: str, bound: Bound) -> sql.Composed:
     """Count the rows of one leaf that no rule can reach, as they have no date."""
     return sql.SQL(
         "select count(*) from only {leaf} as t where ({by} is null or {by} = '-infinity'){scope}"
-    ).format(leaf=sql_name(leaf), by=sql.Identifier("t", bound.by), scope=_scope(bound))
+    ).format(leaf=sql_name(leaf), by=sql.Identifier("t", bound.by), scope=scope(bound))
 
 
 SNAPSHOT = "select pg_current_snapshot()::text"
@@ -142,11 +152,11 @@ def _deed(leaf: str, bound: Bound) -> sql.Composed:
 def _overdue(bound: Bound) -> sql.Composed:
     """The condition of an overdue row. A row without a date, or dated -infinity, is none."""
     return sql.SQL("{by} < %(before)s and {by} > '-infinity'{scope}").format(
-        by=sql.Identifier("t", bound.by), scope=_scope(bound)
+        by=sql.Identifier("t", bound.by), scope=scope(bound)
     )
 
 
-def _scope(bound: Bound) -> sql.Composed:
+def scope(bound: Bound) -> sql.Composed:
     """The rows the rule speaks of at all: with a value to clear, and of the values that it names."""
     parts = [
         sql.SQL(" and {} in ({})").format(

@@ -5,7 +5,7 @@ Whoever counts says where he looked, in the function that asks the database: the
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import LiteralString
 
 import psycopg
@@ -179,6 +179,21 @@ def read(
     sizes = alone.sizes(conn, [*found.children, *(one.name for one in standing)])
     snapshot = _row(conn, statements_of_rows.SNAPSHOT, {})[0]
     return Seen(snapshot, seen, tuple(counted), tuple(failures), holds, found, standing, sizes)
+
+
+def oldest(system: System, seen: Seen) -> dict[int, date]:
+    """Return the day of the oldest overdue row of each rule that has any, by its place in the policy."""
+    found: dict[int, date] = {}
+    with system.snapshot("retention status") as conn:
+        for counted in seen.counted:
+            bound = counted.bound
+            held = gate.on(seen.holds, system.policy, seen.catalog, bound.table)
+            for leaf in counted.ours:
+                question = statements_of_rows.oldest(leaf.leaf, bound, held)
+                day: date | None = _row(conn, question, {"before": bound.before})[0]
+                if day is not None:
+                    found[bound.place] = min(day, found.get(bound.place, day))
+    return found
 
 
 def count(conn: Connection[TupleRow], bound: Bound, held: Held, looks: Looks) -> Counted:
