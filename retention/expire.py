@@ -9,7 +9,7 @@ are tried again, those that are still referenced stay, and so does what changed 
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from functools import lru_cache, partial
 
@@ -34,7 +34,8 @@ from lifecycle.policy.model import Policy
 from lifecycle.postgres import connect
 from lifecycle.postgres.catalog import Catalog
 from lifecycle.promise import Task
-from retention import expire_parts, fixed, forget
+from retention import expire_parts, fixed, forget, shorter
+from retention import statements as statements_of_room
 from retention import statements_of_rows as statements
 from retention.fixed import Fixed, Stretch
 from retention.pace import Pace
@@ -75,6 +76,9 @@ def carry_out(task: Task, seen: Seen, decision: Decision[Step]) -> Ended:
     bounds = {counted.bound.place: counted.bound for counted in seen.counted}
     with closing(task.system.connect("retention.expire")) as conn:
         steps = [step for step in decision.steps if isinstance(step, Expire)]
+        if not task.seen_by_person:
+            ended.failures += [_asks(step, seen) for step in steps if step.target in seen.changed]
+            steps = [step for step in steps if step.target not in seen.changed]
         if steps:
             with code.code(task.system, seen.catalog) as as_seen:
                 for step in steps:
@@ -90,6 +94,7 @@ def carry_out(task: Task, seen: Seen, decision: Decision[Step]) -> Ended:
             counts, failures = expire_parts.carry_out(task, seen, decision)
             ended.counts |= counts
             ended.failures += failures
+        _remember(conn, task, seen, ended)
         ended.drawn = forget.forget(task.system, conn, seen.catalog, bounds.values())
     return ended
 
@@ -220,6 +225,27 @@ def batch(batches: Batches, leaf: str, piece: Stretch, *, pass_over: bool) -> Go
             if bound.column is not None:
                 batches.written.extend(conn.execute(statements.TRANSACTION).fetchone() or ())
     return gone
+
+
+def _asks(step: Expire, seen: Seen) -> Failure:
+    many = words.counted(step.rows, "row")
+    what = f"{seen.changed[step.target]}, and {many} would end: a person has to see that first"
+    hint = "Look at `lifecycle retention plan`; after `lifecycle retention apply PLAN` every run does it."
+    return Failure(step.target, what, hint)
+
+
+def _remember(conn: Connection[TupleRow], task: Task, seen: Seen, ended: Ended) -> None:
+    """Write down what each rule says that was carried out, where it said something else before, or nothing."""
+    stopped = {failure.target for failure in ended.failures}
+    for counted in seen.counted:
+        rule = counted.bound.rule
+        now = shorter.kept(rule)
+        if not task.seen_by_person and rule.label in seen.changed:
+            continue
+        if rule.label not in stopped and seen.remembered.get(rule.label) != now:
+            with effect(conn, task.claim, None):
+                values = {"rule": rule.label, "run": task.claim.id} | asdict(now)
+                conn.execute(statements_of_room.REMEMBER, values)
 
 
 def _more(step: Expire, leaf: str) -> Failure:

@@ -5,7 +5,7 @@ the transaction that drops: is a row of it on legal hold now? None is placed unt
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 
 from psycopg import Connection
@@ -33,7 +33,7 @@ def carry_out(
     begun = [step for step in decision.steps if isinstance(step, Finish)]
     wanted = [step for step in decision.steps if isinstance(step, Detach)]
     due = [step for step in decision.steps if isinstance(step, Drop)]
-    too_many = () if task.seen_by_person else _beyond(task, wanted)
+    too_many = () if task.seen_by_person else (*_asks(seen, wanted), *_beyond(task, wanted))
     left = {failure.target for failure in too_many}
     off = take_off.carry_out(task, [*begun, *(step for step in wanted if step.target not in left)])
     gone = drop.carry_out(task, due, partial(_kept, task, seen))
@@ -43,6 +43,15 @@ def carry_out(
         "dropped": len(dropped & set(gone.targets)),
     }
     return counts, (*too_many, *off.failures, *gone.failures)
+
+
+def _asks(seen: Seen, wanted: Iterable[Detach]) -> Iterator[Failure]:
+    """Yield the partitions that an unattended run leaves, as a rule has changed since it was last kept."""
+    for step in wanted:
+        if why := seen.changed.get(step.parent):
+            what = f"it is not taken off: of the rule about {step.parent}, {why}"
+            hint = "Look at `lifecycle retention plan`; after `lifecycle retention apply PLAN` every run does it."
+            yield Failure(step.target, what, hint)
 
 
 def _beyond(task: Task, wanted: Iterable[Detach]) -> tuple[Failure, ...]:

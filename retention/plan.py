@@ -33,7 +33,7 @@ def decide(policy: Policy, seen: Seen, now: datetime) -> Decision[Step]:  # noqa
     counted = {one.bound.place: one for one in seen.counted if not one.bound.drops}
     order = references.first_what_references(one.bound for one in counted.values())
     steps = [step for bound in order if (step := _step(counted[bound.place])).rows]
-    notes = [note for one in seen.counted for note in _notes(one)]
+    notes = [note for one in seen.counted for note in _notes(seen, one)]
     elsewhere = (failure for one in seen.counted for failure in _elsewhere(one))
     whole = plan_parts.decide(seen, now)
     return Decision(
@@ -43,12 +43,14 @@ def decide(policy: Policy, seen: Seen, now: datetime) -> Decision[Step]:  # noqa
     )
 
 
-def _notes(counted: Counted) -> Iterator[str]:
+def _notes(seen: Seen, counted: Counted) -> Iterator[str]:
     name = counted.bound.rule.label
     if counted.undated:
         yield f"{name}: {counted.undated} rows without a date in {counted.bound.by} stay"
     if counted.on_hold:
         yield f"{name}: {words.counted(counted.on_hold, 'overdue row')} on legal hold: `lifecycle holds list`"
+    if why := seen.changed.get(name):
+        yield f"{name}: {why}, so it ends nothing before a person applies this plan"
     for key, rows in counted.referenced.items():
         were = "row is" if rows == 1 else "rows are"
         yield f"{name}: {rows} overdue {were} still referenced from {key}, and stay as long as that is so"

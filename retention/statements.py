@@ -156,6 +156,16 @@ UNINDEXED = """
 """
 
 
+# What each rule said when it was last carried out.
+KEPT = """
+    select distinct on (rule) rule, target, seconds, says from lifecycle.rule_kept order by rule, id desc
+"""
+REMEMBER = """
+    insert into lifecycle.rule_kept (rule, target, seconds, says, run_id)
+    values (%(rule)s, %(target)s, %(seconds)s, %(says)s, %(run)s)
+"""
+
+
 # What the newest run over all rules counted, and when; narrowed ones say nothing of the others.
 LAST_COUNTED: LiteralString = f"""
     select r.finished_at, r.counts

@@ -25,11 +25,12 @@ from lifecycle.policy.model import Policy
 from lifecycle.postgres import catalog, connect, names
 from lifecycle.postgres.catalog import Catalog
 from lifecycle.system import System
-from retention import alone, places, references, rules, statements, statements_of_rows
+from retention import alone, places, references, rules, shorter, statements, statements_of_rows
 from retention.alone import Alone
 from retention.parts import Part
 from retention.rules import Bound
 from retention.section import SECTION
+from retention.shorter import Kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +115,7 @@ class Seen:
     """Every rule, counted or failed, at one moment: `snapshot`, as PostgreSQL spells it. `holds` stood then.
 
     `ends` has the partitions of rules that drop them, `alone` those that were taken off, `sizes` the bytes of both.
+    `remembered` is what each rule said when it was last carried out.
     """
 
     snapshot: str
@@ -124,6 +126,13 @@ class Seen:
     ends: Ends = field(default_factory=Ends)
     alone: tuple[Alone, ...] = ()
     sizes: Mapping[str, int] = field(default_factory=dict[str, int])
+    remembered: shorter.Remembered = field(default_factory=dict[str, Kept])
+
+    @property
+    def changed(self) -> Mapping[str, str]:
+        """Return why a person has to see what a rule ends, by the label of each that has changed and ends rows."""
+        ending = (one.bound.rule for one in self.counted if one.rows or one.waiting)
+        return shorter.changed(ending, self.remembered)
 
 
 def survey(system: System, now: datetime, only: str | None) -> Seen:
@@ -178,7 +187,9 @@ def read(
     standing = alone.read(conn, policy, seen, drops, found, holds, looks)
     sizes = alone.sizes(conn, [*found.children, *(one.name for one in standing)])
     snapshot = _row(conn, statements_of_rows.SNAPSHOT, {})[0]
-    return Seen(snapshot, seen, tuple(counted), tuple(failures), holds, found, standing, sizes)
+    kept = {rule: Kept(*said) for rule, *said in conn.execute(statements.KEPT)}
+    rest = (holds, found, standing, sizes, kept)
+    return Seen(snapshot, seen, tuple(counted), tuple(failures), *rest)
 
 
 def oldest(system: System, seen: Seen) -> dict[int, date]:

@@ -1,0 +1,51 @@
+"""Which rules would end more than what was kept so far: after a person's edit, before anything is destroyed. Pure.
+
+Example: `{table: jobs, after: 90 days}` was kept every night. Somebody writes `9 days`. In the next night no row of
+`jobs` goes: the run fails and names the rule, until a person has applied its plan. From then on it is kept unattended.
+So is a rule that counts from another column now, in another zone, or speaks of other rows of a table of which another
+rule was kept. A table's first rule is not asked about: the cap on rows is there for that, and so is the floor.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from retention.rule import RetentionRule
+
+Remembered = Mapping[str, "Kept"]
+"""By the rule's label."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What a rule said when a run last carried it out. `seconds` is its shortest time, None where the row says it."""
+
+    target: str
+    seconds: int | None
+    says: str
+
+
+def kept(rule: RetentionRule) -> Kept:
+    """Return what a rule says, to be remembered."""
+    says = "\n".join(map(str, (rule.do, rule.by, rule.expires, rule.zone, rule.scope)))
+    seconds = None if rule.after is None else round(rule.after.at_least().total_seconds())
+    return Kept(rule.table, seconds, hashlib.sha256(says.encode()).hexdigest()[:32])
+
+
+def why(rule: RetentionRule, remembered: Remembered) -> str | None:
+    """Return what has changed, so that a person has to see what it ends; None where nothing has."""
+    before, now = remembered.get(rule.label), kept(rule)
+    if before is None:
+        others = [label for label, one in remembered.items() if one.target == rule.table]
+        return "it speaks of other rows than the rule before it" if others else None
+    if before.says != now.says:
+        return "it does something else, or counts from another moment, than when it was last kept"
+    if before.seconds is not None and now.seconds is not None and now.seconds < before.seconds:
+        return "its time is shorter than when it was last kept"
+    return None
+
+
+def changed(rules: Iterable[RetentionRule], remembered: Remembered) -> dict[str, str]:
+    """Return why a person has to look, by the label of each such rule."""
+    found = {rule.label: why(rule, remembered) for rule in rules}
+    return {label: reason for label, reason in found.items() if reason}
