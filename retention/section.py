@@ -84,7 +84,7 @@ def _objects_left_behind(index: int, rule: RetentionRule, policy: Policy) -> Ite
 
 
 def _kept_for_ever(rules: Rules, policy: Policy) -> Iterator[Mistake]:
-    """Find rows that are kept until a day, and that nothing ends on it."""
+    """Find rows that are kept until a day, and that nothing ends on it, or something before it."""
     for name, table in policy.tables.items():
         if not (table.keep and table.keep.until):
             continue
@@ -96,9 +96,21 @@ def _kept_for_ever(rules: Rules, policy: Policy) -> Iterator[Mistake]:
             where: Where = ("tables", name, "keep", "until")
             yield Mistake(where, what, f"add `- {rule}` under `retention`")
         for index, rule in enumerate(rules):
+            if rule.do != "clear" and rule.table == name and _sooner(rule, span, column):
+                what = f"rows of {name} are kept until {span} after {column} ({table.keep.ground}), and this ends some"
+                what += " before, or nobody can tell that it does not"
+                yield Mistake(
+                    ("retention", index, "table"), what, f"count {span} or more from {column}"
+                )
             if rule.do == "clear" and target(rule) == (name, column):
                 what = f"rows of {name} are kept until a time after {column}, and without it they would stay for ever"
                 yield Mistake(("retention", index, "table"), what, "take the rule out")
+
+
+def _sooner(rule: RetentionRule, span: Span, column: str) -> bool:
+    """Say whether a rule may end a row before this span after this column of it."""
+    same = rule.after is not None and rule.by == column
+    return not same or rule.after is None or rule.after.can_be_shorter_than(span)
 
 
 def _truth(rules: Rules, look: Look) -> None:

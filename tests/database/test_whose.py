@@ -156,6 +156,35 @@ def test_what_cannot_be_said_is_refused_with_what_to_write(
         changed(conn, change)
 
 
+KEPT = {"table": "invoices", "by": "issued_at", "after": "10 years", "do": "delete", "because": "x"}
+
+
+@pytest.mark.parametrize(
+    ("more", "sooner"),
+    [
+        ({"after": "1 year", "where": {"cents": 1}}, True),
+        (
+            {"after": "3652 days", "where": {"cents": 1}},
+            True,
+        ),  # ten years with three leap days are longer
+        ({"after": None, "by": None, "expires": "issued_at", "where": {"cents": 1}}, True),
+        ({"after": "20 years", "by": None, "where": {"cents": 1}}, True),  # from another clock
+        ({"after": None, "do": "drop", "by": None} | {"after": "20 years"}, True),
+        ({"after": "11 years", "where": {"cents": 1}}, False),
+        ({"after": "120 months", "where": {"cents": 1}}, False),
+    ],
+)
+def test_no_rule_ends_a_row_before_the_law_lets_it_go(
+    conn: Connection[TupleRow], more: dict[str, Any], sooner: bool
+) -> None:
+    second = {key: value for key, value in (KEPT | more).items() if value is not None}
+    found = check.check(changed(conn, {"retention": [KEPT, second]}))
+    said = [
+        m for m in found if "rows of invoices are kept until 10 years after issued_at" in m.what
+    ]
+    assert [dotted(m.path) for m in said] == (["retention[1].table"] if sooner else [])
+
+
 def test_an_erasure_refuses_what_it_cannot_carry_out_and_names_it(
     conn: Connection[TupleRow],
 ) -> None:
