@@ -18,6 +18,7 @@ from gdpr.reach import Reach
 from lifecycle.coverage import Kind, Looks, Place, Reason
 from lifecycle.postgres.catalog import Catalog, Table
 from lifecycle.postgres.names import policy_name
+from retention.archive.section import SECTION as ARCHIVES
 
 _LOOK = "Look there by hand for the person, or take the place out of the database."
 
@@ -59,6 +60,12 @@ _DETACHING = Reason(
     "Finish it: `alter table ... detach partition ... finalize`, or attach it again; then run again.",
 )
 
+_ARCHIVED = Reason(
+    "rows that were archived before the erasure stay in their archive, which is never changed",
+    "A restore leaves this person out; the archive goes when its own time is over.",
+    "limit",
+)
+
 STATISTICS = Place("statistics", "of the planner")
 
 _COUNTED: tuple[tuple[Place, LiteralString, str, Kind], ...] = (
@@ -88,9 +95,22 @@ _COUNTED: tuple[tuple[Place, LiteralString, str, Kind], ...] = (
 def promised(conn: Connection[TupleRow], reach: Reach) -> frozenset[Place]:
     """Return every place of this database where a person can be."""
     found = {*rows(reach), *log(reach), STATISTICS, *BEYOND, *(place for place, *_ in _COUNTED)}
-    found |= {Place("relation", name) for name, _ in _stored(conn)} | numbers(reach).keys()
+    found |= {Place("relation", name) for name, _ in _stored(conn)} | limits(reach).keys()
     found |= {of_index(index) for _, index in worked_out(conn)}
     return frozenset(found | {place for place, _ in _odd_columns(conn)})
+
+
+def limits(reach: Reach) -> dict[Place, Reason]:
+    """Return what nobody looks into that this policy makes: archives, and numbers among identifiers."""
+    return archives(reach) | numbers(reach)
+
+
+def archives(reach: Reach) -> dict[Place, Reason]:
+    """Return the archives of rows, if the policy has them made: what left the database before is in them still."""
+    bucket = ARCHIVES.of(reach.policy).bucket
+    if bucket is None:
+        return {}
+    return {Place("archives", f"in {bucket}"): _ARCHIVED}
 
 
 def rows(reach: Reach) -> tuple[Place, ...]:

@@ -97,7 +97,7 @@ def prove(system: System, note: Note) -> Proof:
             _views(proof, conn, known)
             _statistics(proof, conn, known)
             places.ambiguous(proof.looks, len(note.identifiers) - len(known.identifiers))
-            for place, reason in places.numbers(found).items():
+            for place, reason in places.limits(found).items():
                 proof.looks.not_at(place, reason)
             after = catalog.read(conn)
             there = reach(policy, after, kind)

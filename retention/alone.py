@@ -20,10 +20,14 @@ from retention.rules import Bound
 
 @dataclass(frozen=True, slots=True)
 class Alone:
-    """A table that was a partition. `over`: a rule of today still ends it. `unread`: why its rows were not counted."""
+    """A table that was a partition. `over`: a rule of today still ends it. `unread`: why its rows were not counted.
+
+    `archive`: that rule wants it archived before it is dropped.
+    """
 
     record: Record
     over: bool
+    archive: bool
     rows: int = 0
     on_hold: int = 0
     unread: Reason | None = None
@@ -61,7 +65,8 @@ def _read(
         name = record.called
         if name is None or record.attached or name not in catalog.taken_off:
             continue
-        over = _over(record, rules.get(record.parent))
+        bound = rules.get(record.parent)
+        over, archive = _over(record, bound), bound is not None and bound.rule.archive
         counting = statements_of_rows.count_alone(name, gate.on(holds, policy, catalog, name))
         try:
             with looks.at(places.alone(name)), conn.transaction():
@@ -70,9 +75,9 @@ def _read(
             said = connect.explain(error)
             if conn.broken:
                 raise said from None
-            yield Alone(record, over, unread=Reason(said.what, said.hint))
+            yield Alone(record, over, archive, unread=Reason(said.what, said.hint))
         else:
-            yield Alone(record, over, rows, on_hold)
+            yield Alone(record, over, archive, rows, on_hold)
 
 
 def sizes(conn: Connection[TupleRow], of: Sequence[str]) -> dict[str, int]:

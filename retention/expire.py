@@ -7,14 +7,14 @@ are tried again, those that are still referenced stay, and so does what changed 
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from functools import lru_cache, partial
 
 import psycopg
-from psycopg import Connection, sql
+from psycopg import Connection
 from psycopg.errors import ForeignKeyViolation, LockNotAvailable
 from psycopg.rows import TupleRow
 
@@ -24,8 +24,6 @@ from lifecycle.holds import gate
 from lifecycle.holds.gate import Held
 from lifecycle.holds.hold import Hold
 from lifecycle.ledger import changed, code
-from lifecycle.ledger.claims import Claim
-from lifecycle.ledger.code import Code
 from lifecycle.ledger.effect import effect
 from lifecycle.outcome import Failure
 from lifecycle.plan import Decision, Step
@@ -34,23 +32,14 @@ from lifecycle.policy.model import Policy
 from lifecycle.postgres import connect
 from lifecycle.postgres.catalog import Catalog
 from lifecycle.promise import Task
-from retention import expire_parts, fixed, forget, shorter
+from retention import expire_archived, expire_parts, fixed, forget, shorter
 from retention import statements as statements_of_room
 from retention import statements_of_rows as statements
+from retention.batches import PATIENCE, PAUSE, TRIES, Batches
 from retention.fixed import Fixed, Stretch
-from retention.pace import Pace
 from retention.plan import Expire
 from retention.rules import Bound
 from retention.survey import Seen
-
-TRIES = 4
-"""How often a leaf is gone through for rows that somebody has locked."""
-
-PAUSE = 0.5
-"""Seconds between two tries."""
-
-_PATIENCE = sql.SQL("set local lock_timeout = '100ms'")
-"""How long a batch waits for a row that somebody has locked, before it passes such rows over."""
 
 
 @dataclass(slots=True)
@@ -89,7 +78,7 @@ def carry_out(task: Task, seen: Seen, decision: Decision[Step]) -> Ended:
                     batches = Batches(
                         conn, task.claim, as_seen, bound, adding, written, lru_cache(on_hold)
                     )
-                    _expire(batches, step, seen, ended)
+                    _expire(task, batches, step, seen, ended)
         if any(bound.drops for bound in bounds.values()) or len(steps) < len(decision.steps):
             counts, failures = expire_parts.carry_out(task, seen, decision)
             ended.counts |= counts
@@ -97,24 +86,6 @@ def carry_out(task: Task, seen: Seen, decision: Decision[Step]) -> Ended:
         _remember(conn, task, seen, ended)
         ended.drawn = forget.forget(task.system, conn, seen.catalog, bounds.values())
     return ended
-
-
-@dataclass(frozen=True, slots=True)
-class Batches:
-    """What is the same for all batches of one rule. Declared triggers may add rows to the tables `adding`.
-
-    `written` are the transactions in which this run cleared values of the table. `on_hold` says which of its rows holds
-    keep.
-    """
-
-    conn: Connection[TupleRow]
-    claim: Claim
-    code: Code
-    bound: Bound
-    adding: frozenset[str]
-    written: list[str]
-    on_hold: Callable[[tuple[Hold, ...]], Held]
-    pace: Pace = field(default_factory=Pace)
 
 
 @dataclass(slots=True)
@@ -126,11 +97,15 @@ class Gone:
     kept: int = 0
 
 
-def _expire(batches: Batches, step: Expire, seen: Seen, ended: Ended) -> None:
+def _expire(task: Task, batches: Batches, step: Expire, seen: Seen, ended: Ended) -> None:
     """End the rows of one rule. Whatever stops it before its end is its failure."""
     kept, held = 0, batches.on_hold(seen.holds)
     try:
         for leaf, rows in step.leaves:
+            if batches.bound.rule.archive:
+                for gone in expire_archived.expire(task, batches, leaf, rows, seen.snapshot):
+                    ended.counts["deleted"] += gone
+                continue
             with fixed.fix(
                 batches.conn, leaf, batches.bound, held, seen.snapshot, batches.written
             ) as those:
@@ -215,7 +190,7 @@ def batch(batches: Batches, leaf: str, piece: Stretch, *, pass_over: bool) -> Go
             there, free, rows = row or (0, 0, 0)
             gone = Gone(rows, there - free, free - rows)
         else:
-            conn.execute(_PATIENCE)
+            conn.execute(PATIENCE)
             gone = Gone(conn.execute(statements.end(leaf, bound, held), values).rowcount)
         changed.must_be(before, changed.so_far(conn), {bound.table: gone.rows}, batches.adding)
         if gone.rows:

@@ -11,6 +11,7 @@ from functools import partial
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
+from lifecycle.errors import Unproven
 from lifecycle.holds import gate
 from lifecycle.outcome import Failure
 from lifecycle.partitions import drop, take_off
@@ -19,7 +20,9 @@ from lifecycle.partitions.drop import Drop
 from lifecycle.plan import Decision, Step
 from lifecycle.promise import Task
 from lifecycle.words import counted
+from retention import expire_archived
 from retention import statements_of_rows as statements
+from retention.expire_archived import Leaf
 from retention.survey import Seen
 
 
@@ -36,13 +39,19 @@ def carry_out(
     too_many = () if task.seen_by_person else (*_asks(seen, wanted), *_beyond(task, wanted))
     left = {failure.target for failure in too_many}
     off = take_off.carry_out(task, [*begun, *(step for step in wanted if step.target not in left)])
-    gone = drop.carry_out(task, due, partial(_kept, task, seen))
+    if not task.seen_by_person:
+        too_many = (*too_many, *_asks_first(seen, due))
+        due = [step for step in due if step.target not in {f.target for f in too_many}]
+    archived, unarchived = _archived(task, seen, due)
+    wrong = {failure.target for failure in unarchived}
+    due = [step for step in due if step.target not in wrong]
+    gone = drop.carry_out(task, due, partial(_kept, task, seen, archived))
     dropped = {step.target for step in due if step.how == "dropped"}
     counts = {
         "taken off": len(off.targets),
         "dropped": len(dropped & set(gone.targets)),
     }
-    return counts, (*too_many, *off.failures, *gone.failures)
+    return counts, (*too_many, *off.failures, *unarchived, *gone.failures)
 
 
 def _asks(seen: Seen, wanted: Iterable[Detach]) -> Iterator[Failure]:
@@ -50,6 +59,17 @@ def _asks(seen: Seen, wanted: Iterable[Detach]) -> Iterator[Failure]:
     for step in wanted:
         if why := seen.changed.get(step.parent):
             what = f"it is not taken off: of the rule about {step.parent}, {why}"
+            hint = "Look at `lifecycle retention plan`; after `lifecycle retention apply PLAN` every run does it."
+            yield Failure(step.target, what, hint)
+
+
+def _asks_first(seen: Seen, due: Iterable[Drop]) -> Iterator[Failure]:
+    """Yield what an unattended run does not drop, for the same reason."""
+    parents = {one.record.relation: one.record.parent for one in seen.alone}
+    for step in due:
+        parent = parents.get(step.relation, "")
+        if step.how == "dropped" and (why := seen.changed.get(parent)):
+            what = f"it is not dropped: of the rule about {parent}, {why}"
             hint = "Look at `lifecycle retention plan`; after `lifecycle retention apply PLAN` every run does it."
             yield Failure(step.target, what, hint)
 
@@ -74,9 +94,40 @@ def _beyond(task: Task, wanted: Iterable[Detach]) -> tuple[Failure, ...]:
     )
 
 
-def _kept(task: Task, seen: Seen, conn: Connection[TupleRow], step: Drop) -> str | None:
-    """Say which rows keep it: those on a hold that stands while it would be dropped."""
+def _archived(
+    task: Task, seen: Seen, due: Iterable[Drop]
+) -> tuple[Mapping[int, tuple[Leaf, ...]], tuple[Failure, ...]]:
+    """Return, by number, what of these was archived and proven, as its rule wants it, and what could not be."""
+    wanted = {one.record.relation: one.record for one in seen.alone if one.archive}
+    archived: dict[int, tuple[Leaf, ...]] = {}
+    failures: list[Failure] = []
+    for step in due:
+        if step.relation in wanted and step.how == "dropped":
+            try:
+                record = wanted[step.relation]
+                archived[step.relation] = expire_archived.whole(task, seen.catalog, record)
+            except Unproven as error:
+                failures.append(
+                    Failure(step.target, f"it is not dropped: {error.what}", error.hint)
+                )
+    return archived, tuple(failures)
+
+
+def _kept(
+    task: Task,
+    seen: Seen,
+    archived: Mapping[int, tuple[Leaf, ...]],
+    conn: Connection[TupleRow],
+    step: Drop,
+) -> str | None:
+    """Say what keeps it: rows on a hold that stands while it would be dropped, or that were not archived."""
     held = gate.on(gate.standing(conn), task.system.policy, seen.catalog, step.target)
+    return _on_hold(task, step, held) or expire_archived.differs(
+        task, conn, archived.get(step.relation, ())
+    )
+
+
+def _on_hold(task: Task, step: Drop, held: gate.Held) -> str | None:
     if held is None:
         return None
     with task.system.snapshot("retention.drop") as service:

@@ -94,13 +94,7 @@ def fix(
     Those on hold are left out. `ours` are transactions of this run that have written to the table since. Raise
     psycopg.Error as it comes.
     """
-    _, following, under_way = snapshot.split(":")
-    values = {
-        "before": bound.before,
-        "next": int(following),
-        "ours": list(ours),
-        "under_way": [str(int(number) & 0xFFFFFFFF) for number in under_way.split(",") if number],
-    }
+    values = of(bound, snapshot, ours)
     with conn.transaction():
         conn.execute(statements.fix(leaf, bound, held), values)
     try:
@@ -109,6 +103,17 @@ def fix(
     finally:
         if not conn.broken:
             conn.execute(sql.SQL("close {}").format(_CURSOR))
+
+
+def of(bound: Bound, snapshot: str, ours: Iterable[str]) -> dict[str, object]:
+    """Return what a statement needs that asks for rows which were overdue in this snapshot."""
+    _, following, under_way = snapshot.split(":")
+    return {
+        "before": bound.before,
+        "next": int(following),
+        "ours": list(ours),
+        "under_way": [str(int(number) & 0xFFFFFFFF) for number in under_way.split(",") if number],
+    }
 
 
 def _page(tid: str) -> int:

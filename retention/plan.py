@@ -75,7 +75,8 @@ def _step(counted: Counted) -> Expire:
         verb=f"{bound.rule.do} rows" if bound.column is None else f"clear {bound.column}",
         target=bound.rule.label,
         reason=f"{bound.rule.because} (it ends {bound.rule.ends})",
-        cost=f"{rows} rows in {len(ours)} tables or partitions",
+        cost=f"{rows} rows in {len(ours)} tables or partitions"
+        + (", archived first, and proven" if bound.rule.archive else ""),
         rule=bound.place,
         rows=rows,
         binds=hashlib.sha256(keys.encode()).hexdigest()[:16],

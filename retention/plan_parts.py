@@ -105,6 +105,7 @@ def _dropped(seen: Seen, one: Alone, step: Drop) -> Drop | Failure | str:
         what = f"{one.on_hold:,} of {counted(one.rows, 'row')} on legal hold, so it is not dropped"
         return f"{one.name}: {what}; {_HOLDS}"
     size = f"{counted(one.rows, 'row')}, {_bytes(seen, one.name)}"
+    size += ", archived first, and proven" if one.archive else ""
     return replace(step, cost=f"{_bound(step)}: {size}; {step.cost}")
 
 

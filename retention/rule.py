@@ -52,6 +52,11 @@ class RetentionRule(Part):
         description=f"with `do: drop`: how long a partition stands alone before it is dropped; default: {GRACE}",
         examples=["7 days"],
     )
+    archive: bool = Field(
+        default=False,
+        description="whether what ends is archived in `archives.bucket`, and that is proven, before it is destroyed",
+        examples=[True],
+    )
     because: Text = Field(description="the reason, as the compliance officer would say it")
 
     @model_validator(mode="after")
@@ -70,6 +75,8 @@ class RetentionRule(Part):
     def _whole_partitions(self) -> "RetentionRule":
         if self.do != "drop" and self.grace is not None:
             raise ValueError("`grace` is for partitions: it goes with `do: drop` alone")
+        if self.do == "clear" and self.archive:
+            raise ValueError("`archive` keeps whole rows: it goes with `do: delete` and `do: drop`")
         if self.do == "drop" and (self.clock or self.where):
             raise ValueError(
                 "`do: drop` ends whole partitions by the key of the table: without `by`, `expires` and `where`"

@@ -13,6 +13,7 @@ from lifecycle.policy.look import Look
 from lifecycle.policy.model import Policy, until
 from lifecycle.policy.section import Section
 from lifecycle.postgres.catalog import Catalog
+from retention.archive.section import SECTION as ARCHIVES
 from retention.rule import RetentionRule, Rules, target
 
 
@@ -39,6 +40,11 @@ def _sense(rules: Rules, policy: Policy) -> Iterator[Mistake]:
         if first != index:
             what = f"a second rule for {rule.label!r} (the first is retention[{first}])"
             yield Mistake(path, what, "keep one of them")
+        if rule.archive and ARCHIVES.of(policy).bucket is None:
+            where: Where = ("retention", index, "archive")
+            yield Mistake(
+                where, "the policy names no bucket for archives", "add `archives: {bucket: NAME}`"
+            )
         yield from _objects_left_behind(index, rule, policy)
     yield from _kept_for_ever(rules, policy)
 
@@ -137,6 +143,7 @@ def _truth(rules: Rules, look: Look) -> None:
         if cleared is not None:
             look.clearable((*path, "table"), name, cleared)
             _stopped_clocks(look, rules, index, name)
+        _told_apart(look, index, rule, name)
         for one in rule.where:
             look.column((*path, "where", one), name, one)
         column = table.column(by) if by else None
@@ -144,6 +151,15 @@ def _truth(rules: Rules, look: Look) -> None:
             look.notes.append(
                 f"rows of {name} without a {by} are kept for ever (retention[{index}])"
             )
+
+
+def _told_apart(look: Look, index: int, rule: RetentionRule, name: str) -> None:
+    if rule.archive and rule.do == "delete" and not look.catalog.tables[name].primary_key:
+        what = (
+            f"{name} has no primary key, so a row of it cannot be told from another in an archive"
+        )
+        where: Where = ("retention", index, "archive")
+        look.say(where, what, "give it one, or take `archive` out")
 
 
 def _zoned(look: Look, index: int, rule: RetentionRule, by: str) -> None:

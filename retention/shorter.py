@@ -2,8 +2,9 @@
 
 Example: `{table: jobs, after: 90 days}` was kept every night. Somebody writes `9 days`. In the next night no row of
 `jobs` goes: the run fails and names the rule, until a person has applied its plan. From then on it is kept unattended.
-So is a rule that counts from another column now, in another zone, or speaks of other rows of a table of which another
-rule was kept. A table's first rule is not asked about: the cap on rows is there for that, and so is the floor.
+So is a rule that counts from another column now, in another zone, archives no more, or speaks of other rows of a table
+of which another rule was kept. A table's first rule is not asked about: the cap on rows is there for that, and so is
+the floor.
 """
 
 import hashlib
@@ -27,7 +28,8 @@ class Kept:
 
 def kept(rule: RetentionRule) -> Kept:
     """Return what a rule says, to be remembered."""
-    says = "\n".join(map(str, (rule.do, rule.by, rule.expires, rule.zone, rule.scope)))
+    said = (rule.do, rule.by, rule.expires, rule.zone, rule.scope)
+    says = "\n".join(map(str, (*said, *(["archived"] if rule.archive else []))))
     seconds = None if rule.after is None else round(rule.after.at_least().total_seconds())
     return Kept(rule.table, seconds, hashlib.sha256(says.encode()).hexdigest()[:32])
 

@@ -95,17 +95,36 @@ def fix(leaf: str, bound: Bound, held: Held) -> sql.Composed:
                        min(t.ctid) as first, max(t.ctid) as last,
                        max(get_byte(tidsend(t.ctid), 4) * 256 + get_byte(tidsend(t.ctid), 5)) as number
                   from only {leaf} as t where {overdue}{off_hold} group by 1, 2) as together
-         where born::text = any (%(ours)s::text[])
-            or born::text <> all (%(under_way)s::text[])
-               and (born::text::bigint - %(next)s) & 4294967295
-                   >= pg_snapshot_xmax(pg_current_snapshot())::text::bigint - %(next)s
+         where {seen}
          group by block order by block
     """).format(
+        seen=_seen(sql.Identifier("born")),
         cursor=sql.Identifier(CURSOR),
         leaf=sql_name(leaf),
         overdue=_overdue(bound),
         off_hold=_off_hold(held),
     )
+
+
+def seen(bound: Bound, held: Held) -> sql.Composed:
+    """The condition of the rows that `fix` would fix, but for those that are still referenced."""
+    return sql.SQL("{overdue}{free} and ({seen})").format(
+        overdue=_overdue(bound), free=_free(bound, held), seen=_seen(sql.Identifier("t", "xmin"))
+    )
+
+
+def _seen(born: sql.Identifier) -> sql.Composed:
+    return sql.SQL("""
+        {born}::text = any (%(ours)s::text[])
+        or {born}::text <> all (%(under_way)s::text[])
+           and ({born}::text::bigint - %(next)s) & 4294967295
+               >= pg_snapshot_xmax(pg_current_snapshot())::text::bigint - %(next)s
+    """).format(born=born)
+
+
+def free(bound: Bound, held: Held) -> sql.Composed:
+    """The condition of a row that nothing keeps: no reference to it, no hold. It follows others."""
+    return _free(bound, held)
 
 
 def end(leaf: str, bound: Bound, held: Held) -> sql.Composed:

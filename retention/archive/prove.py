@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
-from psycopg import Connection
+from psycopg import Connection, sql
 from psycopg.rows import TupleRow
 
 from lifecycle import progress, scratch
@@ -31,8 +31,8 @@ from retention.archive.write import PREFIX, record
 PROVEN = "retention.proven"
 """What the ledger calls it."""
 
-BLOCKS = 200
-"""Pages of the loaded rows that one batch ends: some thousand rows of 300 bytes."""
+ALL_FREE = sql.SQL("")
+"""Nothing keeps a row that was archived."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +102,14 @@ def compare(conn: Connection[TupleRow], proven: Proven, wanted: Rows) -> None:
         must_hold(proven, rows.content(conn, wanted))
 
 
-def let_go(change: Change, proven: Proven, block: int) -> int:
+def let_go(
+    change: Change, proven: Proven, first: int, after: int, free: sql.Composable = ALL_FREE
+) -> int:
     """Delete, in a transaction of the caller's, rows that were archived and are still exactly so; return how many.
 
-    Takes the rows of `BLOCKS` pages from `block` on; call it for `range(0, proven.blocks, BLOCKS)`. What was changed,
-    or came, since the rows were archived is left. Raise Refused without a primary key; psycopg.Error as it comes.
+    Takes the rows of the pages from `first` to before `after`; there are `proven.blocks`. What was changed, or came,
+    since the rows were archived is left, and what is not `free`: a condition of a row `t` that begins with `and`.
+    Raise Refused without a primary key; psycopg.Error as it comes.
     """
     described = proven.written.description
     if not described.primary_key:
@@ -116,8 +119,8 @@ def let_go(change: Change, proven: Proven, block: int) -> int:
         )
     rows.pin(change.conn)
     return change.conn.execute(
-        statements.delete_archived(described.leaf, described.primary_key),
-        {"first": block, "after": block + BLOCKS},
+        statements.delete_archived(described.leaf, described.primary_key, free),
+        {"first": first, "after": after},
     ).rowcount
 
 

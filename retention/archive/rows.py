@@ -24,12 +24,14 @@ class Rows:
     """Rows of one relation, a table or a leaf of it: all of them, or those of a condition with its values.
 
     The condition names columns behind `statements.ROW`, and may ask a temporary table of keys of the same session.
+    `bounds` are those of a partition that was taken off: PostgreSQL knows them no more.
     """
 
     table: str
     leaf: str
     where: sql.Composable = field(default_factory=lambda: ALL)
     values: Mapping[str, object] = field(default_factory=dict[str, object])
+    bounds: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,7 @@ def describe(system: str, rows: Rows, seen: Relation, content: Content) -> Descr
         server_version=seen.server_version,
         table=rows.table,
         leaf=rows.leaf,
-        bounds=seen.bounds,
+        bounds=rows.bounds or seen.bounds,
         primary_key=seen.primary_key,
         columns=seen.columns,
         content=content,

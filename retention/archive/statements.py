@@ -7,7 +7,7 @@ from psycopg import sql
 from lifecycle.postgres.names import sql_name
 from lifecycle.postgres.rows import count_and_digest, row_as_text
 
-ROW = "lifecycle_row"
+ROW = "t"
 """What a row is called in every statement here, and in a condition that is handed in."""
 
 STAGED = sql.Identifier("pg_temp", "lifecycle_archived")
@@ -86,10 +86,10 @@ def content(of: sql.Identifier, where: sql.Composable) -> sql.Composed:
     )
 
 
-def delete_archived(leaf: str, key: Sequence[str]) -> sql.Composed:
+def delete_archived(leaf: str, key: Sequence[str], free: sql.Composable) -> sql.Composed:
     """Delete rows that are in the archive and still exactly as they are there.
 
-    Of the blocks from %(first)s to before %(after)s of what was loaded.
+    Of the blocks from %(first)s to before %(after)s of what was loaded. `free` is a further condition.
     """
     same = sql.SQL(" and ").join(
         sql.SQL("{} = {}").format(sql.Identifier("gone", name), sql.Identifier(ROW, name))
@@ -99,8 +99,9 @@ def delete_archived(leaf: str, key: Sequence[str]) -> sql.Composed:
         delete from only {leaf} as {alias} using {staged} as gone
          where gone.ctid >= format('(%%s,0)', %(first)s::bigint)::tid
            and gone.ctid < format('(%%s,0)', %(after)s::bigint)::tid
-           and {same} and {text} = {archived}
+           and {same} and {text} = {archived}{free}
     """).format(
+        free=free,
         leaf=sql_name(leaf),
         alias=sql.Identifier(ROW),
         staged=STAGED,

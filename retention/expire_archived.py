@@ -1,0 +1,165 @@
+"""Archives what ends, proves the archive, and only then destroys it: rows of rules, and whole partitions.
+
+What the archive could not prove is not destroyed, and is a failure. Of rows those go that the archive has and that are
+still exactly as it has them, batch by batch; a hold that came since keeps them. Of a partition every leaf is archived
+by itself, and must be what was archived when it is dropped, behind the lock under which it is.
+"""
+
+import time
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+
+from psycopg import Connection
+from psycopg.errors import ForeignKeyViolation, LockNotAvailable
+from psycopg.rows import TupleRow
+
+from lifecycle.errors import Fenced, LifecycleError, Unproven
+from lifecycle.holds import gate
+from lifecycle.ledger import changed
+from lifecycle.ledger.effect import effect
+from lifecycle.partitions.ends import Record
+from lifecycle.postgres.catalog import Catalog
+from lifecycle.promise import Task
+from lifecycle.words import counted
+from retention import fixed
+from retention import statements_of_rows as statements
+from retention.archive import prove, rows, shelf, write
+from retention.archive import statements as of_archives
+from retention.archive.manifest import Content
+from retention.archive.prove import Proven
+from retention.archive.rows import Rows
+from retention.batches import PATIENCE, PAUSE, TRIES, Batches
+
+PAGES = 20
+"""Of how many pages of loaded rows one batch is: some thousand rows of 200 bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A leaf of a partition as it was archived: its rows, and what they came to."""
+
+    wanted: Rows
+    content: Content
+
+
+def expire(task: Task, batches: Batches, leaf: str, most: int, snapshot: str) -> Iterator[int]:
+    """End the overdue rows of a leaf that `snapshot` had seen, archived first. Yield how many went, batch by batch.
+
+    Raise Unproven when they are more than `most` or cannot be archived and proven: none of them went then. Else as
+    `expire.batch` does.
+    """
+    conn, bound = batches.conn, batches.bound
+    held = batches.on_hold(_standing(conn))
+    values = fixed.of(bound, snapshot, batches.written)
+    wanted = Rows(bound.table, leaf, statements.seen(bound, held), values)
+    with rows.reading(conn):
+        there = rows.content(conn, wanted).rows
+    if there > most:
+        raise Unproven(
+            f"more rows of {leaf} are overdue than the plan has",
+            hint="Nothing of it was ended; the next run counts them and ends them.",
+        )
+    if there:
+        with _proven(task, conn, wanted) as proven:
+            yield from _delete(batches, leaf, proven)
+
+
+def whole(task: Task, catalog: Catalog, record: Record) -> tuple[Leaf, ...]:
+    """Archive all leaves of a partition that stands alone, and prove each. Raise Unproven where that could not be."""
+    name = record.called or record.name
+    leaves = [part.name for part in catalog.table(name).partitions] or [name]
+    found: list[Leaf] = []
+    with closing(task.system.connect("retention.archive")) as conn:
+        for leaf in leaves:
+            bounds = record.bound if leaf == name else None
+            wanted = Rows(record.parent, leaf, bounds=bounds)
+            with rows.reading(conn):
+                content = rows.content(conn, wanted)
+            if content.rows:
+                with _proven(task, conn, wanted) as proven:
+                    content = proven.content
+            found.append(Leaf(wanted, content))
+    return tuple(found)
+
+
+def differs(task: Task, ddl: Connection[TupleRow], archived: tuple[Leaf, ...]) -> str | None:
+    """Say what a partition has that was not archived, in the transaction of `ddl`, which keeps writers out."""
+    patience = {"milliseconds": str(round(rows.LIMIT.total_seconds() * 1000))}
+    ddl.execute(of_archives.PATIENT, patience).fetchone()
+    with closing(task.system.connect("retention.archive")) as conn:
+        for leaf in archived:
+            with rows.reading(conn):
+                there = rows.content(conn, leaf.wanted)
+            if there != leaf.content:
+                many = counted(there.rows, "row")
+                return f"{leaf.wanted.leaf} has {many}, and they are not those that were archived"
+    return None
+
+
+@contextmanager
+def _proven(task: Task, conn: Connection[TupleRow], wanted: Rows) -> Generator[Proven]:
+    """Archive rows and prove it. Raise Unproven, whatever stood in the way of that but the run's own end."""
+    with ExitStack() as stack:
+        try:
+            on = shelf.shelf(task.system)
+            stack.enter_context(closing(on.store))
+            written = write.write(task, conn, on, wanted)
+            proven = stack.enter_context(prove.prove(task, conn, on, written))
+        except Fenced:
+            raise
+        except LifecycleError as error:
+            if conn.broken:
+                raise
+            what = (
+                f"it could not be archived, so nothing of {wanted.leaf} is destroyed: {error.what}"
+            )
+            raise Unproven(what, hint=error.hint) from None
+        yield proven
+
+
+def _delete(batches: Batches, leaf: str, proven: Proven) -> Iterator[int]:
+    """Delete what was archived. Pages with a row that somebody has locked are tried again; a referenced row stays."""
+    todo = [(at, min(at + PAGES, proven.blocks)) for at in range(0, proven.blocks, PAGES)]
+    for _ in range(TRIES):
+        locked: list[tuple[int, int]] = []
+        while todo:
+            first, after = todo.pop(0)
+            try:
+                yield _batch(batches, proven, first, after)
+            except LockNotAvailable:
+                locked.append((first, after))
+            except ForeignKeyViolation:
+                half = (first + after) // 2
+                todo[:0] = [(first, half), (half, after)] if half > first else []
+        todo = locked
+        if not todo:
+            return
+        time.sleep(PAUSE)
+    raise Unproven(
+        f"somebody holds locks on rows of {leaf} that were archived",
+        hint="They are still there; the next run archives and ends them.",
+    )
+
+
+def _batch(batches: Batches, proven: Proven, first: int, after: int) -> int:
+    conn, bound = batches.conn, batches.bound
+    with effect(conn, batches.claim, batches.code) as change:
+        held = batches.on_hold(gate.standing(conn))  # as they stand now, and until this is over
+        before = changed.so_far(conn)
+        conn.execute(PATIENCE)
+        free = statements.free(bound, held)
+        gone = prove.let_go(change, proven, first, after, free)
+        changed.must_be(before, changed.so_far(conn), {bound.table: gone}, batches.adding)
+        if gone:
+            digest = proven.written.sha256
+            counts = {"rows": gone}
+            change.record(
+                "effect", "retention.deleted", bound.rule.table, counts=counts, digest=digest
+            )
+    return gone
+
+
+def _standing(conn: Connection[TupleRow]) -> tuple[gate.Hold, ...]:
+    with conn.transaction():
+        return gate.standing(conn)
