@@ -150,7 +150,7 @@ def _not_on_hold_since(work: Erasing, holds: tuple[Hold, ...]) -> None:
     None is placed any more, as it has read them: whoever places one waits until it has ended.
     """
     with closing(work.system.connect("gdpr.holds")) as another:
-        if gate.standing(another) != holds:
+        if gate.known(another) != holds:
             raise Conflict(
                 "a legal hold was placed or ended while the erasure began",
                 hint="No row was changed. The next run looks again.",

@@ -1,6 +1,7 @@
 """Which rows of an erasure are on legal hold: then none of it is carried out. Reads only."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
 
 from psycopg import Connection, sql
 from psycopg.rows import TupleRow
@@ -9,9 +10,23 @@ from audit.section import SECTION as AUDIT
 from gdpr import statements
 from gdpr.reach import Reach
 from gdpr.rows import mentioning, owned
+from lifecycle.errors import Refused
 from lifecycle.holds import gate
 from lifecycle.holds.hold import Hold
+from lifecycle.system import System
 from lifecycle.words import counted
+
+
+@contextmanager
+def nothing_on_hold(system: System, reach: Reach, about: dict[str, object]) -> Generator[None]:
+    """Let who places a hold wait until this block has ended: in it goes what is beyond the database.
+
+    Raise Refused where something of the person is on hold already.
+    """
+    with closing(system.connect("gdpr.holds")) as conn:
+        if why := held(conn, reach, gate.standing_while_connected(conn), about):
+            raise Refused("; ".join(why), hint="Nothing was changed. See `lifecycle holds list`.")
+        yield
 
 
 def held(
@@ -30,14 +45,16 @@ def _held(
     numbers = ", ".join(str(hold.number) for hold in holds)
     for table, rows in _touched(reach):
         on_hold = gate.on(holds, reach.policy, reach.catalog, table)
-        if on_hold is None:
+        if on_hold.rows is None:
             continue
-        both = sql.SQL("{} and {}").format(rows, on_hold)
-        row = conn.execute(statements.count(reach, table, both), about).fetchone()
+        both = sql.SQL("{} and {}").format(rows, on_hold.rows)
+        row = conn.execute(
+            statements.count(reach, table, both), {**about, **on_hold.keys}
+        ).fetchone()
         if row and row[0]:
             yield f"{counted(row[0], 'row')} of {table} on legal hold (of holds {numbers})"
     log = AUDIT.of(reach.policy)
-    if log and gate.on(holds, reach.policy, reach.catalog, log.table) is not None:
+    if log and gate.on(holds, reach.policy, reach.catalog, log.table).rows is not None:
         yield f"{log.table} is on legal hold (of holds {numbers})"
 
 

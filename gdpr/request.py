@@ -24,6 +24,7 @@ from psycopg.rows import TupleRow
 from gdpr import answer, erase, notes, outside, person, request_statements
 from gdpr.deadline import Open
 from gdpr.erase import Erasing, NotNoted
+from gdpr.held import nothing_on_hold
 from gdpr.notes import Entry
 from gdpr.person import Survey
 from gdpr.plan import ErasureStep, must_be, refuse
@@ -186,7 +187,7 @@ def _erase(
     for _ in range(ROUNDS):
         found = None
         if who is not None:
-            found = person.survey(conn, desk.reach, who, earlier, gate.standing(conn))
+            found = person.survey(conn, desk.reach, who, earlier, gate.known(conn))
         _may_be_done(desk, request, found, entry.state if entry else "new")
         if found is None:
             return Done(nobody=True)
@@ -204,8 +205,10 @@ def _erase(
                 _seal(desk, work, request)
             begun = claimed = True
             conn.isolation_level = IsolationLevel.REPEATABLE_READ
-            _outside(desk, work)
-            erase.erase(work)
+            # Who places a hold hears of it when this is over, and what it then keeps is what is still there.
+            with nothing_on_hold(desk.system, desk.reach, person.about(work.note.person)):
+                _outside(desk, work)
+                erase.erase(work)
         except NotNoted:
             continue
         erased = notes.find(conn, desk.key, request.reference, work.note.person, request.requested)

@@ -110,7 +110,7 @@ def _case(
         return Case(request, state, None)
     earlier = notes.of_person(conn, key, who)
     return case_of(
-        system, key, request, state, person.survey(conn, found, who, earlier, gate.standing(conn))
+        system, key, request, state, person.survey(conn, found, who, earlier, gate.known(conn))
     )
 
 

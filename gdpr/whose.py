@@ -11,25 +11,29 @@ from lifecycle.postgres.catalog import Catalog
 
 
 def rows_of(
-    policy: Policy, catalog: Catalog, kind: str, person: str, table: str
-) -> sql.Composed | None:
-    """Return the condition of a row `t` that is this person's, shared ones too; None where no row of the table can be.
+    policy: Policy, catalog: Catalog, kind: str, people: tuple[str, ...], table: str
+) -> tuple[sql.Composed, ...]:
+    """Return, per person, the condition of a row `t` that is theirs, shared ones too; none where no row can be.
+
+    `people` are the names of the parameters by which their keys will be given, each also with `_text` behind it.
 
     Raise Refused when the policy does not fit the database, or says what this room does not know yet.
     """
     found = reach(policy, catalog, kind)
     if table not in (*found.deleted, *found.kept):
-        return None
-    values: dict[str, str] = {"%(subject)s": person, "%(subject_text)s": person}
-    return sql.Composed(list(_with(owned(found, table, shared_too=True), values)))
+        return ()
+    rows = owned(found, table, shared_too=True)
+    return tuple(sql.Composed(list(_of(rows, person))) for person in people)
 
 
-def _with(query: sql.Composed, values: dict[str, str]) -> Iterator[sql.Composable]:
-    """Yield the parts of a condition with the values put in where a parameter stood."""
+def _of(query: sql.Composed, person: str) -> Iterator[sql.Composable]:
+    """Yield the parts of a condition about this person, whatever it named them by."""
     for part in query:
         if isinstance(part, sql.Composed):
-            yield from _with(part, values)
+            yield from _of(part, person)
         elif isinstance(part, sql.Placeholder):
-            yield sql.Literal(values[part.as_string()])
+            # Two names, as a parameter has one type: the key's own here, and text there.
+            text = part.as_string() == "%(subject_text)s"
+            yield sql.Placeholder(f"{person}_text" if text else person)
         else:
             yield part

@@ -67,10 +67,11 @@ def _read(
             continue
         bound = rules.get(record.parent)
         over, archive = _over(record, bound), bound is not None and bound.rule.archive
-        counting = statements_of_rows.count_alone(name, gate.on(holds, policy, catalog, name))
+        held = gate.on(holds, policy, catalog, name)
+        counting = statements_of_rows.count_alone(name, held)
         try:
             with looks.at(places.alone(name)), conn.transaction():
-                rows, on_hold = conn.execute(counting).fetchone() or (0, 0)
+                rows, on_hold = conn.execute(counting, held.keys).fetchone() or (0, 0)
         except psycopg.Error as error:
             said = connect.explain(error)
             if conn.broken:

@@ -181,10 +181,11 @@ def _batch(batches: Batches, leaf: str, piece: Stretch, *, pass_over: bool) -> G
 def batch(batches: Batches, leaf: str, piece: Stretch, *, pass_over: bool) -> Gone:
     """End one batch in one transaction. Raise LockNotAvailable unless `pass_over`, and as `_batch`."""
     conn, bound = batches.conn, batches.bound
-    values = piece.values() | {"before": bound.before}
+    values: dict[str, object] = piece.values() | {"before": bound.before}
     with effect(conn, batches.claim, batches.code) as change:
         held = batches.on_hold(gate.standing(conn))  # as they stand now, and until this is over
         before = changed.so_far(conn)
+        values |= held.keys
         if pass_over:
             row = conn.execute(statements.end_unlocked(leaf, bound, held), values).fetchone()
             there, free, rows = row or (0, 0, 0)

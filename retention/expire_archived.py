@@ -50,8 +50,8 @@ def expire(task: Task, batches: Batches, leaf: str, most: int, snapshot: str) ->
     `expire.batch` does.
     """
     conn, bound = batches.conn, batches.bound
-    held = batches.on_hold(_standing(conn))
-    values = fixed.of(bound, snapshot, batches.written)
+    held = batches.on_hold(gate.known(conn))
+    values = {**fixed.of(bound, snapshot, batches.written), **held.keys}
     wanted = Rows(bound.table, leaf, statements.seen(bound, held), values)
     with rows.reading(conn):
         there = rows.content(conn, wanted).rows
@@ -149,7 +149,7 @@ def _batch(batches: Batches, proven: Proven, first: int, after: int) -> int:
         before = changed.so_far(conn)
         conn.execute(PATIENCE)
         free = statements.free(bound, held)
-        gone = prove.let_go(change, proven, first, after, free)
+        gone = prove.let_go(change, proven, first, after, free, held.keys)
         changed.must_be(before, changed.so_far(conn), {bound.table: gone}, batches.adding)
         if gone:
             digest = proven.written.sha256
@@ -158,8 +158,3 @@ def _batch(batches: Batches, proven: Proven, first: int, after: int) -> int:
                 "effect", "retention.deleted", bound.rule.table, counts=counts, digest=digest
             )
     return gone
-
-
-def _standing(conn: Connection[TupleRow]) -> tuple[gate.Hold, ...]:
-    with conn.transaction():
-        return gate.standing(conn)

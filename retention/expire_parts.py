@@ -128,9 +128,9 @@ def _kept(
 
 
 def _on_hold(task: Task, step: Drop, held: gate.Held) -> str | None:
-    if held is None:
+    if held.rows is None:
         return None
     with task.system.snapshot("retention.drop") as service:
-        row = service.execute(statements.count_alone(step.target, held)).fetchone()
+        row = service.execute(statements.count_alone(step.target, held), held.keys).fetchone()
     assert row is not None
     return f"{row[1]:,} of {counted(row[0], 'row')} on legal hold" if row[1] else None

@@ -96,7 +96,7 @@ def fix(
     """
     values = of(bound, snapshot, ours)
     with conn.transaction():
-        conn.execute(statements.fix(leaf, bound, held), values)
+        conn.execute(statements.fix(leaf, bound, held), {**values, **held.keys})
     try:
         row = conn.execute(sql.SQL("fetch from {}").format(_CURSOR)).fetchone()
         yield Fixed(conn, row[5] if row else 0)

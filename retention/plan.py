@@ -38,7 +38,7 @@ def decide(policy: Policy, seen: Seen, now: datetime) -> Decision[Step]:  # noqa
     whole = plan_parts.decide(seen, now)
     return Decision(
         (*steps, *whole.steps),
-        (*seen.failures, *elsewhere, *whole.refusals),
+        (*seen.failures, *seen.lost, *elsewhere, *whole.refusals),
         (*notes, *whole.notes),
     )
 

@@ -39,14 +39,14 @@ def count_whole(leaf: str, bound: Bound, held: Held) -> sql.Composed:
 def count_alone(name: str, held: Held) -> sql.Composed:
     """Count the rows of what was taken off, and those on legal hold."""
     return sql.SQL("select count(*), count(*) filter (where {held}) from {name} as t").format(
-        name=sql_name(name), held=held or sql.SQL("false").format()
+        name=sql_name(name), held=held.rows or sql.SQL("false").format()
     )
 
 
-def count_on_hold(leaf: str, bound: Bound, held: sql.Composed) -> sql.Composed:
+def count_on_hold(leaf: str, bound: Bound, held: Held) -> sql.Composed:
     """Count the overdue rows of one leaf that are on legal hold."""
     return sql.SQL("select count(*) from only {leaf} as t where {overdue} and {held}").format(
-        leaf=sql_name(leaf), overdue=_overdue(bound), held=held
+        leaf=sql_name(leaf), overdue=_overdue(bound), held=held.rows or sql.SQL("false").format()
     )
 
 
@@ -194,7 +194,7 @@ def _free(bound: Bound, held: Held) -> sql.Composed:
 
 
 def _off_hold(held: Held) -> sql.Composed:
-    return sql.SQL("").format() if held is None else sql.SQL(" and not {}").format(held)
+    return sql.SQL("").format() if held.rows is None else sql.SQL(" and not {}").format(held.rows)
 
 
 def _referenced(key: ForeignKey) -> sql.Composed:

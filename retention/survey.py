@@ -115,7 +115,7 @@ class Seen:
     """Every rule, counted or failed, at one moment: `snapshot`, as PostgreSQL spells it. `holds` stood then.
 
     `ends` has the partitions of rules that drop them, `alone` those that were taken off, `sizes` the bytes of both.
-    `remembered` is what each rule said when it was last carried out.
+    `remembered` is what each rule said when it was last carried out, `lost` the holds of which nobody knows on what.
     """
 
     snapshot: str
@@ -127,6 +127,7 @@ class Seen:
     alone: tuple[Alone, ...] = ()
     sizes: Mapping[str, int] = field(default_factory=dict[str, int])
     remembered: shorter.Remembered = field(default_factory=dict[str, Kept])
+    lost: tuple[Failure, ...] = ()
 
     @property
     def changed(self) -> Mapping[str, str]:
@@ -160,7 +161,7 @@ def read(
     seen = catalog.read(conn)
     reality.must_fit(policy, seen, but_for="retention")  # one bad rule stops no other
     fit, unfit = rules.bind(policy, seen, now, only)
-    holds = gate.standing(conn)
+    holds = gate.known(conn)
     counted: list[Counted] = []
     failures = [*unfit]
     for bound in fit:
@@ -188,8 +189,19 @@ def read(
     sizes = alone.sizes(conn, [*found.children, *(one.name for one in standing)])
     snapshot = _row(conn, statements_of_rows.SNAPSHOT, {})[0]
     kept = {rule: Kept(*said) for rule, *said in conn.execute(statements.KEPT)}
-    rest = (holds, found, standing, sizes, kept)
+    rest = (holds, found, standing, sizes, kept, _lost(holds, policy, seen))
     return Seen(snapshot, seen, tuple(counted), tuple(failures), *rest)
+
+
+def _lost(holds: tuple[Hold, ...], policy: Policy, seen: Catalog) -> tuple[Failure, ...]:
+    return tuple(
+        Failure(
+            f"hold {hold.number}",
+            f"it is on {hold}, and that is not there any more: until somebody says what it holds, it holds every row",
+            f"Was it renamed? Place the hold anew, then `lifecycle holds release {hold.number}`.",
+        )
+        for hold in gate.lost(holds, policy, seen)
+    )
 
 
 def oldest(system: System, seen: Seen) -> dict[int, date]:
@@ -201,7 +213,7 @@ def oldest(system: System, seen: Seen) -> dict[int, date]:
             held = gate.on(seen.holds, system.policy, seen.catalog, bound.table)
             for leaf in counted.ours:
                 question = statements_of_rows.oldest(leaf.leaf, bound, held)
-                day: date | None = _row(conn, question, {"before": bound.before})[0]
+                day: date | None = _row(conn, question, {"before": bound.before, **held.keys})[0]
                 if day is not None:
                     found[bound.place] = min(day, found.get(bound.place, day))
     return found
@@ -214,7 +226,7 @@ def count(conn: Connection[TupleRow], bound: Bound, held: Held, looks: Looks) ->
     for leaf in bound.leaves:
         try:
             with looks.at(places.leaf(bound, leaf)), conn.transaction():
-                values: dict[str, object] = {"before": bound.before}
+                values: dict[str, object] = {"before": bound.before, **held.keys}
                 counting = (
                     statements_of_rows.count_whole(leaf, bound, held)
                     if bound.drops
@@ -222,7 +234,7 @@ def count(conn: Connection[TupleRow], bound: Bound, held: Held, looks: Looks) ->
                 )
                 rows, keys, referenced = _row(conn, counting, values)
                 on_hold = 0
-                if held is not None:
+                if held.rows is not None:
                     counting = statements_of_rows.count_on_hold(leaf, bound, held)
                     on_hold = _row(conn, counting, values)[0]
         except psycopg.Error as error:
@@ -246,7 +258,7 @@ def _beyond(
     try:
         with looks.at(places.through(bound)), conn.transaction():
             counting = statements_of_rows.count_through(bound, held)
-            rows = _row(conn, counting, {"before": bound.before})[0]
+            rows = _row(conn, counting, {"before": bound.before, **held.keys})[0]
     except psycopg.Error as error:
         return _said(conn, error)
     return max(0, rows - sum(leaf.rows for leaf in overdue))

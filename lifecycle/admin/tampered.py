@@ -112,13 +112,14 @@ def judge(label: str, conn: Connection[TupleRow]) -> Iterator[Finding]:
     """Yield each right, trigger, rule, setting and function of the schema that is not as the releases left it."""
     applied = {name for (name,) in conn.execute(_APPLIED).fetchall()}
     texts = [m.text for m in ddl.migrations(install.packages()) if m.name in applied]
-    found = [*_rights(conn, released.rights(texts)), *_calls(conn, released.calls(texts))]
+    made = released.functions(texts)
+    calls = {(who, name) for who, name in released.calls(texts) if made[name][1]}
+    found = [*_rights(conn, released.rights(texts)), *_calls(conn, frozenset(calls))]
     found += _triggers(conn, released.triggers(texts))
     for question in (_CREATES, _CODE, _REPLICA, _BACKDATED):
         found += conn.execute(question).fetchall()
     for what, fix in found:
         yield bad(label, what, WHY, fix)
-    made = released.functions(texts)
     for name, signature, body, definer, settings in conn.execute(_FUNCTIONS).fetchall():
         if made.get(name) != (body, definer, _PINNED in settings):
             what = f"the function {signature} is not the one that a release made"

@@ -12,6 +12,7 @@ import typer
 from lifecycle import progress, show
 from lifecycle.cli_options import JsonOption, SystemOption, open_system
 from lifecycle.errors import InputError
+from lifecycle.words import counted
 
 if TYPE_CHECKING:
     from lifecycle.holds.hold import What
@@ -88,7 +89,11 @@ def on_span(
     zone = _zone(system)
     since, _, before = span.partition("..")
     what = What(
-        "span", table=table, column=column, since=_day(since, zone), before=_day(before, zone)
+        "span",
+        table=table,
+        column=column,
+        since=day_begins(since, zone),
+        before=day_begins(before, zone),
     )
     _place(what, because, by, until, as_json, system)
 
@@ -155,14 +160,22 @@ def _place(
     from lifecycle.postgres import catalog
 
     here = open_system(system)
-    ends = None if until is None else _day(until, ZoneInfo(here.policy.timezone))
+    ends = None if until is None else day_begins(until, ZoneInfo(here.policy.timezone))
     with closing(here.connect("holds.add")) as conn:
-        place.must_be_there(what, here.policy, catalog.read(conn))
-        if what.covers == "person" and place.of_nobody(conn, what, here.policy):
-            hint = "A hold on nobody holds nothing: look the key up."
-            raise InputError(f"no {what.subject} has this key", hint=hint)
+        picture = catalog.read(conn)
+        place.must_be_there(what, here.policy, picture)
+        if what.covers == "person":
+            somebody = place.of_somebody(conn, what, here.policy)
+            if somebody is None:
+                hint = "A hold on nobody holds nothing: look the key up."
+                raise InputError(f"no {what.subject} has this key", hint=hint)
+            what = somebody
         number = place.place(conn, what, because=_said(because), placed_by=_said(by), until=ends)
-    show.done(f"hold {number} is on {what}; `lifecycle holds release {number}` ends it.", as_json)
+        on = place.covered(conn, number, here.policy, picture)
+    rows = ", ".join(f"{counted(many, 'row')} of {table}" for table, many in on.items())
+    now = rows or "no row now: if that is not so, it is spelled otherwise there"
+    said = f"hold {number} is on {what}: {now}. `lifecycle holds release {number}` ends it."
+    show.done(said, as_json)
 
 
 def _zone(system: str | None) -> ZoneInfo:
@@ -181,7 +194,7 @@ def _typed(asked: str) -> str:
     return typed
 
 
-def _day(text: str, zone: ZoneInfo) -> datetime:
+def day_begins(text: str, zone: ZoneInfo) -> datetime:
     """Return the midnight at which a day begins. Raise InputError where it is none."""
     try:
         return datetime.combine(date.fromisoformat(text), time(), zone).astimezone(UTC)

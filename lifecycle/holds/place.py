@@ -1,7 +1,9 @@
 """Places holds and releases them, and lists them all. Neither is ever changed; each is a line of its own."""
 
+import time
 from collections.abc import Sequence
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -9,12 +11,19 @@ from psycopg import Connection
 from psycopg.errors import CheckViolation
 from psycopg.rows import TupleRow
 
-from lifecycle.errors import InputError, NotFound, Refused
-from lifecycle.holds import statements
+from lifecycle import clock
+from lifecycle.errors import Conflict, InputError, NotFound, Refused
+from lifecycle.holds import gate, statements
 from lifecycle.holds.hold import What, values
 from lifecycle.policy.model import Policy
 from lifecycle.postgres.catalog import Catalog
 from lifecycle.words import choices
+
+PATIENCE = timedelta(minutes=2)
+"""How long a hold waits for those who had begun to destroy before: a batch takes a moment, an erasure some seconds."""
+
+_LOOK = 0.05
+"""Seconds between two looks at who is still at work."""
 
 
 def place(
@@ -27,7 +36,8 @@ def place(
 ) -> int:
     """Place a hold and return its number: what is on hold now, nothing destroys that had not been destroyed before.
 
-    Waits for whoever destroys at this moment. Raise InputError when it ends before it begins, psycopg.Error as it is.
+    Whoever begins to destroy from here on sees it. Waits for those who had begun before, and keeps nobody waiting.
+    Raise InputError when it ends before it begins, Conflict when some are still at it after PATIENCE, psycopg.Error.
     """
     said = values(what) | {"because": because, "placed_by": placed_by, "until": until}
     try:
@@ -38,7 +48,21 @@ def place(
             hint="It ends after now, and a span begins before it ends: `--until`, `--from`, `--to`.",
         ) from None
     assert row is not None
+    _wait_for_those_at_work(conn, row[0])
     return row[0]
+
+
+def _wait_for_those_at_work(conn: Connection[TupleRow], number: int) -> None:
+    begun = set(conn.execute(statements.AT_WORK).fetchall())
+    began = clock.monotonic()
+    while begun & set(conn.execute(statements.AT_WORK).fetchall()):
+        if clock.monotonic() - began > PATIENCE.total_seconds():
+            raise Conflict(
+                f"hold {number} is placed, and a run that had begun to destroy before goes on still",
+                hint="Nothing that begins from now on destroys what it is on. `lifecycle runs list` shows what is "
+                "running; look there before you rely on the hold.",
+            )
+        time.sleep(_LOOK)
 
 
 def release(conn: Connection[TupleRow], number: int, *, because: str, released_by: str) -> None:
@@ -77,15 +101,26 @@ def must_be_there(what: What, policy: Policy, catalog: Catalog) -> None:
         )
 
 
-def of_nobody(conn: Connection[TupleRow], what: What, policy: Policy) -> bool:
-    """Say whether no person of this kind has this key now. Raise psycopg.Error where it is none at all."""
+def of_somebody(conn: Connection[TupleRow], what: What, policy: Policy) -> What | None:
+    """Return a person's hold with their key as the database spells it; None where no person of this kind has it now."""
     subject = policy.subjects[what.subject or ""]
     try:
-        return (
-            conn.execute(
-                statements.person(subject.table, subject.key), {"key": what.key}
-            ).fetchone()
-            is None
-        )
+        question = statements.person(subject.table, subject.key)
+        row = conn.execute(question, {"key": what.key}).fetchone()
     except psycopg.DataError:
-        return True
+        return None
+    return None if row is None else replace(what, key=row[0])
+
+
+def covered(
+    conn: Connection[TupleRow], number: int, policy: Policy, picture: Catalog
+) -> dict[str, int]:
+    """Return how many rows of which table a hold is on now; tables without any are left out."""
+    those = [hold for hold in gate.known(conn) if hold.number == number]
+    found: dict[str, int] = {}
+    for table in picture.tables:
+        held = gate.on(those, policy, picture, table)
+        if held.rows is not None:
+            row = conn.execute(statements.count(table, held.rows), held.keys).fetchone()
+            found[table] = row[0] if row else 0
+    return {table: rows for table, rows in found.items() if rows}

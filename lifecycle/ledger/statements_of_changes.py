@@ -12,13 +12,15 @@ CHANGED = """
      group by 1, 2
 """
 
-# Whoever truncates, alters or makes a table holds it against everybody until the transaction ends.
+# Whoever truncates, alters or makes a table holds it against everybody until the transaction ends; whoever places or
+# releases a legal hold has their table for himself among those who do.
 REWRITTEN = """
     select n.nspname, c.relname
       from pg_locks as l
       join pg_class as c on c.oid = l.relation
       join pg_namespace as n on n.oid = c.relnamespace
-     where l.locktype = 'relation' and l.pid = pg_backend_pid() and l.mode = 'AccessExclusiveLock'
+     where l.locktype = 'relation' and l.pid = pg_backend_pid()
+       and (l.mode = 'AccessExclusiveLock' or n.nspname = 'lifecycle' and l.mode = 'ShareUpdateExclusiveLock')
        and l.database = (select oid from pg_database where datname = current_database())
        and c.relkind in ('r', 'p', 'm', 'f') and n.nspname !~ '^pg_(temp|toast)'
 """

@@ -7,10 +7,11 @@ Whoever destroys takes what was proven from there: the rows of the archive, as t
 Nothing is changed here but that table.
 """
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import psycopg
 from psycopg import Connection, sql
@@ -103,12 +104,18 @@ def compare(conn: Connection[TupleRow], proven: Proven, wanted: Rows) -> None:
 
 
 def let_go(
-    change: Change, proven: Proven, first: int, after: int, free: sql.Composable = ALL_FREE
+    change: Change,
+    proven: Proven,
+    first: int,
+    after: int,
+    free: sql.Composable = ALL_FREE,
+    values: Mapping[str, object] = MappingProxyType({}),
 ) -> int:
     """Delete, in a transaction of the caller's, rows that were archived and are still exactly so; return how many.
 
     Takes the rows of the pages from `first` to before `after`; there are `proven.blocks`. What was changed, or came,
-    since the rows were archived is left, and what is not `free`: a condition of a row `t` that begins with `and`.
+    since the rows were archived is left, and what is not `free`: a condition of a row `t` that begins with `and`, with
+    its `values`.
     Raise Refused without a primary key; psycopg.Error as it comes.
     """
     described = proven.written.description
@@ -120,7 +127,7 @@ def let_go(
     rows.pin(change.conn)
     return change.conn.execute(
         statements.delete_archived(described.leaf, described.primary_key, free),
-        {"first": first, "after": after},
+        {"first": first, "after": after, **values},
     ).rowcount
 
 

@@ -18,12 +18,14 @@ from gdpr.foresee import Foreseen
 from lifecycle import cli, cli_options
 from lifecycle.coverage import Looks
 from lifecycle.errors import InputError, NotFound
+from lifecycle.holds.hold import What
 from lifecycle.outcome import Verdict
 from lifecycle.postgres.server import Cluster
 from lifecycle.system import System
 from tests import build
 from tests.database import clinic as the_clinic
 from tests.database.clinic import ANNA, JOANNA, OTTO, Clinic
+from tests.database.test_holds import hold
 from tests.database.test_whose import PAGE, PLAIN, SCHEMA, changed
 
 NOBODY = "d0000000-0000-4000-8000-00000000000d"
@@ -407,3 +409,9 @@ def test_somebody_of_another_kind_in_the_same_table_is_no_such_person(
     for kind, key in (("patient", "2"), ("nurse", "1"), ("patient", "0_1")):
         with pytest.raises(NotFound, match=f"no {kind} has the key that was given"):
             foresee.foresee(system, kind, key)
+
+
+def test_a_person_on_hold_is_told_to_stay(clinic: Clinic, say: Say) -> None:
+    hold(clinic.system, What("person", subject="person", key=ANNA))
+    out, _ = say("gdpr", "plan", "--person", ANNA, code=4)
+    assert "2 rows of visit on legal hold" in out

@@ -19,6 +19,7 @@ EXEMPT = {
     "retention/archive/restore.py": "puts rows back, and overwrites none",
     "retention/archive/target.py": "makes the table that rows are put beside into",
     "gdpr/answer.py": "answers a request when its person is gone",
+    "gdpr/request.py": "asks by `held.nothing_on_hold`, for as long as it destroys",
     "gdpr/outside.py": "objects and customers of an erasure that `request.py` has asked for",
 }
 
