@@ -56,6 +56,11 @@ def digests(conn: Connection[TupleRow], event: str, target: str) -> frozenset[st
     return frozenset(digest for (digest,) in conn.execute(statements.DIGESTS, values).fetchall())
 
 
+def targets(conn: Connection[TupleRow], event: str) -> frozenset[str]:
+    """Return every target of which runs recorded this event as an outcome, in the months that the ledger has."""
+    return frozenset(row[0] for row in conn.execute(statements.TARGETS, {"event": event}))
+
+
 def newest(conn: Connection[TupleRow], system: str, job: str, event: str) -> str | None:
     """Return the target of the newest outcome of this event by a job's latest runs, by when it was first spoken of.
 

@@ -231,6 +231,10 @@ DIGESTS = """
      where event = %(event)s and target = %(target)s and kind = 'outcome' and digest is not null
 """
 
+TARGETS = """
+    select distinct target from lifecycle.evidence where event = %(event)s and kind = 'outcome'
+"""
+
 # Of the newest runs, and not before each was there: months before are not looked into.
 NEWEST_TARGET = """
     select e.target

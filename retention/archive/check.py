@@ -1,5 +1,7 @@
 """Reads everything archived again, a part of it every day, and holds it against its SHA-256. Changes nothing.
 
+An archive that the ledger knows as proven and that the bucket has no more is named every day.
+
 What is read on a day follows from the day and the thing's own digest, so that within `every` each is read once, and
 nobody has to remember where he was. A row is named by the beginning of a digest of its key: a key may be a person's.
 """
@@ -28,6 +30,7 @@ from lifecycle.words import counted
 from retention.archive import shelf
 from retention.archive import statements_of_check as statements
 from retention.archive.manifest import DATA, Manifest
+from retention.archive.prove import PROVEN
 from retention.archive.section import SECTION, Digests
 from retention.archive.write import PREFIX
 
@@ -77,6 +80,14 @@ def _archives(task: Task, looks: Looks, promised: set[Place], counts: dict[str, 
     with closing(on.store), closing(task.system.connect(JOB)) as conn:
         with looks.at(shelf_itself):
             found = tuple(on.all())
+        # What the bucket lists says nothing of what is gone from it: that the ledger knows.
+        gone = evidence.targets(conn, PROVEN) - {key for key, _ in found}
+        looks.found(
+            *(
+                Failure(key, "it was proven, and is not in the bucket any more", _ARCHIVE)
+                for key in sorted(gone)
+            )
+        )
         for key, written in found:
             name = Path(key).name.removesuffix(DATA)
             if int(hashlib.sha256(name.encode()).hexdigest(), 16) % parts != today:
@@ -155,6 +166,9 @@ def _objects(
         scratch.directory(system.machine, PREFIX) as directory,
     ):
         for name, place, digest in rows:
+            if place is None:
+                wrong.append((name, "is gone, and its digest is still there"))
+                continue
             try:
                 came = store.get_file(bucket, place, directory / "object")
             except NotFound:

@@ -13,7 +13,8 @@ def differing(one: Digests, key: Sequence[str]) -> sql.Composed:
     return sql.SQL("""
         select {name} from {table} as t
          where {today}
-           and encode(sha256(convert_to(concat({of}), 'UTF8')), 'hex') is distinct from lower({sha256}::text)
+           and ({of} is null
+                or encode(sha256(convert_to(concat({of}), 'UTF8')), 'hex') is distinct from lower({sha256}::text))
     """).format(**_parts(one, key))
 
 
@@ -40,7 +41,7 @@ def _parts(one: Digests, key: Sequence[str]) -> dict[str, sql.Composable]:
             "left(encode(sha256(convert_to(concat_ws(',', {}), 'UTF8')), 'hex'), 12)"
         ).format(sql.SQL(", ").join(named)),
         "today": sql.SQL(
-            "{of} is not null "
+            "({of} is not null or {sha256} is not null) "
             "and (hashtextextended(concat({sha256}), 0) & 9223372036854775807) %% %(parts)s = %(today)s"
         ).format(of=of, sha256=sha256),
     }

@@ -366,11 +366,17 @@ def test_everything_archived_is_read_again_and_each_that_is_not_whole_is_named(w
     assert in_three_days() == ({"archives": 2, "values": 18}, {gone})
     flip(world, log, every)
     world.client.put_object(Bucket=world.bucket, Key="paper 1", Body=b"other")
-    world.say("update talk set words = '0' where id = 2")
+    world.say(
+        "update talk set words = '0' where id = 2;"
+        "update talk set words = null where id = 3; update talk set paper = null where id = 4;"
+        "insert into talk (id) values (10)"  # nothing beside nothing
+    )
     assert in_three_days()[1] == {
         gone,
         f"talk: paper of row {row(1)} leads to other bytes than its digest is of",
         f"talk: words of row {row(2)} is not what its digest is of",
+        f"talk: words of row {row(3)} is not what its digest is of",
+        f"talk: paper of row {row(4)} is gone, and its digest is still there",
         f"{log.key}: {log.key} is as long as what was stored, and not the same bytes",
     }
     lines = [
@@ -378,3 +384,16 @@ def test_everything_archived_is_read_again_and_each_that_is_not_whole_is_named(w
     ]
     assert sorted(lines)[:1] == [("finding", log.key)]
     assert len(lines) == 4
+
+
+def test_an_archive_that_is_gone_from_the_bucket_is_named_every_day(world: World):
+    written = world.write(Rows("log", "log"))
+    world.is_proven(written, Rows("log", "log"))
+    assert check.carry_out(Task(world.system, world.claim, NOW)).coverage.found == ()
+    for key in (written.key, manifest.beside(written.key)):
+        world.client.delete_object(Bucket=world.bucket, Key=key)
+    for day in range(3):
+        judged = check.carry_out(Task(world.system, world.claim, NOW + timedelta(days=day)))
+        assert [(f.target, f.what) for f in judged.coverage.found] == [
+            (written.key, "it was proven, and is not in the bucket any more")
+        ]
