@@ -19,8 +19,11 @@ TRIES = 4
 PAUSE = 0.5
 """Seconds between two tries."""
 
-PATIENCE = sql.SQL("set local lock_timeout = '100ms'")
-"""How long a batch waits for a row that somebody has locked, before it passes such rows over."""
+PATIENCE = sql.SQL("set local lock_timeout = '20ms'")
+"""How long a batch waits for one row that somebody has locked, before it passes such rows over.
+
+It waits for one after another, and others wait meanwhile for those that it has: so one must be short.
+"""
 
 
 @dataclass(frozen=True, slots=True)
