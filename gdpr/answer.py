@@ -19,6 +19,7 @@ from gdpr.prove import Proof, sampled
 from gdpr.reach import Reach
 from gdpr.section import SECTION
 from lifecycle.errors import Conflict
+from lifecycle.holds import place
 from lifecycle.ledger.claims import Claim
 from lifecycle.ledger.code import Code
 from lifecycle.ledger.effect import effect
@@ -129,6 +130,7 @@ def complete(
         asked = {entry.request, *entry.requests}
         if entry.note is not None:  # of a request that was opened again nothing was proven anew
             asked |= notes.mark_proven(conn, entry.whose)
+            place.forget(conn, erasure.subject, entry.note.person, entry.note.needles())
         values["requests"] = sorted(asked)
         answered = conn.execute(request_statements.complete(requests), values).rowcount
         if not answered:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 _MADE = re.compile(
     r"create (?:or replace )?function lifecycle\.(\w+)\((.*?)\bas \$\$(.*?)\$\$", re.DOTALL
 )
-_TRIGGER = re.compile(r"^create trigger .*?;", re.DOTALL | re.MULTILINE)
+_TRIGGER = re.compile(r"^(?:create|drop) trigger .*?;", re.DOTALL | re.MULTILINE)
+_DROPPED = re.compile(r"drop trigger (\S+) on lifecycle\.(\S+);")
 _SAID = re.compile(
     r"^(grant|revoke) ([^;]*?) on (lifecycle\.[^;]*?) (?:to|from) ([^;]*);", re.MULTILINE
 )
@@ -67,8 +68,16 @@ def functions(texts: Iterable[str]) -> dict[str, tuple[str, bool, bool]]:
 
 
 def triggers(texts: Iterable[str]) -> frozenset[Trigger]:
-    """Return the triggers that these files make; those of a month are those of its parent."""
-    return frozenset(trigger(one) for text in texts for one in _TRIGGER.findall(text))
+    """Return the triggers that these files leave, in their order; those of a month are those of its parent."""
+    there: dict[tuple[str, str], Trigger] = {}
+    for text in texts:
+        for said in _TRIGGER.findall(text):
+            if dropped := _DROPPED.fullmatch(said):
+                del there[dropped[1], dropped[2]]
+            else:
+                made = trigger(said)
+                there[made.name, made.table] = made
+    return frozenset(there.values())
 
 
 def trigger(definition: str) -> Trigger:

@@ -76,6 +76,13 @@ def release(conn: Connection[TupleRow], number: int, *, because: str, released_b
     raise NotFound(f"there is no hold {number}", hint="See `lifecycle holds list`.")
 
 
+def forget(conn: Connection[TupleRow], kind: str, person: str, values: Sequence[str]) -> int:
+    """Empty a person's key and values in every hold that has ended, in the caller's transaction; return in how many."""
+    said = {"kind": kind, "person": person, "those": list(values)}
+    row = conn.execute(statements.FORGET, said).fetchone()
+    return row[0] if row else 0
+
+
 def listed(conn: Connection[TupleRow]) -> Sequence[tuple[Any, ...]]:
     """Return every hold there ever was: its columns, when, by whom and why it was released, whether it ended."""
     return conn.execute(statements.ALL).fetchall()

@@ -51,6 +51,8 @@ PLACE = """
                                 %(because)s, %(placed_by)s, %(until)s)
 """
 
+FORGET = "select lifecycle.forget_in_holds(%(kind)s, %(person)s, %(those)s)"
+
 RELEASE = "select lifecycle.release_hold(%(hold)s, %(because)s, %(released_by)s)"
 
 

@@ -20,7 +20,7 @@ from lifecycle.promise import Task
 from lifecycle.system import System
 from retention import expire
 from retention.promise import PROMISE
-from tests.database.clinic import ANNA, Clinic
+from tests.database.clinic import ANNA, TRACES, Clinic
 from tests.house import LOG, NOW, PLAIN, House
 
 
@@ -139,7 +139,21 @@ def test_a_person_on_hold_is_not_erased_and_nobody_else_is_held_by_it(clinic: Cl
     assert "2 rows of visit on legal hold" in refusal.what
     assert clinic.everything() == before
     release(clinic.system, number)
+    mail = hold(clinic.system, What("value", column="email", key=TRACES[1].upper()))
+    other = hold(clinic.system, What("value", column="email", key="joanna@example.org"))
+    release(clinic.system, mail)
+    release(clinic.system, other)
     assert clinic.erase().counts["answered"] == 1
+    # The holds have ended, and their words do not keep her either; all else of them stays.
+    assert clinic.traces() == []
+    assert clinic.ask("select key from lifecycle.hold order by hold_id") == [
+        "",
+        "",
+        "joanna@example.org",
+    ]
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        clinic.ask("update lifecycle.hold set because = 'none', key = ''")
+    assert clinic.ask("select because from lifecycle.hold where hold_id = 1") == ["a lawsuit"]
 
 
 @pytest.mark.parametrize("what", [What("table", table="visit"), What("table", table="history")])
