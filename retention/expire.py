@@ -32,7 +32,7 @@ from lifecycle.policy.model import Policy
 from lifecycle.postgres import connect
 from lifecycle.postgres.catalog import Catalog
 from lifecycle.promise import Task
-from retention import expire_archived, expire_parts, fixed, forget, shorter
+from retention import expire_archived, expire_parts, fixed, forget, move, shorter
 from retention import statements as statements_of_room
 from retention import statements_of_rows as statements
 from retention.batches import PATIENCE, PAUSE, TRIES, Batches
@@ -72,7 +72,7 @@ def carry_out(task: Task, seen: Seen, decision: Decision[Step]) -> Ended:
             with code.code(task.system, seen.catalog) as as_seen:
                 for step in steps:
                     bound = bounds[step.rule]
-                    adding = triggers.written_to(task.system.policy, bound.table)
+                    adding = _adding(task.system.policy, bound)
                     written = ended.written.setdefault(bound.table, [])
                     on_hold = partial(_on_hold, task.system.policy, seen.catalog, bound)
                     batches = Batches(
@@ -127,14 +127,14 @@ def _leaf(batches: Batches, leaf: str, those: Fixed, ended: Ended) -> int:
     It is gone through again where rows are left: somebody has locked them, or rows that are gone now referenced them.
     """
     bound, left = batches.bound, those.rows
-    word = "deleted" if bound.column is None else "cleared"
+    word = bound.rule.done
     itself = any(key.table == bound.table for key in bound.references)
     tries, pass_over, kept = TRIES, False, 0
     while left > 0 and tries:
         total = Gone()
         for stretch in those.stretches():
             for gone in _stretch(batches, leaf, stretch, pass_over=pass_over):
-                ended.counts[word] += gone.rows
+                ended.counts[word] = ended.counts.get(word, 0) + gone.rows
                 total = Gone(
                     total.rows + gone.rows, total.locked + gone.locked, total.kept + gone.kept
                 )
@@ -186,21 +186,43 @@ def batch(batches: Batches, leaf: str, piece: Stretch, *, pass_over: bool) -> Go
         held = batches.on_hold(gate.standing(conn))  # as they stand now, and until this is over
         before = changed.so_far(conn)
         values |= held.keys
-        if pass_over:
-            row = conn.execute(statements.end_unlocked(leaf, bound, held), values).fetchone()
-            there, free, rows = row or (0, 0, 0)
-            gone = Gone(rows, there - free, free - rows)
-        else:
-            conn.execute(PATIENCE)
-            gone = Gone(conn.execute(statements.end(leaf, bound, held), values).rowcount)
+        gone = _end(conn, leaf, bound, held, values, pass_over=pass_over)
         changed.must_be(before, changed.so_far(conn), {bound.table: gone.rows}, batches.adding)
         if gone.rows:
-            word = "deleted" if bound.column is None else "cleared"
             counts = {"rows": gone.rows}
-            change.record("effect", f"retention.{word}", bound.rule.table, counts=counts)
+            change.record("effect", f"retention.{bound.rule.done}", bound.rule.table, counts=counts)
             if bound.column is not None:
                 batches.written.extend(conn.execute(statements.TRANSACTION).fetchone() or ())
     return gone
+
+
+def _end(
+    conn: Connection[TupleRow],
+    leaf: str,
+    bound: Bound,
+    held: Held,
+    values: dict[str, object],
+    *,
+    pass_over: bool,
+) -> Gone:
+    """Delete, clear or move the rows of a piece, in a transaction of the caller's."""
+    if not pass_over:
+        conn.execute(PATIENCE)
+    if bound.rule.to is not None:
+        there, free, rows = move.rows(conn, leaf, bound, held, values, pass_over=pass_over)
+    elif pass_over:
+        row = conn.execute(statements.end_unlocked(leaf, bound, held), values).fetchone()
+        there, free, rows = row or (0, 0, 0)
+    else:
+        return Gone(conn.execute(statements.end(leaf, bound, held), values).rowcount)
+    return Gone(rows, there - free, free - rows)
+
+
+def _adding(policy: Policy, bound: Bound) -> frozenset[str]:
+    """Return the tables to which rows may be added: by declared triggers, and the archive that rows move into."""
+    adding = triggers.written_to(policy, bound.table)
+    to = bound.rule.to
+    return adding if to is None else adding | {to} | triggers.written_to(policy, to)
 
 
 def _asks(step: Expire, seen: Seen) -> Failure:

@@ -23,6 +23,7 @@ from lifecycle.words import counted
 from retention import expire_archived
 from retention import statements_of_rows as statements
 from retention.expire_archived import Leaf
+from retention.rule import of_partitions
 from retention.survey import Seen
 
 
@@ -57,7 +58,7 @@ def carry_out(
 def _asks(seen: Seen, wanted: Iterable[Detach]) -> Iterator[Failure]:
     """Yield the partitions that an unattended run leaves, as a rule has changed since it was last kept."""
     for step in wanted:
-        if why := seen.changed.get(step.parent):
+        if why := seen.changed.get(of_partitions(step.parent)):
             what = f"it is not taken off: of the rule about {step.parent}, {why}"
             hint = "Look at `lifecycle retention plan`; after `lifecycle retention apply PLAN` every run does it."
             yield Failure(step.target, what, hint)
@@ -68,7 +69,7 @@ def _asks_first(seen: Seen, due: Iterable[Drop]) -> Iterator[Failure]:
     parents = {one.record.relation: one.record.parent for one in seen.alone}
     for step in due:
         parent = parents.get(step.relation, "")
-        if step.how == "dropped" and (why := seen.changed.get(parent)):
+        if step.how == "dropped" and (why := seen.changed.get(of_partitions(parent))):
             what = f"it is not dropped: of the rule about {parent}, {why}"
             hint = "Look at `lifecycle retention plan`; after `lifecycle retention apply PLAN` every run does it."
             yield Failure(step.target, what, hint)

@@ -32,6 +32,8 @@ def judge(task: Task, seen: Seen, decision: Decision[Step], ended: Ended) -> Jud
     with task.system.snapshot("retention judge") as conn:
         after = survey.read(conn, policy, task.now, task.only, looks)
         for counted in after.counted:
+            if counted.bound.rule.do == "move":
+                continue
             held = copies.find(conn, policy, after.catalog, counted, ended.drawn, looks)
             for place, reason in held.items():
                 looks.not_at(place, reason)
@@ -109,6 +111,8 @@ def _words(after: Seen, ended: Ended) -> tuple[str, dict[str, int]]:
         f"{words.counted(counts['deleted'], 'row')} deleted, {words.counted(counts['cleared'], 'value')} cleared by "
         f"{words.counted(len(after.counted), 'rule')}; {counts['overdue']:,} still overdue"
     )
+    if moved := counts.get("moved"):
+        summary += f"; {words.counted(moved, 'row')} moved into archives"
     if taken_off := counts.get("taken off"):
         summary += f"; {words.counted(taken_off, 'partition')} taken off"
     if dropped := counts.get("dropped"):

@@ -13,7 +13,8 @@ def promised(fit: Iterable[Bound], unfit: Iterable[Failure]) -> dict[str, frozen
     for bound in fit:
         leaves = (leaf(bound, name) for name in bound.leaves)
         whole = (through(bound),) if bound.parted else ()
-        of_one = frozenset({copies(bound), undated(bound), *whole, *leaves})
+        copied = () if bound.rule.do == "move" else (copies(bound),)  # what moves does not end
+        of_one = frozenset({*copied, undated(bound), *whole, *leaves})
         found[bound.rule.label] = found.get(bound.rule.label, frozenset()) | of_one
     return found
 

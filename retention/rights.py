@@ -23,6 +23,8 @@ def rights(policy: Policy, catalog: Catalog) -> Iterator[Right]:
             yield Right(name, "update", "the policy clears it", (column or "",))
             continue
         yield Right(name, "delete", "the policy lets its rows go")
+        if rule.to is not None:
+            yield Right(rule.to, "insert", f"rows of {name} move there")
         yield Right(name, "analyze", "the planner remembers values of rows that are gone")
         clock = rule.clock or table.partition_key
         if clock:

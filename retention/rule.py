@@ -44,8 +44,14 @@ class RetentionRule(Part):
         description="the time zone in which a clock without one was written; default: the policy's",
         examples=["UTC"],
     )
-    do: Literal["delete", "clear", "drop"] = Field(
-        description="`delete` the row, `clear` the column to NULL, or `drop` partitions whose last row's time is over"
+    do: Literal["delete", "clear", "drop", "move"] = Field(
+        description="`delete` the row, `clear` the column to NULL, `move` the row into the table `to`, or `drop` "
+        "partitions whose last row's time is over"
+    )
+    to: Text | None = Field(
+        default=None,
+        description="with `do: move`: the archive table that takes the rows, declared like every other",
+        examples=["imports_archive"],
     )
     grace: Span | None = Field(
         default=None,
@@ -75,13 +81,20 @@ class RetentionRule(Part):
     def _whole_partitions(self) -> "RetentionRule":
         if self.do != "drop" and self.grace is not None:
             raise ValueError("`grace` is for partitions: it goes with `do: drop` alone")
-        if self.do == "clear" and self.archive:
+        if self.do in ("clear", "move") and self.archive:
             raise ValueError("`archive` keeps whole rows: it goes with `do: delete` and `do: drop`")
+        if (self.do == "move") != (self.to is not None):
+            raise ValueError("`to` and `do: move` go together: into which table do the rows move?")
         if self.do == "drop" and (self.clock or self.where):
             raise ValueError(
                 "`do: drop` ends whole partitions by the key of the table: without `by`, `expires` and `where`"
             )
         return self
+
+    @property
+    def done(self) -> str:
+        """Return what the ledger and people are told has become of rows or values."""
+        return {"clear": "cleared", "move": "moved"}.get(self.do, "deleted")
 
     @property
     def stands(self) -> Span:
@@ -101,6 +114,8 @@ class RetentionRule(Part):
     @property
     def label(self) -> str:
         """Return what it is about, in words that no other rule has: `jobs where status is done or failed`."""
+        if self.do == "drop":
+            return of_partitions(self.table)
         said = (f"{column} is {' or '.join(map(str, values))}" for column, values in self.scope)
         return self.table + (f" where {' and '.join(said)}" if self.where else "")
 
@@ -115,6 +130,11 @@ class RetentionRule(Part):
 
 
 Rules = tuple[RetentionRule, ...]
+
+
+def of_partitions(table: str) -> str:
+    """Return what the rule that drops a table's partitions is about, in words that no rule about its rows has."""
+    return f"partitions of {table}"
 
 
 def target(rule: RetentionRule) -> tuple[str, str | None]:

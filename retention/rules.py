@@ -11,6 +11,7 @@ from lifecycle.policy.model import Policy
 from lifecycle.postgres.catalog import Catalog, Table
 from lifecycle.postgres.shape import ForeignKey
 from retention import cutoff, parts
+from retention.columns import other
 from retention.parts import Part
 from retention.rule import RetentionRule, target
 from retention.section import SECTION
@@ -26,7 +27,8 @@ class Bound:
     `place` is the rule's place in the policy, from 0. `before` is the cutoff as the column `by` compares with it;
     `column` is None where whole rows go. `key` are the columns that tell one row from another, none where the table
     has no primary key: then its whole text does. `foreign` are the leaves that lie on another server. `references` are
-    the foreign keys that refuse a delete of what they point to. `parts` are the partitions of a rule that drops them.
+    the foreign keys that refuse a delete of what they point to. `parts` are the partitions of a rule that drops them,
+    `columns` those that one moves.
     """
 
     place: int
@@ -40,6 +42,7 @@ class Bound:
     foreign: frozenset[str] = frozenset()
     references: tuple[ForeignKey, ...] = ()
     parts: tuple[Part, ...] = ()
+    columns: tuple[str, ...] = ()
 
     @property
     def drops(self) -> bool:
@@ -106,9 +109,22 @@ def _bind(policy: Policy, catalog: Catalog, place: int, now: datetime) -> Bound:
         _leaves(table, by, before),
         table.primary_key,
         frozenset(part.name for part in table.partitions if part.kind == "f"),
-        _references(catalog, table) if rule.do == "delete" else (),
+        _references(catalog, table) if rule.do in ("delete", "move") else (),
         parts.parts(table, rule, before) if rule.do == "drop" else (),
+        _moved(catalog, rule, table),
     )
+
+
+def _moved(catalog: Catalog, rule: RetentionRule, table: Table) -> tuple[str, ...]:
+    """Return the columns that move; those that are computed are computed there, if it has them."""
+    if rule.do != "move":
+        return ()
+    archive = catalog.tables.get(rule.to or "")
+    if archive is None:
+        raise _Unfit(f"the table {rule.to} that takes its rows does not exist")
+    if bad := other(table, archive):
+        raise _Unfit(f"{rule.to} does not take its rows as they are: it has no {', '.join(bad)}")
+    return tuple(column.name for column in table.columns if not column.generated)
 
 
 def _references(catalog: Catalog, table: Table) -> tuple[ForeignKey, ...]:
@@ -137,10 +153,8 @@ def _allow(policy: Policy, catalog: Catalog, rule: RetentionRule, table: Table) 
     log = AUDIT.of(policy)
     if log is not None and log.table == table.name:
         raise _Unfit("rows of the audit log never end")
-    if (
-        rule.do != "delete"
-    ):  # a partition with rows that are referenced is not taken off: PostgreSQL refuses
-        return
+    if rule.do not in ("delete", "move"):
+        return  # a partition whose rows are referenced is not taken off: PostgreSQL refuses
     for key in catalog.foreign_keys:
         if key.referenced == table.name and key.on_delete in CHANGES_OTHERS:
             verb = CHANGES_OTHERS[key.on_delete]

@@ -14,12 +14,15 @@ from lifecycle.policy.model import Policy, until
 from lifecycle.policy.section import Section
 from lifecycle.postgres.catalog import Catalog
 from retention.archive.section import SECTION as ARCHIVES
+from retention.columns import other
 from retention.rule import RetentionRule, Rules, target
 
 
 def _tables(rules: Rules) -> Iterator[tuple[Where, str]]:
     for index, rule in enumerate(rules):
         yield ("retention", index, "table"), target(rule)[0]
+        if rule.to is not None:
+            yield ("retention", index, "to"), rule.to
 
 
 def _sense(rules: Rules, policy: Policy) -> Iterator[Mistake]:
@@ -36,7 +39,7 @@ def _sense(rules: Rules, policy: Policy) -> Iterator[Mistake]:
         if rule.do != "clear" and table in forever:
             what = f"rows of {table!r} are never deleted: {forever[table]}"
             yield Mistake(path, what, "take the rule out")
-        first = seen.setdefault((table, column, rule.scope), index)
+        first = seen.setdefault((table, column, rule.do == "drop" or rule.scope), index)
         if first != index:
             what = f"a second rule for {rule.label!r} (the first is retention[{first}])"
             yield Mistake(path, what, "keep one of them")
@@ -45,8 +48,25 @@ def _sense(rules: Rules, policy: Policy) -> Iterator[Mistake]:
             yield Mistake(
                 where, "the policy names no bucket for archives", "add `archives: {bucket: NAME}`"
             )
+        if rule.to == rule.table:
+            here: Where = ("retention", index, "to")
+            yield Mistake(here, "rows cannot move into their own table", "name another")
         yield from _objects_left_behind(index, rule, policy)
     yield from _kept_for_ever(rules, policy)
+    yield from _dropped_before(rules)
+
+
+def _dropped_before(rules: Rules) -> Iterator[Mistake]:
+    """Find partitions that would be dropped with rows that another rule moves, or archives, later."""
+    for index, rule in enumerate(rules):
+        for other_place, beside in enumerate(rules):
+            keeps = beside.to is not None or (beside.archive and not rule.archive)
+            if rule.do != "drop" or beside.table != rule.table or not keeps or rule.after is None:
+                continue
+            if beside.after is None or rule.after.can_be_shorter_than(beside.after):
+                what = f"partitions would be dropped before retention[{other_place}] has taken their rows"
+                where: Where = ("retention", index, "after")
+                yield Mistake(where, what, f"write {beside.after or 'a time'} or more")
 
 
 def _zone(index: int, zone: str) -> Iterator[Mistake]:
@@ -154,6 +174,11 @@ def _truth(rules: Rules, look: Look) -> None:
 
 
 def _told_apart(look: Look, index: int, rule: RetentionRule, name: str) -> None:
+    """Say so where rows cannot be taken as they are: into an archive of single rows, or another table."""
+    archive = look.catalog.tables.get(rule.to or "")
+    if archive is not None and (bad := other(look.catalog.tables[name], archive)):
+        what = f"{rule.to} does not take rows of {name} as they are: it has no {', '.join(bad)}"
+        look.say(("retention", index, "to"), what, "give it these columns")
     if rule.archive and rule.do == "delete" and not look.catalog.tables[name].primary_key:
         what = (
             f"{name} has no primary key, so a row of it cannot be told from another in an archive"

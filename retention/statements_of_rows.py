@@ -122,6 +122,16 @@ def _seen(born: sql.Identifier) -> sql.Composed:
     """).format(born=born)
 
 
+def due(bound: Bound) -> sql.Composed:
+    """The condition of a fixed row from slot %(since)s to before %(to)s that is overdue still."""
+    return sql.SQL("{} and {}").format(_FIXED, _overdue(bound))
+
+
+def overdue(bound: Bound) -> sql.Composed:
+    """The condition of an overdue row."""
+    return _overdue(bound)
+
+
 def free(bound: Bound, held: Held) -> sql.Composed:
     """The condition of a row that nothing keeps: no reference to it, no hold. It follows others."""
     return _free(bound, held)

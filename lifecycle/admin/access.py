@@ -211,7 +211,7 @@ def _wanted(
     needed: tuple[rights.Right, ...], catalog: Catalog
 ) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
     """Return (relation, right) for whole tables and (relation, column) to be updated."""
-    deletable = rights.deletable(needed)
+    deletable, fillable = rights.deletable(needed), rights.fillable(needed)
     whole: list[tuple[str, str]] = []
     columns: list[tuple[str, str]] = []
     for table in catalog.tables.values():
@@ -220,5 +220,7 @@ def _wanted(
             whole.append((relation, "select"))
             if table.name in deletable:
                 whole.append((relation, "delete"))
+            if relation in fillable:
+                whole.append((relation, "insert"))
             columns += [(relation, column) for column in updatable]
     return whole, columns

@@ -181,6 +181,8 @@ def grants(policy: Policy, catalog: Catalog, acts_as: Memberships) -> Iterator[S
         yield sql.SQL("grant select on all sequences in schema {} to lifecycle").format(schema)
     for name in catalog.tables:
         yield from _table_grants(needed, catalog, name)
+    for name in sorted(rights.fillable(needed)):
+        yield sql.SQL("grant insert on {} to lifecycle").format(sql_name(name))
 
 
 def _memberships(

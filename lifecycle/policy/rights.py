@@ -13,15 +13,16 @@ from lifecycle.policy import taken_off
 from lifecycle.policy.model import Policy
 from lifecycle.postgres.shape import Catalog
 
-Kind = Literal["delete", "update", "own", "analyze"]
+Kind = Literal["delete", "insert", "update", "own", "analyze"]
 
 
 @dataclass(frozen=True, slots=True)
 class Right:
     """One right on one table or materialized view of the policy, and why.
 
-    `delete` and `update` (of `columns`) are the login's that changes rows. `own` and `analyze` are the other login's:
-    it steps into the table's owner, for DDL or to refresh statistics. `analyze` is done without where it cannot be had.
+    `delete`, `insert` and `update` (of `columns`) are the login's that changes rows. `own` and `analyze` are the other
+    login's: it steps into the table's owner, for DDL or to refresh statistics. `analyze` is done without where it
+    cannot be had.
     """
 
     table: str
@@ -39,6 +40,11 @@ def of(policy: Policy, catalog: Catalog) -> tuple[Right, ...]:
         for right in room.rights(policy, catalog)
         if right.table in catalog.tables or right.table in catalog.materialized
     )
+
+
+def fillable(rights: Iterable[Right]) -> frozenset[str]:
+    """Return the tables into which rows may be put: archives."""
+    return frozenset(right.table for right in rights if right.kind == "insert")
 
 
 def deletable(rights: Iterable[Right]) -> frozenset[str]:

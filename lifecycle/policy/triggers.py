@@ -90,7 +90,7 @@ def truth(look: Look) -> None:
 def reached(policy: Policy, catalog: Catalog) -> frozenset[str]:
     """Return the tables in which something may change when our runs write: theirs, and what hangs on them."""
     needed = rights.of(policy, catalog)
-    tables = {right.table for right in needed if right.kind in ("delete", "update")}
+    tables = {right.table for right in needed if right.kind in ("delete", "insert", "update")}
     going = set(rights.deletable(needed))
     while True:
         more = {

@@ -92,7 +92,7 @@ def test_partitions_end_whole_in_the_month_of_their_day_with_all_their_bytes(hou
     found = forecast.forecast(house.system(), NOW, 6)
     assert [(e.month, e.rows) for e in found.endings] == [("now", 1), ("2026-12", 30)]
     size = house.number("select pg_total_relation_size('parts_b')")
-    assert found.endings[1] == Ending("2026-12", "parts", "drop", 30, size)
+    assert found.endings[1] == Ending("2026-12", "partitions of parts", "drop", 30, size)
 
 
 def test_bytes_are_about_what_the_rows_take_and_none_where_nobody_knows(house: House) -> None:

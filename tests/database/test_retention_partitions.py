@@ -96,7 +96,7 @@ def test_what_is_over_is_taken_off_stands_its_grace_and_is_dropped_and_the_rest_
     assert cost.startswith("from ('2022-01-01') to ('2023-01-01'): 11 rows, 0.0 MB; it stands")
     assert "no lock is waited for longer than 150 ms; it is dropped 7 days later" in cost
     assert plan.decision.notes == (
-        "log: 11 overdue rows of log_2024 end with their partition on 2027-01-01",
+        "partitions of log: 11 overdue rows of log_2024 end with their partition on 2027-01-01",
     )
     outcome = house.run(shown=plan)
     assert (outcome.verdict, told(outcome)) == (Verdict.PASS, "")
@@ -164,8 +164,9 @@ def test_what_a_default_or_endless_partition_has_past_its_time_is_overdue(house:
         "create table log_rest partition of log default; insert into log (at) values ('2019-01-01'), ('2030-01-01')",
     )
     outcome = house.run()
-    assert "log: 1 row overdue in log_rest, which has no upper bound, so it never ends" in told(
-        outcome
+    assert (
+        "partitions of log: 1 row overdue in log_rest, which has no upper bound, so it never ends"
+        in told(outcome)
     )
     assert outcome.counts["overdue"] == 1
     assert attached(house) == ["log_2024", "log_2026", "log_rest"]
@@ -224,7 +225,8 @@ def test_a_partition_with_a_row_on_hold_stays_whole_by_name(house: House, what: 
     plan = house.plan()
     assert "detach partition log_2022" not in verbs(plan)
     assert any(
-        "log: log_2022: " in note and "it stays whole" in note for note in plan.decision.notes
+        "partitions of log: log_2022: " in note and "it stays whole" in note
+        for note in plan.decision.notes
     )
     outcome = house.run()
     assert (outcome.verdict, outcome.counts["overdue"]) == (Verdict.PASS, 0)
@@ -351,7 +353,7 @@ def test_status_says_what_waits_for_whom(house: House) -> None:
     house.run()
     listing = PROMISE.status(house.system(), NOW)
     assert [row[0] for row in listing.rows] == [
-        "log",
+        "partitions of log",
         "log_2022 (taken off log)",
         "log_2023 (taken off log)",
     ]

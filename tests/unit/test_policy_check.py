@@ -106,6 +106,7 @@ RULE = {"table": "visits", "after": "2 years", "do": "delete", "because": "x"}
         ({"retention/0/do": "drop", "retention/0/table": "visits.door"}, "retention[0].table: `do: drop` ends whole rows, not a column"),
         ({"retention/0/do": "drop", "retention/0/table": "log"}, "retention[0].table: rows of 'log' are never deleted: it is the audit log"),
         ({"retention/0/do": "drop", "tables/visits/objects": ["scan_key"], "tables/visits/bucket": "scans"}, "retention[0].table: scan_key of visits lead to objects, which this rule would leave behind"),
+        ({"archives": {"bucket": "b"}, "retention/2": RULE | {"do": "drop", "after": "1 year"}, "retention/0/archive": True}, "retention[2].after: partitions would be dropped before retention[0] has taken their rows"),
         ({"retention/0/archive": True}, "retention[0].archive: the policy names no bucket for archives"),
         ({"retention/0/table": "visits.door"}, "retention[0].table: `do: delete` ends whole rows, not a column"),
         ({"retention/0/table": "log"}, "retention[0].table: rows of 'log' are never deleted: it is the audit log"),

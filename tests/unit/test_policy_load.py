@@ -83,7 +83,7 @@ subjects:
         "policy.yaml:7: retention[0].after: '90 dayz' is not a span of time; write a number and a unit, like '90 days' or '1 month'",
         "policy.yaml:7: retention[0].because: missing; add `because:` (the reason, as the compliance officer would say it)",
         "policy.yaml:8: retention[1].after: not text; write text; put numbers and yes/no in quotes",
-        "policy.yaml:8: retention[1].do: not a word that can stand here; write 'delete', 'clear' or 'drop'",
+        "policy.yaml:8: retention[1].do: not a word that can stand here; write 'delete', 'clear', 'drop' or 'move'",
         "policy.yaml:10: tables.members.ownr: unknown key 'ownr'; did you mean 'owner'?",
         "policy.yaml:11: tables.members: 'members' is there twice (first on line 10); keep one of them",
         "policy.yaml:12: tables.loans.owner.member.thru: unknown key 'thru'; did you mean 'through'?",

@@ -14,7 +14,7 @@ The owner's guide contradicts itself or PostgreSQL, or leaves open, in these pla
   there in the form that PostgreSQL accepts.
 - "Timestamp with timezone awareness", written as Drizzle's `timestamp()`, which has none: all are timestamptz.
 - After 365 days health metrics are to move into an archive, and "old partitions" are to be dropped. One moves, the
-  other loses. Nothing ends them here: to delete what is to be archived would keep the wrong half of the promise.
+  other loses: a month is dropped two months after its last row has moved.
 - The archive has no end in the guide, and no foreign key: a reference says whose its rows are, and an erasure
   reaches it.
 - A memory with `expires_at` in the past is over, and nothing in the guide removes it: the next night does.
@@ -32,7 +32,7 @@ The owner's guide contradicts itself or PostgreSQL, or leaves open, in these pla
 
 Promised by the owner, and not kept by a job yet:
 
-- metrics and memories older than a year moved to archive tables and compressed
+- memories older than a year moved to their archive table, which keeps only some of their columns; compression
 - point-in-time recovery with WAL archiving, backups in a second region, standby servers
 - encryption of columns
 """
