@@ -6,6 +6,7 @@ announcement only says where to look. Values are counts, digests and keyed refer
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Literal
 
 from psycopg import Connection
@@ -54,6 +55,13 @@ def digests(conn: Connection[TupleRow], event: str, target: str) -> frozenset[st
     """Return the digests that runs recorded as the outcome of this event on this target."""
     values = {"event": event, "target": target}
     return frozenset(digest for (digest,) in conn.execute(statements.DIGESTS, values).fetchall())
+
+
+def first(conn: Connection[TupleRow], event: str, target: str, digest: str) -> datetime | None:
+    """Return when this event was recorded first for this target with this digest, in the months that the ledger has."""
+    values = {"event": event, "target": target, "digest": digest}
+    row = conn.execute(statements.FIRST, values).fetchone()
+    return row[0] if row else None
 
 
 def targets(conn: Connection[TupleRow], event: str) -> frozenset[str]:

@@ -231,6 +231,10 @@ DIGESTS = """
      where event = %(event)s and target = %(target)s and kind = 'outcome' and digest is not null
 """
 
+FIRST = """
+    select min(at) from lifecycle.evidence where event = %(event)s and target = %(target)s and digest = %(digest)s
+"""
+
 TARGETS = """
     select distinct target from lifecycle.evidence where event = %(event)s and kind = 'outcome'
 """

@@ -42,7 +42,7 @@ def fit(archived: Description, name: str, now: Relation, *, plain: bool) -> Fit:
         tuple(column.name for _, column in back),
         tuple(place for place, _ in back),
         tuple(c.name for _, c in back if there[c.name].not_null and not c.not_null),
-        tuple(_notes(had, there, plain=plain)),
+        (*_notes(had, there, plain=plain), *_order(had, there)),
         tuple(refusals),
     )
 
@@ -78,3 +78,13 @@ def _notes(had: dict[str, Column], there: dict[str, Column], *, plain: bool) -> 
         if column.name not in had and not column.generated:
             has = "its default" if column.default is not None and not plain else "null"
             yield f"{column.name} came since: it is {has} in rows that come back"
+
+
+def _order(had: dict[str, Column], there: dict[str, Column]) -> Iterator[str]:
+    """Say so where two columns may have exchanged their names: all that would show is their order."""
+    then, now = [c for c in had if c in there], [c for c in there if c in had]
+    if moved := [name for name, other in zip(then, now, strict=True) if name != other]:
+        yield (
+            f"{' and '.join(moved)} stand in another order than when they were archived: if they have exchanged their "
+            "names since, values come back under the wrong ones"
+        )

@@ -1,5 +1,6 @@
 """Which archive a person means, and whether the ledger knows it: bytes are not trusted for lying there."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 from psycopg import Connection
@@ -34,3 +35,12 @@ def find(conn: Connection[TupleRow], on: Shelf, archive: str) -> Manifest:
             hint="Look for it in the ledger's exported months, and give all 64 digits as they stand there.",
         )
     return written
+
+
+def since(conn: Connection[TupleRow], written: Manifest) -> datetime:
+    """Return when an archive was written, as the ledger has it: a manifest lies in a bucket, where others may write.
+
+    Of one that the ledger knows no more that is long ago: whoever was forgotten ever may be in it.
+    """
+    at = evidence.first(conn, ARCHIVED, written.key, written.sha256)
+    return at or datetime.min.replace(tzinfo=UTC)

@@ -162,7 +162,7 @@ def _hold(
             what = f"{column} may not be null any more, and is in {counted(lacking, 'row')} of the archive"
             refusals.append(Failure(to.name, what, "Allow nulls there, for as long as it takes."))
     left = left_out.leave_out(
-        conn, system.policy, seen, written.description.table, gone, written.written_at
+        conn, system.policy, seen, written.description.table, gone, known.since(conn, written)
     )
     refusals += left.refusals
     many, there, other = (rows.staged(conn).rows, 0, 0)

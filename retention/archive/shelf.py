@@ -37,8 +37,11 @@ class Shelf:
         return f"{self.prefix}{quote(table, safe='.')}/{sha256}{DATA}"
 
     def put(self, written: Manifest, file: Path) -> None:
-        """Store an archive and its manifest, unless they are there. Raise Unproven when the bucket has other bytes."""
-        if not self._has(written):
+        """Store an archive and its manifest, unless they are there. Raise Unproven when the bucket has other bytes.
+
+        What is there already may have rotted behind what the store says of it: then it is stored anew.
+        """
+        if not (self._has(written) and self._whole(written, file.parent)):
             self.store.put_file(self.bucket, written.key, file, written.sha256)
         if not self._has(written):
             raise Unproven(
@@ -89,6 +92,15 @@ class Shelf:
                 yield place, self.manifest(manifest.beside(place))
             except (NotFound, Unproven) as error:
                 yield place, error
+
+    def _whole(self, written: Manifest, directory: Path) -> bool:
+        there = directory / "there"
+        try:
+            return self.store.get_file(self.bucket, written.key, there) == written.sha256
+        except OSError as error:
+            raise no_room(directory, error) from None
+        finally:
+            there.unlink(missing_ok=True)
 
     def _has(self, written: Manifest) -> bool:
         try:

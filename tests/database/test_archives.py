@@ -397,3 +397,19 @@ def test_an_archive_that_is_gone_from_the_bucket_is_named_every_day(world: World
         assert [(f.target, f.what) for f in judged.coverage.found] == [
             (written.key, "it was proven, and is not in the bucket any more")
         ]
+
+
+def test_an_archive_that_rotted_behind_what_the_store_says_of_it_is_stored_anew(world: World):
+    log = Rows("log", "log")
+    written = world.write(log)
+    stored = world.client.head_object(Bucket=world.bucket, Key=written.key)
+    body = world.client.get_object(Bucket=world.bucket, Key=written.key)["Body"].read()
+    rotten = bytes([body[0] ^ 1]) + body[1:]
+    world.client.put_object(
+        Bucket=world.bucket, Key=written.key, Body=rotten, Metadata=stored["Metadata"]
+    )
+    with pytest.raises(Unproven, match="not the same bytes"):
+        world.is_proven(written, log)
+    again = world.write(log)
+    assert again.sha256 == written.sha256
+    world.is_proven(again, log)

@@ -26,7 +26,7 @@ from lifecycle.promise import Task
 from lifecycle.running import apply
 from lifecycle.sandbox import s3
 from lifecycle.system import System
-from retention.archive import restore, shelf, write
+from retention.archive import manifest, restore, shelf, write
 from retention.archive.manifest import Manifest
 from retention.archive.restore import Wanted
 from retention.archive.rows import Rows
@@ -254,6 +254,31 @@ def test_what_does_not_fit_is_refused_with_the_reason(world: World):
     for wanted, kind in wrong.items():
         with pytest.raises(kind):
             restore.plan(world.system, wanted)
+
+
+def test_who_writes_to_the_bucket_moves_no_time_by_which_somebody_comes_back(world: World):
+    written = world.archive("visit", "visit_2020")
+    world.forget(2, marked=False)
+    # Who writes to the bucket moves no time: the ledger has it.
+    beside, on = manifest.beside(written.key), shelf.shelf(world.system)
+    said = json.loads(on.store.get_bytes("archives", beside)) | {
+        "written_at": "2099-01-01T00:00:00Z"
+    }
+    on.store.put_bytes("archives", beside, json.dumps(said).encode())
+    on.store.close()
+    (refused,) = world.plan(written, into="visit").decision.refusals
+    assert "of whom no mark was kept" in refused.what
+
+
+def test_columns_that_may_have_exchanged_their_names_are_told(world: World):
+    written = world.archive("visit", "visit_2020")
+    assert not any("order" in note for note in world.plan(written, into="visit").decision.notes)
+    world.say(
+        "alter table visit drop column shout; alter table visit rename words to other;"
+        "alter table visit rename note to words; alter table visit rename other to note"
+    )
+    notes = world.plan(written, into="visit").decision.notes
+    assert any(note.startswith("words and note stand in another order") for note in notes), notes
 
 
 def test_a_table_beside_holds_them_for_its_owner_alone(world: World):
