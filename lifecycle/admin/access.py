@@ -184,10 +184,28 @@ def granted(system: System, conn: Conn, catalog: Catalog) -> Iterator[Finding]:
     if len(missing) > SHOWN:
         what = f"and {len(missing) - SHOWN} more rights are missing"
         yield bad(label, what, "", f"lifecycle init --system {system.name}")
+    extra = list(_extra_rights(system, conn, catalog))
+    for relation in extra:
+        why = "Nothing the policy asks for needs it: a restore of an archive that was killed has left it, or somebody."
+        fix = f"revoke insert on {sql_name(relation).as_string(conn)} from lifecycle;"
+        yield bad(label, f"the service may insert into {relation}", why, fix)
     if not catalog.tables:
         yield not_asked(label, "there is no table yet on which the policy could ask for a right")
-    elif not missing and not closed:
+    elif not missing and not closed and not extra:
         yield fine(label, "the service may do what the policy asks of it")
+
+
+def _extra_rights(system: System, conn: Conn, catalog: Catalog) -> Iterator[str]:
+    """Yield the tables and partitions into which the service may put rows, and need not."""
+    wanted = rights.fillable(rights.of(system.policy, catalog))
+    asked = [
+        (relation, "insert")
+        for table in catalog.tables.values()
+        if table.name not in wanted
+        for relation in table.relations
+    ]
+    for schema, name in conn.execute(statements.MAY_INSERT, _places(asked)).fetchall():
+        yield policy_name(schema, name)
 
 
 def _missing_rights(system: System, conn: Conn, catalog: Catalog) -> Iterator[tuple[str, str]]:

@@ -76,6 +76,14 @@ MISSING_TABLE_RIGHTS = """
      where not has_table_privilege(c.oid, wanted.privilege)
      order by 1, 2, 3
 """
+MAY_INSERT = """
+    select n.nspname, c.relname
+      from unnest(%(schemas)s::text[], %(names)s::text[]) as asked (place, name)
+      join pg_namespace n on n.nspname = asked.place
+      join pg_class c on c.relnamespace = n.oid and c.relname = asked.name
+     where has_table_privilege(c.oid, 'insert')
+     order by 1, 2
+"""
 MISSING_COLUMN_RIGHTS = """
     select n.nspname, c.relname, wanted.column_name
       from unnest(%(schemas)s::text[], %(names)s::text[], %(columns)s::text[]) as wanted (place, name, column_name)

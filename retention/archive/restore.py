@@ -36,11 +36,8 @@ from retention.archive.fitting import Fit
 from retention.archive.left_out import LeftOut
 from retention.archive.manifest import Manifest
 from retention.archive.statements import STAGED, UNSTAGE, copy_in
-from retention.archive.target import Target
+from retention.archive.target import RESTORED, Target
 from retention.archive.write import PREFIX
-
-RESTORED = "retention.restored"
-"""What the ledger calls it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +104,8 @@ def _loaded(system: System, conn: Connection[TupleRow], wanted: Wanted) -> Gener
     with closing(on.store):
         written = known.find(conn, on, wanted.archive)
         seen = catalog.read(conn)
-        reality.must_fit(system.policy, seen, but_for="retention")
         to = target.target(conn, seen, written.description.table, wanted.into, wanted.beside)
+        reality.must_fit(system.policy, target.but_for(seen, to), but_for="retention")
         fit = fitting.fit(written.description, to.name, rows.relation(conn, to.like), plain=to.new)
         with scratch.directory(system.machine, PREFIX) as directory:
             file = directory / Path(written.key).name

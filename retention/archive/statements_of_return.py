@@ -16,6 +16,12 @@ OWNER = """
            has_table_privilege(c.oid, 'insert')
       from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = to_regclass(%(relation)s)
 """
+# Whether a restore has made a table of this name, and none has ended since.
+MADE = """
+    select coalesce(max(at) filter (where event = %(made)s) > coalesce(max(at) filter (where event = %(restored)s),
+                                                                       '-infinity'), false)
+      from lifecycle.evidence where target = %(name)s and event in (%(made)s, %(restored)s)
+"""
 THERE = "select to_regclass(%(relation)s) is not null"
 
 # A new table is its owner's alone: default privileges would let others read past the policies of the one it is like.

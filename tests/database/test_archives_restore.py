@@ -13,7 +13,7 @@ import boto3
 import psycopg
 import pytest
 
-from lifecycle.admin import install
+from lifecycle.admin import access, install
 from lifecycle.errors import Conflict, LifecycleError, NotFound, Refused
 from lifecycle.job import Job
 from lifecycle.ledger import claims
@@ -26,7 +26,7 @@ from lifecycle.promise import Task
 from lifecycle.running import apply
 from lifecycle.sandbox import s3
 from lifecycle.system import System
-from retention.archive import manifest, restore, shelf, write
+from retention.archive import manifest, restore, shelf, target, write
 from retention.archive.manifest import Manifest
 from retention.archive.restore import Wanted
 from retention.archive.rows import Rows
@@ -293,3 +293,38 @@ def test_a_table_beside_holds_them_for_its_owner_alone(world: World):
     assert world.ask(facts)["relrowsecurity"]
     assert [world.ask(f"select has_table_privilege('{who}', 'visit_back', 'select')") for who in ("reader", "firm")] == [False, True]  # fmt: skip
     assert not world.ask("select has_table_privilege('lifecycle', 'visit_back', 'insert')")
+
+
+class Killed(BaseException):
+    """Stands for a kill: nothing that comes after it is done."""
+
+
+def test_a_restore_that_was_killed_is_taken_up_by_the_next_and_doctor_names_what_it_left(
+    world: World, monkeypatch: pytest.MonkeyPatch
+):
+    written = world.archive("visit", "visit_2020")
+    world.say("delete from line; delete from visit")
+
+    def killed(*_: object, **__: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        # The right is given, and before a row is there the process is gone: nobody takes it back.
+        patch.setattr(restore, "_restore", killed)
+        patch.setattr(target.statements, "REVOKE", target.statements.GRANT)
+        patch.setattr(target.statements, "FROM", target.statements.TO)
+        for how in ({"into": "visit"}, {"beside": "visit_back"}):
+            with pytest.raises(Killed):
+                world.restore(written, world.plan(written, **how).hash, **how)
+    assert world.ask("select has_table_privilege('lifecycle', 'visit', 'insert')")
+    with closing(world.system.connect("test")) as conn:
+        found = access.granted(world.system, conn, catalog.read(conn))
+        said = {one.what for one in found}
+    assert "the service may insert into visit" in said
+    # The table beside was made, is empty and undeclared: the same words go on with it.
+    shown = world.plan(written, beside="visit_back")
+    outcome = world.restore(written, shown.hash, beside="visit_back")
+    assert (outcome.verdict.value, outcome.counts["restored"]) == ("pass", 12)
+    assert not world.ask("select has_table_privilege('lifecycle', 'visit_back', 'insert')")
+    with pytest.raises(Refused, match="something is called visit_back already"):
+        world.plan(written, beside="visit_back")
