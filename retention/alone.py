@@ -1,7 +1,7 @@
 """Counts what was taken off its table by a rule and stands alone until it is dropped. Changes nothing."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import psycopg
 from psycopg import Connection
@@ -36,6 +36,12 @@ class Alone:
     def name(self) -> str:
         """Return what it is called now."""
         return self.record.called or self.record.name
+
+
+def of(found: Ends, only: str | None) -> Ends:
+    """Return what was found with the records of one table alone, if one is asked for."""
+    records = (record for record in found.records if only in (None, record.parent))
+    return replace(found, records=tuple(records))
 
 
 def read(

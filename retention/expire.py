@@ -83,6 +83,9 @@ def carry_out(task: Task, seen: Seen, decision: Decision[Step]) -> Ended:
             counts, failures = expire_parts.carry_out(task, seen, decision)
             ended.counts |= counts
             ended.failures += failures
+        archives, failures = expire_archived.archives(task, seen, decision)
+        ended.counts |= archives
+        ended.failures += failures
         _remember(conn, task, seen, ended)
         ended.drawn = forget.forget(task.system, conn, seen.catalog, bounds.values())
     return ended

@@ -6,7 +6,7 @@ by itself, and must be what was archived when it is dropped, behind the lock und
 """
 
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 
@@ -18,18 +18,22 @@ from lifecycle.errors import Fenced, LifecycleError, Unproven
 from lifecycle.holds import gate
 from lifecycle.ledger import changed
 from lifecycle.ledger.effect import effect
+from lifecycle.outcome import Failure
 from lifecycle.partitions.ends import Record
+from lifecycle.plan import Decision, Step
 from lifecycle.postgres.catalog import Catalog
 from lifecycle.promise import Task
 from lifecycle.words import counted
 from retention import fixed
 from retention import statements_of_rows as statements
-from retention.archive import prove, rows, shelf, write
+from retention.archive import end, prove, rows, shelf, write
 from retention.archive import statements as of_archives
+from retention.archive.end import EndArchive
 from retention.archive.manifest import Content
 from retention.archive.prove import Proven
 from retention.archive.rows import Rows
 from retention.batches import PATIENCE, PAUSE, TRIES, Batches
+from retention.survey import Seen
 
 PAGES = 20
 """Of how many pages of loaded rows one batch is: some thousand rows of 200 bytes."""
@@ -95,6 +99,27 @@ def differs(task: Task, ddl: Connection[TupleRow], archived: tuple[Leaf, ...]) -
                 many = counted(there.rows, "row")
                 return f"{leaf.wanted.leaf} has {many}, and they are not those that were archived"
     return None
+
+
+def archives(
+    task: Task, seen: Seen, decision: Decision[Step]
+) -> tuple[Mapping[str, int], tuple[Failure, ...]]:
+    """End the archives whose own time is over. Return how many, and which were not: also where a person has to look."""
+    wanted = [step for step in decision.steps if isinstance(step, EndArchive)]
+    rules = [one.bound.rule for one in seen.counted if one.bound.rule.archive]
+    changed = {rule.table: why for rule in rules if (why := seen.changed.get(rule.label))}
+    asks = [step for step in wanted if step.table in changed and not task.seen_by_person]
+    failures = [_asks(step, changed[step.table]) for step in asks]
+    done = list(end.carry_out(task, seen.catalog, [step for step in wanted if step not in asks]))
+    failures += [one for one in done if isinstance(one, Failure)]
+    ended = len(wanted) - len(failures)
+    return ({"archives ended": ended} if wanted else {}), tuple(failures)
+
+
+def _asks(step: EndArchive, why: str) -> Failure:
+    what = f"it is not ended: of the rule about {step.table}, {why}"
+    hint = "Look at `lifecycle retention plan`; after `lifecycle retention apply PLAN` every run does it."
+    return Failure(step.target, what, hint)
 
 
 @contextmanager

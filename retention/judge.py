@@ -9,14 +9,17 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from lifecycle import words
-from lifecycle.coverage import Judgement, Looks, Reason
+from lifecycle.coverage import Judgement, Looks, Place, Reason
 from lifecycle.outcome import Failure
 from lifecycle.plan import Decision, Step
 from lifecycle.promise import Listing, Task
 from lifecycle.system import System
 from retention import copies, judge_parts, places, rules, survey
+from retention.archive import end
+from retention.archive.section import SECTION as ARCHIVES
 from retention.expire import Ended
 from retention.plan import Expire
+from retention.section import SECTION
 from retention.survey import Counted, Seen
 
 _UNDATED = Reason(
@@ -56,8 +59,24 @@ def judge(task: Task, seen: Seen, decision: Decision[Step], ended: Ended) -> Jud
         for place in promised[failure.target]:
             looks.not_at(place, Reason(failure.what, failure.hint))
     every = {place for of_rule in promised.values() for place in of_rule}
+    every |= _archives(task, after, looks, known)
     every |= {places.alone(one.name) for one in after.alone}
     return Judgement(looks.cover(every), *_words(after, ended))
+
+
+def _archives(task: Task, after: Seen, looks: Looks, known: frozenset[str]) -> set[Place]:
+    """Look again for archives whose time is over; return the place of it, if any archive ever ends."""
+    policy = task.system.policy
+    if not end.kept(SECTION.of(policy), task.only):
+        return set()
+    place = Place("archives", f"in {ARCHIVES.of(policy).bucket}")
+    old, failures = end.old(task.system, after.catalog, SECTION.of(policy), task.now, task.only)
+    if failures:
+        looks.not_at(place, Reason(failures[0].what, failures[0].hint))
+    else:
+        with looks.at(place):
+            looks.found(*(f for f in end.left(old) if f.target not in known))
+    return {place}
 
 
 def _unreached(looks: Looks, counted: Counted) -> None:
@@ -115,6 +134,8 @@ def _words(after: Seen, ended: Ended) -> tuple[str, dict[str, int]]:
         summary += f"; {words.counted(moved, 'row')} moved into archives"
     if taken_off := counts.get("taken off"):
         summary += f"; {words.counted(taken_off, 'partition')} taken off"
+    if archives := counts.get("archives ended"):
+        summary += f"; {words.counted(archives, 'archive')} ended"
     if dropped := counts.get("dropped"):
         summary += f"; {words.counted(dropped, 'partition')} dropped"
     if on_hold:

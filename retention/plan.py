@@ -10,6 +10,7 @@ from lifecycle.outcome import Failure
 from lifecycle.plan import Decision, Step
 from lifecycle.policy.model import Policy
 from retention import plan_parts, references
+from retention.archive import end
 from retention.survey import Counted, Seen
 
 
@@ -36,8 +37,10 @@ def decide(policy: Policy, seen: Seen, now: datetime) -> Decision[Step]:  # noqa
     notes = [note for one in seen.counted for note in _notes(seen, one)]
     elsewhere = (failure for one in seen.counted for failure in _elsewhere(one))
     whole = plan_parts.decide(seen, now)
+    archives = tuple(end.steps(seen.old))
+    notes += [said for said in archives if isinstance(said, str)]
     return Decision(
-        (*steps, *whole.steps),
+        (*steps, *whole.steps, *(step for step in archives if not isinstance(step, str))),
         (*seen.failures, *seen.lost, *elsewhere, *whole.refusals),
         (*notes, *whole.notes),
     )

@@ -63,6 +63,11 @@ class RetentionRule(Part):
         description="whether what ends is archived in `archives.bucket`, and that is proven, before it is destroyed",
         examples=[True],
     )
+    keep: Span | None = Field(
+        default=None,
+        description="with `archive: true`: how long the archive itself is kept; without it, for ever",
+        examples=["20 years"],
+    )
     because: Text = Field(description="the reason, as the compliance officer would say it")
 
     @model_validator(mode="after")
@@ -83,6 +88,8 @@ class RetentionRule(Part):
             raise ValueError("`grace` is for partitions: it goes with `do: drop` alone")
         if self.do in ("clear", "move") and self.archive:
             raise ValueError("`archive` keeps whole rows: it goes with `do: delete` and `do: drop`")
+        if self.keep is not None and not self.archive:
+            raise ValueError("`keep` is for archives: it goes with `archive: true` alone")
         if (self.do == "move") != (self.to is not None):
             raise ValueError("`to` and `do: move` go together: into which table do the rows move?")
         if self.do == "drop" and (self.clock or self.where):

@@ -28,10 +28,9 @@ class Kept:
 
 def kept(rule: RetentionRule) -> Kept:
     """Return what a rule says, to be remembered."""
-    said = (rule.do, rule.by, rule.expires, rule.zone, rule.scope)
-    says = "\n".join(
-        map(str, (*said, *(["archived"] if rule.archive else []), *([rule.to] if rule.to else [])))
-    )
+    said = [rule.do, rule.by, rule.expires, rule.zone, rule.scope]
+    said += [one for one in ("archived" if rule.archive else None, rule.to, rule.keep) if one]
+    says = "\n".join(map(str, said))
     seconds = None if rule.after is None else round(rule.after.at_least().total_seconds())
     return Kept(rule.table, seconds, hashlib.sha256(says.encode()).hexdigest()[:32])
 

@@ -27,6 +27,8 @@ from lifecycle.postgres.catalog import Catalog
 from lifecycle.system import System
 from retention import alone, places, references, rules, shorter, statements, statements_of_rows
 from retention.alone import Alone
+from retention.archive import end
+from retention.archive.end import Old
 from retention.parts import Part
 from retention.rules import Bound
 from retention.section import SECTION
@@ -60,6 +62,11 @@ class Counted:
     undated: int
     unread: Mapping[str, Reason] = field(default_factory=dict[str, Reason])
     beyond: int | Reason = 0
+
+    @property
+    def archived(self) -> str | None:
+        """Return the table of which its rule makes archives."""
+        return self.bound.table if self.bound.rule.archive else None
 
     @property
     def rows(self) -> int:
@@ -115,7 +122,8 @@ class Seen:
     """Every rule, counted or failed, at one moment: `snapshot`, as PostgreSQL spells it. `holds` stood then.
 
     `ends` has the partitions of rules that drop them, `alone` those that were taken off, `sizes` the bytes of both.
-    `remembered` is what each rule said when it was last carried out, `lost` the holds of which nobody knows on what.
+    `remembered` is what each rule said when it was last carried out, `lost` the holds of which nobody knows on what,
+    `old` the archives whose own time is over.
     """
 
     snapshot: str
@@ -128,11 +136,13 @@ class Seen:
     sizes: Mapping[str, int] = field(default_factory=dict[str, int])
     remembered: shorter.Remembered = field(default_factory=dict[str, Kept])
     lost: tuple[Failure, ...] = ()
+    old: tuple[Old, ...] = ()
 
     @property
     def changed(self) -> Mapping[str, str]:
         """Return why a person has to see what a rule ends, by the label of each that has changed and ends rows."""
-        ending = (one.bound.rule for one in self.counted if one.rows or one.waiting)
+        old = {one.written.description.table for one in self.old}
+        ending = (c.bound.rule for c in self.counted if c.rows or c.waiting or c.archived in old)
         return shorter.changed(ending, self.remembered)
 
 
@@ -141,13 +151,14 @@ def survey(system: System, now: datetime, only: str | None) -> Seen:
 
     Raise NotFound when no rule is about `only`, else as `read`.
     """
-    if only is not None and only not in {rule.table for rule in SECTION.of(system.policy)}:
-        raise NotFound(
-            f"no retention rule is about {only!r}",
-            hint=f"Rules are about: {', '.join(dict.fromkeys(r.table for r in SECTION.of(system.policy)))}.",
-        )
+    named = dict.fromkeys(rule.table for rule in SECTION.of(system.policy))
+    if only is not None and only not in named:
+        hint = f"Rules are about: {', '.join(named)}."
+        raise NotFound(f"no retention rule is about {only!r}", hint=hint)
     with system.snapshot("retention survey") as conn:
-        return read(conn, system.policy, now, only, Looks())
+        seen = read(conn, system.policy, now, only, Looks())
+    old, failures = end.old(system, seen.catalog, SECTION.of(system.policy), now, only)
+    return replace(seen, old=old, failures=(*seen.failures, *failures))
 
 
 def read(
@@ -182,9 +193,7 @@ def read(
                 Failure(bound.rule.label, f"its rows cannot be counted: {said.why}", said.hint)
             )
     drops = [bound for bound in fit if bound.drops]
-    found = ends.read(conn, [bound.table for bound in drops])
-    if only is not None:
-        found = replace(found, records=tuple(r for r in found.records if r.parent == only))
+    found = alone.of(ends.read(conn, [bound.table for bound in drops]), only)
     standing = alone.read(conn, policy, seen, drops, found, holds, looks)
     sizes = alone.sizes(conn, [*found.children, *(one.name for one in standing)])
     snapshot = _row(conn, statements_of_rows.SNAPSHOT, {})[0]

@@ -22,6 +22,7 @@ from lifecycle.errors import (
     Unreachable,
 )
 from lifecycle.outside.digest import file_sha256
+from lifecycle.outside.head import Head
 from lifecycle.system import System
 from lifecycle.words import moment
 
@@ -43,14 +44,6 @@ _BUSY = (
     *("SlowDown", "InternalError", "ServiceUnavailable", "RequestTimeout", "Throttling"),
     *("ThrottlingException", "OperationAborted", "500", "502", "503", "504"),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Head:
-    """The newest version of an object: its size in bytes, and the SHA-256 (hex) that `put_file` noted."""
-
-    size: int
-    sha256: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +138,9 @@ class Objects:
         """Return what the store says of the newest version. Raise NotFound."""
         with _classified(bucket):
             answer = self.client.head_object(Bucket=self._real(bucket), Key=key)
-        return Head(answer["ContentLength"], answer["Metadata"].get("sha256"))
+        return Head(
+            answer["ContentLength"], answer["Metadata"].get("sha256"), answer["LastModified"]
+        )
 
     def exists(self, bucket: str, key: str) -> bool:
         """Say whether the newest version of this key is an object. Raise NotFound for a missing bucket."""

@@ -7,6 +7,8 @@ compared with what is still in the table (`prove.py`). Nothing is dropped or del
 Rows come back by `restore.py`, without whoever was forgotten since (`left_out.py`), as far as they fit the table
 (`fitting.py`, pure).
 
+An archive ends when the time that its rule keeps it is over, and no row of it is on hold (`end.py`).
+
 Never deletes a row of an application, never overwrites an archive: its name is the SHA-256 of its bytes. Read
 `write.py` first, then `prove.py`, then `restore.py`.
 """

@@ -29,6 +29,7 @@ from lifecycle.system import System
 from lifecycle.words import counted
 from retention.archive import shelf
 from retention.archive import statements_of_check as statements
+from retention.archive.end import ENDED
 from retention.archive.manifest import DATA, Manifest
 from retention.archive.prove import PROVEN
 from retention.archive.section import SECTION, Digests
@@ -81,7 +82,8 @@ def _archives(task: Task, looks: Looks, promised: set[Place], counts: dict[str, 
         with looks.at(shelf_itself):
             found = tuple(on.all())
         # What the bucket lists says nothing of what is gone from it: that the ledger knows.
-        gone = evidence.targets(conn, PROVEN) - {key for key, _ in found}
+        gone = evidence.targets(conn, PROVEN) - evidence.targets(conn, ENDED)
+        gone -= {key for key, _ in found}
         looks.found(
             *(
                 Failure(key, "it was proven, and is not in the bucket any more", _ARCHIVE)

@@ -86,6 +86,13 @@ def content(of: sql.Identifier, where: sql.Composable) -> sql.Composed:
     )
 
 
+def count_staged(where: sql.Composable | None) -> sql.Composed:
+    """Count the loaded rows of a condition on `t`."""
+    return sql.SQL("select count(*) from {staged} as t where {where}").format(
+        staged=STAGED, where=where or sql.SQL("true")
+    )
+
+
 def delete_archived(leaf: str, key: Sequence[str], free: sql.Composable) -> sql.Composed:
     """Delete rows that are in the archive and still exactly as they are there.
 

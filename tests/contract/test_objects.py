@@ -14,6 +14,7 @@ import pytest
 from lifecycle import clock
 from lifecycle.errors import AccessDenied, InputError, NotFound, Refused, Unproven, Unreachable
 from lifecycle.outside import objects
+from lifecycle.outside.head import Head
 from lifecycle.outside.objects import Objects
 from lifecycle.policy import whole
 from lifecycle.sandbox import s3
@@ -166,7 +167,7 @@ def test_a_file_comes_back_as_it_was_put(store: Objects, tmp_path: Path) -> None
     path.write_bytes(b"0123456789" * 2_000_000)  # two parts
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     store.put_file("papers", "daily/dump", path, digest)
-    assert store.head("papers", "daily/dump") == objects.Head(20_000_000, digest)
+    assert store.head("papers", "daily/dump") == Head(20_000_000, digest)
     assert store.get_file("papers", "daily/dump", tmp_path / "back") == digest
     assert store.get_bytes("papers", "daily/dump") == path.read_bytes()
 

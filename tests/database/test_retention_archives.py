@@ -1,34 +1,27 @@
 """What a rule wants archived is archived, fetched back and proven before it is destroyed; what is not, is not destroyed."""
 
-import hashlib
 from collections.abc import Callable
-from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import boto3
 import psycopg
 import pytest
 
 from lifecycle.holds import place
 from lifecycle.holds.hold import What
-from lifecycle.outcome import Outcome, Verdict
-from lifecycle.sandbox import s3
-from lifecycle.system import System
+from lifecycle.outcome import Verdict
 from retention import expire_archived
-from retention.archive import restore, shelf
+from retention.archive import restore
 from retention.archive.manifest import Manifest
-from retention.archive.section import Archives
 from retention.archive.shelf import Shelf
-from tests import build
-from tests.house import CUTOFF, NOW, ROWS, House
+from tests.archiving import DELETE, PLAIN, Archiving, told
+from tests.house import CUTOFF, NOW, ROWS
 
 OWNER = """
     do $$ begin create role house_owner nologin; exception when duplicate_object then null; end $$;
     grant create, usage on schema public to house_owner; set role house_owner;
 """
-PLAIN = "create table log (id int primary key, at timestamptz, value text default 'v');"
 PARTED = """
     create table log (id int, at date not null, raw jsonb default '{"a": [1, null]}', primary key (id, at))
         partition by range (at);
@@ -40,53 +33,12 @@ PARTED = """
     insert into log select n, date '2022-01-01' + n from generate_series(0, 729) n;
 """
 LATER = NOW + timedelta(days=20)
-DELETE = {"table": "log", "after": "90 days", "by": "at", "do": "delete", "archive": True}
 DROP = {"table": "log", "after": "2 years", "do": "drop", "archive": True}
-
-
-class Archiving(House):
-    """A house with a bucket for its archives."""
-
-    def __init__(self, conninfo: str, url: str, directory: Path) -> None:
-        super().__init__(conninfo)
-        self.directory = directory
-        self.bucket = f"archives-{hashlib.sha256(conninfo.encode()).hexdigest()[:12]}"
-        self.own = build.store_at(url, directory) | {"buckets": {"archives": self.bucket}}
-        self.client: Any = boto3.client(  # pyright: ignore[reportUnknownMemberType]
-            "s3",
-            endpoint_url=url,
-            region_name=s3.REGION,
-            aws_access_key_id=s3.ACCESS_KEY,
-            aws_secret_access_key=s3.SECRET_KEY,
-        )
-        self.client.create_bucket(Bucket=self.bucket)
-        self.policy = self.policy.model_copy(update={"archives": Archives(bucket="archives")})
-
-    def system(self) -> System:
-        machine = {"base": self.directory, "scratch": "scratch"}
-        return build.system(self.admin, self.policy, machine, **self.own)
-
-    def archives(self) -> list[Manifest]:
-        on = shelf.shelf(self.system())
-        with closing(on.store):
-            return [found for _, found in on.all() if isinstance(found, Manifest)]
-
-    def events(self) -> list[str]:
-        return [
-            f"{kind} {event}"
-            for kind, event in self.ask(
-                "select kind, event from lifecycle.evidence where event ~ '^retention|dropped' order by id"
-            )
-        ]
 
 
 @pytest.fixture
 def house(database: str, outside: tuple[str, str], tmp_path: Path) -> Archiving:
     return Archiving(database, outside[0], tmp_path)
-
-
-def told(outcome: Outcome) -> str:
-    return "; ".join(f"{failure.target}: {failure.what}" for failure in outcome.failures)
 
 
 def stands_alone(house: Archiving) -> None:
