@@ -25,7 +25,7 @@ def chapter(facts: Facts, _own: Mapping[str, Any]) -> Chapter:
     return Chapter(
         "retention",
         "What reached the end of its time",
-        _sentence(sum(row["rows"] for row in ended), overdue, ran=latest is not None),
+        _sentence(ended, overdue, ran=latest is not None),
         (
             Table(
                 "ended",
@@ -67,9 +67,14 @@ def _ended(evidence: Iterable[Evidence]) -> tuple[dict[str, Any], ...]:
     )
 
 
-def _sentence(ended: int, overdue: int | None, *, ran: bool) -> str:
+def _sentence(rows: Iterable[Mapping[str, Any]], overdue: int | None, *, ran: bool) -> str:
+    every = tuple(rows)
+    ended = sum(row["rows"] for row in every if row["how"] != "moved")
+    moved = sum(row["rows"] for row in every if row["how"] == "moved")
     were = "was" if ended == 1 else "were"
     gone = f"{counted(ended, 'row or value', 'rows or values')} reached the end of their time and {were} removed"
+    if moved:
+        gone += f"; {counted(moved, 'row')} moved into archives"
     if not ran:
         return f"{gone}; no retention run over all rules ended in this period."
     if overdue is None:

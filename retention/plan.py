@@ -79,7 +79,8 @@ def _step(counted: Counted) -> Expire:
         target=bound.rule.label,
         reason=f"{bound.rule.because} (it ends {bound.rule.ends})",
         cost=f"{rows} rows in {len(ours)} tables or partitions"
-        + (", archived first, and proven" if bound.rule.archive else ""),
+        + (", archived first, and proven" if bound.rule.archive else "")
+        + (f", into {bound.rule.to}" if bound.rule.to else ""),
         rule=bound.place,
         rows=rows,
         binds=hashlib.sha256(keys.encode()).hexdigest()[:16],

@@ -97,6 +97,7 @@ def interrupted(shop: Shop, child: str) -> None:
 def test_a_partition_is_taken_off_beside_readers_stands_alone_and_is_dropped_after_its_grace(
     shop: Shop,
 ) -> None:
+    """Scenario 24: nobody but the service and its owner reads it then, and no publication sends it."""
     shop.say(TABLES)
     shop.promise(events=("at", "year", 1))
     shop.say(
@@ -153,6 +154,7 @@ def due_of(shop: Shop) -> Drop:
 
 
 def test_an_interrupted_detach_is_finished_before_any_other_whoever_began_it(shop: Shop) -> None:
+    """Scenario 13."""
     shop.say(TABLES)
     shop.promise(events=("at", "year", 1))
     interrupted(shop, "events_2020")
@@ -170,6 +172,7 @@ def test_an_interrupted_detach_is_finished_before_any_other_whoever_began_it(sho
 
 
 def test_a_run_that_waits_for_a_reader_leaves_a_detach_that_the_next_one_ends(shop: Shop) -> None:
+    """Scenarios 9 and 13."""
     shop.say(TABLES)
     shop.promise(events=("at", "year", 1))
     with psycopg.connect(shop.admin) as reader:
@@ -216,6 +219,7 @@ def test_a_run_killed_around_the_detach_is_taken_up(
 def test_beside_a_default_partition_it_is_taken_off_at_once_and_the_plan_says_so(
     shop: Shop,
 ) -> None:
+    """Scenario 14."""
     shop.say(TABLES)
     shop.say("set role shop_owner; create table events_rest partition of events default")
     shop.promise(events=("at", "year", 1))
@@ -235,6 +239,7 @@ def test_beside_a_default_partition_it_is_taken_off_at_once_and_the_plan_says_so
 
 
 def test_a_foreign_key_to_it_has_three_outcomes(shop: Shop) -> None:
+    """Scenario 15."""
     shop.say(TABLES)
     shop.say("""
         set role shop_owner;
@@ -299,6 +304,7 @@ CHANGES: Mapping[str, tuple[str, str, str | None]] = {
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_what_is_not_the_table_that_was_taken_off_is_not_dropped(shop: Shop, change: str) -> None:
+    """Scenarios 16 and 17."""
     shop.say(TABLES)
     shop.promise(events=("at", "year", 1))
     taken_off(shop, "events_2020")

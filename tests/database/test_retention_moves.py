@@ -56,6 +56,7 @@ def test_rows_move_as_they_are_and_the_run_says_so(house: House) -> None:
     house.promise(RULE)
     before = house.ask("select id, at, value, facts from log order by id limit 1000")
     plan = house.plan()
+    assert plan.decision.steps[0].cost == "1000 rows in 1 tables or partitions, into log_archive"
     assert (plan.decision.steps[0].verb, plan.decision.steps[0].rows) == ("move rows", 1000)
     outcome = house.run()
     assert (outcome.verdict, told(outcome)) == (Verdict.PASS, "")

@@ -151,6 +151,7 @@ def test_rows_that_expired_are_summed_per_table_and_the_last_run_says_what_is_le
         line("retention.deleted", target="jobs", counts={"rows": 5000}),
         line("retention.deleted", target="jobs", counts={"rows": 12}),
         line("retention.cleared", target="wearable_daily", counts={"rows": 7}),
+        line("retention.moved", target="visits", counts={"rows": 3}),
         line("partitions.dropped", target="beats_2020", counts={"partitions": 1, "rows": 9}),
     )
     early = run(1, job="retention.expire", counts={"overdue": 40})
@@ -164,8 +165,13 @@ def test_rows_that_expired_are_summed_per_table_and_the_last_run_says_what_is_le
     assert rows(found, "retention", "ended") == [
         {"table": "beats_2020", "how": "dropped", "rows": 9},
         {"table": "jobs", "how": "deleted", "rows": 5012},
+        {"table": "visits", "how": "moved", "rows": 3},
         {"table": "wearable_daily", "how": "cleared", "rows": 7},
     ]
+    assert (
+        "5,028 rows or values reached the end of their time and were removed; 3 rows moved"
+        in str(found)
+    )
     (left,) = rows(found, "retention", "left")
     assert (left["still_overdue"], left["without_a_date"]) == (3, 1)
 

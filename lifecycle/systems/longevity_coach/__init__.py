@@ -27,7 +27,7 @@ The owner's document contradicts itself, PostgreSQL or its host, or leaves open,
 Promised by the owner, and not kept by a job yet:
 
 - WAL-G base backups, WAL archiving, point-in-time recovery; RPO 5 minutes, RTO 15 minutes
-- compression after 30 days, retention by dropping chunks, space partitions (TimescaleDB)
+- compression after 30 days, space partitions (TimescaleDB)
 - blood tests and reports older than 10 years
 - encryption of fields
 """
