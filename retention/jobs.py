@@ -1,5 +1,7 @@
 """What the daemon schedules: every night what is overdue goes."""
 
+from datetime import timedelta
+
 from lifecycle.job import Job
 from lifecycle.policy.model import Policy
 from retention.promise import PROMISE
@@ -11,4 +13,6 @@ def jobs(policy: Policy) -> tuple[Job, ...]:
     if not SECTION.of(policy):
         return ()
     why = "what is kept longer than promised is a broken promise, and more to lose"
-    return (Job(PROMISE.job, why, "30 2 * * *", PROMISE),)
+    archives = any(rule.archive for rule in SECTION.of(policy))
+    limit = timedelta(hours=4 if archives else 1)  # what is archived is read four times
+    return (Job(PROMISE.job, why, "30 2 * * *", PROMISE, limit=limit),)

@@ -169,6 +169,10 @@ def grants(policy: Policy, catalog: Catalog, acts_as: Memberships) -> Iterator[S
     yield sql.SQL("grant connect on database {} to lifecycle, lifecycle_ddl").format(
         sql.Identifier(catalog.database)
     )
+    # What is fetched back from an archive is loaded beside the tables, for its session alone.
+    yield sql.SQL("grant temporary on database {} to lifecycle").format(
+        sql.Identifier(catalog.database)
+    )
     yield from _memberships(catalog, acts_as, rights.owners(needed, catalog))
     schemas = sorted({table.schema for table in catalog.tables.values()})
     for schema in map(sql.Identifier, schemas):  # what an earlier policy needed is taken back
