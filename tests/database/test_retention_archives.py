@@ -262,3 +262,18 @@ def test_a_run_killed_after_the_archive_was_stored_loses_nothing_and_stores_noth
     assert house.number("select count(*) from log") == 2000
     assert house.run().counts["deleted"] == 1000
     assert len(house.archives()) == 1
+
+
+def test_a_bucket_that_is_not_there_keeps_its_rules_rows_and_stops_no_other_rule(
+    house: Archiving,
+) -> None:
+    house.say(PLAIN + ROWS + "create table plain (id int primary key, at date);")
+    house.say("insert into plain values (1, '2020-01-01')")
+    house.promise(DELETE, {"table": "plain", "after": "90 days", "by": "at"})
+    house.client.delete_bucket(Bucket=house.bucket)
+    outcome = house.run()
+    assert "log: stopped: it could not be archived, so nothing of log is destroyed: bucket" in told(
+        outcome
+    )
+    assert (outcome.verdict, outcome.counts["deleted"]) == (Verdict.FAIL, 1)
+    assert house.number("select count(*) from log") == 2000
