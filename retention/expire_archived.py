@@ -9,11 +9,13 @@ import time
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 from psycopg import Connection
 from psycopg.errors import ForeignKeyViolation, LockNotAvailable
 from psycopg.rows import TupleRow
 
+from lifecycle import clock
 from lifecycle.errors import Fenced, LifecycleError, Unproven
 from lifecycle.holds import gate
 from lifecycle.ledger import changed
@@ -33,10 +35,8 @@ from retention.archive.manifest import Content
 from retention.archive.prove import Proven
 from retention.archive.rows import Rows
 from retention.batches import PATIENCE, PAUSE, TRIES, Batches
+from retention.pace import Pace
 from retention.survey import Seen
-
-PAGES = 20
-"""Of how many pages of loaded rows one batch is: some thousand rows of 200 bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,11 +145,15 @@ def _proven(task: Task, conn: Connection[TupleRow], wanted: Rows) -> Generator[P
 
 def _delete(batches: Batches, leaf: str, proven: Proven) -> Iterator[int]:
     """Delete what was archived. Pages with a row that somebody has locked are tried again; a referenced row stays."""
-    todo = [(at, min(at + PAGES, proven.blocks)) for at in range(0, proven.blocks, PAGES)]
+    pace = Pace(rows=1)  # pages of what was loaded, as many as take a moment
+    todo = [(0, proven.blocks)]
     for _ in range(TRIES):
         locked: list[tuple[int, int]] = []
         while todo:
-            first, after = todo.pop(0)
+            first, last = todo.pop(0)
+            after = min(last, first + pace.rows)
+            todo[:0] = [(after, last)] if after < last else []
+            began = clock.monotonic()
             try:
                 yield _batch(batches, proven, first, after)
             except LockNotAvailable:
@@ -157,6 +161,8 @@ def _delete(batches: Batches, leaf: str, proven: Proven) -> Iterator[int]:
             except ForeignKeyViolation:
                 half = (first + after) // 2
                 todo[:0] = [(first, half), (half, after)] if half > first else []
+            else:
+                pace.took(after - first, timedelta(seconds=clock.monotonic() - began))
         todo = locked
         if not todo:
             return
