@@ -70,6 +70,7 @@ def _loaded() -> "tuple[socket.socket, subprocess.Popen[bytes]]":
         cwd=ROOT,
     )
     its.close()
+    atexit.register(ours.close)
     return ours, process
 
 
