@@ -111,10 +111,11 @@ class _Gone:
 
 def _let_go(work: Erasing) -> _Gone:
     conn, reach, person = work.conn, work.reach, about(work.note.person)
-    conn.execute(statements.lock_person(reach), person)
     holds = gate.standing(conn)
     if why := held.held(conn, reach, holds, person):
         raise Refused("; ".join(why), hint="No row was changed. See `lifecycle holds list`.")
+    # Only now, as many holds take a while to compare; whoever changed the person since makes this one begin anew.
+    conn.execute(statements.lock_person(reach), person)
     _must_be_noted(work)
     expected = count(conn, reach, work.note.person)
     _as_agreed(work, expected)

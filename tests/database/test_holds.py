@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from gdpr import outside, request
+from gdpr import held, outside, request
 from lifecycle.errors import InputError, NotFound, Refused
 from lifecycle.holds import gate, place
 from lifecycle.holds.hold import What
@@ -154,6 +154,25 @@ def test_a_person_on_hold_is_not_erased_and_nobody_else_is_held_by_it(clinic: Cl
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         clinic.ask("update lifecycle.hold set because = 'none', key = ''")
     assert clinic.ask("select because from lifecycle.hold where hold_id = 1") == ["a lawsuit"]
+
+
+def test_nobody_waits_for_a_person_while_the_holds_are_compared(
+    clinic: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared, free = held.held, list[int]()
+
+    def compare(*args: Any) -> tuple[str, ...]:
+        why = compared(*args)
+        free.extend(
+            clinic.ask(f"select 1 from person where person_id = '{ANNA}' for update nowait")
+        )
+        return why
+
+    hold(clinic.system, What("value", column="email", key="joanna@example.org"))
+    monkeypatch.setattr(held, "held", compare)
+    outcome = clinic.erase()
+    assert outcome.counts["answered"] == 1, outcome.failures
+    assert len(free) > 2  # at least in the survey, the rehearsal and the erasure
 
 
 @pytest.mark.parametrize("what", [What("table", table="visit"), What("table", table="history")])
