@@ -149,7 +149,7 @@ def year(database: str) -> Year:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(2400)
 def test_on_every_day_of_a_leap_year_what_is_promised_is_there_and_nothing_else(year: Year) -> None:
     away = 0
     for day in year.days():
