@@ -128,8 +128,11 @@ def _step(record: Record, how: Literal["dropped", "attached again", "gone"]) -> 
     )
 
 
-def carry_out(task: Task, steps: Iterable[Drop], kept: Kept | None = None) -> Done:
-    """Drop them. Raise Fenced when another process holds the run, Unreachable when the server goes away."""
+def carry_out(task: Task, steps: Iterable[Drop], kept: Kept) -> Done:
+    """Drop them, but for what is `kept`: who lets it drop says which rows must stay, legal holds above all.
+
+    Raise Fenced when another process holds the run, Unreachable when the server goes away.
+    """
     steps = tuple(steps)
     done: list[str] = []
     failures: list[Failure] = []
@@ -153,14 +156,14 @@ def carry_out(task: Task, steps: Iterable[Drop], kept: Kept | None = None) -> Do
     return Done(tuple(done), tuple(failures))
 
 
-def _drop(conn: Connection[TupleRow], task: Task, step: Drop, kept: Kept | None) -> None:
+def _drop(conn: Connection[TupleRow], task: Task, step: Drop, kept: Kept) -> None:
     with effect(conn, task.claim, None) as change:
         if step.how == "dropped":
             before = changed.so_far(conn)
             with owner.enclosed(conn, step.owner, step.schema) as say:
                 say(of_ends.lock(step.target))
             counts = {"partitions": 1, "rows": _must_be_as_it_was(conn, task, step)}
-            if kept is not None and (why := kept(conn, step)):
+            if why := kept(conn, step):
                 raise _Stays(why, "It is dropped by the first run after that has ended.")
             with owner.enclosed(conn, step.owner, step.schema) as say:
                 say(of_ends.drop(step.target))
@@ -186,6 +189,11 @@ def _must_be_as_it_was(conn: Connection[TupleRow], task: Task, step: Drop) -> in
         )
     with task.system.snapshot("partitions.drop") as service:
         rows, newer = service.execute(of_ends.count_newer(step.target), values).fetchone() or (0, 1)
+        hung = service.execute(of_ends.count_hung(step.target), values).fetchone() or (0, 1)
+    if hung[1]:
+        # PostgreSQL drops what hangs below with it, rows as old as they may be.
+        what = "somebody has attached a partition below it since it was taken off"
+        raise _Stays(what, "Detach that one again, or drop the whole by hand.")
     if newer:
         what = "somebody has put rows into it, or changed some, since it was taken off"
         raise _Stays(what, "Look whose they are: move them out of it, or drop it by hand.")

@@ -193,3 +193,10 @@ _NEWER = """
 def count_newer(child: str) -> sql.Composed:
     """Count its rows, and those that somebody has put in, or changed, since it was taken off."""
     return sql.SQL(_NEWER).format(child=sql_name(child))
+
+
+def count_hung(child: str) -> sql.Composed:
+    """Count what hangs below it, and what was attached there since it was taken off."""
+    below = sql.SQL("""(select i.xmin from pg_partition_tree({}::regclass) as t
+                                      join pg_inherits i on i.inhrelid = t.relid where t.level > 0)""")
+    return sql.SQL(_NEWER).format(child=below.format(sql.Literal(sql_name(child).as_string())))

@@ -61,7 +61,11 @@ def due(shop: Shop, now: datetime = LATER) -> Decision[Drop]:
     return drop.planned(seen(shop), now)
 
 
-def dropped(shop: Shop, kept: drop.Kept | None = None) -> Done:
+def nothing_kept(*_: object) -> None:
+    """Stand for who lets it drop and has nothing to keep."""
+
+
+def dropped(shop: Shop, kept: drop.Kept = nothing_kept) -> Done:
     return drop.carry_out(shop.task(LATER), due(shop).steps, kept)
 
 
@@ -122,7 +126,7 @@ def test_a_partition_is_taken_off_beside_readers_stands_alone_and_is_dropped_aft
     ]
     assert due(shop).steps == ()  # by the database's own clock its grace is not over
     early = replace(due_of(shop), how="dropped")
-    [failure] = drop.carry_out(shop.task(LATER), [early]).failures
+    [failure] = drop.carry_out(shop.task(LATER), [early], nothing_kept).failures
     assert "its grace is not over" in failure.what
     shop.say("update lifecycle.detached set drop_not_before = now() - interval '1 s'")
     assert due(shop, datetime(2020, 1, 1, tzinfo=UTC)).steps == ()  # by ours it is not
@@ -378,3 +382,38 @@ def test_what_cannot_be_taken_off_is_said(shop: Shop) -> None:
     [failure] = take_off.carry_out(shop.task(LATER), [step]).failures
     assert "was no partition" in failure.what or "not what it was" in failure.what
     assert len(children(shop)) == 3
+
+
+def test_what_was_hung_below_it_since_does_not_go_with_it(shop: Shop) -> None:
+    shop.say(
+        TABLES
+        + "set role shop_owner; create table orders (id int, at date) partition by range (at);"
+        "create table orders_2020 partition of orders for values from ('2020-01-01') to ('2021-01-01')"
+        " partition by range (at);"
+        "create table orders_a partition of orders_2020 for values from ('2020-01-01') to ('2020-06-01');"
+        "create table precious (id int, at date); insert into precious values (1, '2020-08-08'); reset role"
+    )
+    shop.promise(events=("at", "year", 1), orders=("at", "year", 1))
+
+    def of_orders() -> Ends:
+        with shop.system().snapshot("test") as conn:
+            return ends.read(conn, ["orders"])
+
+    step = detach.planned(of_orders(), "orders_2020", "orders end", timedelta(0))
+    assert isinstance(step, Detach)
+    assert take_off.carry_out(shop.task(LATER), [step]).targets == ("orders_2020",)
+    # What was taken off has a check of its bounds, so what hangs below it needs the same.
+    [(check,)] = shop.ask(
+        "select pg_get_constraintdef(oid) from pg_constraint where conname = 'orders_2020_at_check'"
+        " and conrelid = 'orders_2020'::regclass"
+    )
+    shop.say(f"alter table precious add constraint orders_2020_at_check {check}")
+    hang = "alter table orders_2020 attach partition precious for values from ('2020-06-01') to ('2021-01-01')"
+    shop.say(f"set role shop_owner; {hang}; reset role")
+    steps = drop.planned(of_orders(), LATER).steps
+    [failure] = drop.carry_out(shop.task(LATER), steps, nothing_kept).failures
+    assert "attached a partition below it since" in failure.what
+    assert shop.ask("select id from precious") == [(1,)]
+    shop.say("set role shop_owner; alter table orders_2020 detach partition precious; reset role")
+    assert drop.carry_out(shop.task(LATER), steps, nothing_kept).targets == ("orders_2020",)
+    assert shop.ask("select id from precious") == [(1,)]
