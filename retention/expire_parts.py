@@ -15,7 +15,7 @@ from lifecycle.errors import Unproven
 from lifecycle.holds import gate
 from lifecycle.outcome import Failure
 from lifecycle.partitions import drop, take_off
-from lifecycle.partitions.detach import Detach, Finish
+from lifecycle.partitions.detach import Detach, Finish, Withdraw
 from lifecycle.partitions.drop import Drop
 from lifecycle.plan import Decision, Step
 from lifecycle.promise import Task
@@ -34,7 +34,7 @@ def carry_out(
 
     Raise Fenced when another process holds the run, Unreachable when the server goes away.
     """
-    begun = [step for step in decision.steps if isinstance(step, Finish)]
+    begun = [step for step in decision.steps if isinstance(step, Finish | Withdraw)]
     wanted = [step for step in decision.steps if isinstance(step, Detach)]
     due = [step for step in decision.steps if isinstance(step, Drop)]
     too_many = () if task.seen_by_person else (*_asks(seen, wanted), *_beyond(task, wanted))

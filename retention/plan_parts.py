@@ -22,10 +22,12 @@ _HOLDS = "`lifecycle holds list` says which."
 
 def decide(seen: Seen, now: datetime) -> Decision[Step]:
     """Return what is finished, taken off and dropped, in this order, what may not be, and what waits until when."""
-    steps: list[Step] = [*detach.unfinished(seen.ends)]
+    steps: list[Step] = []
     refusals: list[Failure] = []
     notes: list[str] = []
     found = [
+        *detach.pending(seen.ends),
+        *detach.begun(seen.ends, {one.record.relation for one in seen.alone if one.over}),
         *(one for rule in seen.counted if rule.bound.drops for one in _of_rule(seen, rule)),
         *_of_alone(seen, now),
     ]

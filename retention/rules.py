@@ -28,7 +28,7 @@ class Bound:
     `column` is None where whole rows go. `key` are the columns that tell one row from another, none where the table
     has no primary key: then its whole text does. `foreign` are the leaves that lie on another server. `references` are
     the foreign keys that refuse a delete of what they point to. `parts` are the partitions of a rule that drops them,
-    `columns` those that one moves.
+    `columns` those that one moves. `detaching` are the leaves that are neither in the table nor alone.
     """
 
     place: int
@@ -43,6 +43,7 @@ class Bound:
     references: tuple[ForeignKey, ...] = ()
     parts: tuple[Part, ...] = ()
     columns: tuple[str, ...] = ()
+    detaching: frozenset[str] = frozenset()
 
     @property
     def drops(self) -> bool:
@@ -112,6 +113,7 @@ def _bind(policy: Policy, catalog: Catalog, place: int, now: datetime) -> Bound:
         _references(catalog, table) if rule.do in ("delete", "move") else (),
         parts.parts(table, rule, before) if rule.do == "drop" else (),
         _moved(catalog, rule, table),
+        frozenset(part.name for part in table.partitions if part.detaching),
     )
 
 

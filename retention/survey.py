@@ -198,19 +198,8 @@ def read(
     sizes = alone.sizes(conn, [*found.children, *(one.name for one in standing)])
     snapshot = _row(conn, statements_of_rows.SNAPSHOT, {})[0]
     kept = {rule: Kept(*said) for rule, *said in conn.execute(statements.KEPT)}
-    rest = (holds, found, standing, sizes, kept, _lost(holds, policy, seen))
+    rest = (holds, found, standing, sizes, kept, gate.lost(holds, policy, seen))
     return Seen(snapshot, seen, tuple(counted), tuple(failures), *rest)
-
-
-def _lost(holds: tuple[Hold, ...], policy: Policy, seen: Catalog) -> tuple[Failure, ...]:
-    return tuple(
-        Failure(
-            f"hold {hold.number}",
-            f"it is on {hold}, and that is not there any more: until somebody says what it holds, it holds every row",
-            f"Was it renamed? Place the hold anew, then `lifecycle holds release {hold.number}`.",
-        )
-        for hold in gate.lost(holds, policy, seen)
-    )
 
 
 def oldest(system: System, seen: Seen) -> dict[int, date]:
@@ -228,11 +217,21 @@ def oldest(system: System, seen: Seen) -> dict[int, date]:
     return found
 
 
+_DETACHING = Reason(
+    "its detach was begun and not finished: its rows are in the table no more",
+    "`lifecycle partitions plan` finishes a detach that was interrupted; then it is a table of its own.",
+)
+
+
 def count(conn: Connection[TupleRow], bound: Bound, held: Held, looks: Looks) -> Counted:
     """Count one rule's rows. A leaf that cannot be read hides no other. Raise Unreachable when the server goes away."""
     overdue: list[Overdue] = []
     unread: dict[str, Reason] = {}
     for leaf in bound.leaves:
+        if leaf in bound.detaching and not bound.drops:
+            looks.not_at(places.leaf(bound, leaf), _DETACHING)
+            unread[leaf] = _DETACHING
+            continue
         try:
             with looks.at(places.leaf(bound, leaf)), conn.transaction():
                 values: dict[str, object] = {"before": bound.before, **held.keys}

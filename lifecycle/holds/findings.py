@@ -14,13 +14,9 @@ def _lost(system: System) -> Iterator[Finding]:
     with system.snapshot("doctor") as conn:
         holds = gate.readable(conn)
         lost = gate.lost(holds, system.policy, catalog.read(conn))
-    for hold in lost:
-        yield bad(
-            label,
-            f"hold {hold.number} is on {hold}, and that is not there any more",
-            "Nobody can tell what it holds, so it holds every row: nothing is ended and nobody erased.",
-            f"Was it renamed? Place the hold anew, then `lifecycle holds release {hold.number}`.",
-        )
+    for one in lost:
+        meanwhile = "Nothing is ended meanwhile, and nobody erased."
+        yield bad(label, f"{one.target}: {one.what}", meanwhile, one.hint)
     if not holds:
         yield not_asked(label, "none stands")
     elif not lost:

@@ -20,6 +20,7 @@ from lifecycle import rooms
 from lifecycle.errors import LifecycleError
 from lifecycle.holds import statements
 from lifecycle.holds.hold import Hold, read
+from lifecycle.outcome import Failure
 from lifecycle.policy import taken_off
 from lifecycle.policy.model import Policy
 from lifecycle.postgres.catalog import Catalog
@@ -41,9 +42,7 @@ def standing(conn: Connection[TupleRow]) -> tuple[Hold, ...]:
 
     Who places one from here on hears that it is placed when this has ended. Raise psycopg.Error as it comes.
     """
-    conn.execute(
-        statements.ENTER
-    )  # a statement of its own: the next one sees what was placed until this one
+    conn.execute(statements.ENTER)  # by itself: what is asked next sees all that was placed before
     return known(conn)
 
 
@@ -81,9 +80,17 @@ def on(holds: Iterable[Hold], policy: Policy, catalog: Catalog, table: str) -> H
     return Held(rows if parts else None, _keys(every))
 
 
-def lost(holds: Iterable[Hold], policy: Policy, catalog: Catalog) -> tuple[Hold, ...]:
+def lost(holds: Iterable[Hold], policy: Policy, catalog: Catalog) -> tuple[Failure, ...]:
     """Return the holds on a table, a column or a kind of people that is not there: nobody can tell what they hold."""
-    return tuple(hold for hold in holds if _is_lost(hold, policy, catalog))
+    return tuple(
+        Failure(
+            f"hold {hold.number}",
+            f"it is on {hold}, and that is not there any more: until somebody says what it holds, it holds every row",
+            f"Was it renamed? Place the hold anew, then `lifecycle holds release {hold.number}`.",
+        )
+        for hold in holds
+        if _is_lost(hold, policy, catalog)
+    )
 
 
 def _is_lost(hold: Hold, policy: Policy, catalog: Catalog) -> bool:

@@ -5,13 +5,17 @@ which the plan says: beside a default partition, and where a foreign key leads t
 the referencing table, under a lock on it, whether a row is left without what it references.
 """
 
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Literal
 
 from lifecycle.outcome import Failure
 from lifecycle.partitions.ends import Child, Ends, Record
 from lifecycle.plan import Step
 from lifecycle.postgres.waits import WAIT, Need
+
+_BACK = "Attach it again, with the bounds that `lifecycle.detached` has, or drop it by hand."
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +51,40 @@ class Finish(Step):
     needs: tuple[Need, ...]
 
 
-def unfinished(seen: Ends) -> tuple[Finish, ...]:
-    """Return what has to be finished, before anything else is done with these tables."""
-    begun = {record.relation: record for record in seen.records if record.at is None}
-    pending = [
-        _finish(child, child.relation in begun) for child in seen.children.values() if child.pending
-    ]
-    alone = [_note(r) for r in begun.values() if r.called == r.name and not r.attached]
-    return (*pending, *alone)
+@dataclass(frozen=True, slots=True)
+class Withdraw(Step):
+    """Take back the note of a detach that never began: the partition is where it was, or gone (`how`)."""
+
+    relation: int
+    how: Literal["not begun", "gone"]
+
+
+def pending(seen: Ends) -> tuple[Finish, ...]:
+    """Return what was begun and stands in the way of every other detach of its table. It goes before all else."""
+    begun = {record.relation for record in seen.records if record.at is None}
+    return tuple(_finish(c, c.relation in begun) for c in seen.children.values() if c.pending)
+
+
+def begun(seen: Ends, ending: Container[int]) -> Iterator[Finish | Withdraw | Failure]:
+    """Yield what becomes of detaches that were noted and are not pending. `ending`: what a rule of today ends.
+
+    A note is kept no longer than a run. Else who takes that partition off by hand one day would be taken for a run of
+    ours that was killed, and the partition he wants to keep for one that is to be dropped.
+    """
+    for record in seen.records:
+        if record.at is not None or any(
+            c.relation == record.relation for c in seen.children.values() if c.pending
+        ):
+            continue
+        if record.called is None:
+            yield _withdraw(record, "gone")
+        elif record.attached:
+            yield _withdraw(record, "not begun")
+        elif record.called == record.name and record.relation in ending:
+            yield _note(record)
+        else:
+            what = f"a run was to take it off {record.parent}, it stands alone as {record.called}, and no rule ends it"
+            yield Failure(record.name, f"{what}: nothing is done to it", _BACK)
 
 
 def _finish(child: Child, ours: bool) -> Finish:
@@ -74,6 +104,20 @@ def _finish(child: Child, ours: bool) -> Finish:
             *(Need(name, "ShareRowExclusiveLock") for name in child.references),
             *(Need(r.table, "AccessExclusiveLock") for r in child.referenced_by),
         ),
+    )
+
+
+def _withdraw(record: Record, how: Literal["not begun", "gone"]) -> Withdraw:
+    return Withdraw(
+        verb="forget the detach of",
+        target=record.name,
+        reason="a run was to take it off, and did not begin"
+        if how == "not begun"
+        else "it is gone",
+        cost="nothing",
+        binds=f"{record.relation} {record.bound}",
+        relation=record.relation,
+        how=how,
     )
 
 

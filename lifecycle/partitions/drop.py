@@ -21,7 +21,7 @@ from lifecycle.errors import Unproven
 from lifecycle.ledger import changed
 from lifecycle.ledger.effect import effect
 from lifecycle.outcome import Failure
-from lifecycle.partitions import owner
+from lifecycle.partitions import owner, statements
 from lifecycle.partitions import statements_of_ends as of_ends
 from lifecycle.partitions.ends import Done, Ends, Record
 from lifecycle.partitions.step import deferred
@@ -61,7 +61,7 @@ def planned(seen: Ends, now: datetime) -> Decision[Drop]:
     notes: list[str] = []
     for record in seen.records:
         if record.at is None:
-            continue  # begun: `detach.unfinished` has it
+            continue  # begun: `detach.begun` has it
         for found in _of(record, now):
             match found:
                 case Drop():
@@ -75,7 +75,8 @@ def planned(seen: Ends, now: datetime) -> Decision[Drop]:
 
 def _of(record: Record, now: datetime) -> Iterator[Drop | Failure | str]:
     if record.attached:
-        yield f"{record.name}: somebody has attached it again within its grace, so it is not dropped"
+        lost = "; what it lost is given back by: " + "; ".join(record.lost) if record.lost else ""
+        yield f"{record.name}: somebody has attached it again within its grace, so it is not dropped{lost}"
         yield _step(record, "attached again")
         return
     if record.called is None:
@@ -166,7 +167,7 @@ def _drop(conn: Connection[TupleRow], task: Task, step: Drop, kept: Kept) -> Non
             if why := kept(conn, step):
                 raise _Stays(why, "It is dropped by the first run after that has ended.")
             with owner.enclosed(conn, step.owner, step.schema) as say:
-                say(of_ends.drop(step.target))
+                say(of_ends.drop(step.target), within=statements.HELD)
             changed.must_be(before, replace(changed.so_far(conn), rewritten=before.rewritten), {})
         else:
             counts = {"partitions": 1}

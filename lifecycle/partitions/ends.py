@@ -2,7 +2,8 @@
 
     with system.snapshot("...") as conn:
         seen = ends.read(conn, parents)               # parents: tables of the policy
-    steps = detach.unfinished(seen)                   # a detach that was interrupted goes before anything else
+    steps = detach.pending(seen)                      # a detach that was interrupted goes before anything else
+    steps += (*detach.begun(seen, ending),)           # one that was noted and did not begin, or was not noted as done
     steps += (detach.planned(seen, child, why, grace),)  # or a Failure: why it cannot be
     take_off.carry_out(task, steps)                   # from here on it stands alone: archive it, prove the archive
     decision = drop.planned(seen, now)                # in a later run: what has stood alone for its grace
@@ -10,7 +11,8 @@
 
 It is told apart by PostgreSQL's number, never by its name: an attached one is not dropped, nor one that has another
 name, nor another of its name, nor one that somebody has put rows into. Nobody but its owner has a right on it, and the
-service, which reads it. Attach it again within the grace, and all is as before: its foreign keys are left on it.
+service, which reads it. Attach it again within the grace, and its foreign keys are on it as before; rights that
+somebody had on the partition itself, and a publication that named it, are given back by hand: the plan says how.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -62,6 +64,7 @@ class Record:
     """A partition that was taken off and has not ended. `name` is what it was called then, `called` what it is now.
 
     `at` is None where nobody noted that it was done. `due`: the database's clock says that its grace is over.
+    `lost` are the statements that give back what it lost when it was taken off.
     `called` is None where it is gone, `namesake` says whether another table has its name. `tied` are the tables that it
     references or is referenced by, `published` the publications that still send it.
     """
@@ -82,6 +85,7 @@ class Record:
     namesake: bool
     tied: tuple[str, ...]
     published: tuple[str, ...]
+    lost: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +163,7 @@ def _child(row: TupleRow) -> Child:
 
 def _record(row: TupleRow, named: Mapping[str, int]) -> Record:
     relation, name, parent, bound, why, _, at, drop_not_before, due = row[:9]
-    schema, relname, owner, kind, attached, tied, published = row[9:]
+    schema, relname, owner, kind, attached, tied, published, lost = row[9:]
     return Record(
         relation,
         name,
@@ -177,6 +181,7 @@ def _record(row: TupleRow, named: Mapping[str, int]) -> Record:
         named.get(name, relation) != relation,
         _names(tied),
         tuple(published),
+        tuple(lost),
     )
 
 

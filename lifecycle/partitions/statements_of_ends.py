@@ -60,7 +60,8 @@ RECORDS = """
                      or exists (select from pg_publication_rel e where e.prpubid = b.oid and e.prrelid = c.oid)
                      or exists (select from pg_publication_namespace e
                                  where e.pnpubid = b.oid and e.pnnspid = c.relnamespace)
-                  order by 1)
+                  order by 1),
+           d.lost
       from lifecycle.detached d
       left join pg_class c on c.oid = d.relation
       left join pg_namespace n on n.oid = c.relnamespace
@@ -101,7 +102,6 @@ NAME_CHILD = """
            set_config('lifecycle.parent', format('%%I.%%I', %(parent_schema)s::text, %(parent)s::text), true)
 """
 
-# Outside a transaction, as CONCURRENTLY must be: role and limit are set for the session, and reset after it.
 # Nobody but its owner, and the service that archives it, has a right on what stands alone, nor on what hangs below it.
 # The service keeps what it has on the table: a person who is forgotten meanwhile is forgotten there, too. And
 # no publication that names it sends it on. As its owner, after NAME_CHILD. A publication of somebody else's stays.

@@ -27,22 +27,24 @@ from lifecycle.ledger.effect import Change, effect
 from lifecycle.outcome import Failure
 from lifecycle.partitions import owner, statements
 from lifecycle.partitions import statements_of_ends as of_ends
-from lifecycle.partitions.detach import Detach, Finish
+from lifecycle.partitions.detach import Detach, Finish, Withdraw
 from lifecycle.partitions.ends import Done
 from lifecycle.partitions.step import deferred
+from lifecycle.plan import Step
 from lifecycle.postgres import connect, owners
 from lifecycle.postgres.names import sql_parts
 from lifecycle.postgres.waits import Budget, InTheWay
 from lifecycle.promise import Task
 
 _Step = Detach | Finish
+"""What takes one off."""
 
 
 class _TooLong(Exception):
     """PostgreSQL did not get through the referencing tables in the time for which they may be held."""
 
 
-def carry_out(task: Task, steps: Iterable[_Step]) -> Done:
+def carry_out(task: Task, steps: Iterable[_Step | Withdraw]) -> Done:
     """Take them off, what is unfinished first.
 
     Raise Fenced when another process holds the run, Unreachable when the server goes away.
@@ -57,24 +59,31 @@ def carry_out(task: Task, steps: Iterable[_Step]) -> Done:
     with closing(task.system.connect_ddl("partitions.detach")) as conn:
         for step in ordered:
             failure = _one(conn, task.claim, budget, step, stuck)
-            if failure is None:
-                done.append(step.target)
-            else:
+            if failure is not None:
                 failures.append(failure)
+            elif not isinstance(step, Withdraw):
+                done.append(step.target)
     return Done(tuple(done), tuple(failures))
 
 
 def _one(
-    conn: Connection[TupleRow], claim: Claim, budget: Budget, step: _Step, stuck: set[str]
+    conn: Connection[TupleRow],
+    claim: Claim,
+    budget: Budget,
+    step: _Step | Withdraw,
+    stuck: set[str],
 ) -> Failure | None:
     """Take one off; return why it was not. A table with one that is pending is stuck: no other comes off it."""
-    if step.parent in stuck:
+    if not isinstance(step, Withdraw) and step.parent in stuck:
         what = f"another partition of {step.parent} has to come off first, and could not"
         return Failure(step.target, what, "The next run tries again.")
     try:
-        _take(conn, claim, budget, step)
+        if isinstance(step, Withdraw):
+            _withdraw(conn, claim, step)
+        else:
+            _take(conn, claim, budget, step)
     except InTheWay as held:
-        if _pending(conn, step):
+        if not isinstance(step, Withdraw) and _pending(conn, step):
             stuck.add(step.parent)
         return deferred(step.target, held)
     except psycopg.Error as error:
@@ -106,13 +115,12 @@ def _at_once(conn: Connection[TupleRow], claim: Claim, step: Detach) -> None:
                 say(of_ends.detach(step.parent, step.target), within=statements.HELD)
             except QueryCanceled:
                 raise (_TooLong() if step.referenced else InTheWay(step.parent, ())) from None
-            say(of_ends.RELEASE)
+        _let_go(change, step)
         changed.must_be(before, replace(changed.so_far(conn), rewritten=before.rewritten), {})
-        _note(change, step)
 
 
 def _begin(conn: Connection[TupleRow], claim: Claim, step: Detach) -> None:
-    """Have CONCURRENTLY begin, and end if nobody is in its way. Raise LockNotAvailable where it did not begin."""
+    """Have CONCURRENTLY begin, and end if nobody is in its way. Raise psycopg.Error where it did not begin."""
     if _pending(conn, step):
         return
     with effect(conn, claim, None) as change:
@@ -121,9 +129,21 @@ def _begin(conn: Connection[TupleRow], claim: Claim, step: Detach) -> None:
     try:
         with owners.acting_as(conn, step.owner):
             conn.execute(of_ends.detach_concurrently(step.parent, step.target))
-    except (LockNotAvailable, QueryCanceled):
-        if not _pending(conn, step):
+    except psycopg.Error as error:
+        if conn.broken:
             raise
+        if not _pending(conn, step):
+            _withdraw(conn, claim, step)
+            raise
+        if not isinstance(error, LockNotAvailable | QueryCanceled):
+            raise
+
+
+def _withdraw(conn: Connection[TupleRow], claim: Claim, step: Withdraw | Detach) -> None:
+    how = step.how if isinstance(step, Withdraw) else "not begun"
+    with effect(conn, claim, None) as change:
+        conn.execute(of_ends.END, claim.key() | {"relation": step.relation, "how": how})
+        change.record("effect", "partitions.forgotten", step.target, counts={"partitions": 1})
 
 
 def _end(conn: Connection[TupleRow], claim: Claim, step: _Step) -> None:
@@ -135,10 +155,8 @@ def _end(conn: Connection[TupleRow], claim: Claim, step: _Step) -> None:
         with owner.enclosed(conn, step.owner, step.schema) as say:
             if pending:
                 say(of_ends.finalize(step.parent, step.target), within=statements.HELD)
-            if ours:
-                say(of_ends.RELEASE)
         if ours:
-            _note(change, step)
+            _let_go(change, step)
         else:
             change.record("effect", "partitions.finalized", step.target, counts={"partitions": 1})
 
@@ -162,13 +180,16 @@ def _note_begin(conn: Connection[TupleRow], claim: Claim, step: Detach) -> None:
     conn.execute(of_ends.BEGIN, values)
 
 
-def _note(change: Change, step: _Step) -> None:
+def _let_go(change: Change, step: _Step) -> None:
+    """End everybody's rights on it. The note comes first: it says which they were."""
     values = change.claim.key() | {"relation": step.relation}
     change.conn.execute(of_ends.NOTE, values)
+    with owner.enclosed(change.conn, step.owner, step.schema) as say:
+        say(of_ends.RELEASE)
     change.record("effect", "partitions.detached", step.target, counts={"partitions": 1})
 
 
-def _refusal(step: _Step, error: Exception) -> Failure:
+def _refusal(step: Step, error: Exception) -> Failure:
     if isinstance(error, _TooLong):
         return Failure(
             step.target,

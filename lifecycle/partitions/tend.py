@@ -55,8 +55,8 @@ def decide(policy: Policy, seen: Seen, now: datetime) -> Decision[Step]:
         seen.catalog.tables[n] for n in promised(policy, seen.only) if n in seen.catalog.tables
     ]
     ours = [table for table in tables if table.name not in seen.managed]
-    pending = {p for table in ours for p in table.detaching}
-    steps: list[Step] = [s for s in detach.unfinished(seen.ends) if s.target in pending]
+    detaching = {p for table in ours for p in table.detaching}
+    steps: list[Step] = [s for s in detach.pending(seen.ends) if s.target in detaching]
     steps += made.steps
     steps += [step for table in ours for step in _mended(seen, table)]
     grown = {step.parent for step in made.steps}

@@ -264,3 +264,36 @@ def test_the_clock_a_clearing_would_wind_up_is_refused_by_the_check(house: House
     with psycopg.connect(house.admin) as conn:
         found = [m.what for m in reality.compare(house.policy, catalog.read(conn)).mistakes]
     assert any("has no time zone, and the policy's is Asia/Kolkata" in what for what in found)
+
+
+def test_a_leaf_that_is_being_detached_is_named_and_stops_no_other(house: House) -> None:
+    """Finding 24: "1 row would have changed where the plan has 0" helped nobody, and nothing of the rule ended."""
+    house.say(
+        """
+        create table log (id int, at timestamptz) partition by range (at);
+        create table log_old partition of log for values from ('2019-01-01') to ('2021-01-01');
+        create table log_new partition of log for values from ('2021-01-01') to ('2030-01-01');
+        insert into log values (1, '2020-01-01'), (2, '2022-01-01')
+        """
+    )
+    house.promise(
+        {"table": "log", "by": "at", "after": "90 days", "do": "delete", "because": "old"}
+    )
+    with (
+        psycopg.connect(house.admin) as reader,
+        psycopg.connect(house.admin, autocommit=True) as conn,
+    ):
+        reader.execute("select from log limit 1")
+        conn.execute("set lock_timeout = '100ms'")
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            conn.execute("alter table log detach partition log_old concurrently")
+    outcome = house.run()
+    assert outcome.verdict is Verdict.UNVERIFIED
+    assert house.ask("select count(*) from only log_old union all select count(*) from log") == [
+        (1,),
+        (0,),
+    ]
+    assert outcome.failures == ()
+    [place] = unseen(outcome)
+    assert "log_old" in place["place"]
+    assert place["why"].startswith("its detach was begun and not finished")
