@@ -148,7 +148,7 @@ def _let_go(work: Erasing) -> _Gone:
 def _not_on_hold_since(work: Erasing, holds: tuple[Hold, ...]) -> None:
     """Raise Conflict where the holds are others than this transaction saw: what it reads is of its beginning.
 
-    None is placed any more, as it has read them: whoever places one waits until it has ended.
+    One that is placed from here on is answered when this transaction has ended: who placed it hears that she is gone.
     """
     with closing(work.system.connect("gdpr.holds")) as another:
         if gate.known(another) != holds:

@@ -7,7 +7,7 @@ are tried again, those that are still referenced stay, and so does what changed 
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
@@ -62,12 +62,12 @@ def carry_out(task: Task, seen: Seen, decision: Decision[Step]) -> Ended:
     Raise Fenced when another process holds the run, Unreachable when the server goes away.
     """
     ended = Ended({"deleted": 0, "cleared": 0}, [])
+    asks: Mapping[str, str] = {} if task.seen_by_person else seen.changed
     bounds = {counted.bound.place: counted.bound for counted in seen.counted}
     with closing(task.system.connect("retention.expire")) as conn:
         steps = [step for step in decision.steps if isinstance(step, Expire)]
-        if not task.seen_by_person:
-            ended.failures += [_asks(step, seen) for step in steps if step.target in seen.changed]
-            steps = [step for step in steps if step.target not in seen.changed]
+        ended.failures += [_asks(step, asks[step.target]) for step in steps if step.target in asks]
+        steps = [step for step in steps if step.target not in asks]
         if steps:
             with code.code(task.system, seen.catalog) as as_seen:
                 for step in steps:
@@ -228,11 +228,10 @@ def _adding(policy: Policy, bound: Bound) -> frozenset[str]:
     return adding if to is None else adding | {to} | triggers.written_to(policy, to)
 
 
-def _asks(step: Expire, seen: Seen) -> Failure:
+def _asks(step: Expire, why: str) -> Failure:
     many = words.counted(step.rows, "row")
-    what = f"{seen.changed[step.target]}, and {many} would end: a person has to see that first"
-    hint = "Look at `lifecycle retention plan`; after `lifecycle retention apply PLAN` every run does it."
-    return Failure(step.target, what, hint)
+    what = f"{why}, and {many} would end: a person has to see that first"
+    return Failure(step.target, what, shorter.APPLY)
 
 
 def _remember(conn: Connection[TupleRow], task: Task, seen: Seen, ended: Ended) -> None:

@@ -26,7 +26,7 @@ from lifecycle.plan import Decision, Step
 from lifecycle.postgres.catalog import Catalog
 from lifecycle.promise import Task
 from lifecycle.words import counted
-from retention import fixed
+from retention import fixed, shorter
 from retention import statements_of_rows as statements
 from retention.archive import end, prove, rows, shelf, write
 from retention.archive import statements as of_archives
@@ -118,8 +118,7 @@ def archives(
 
 def _asks(step: EndArchive, why: str) -> Failure:
     what = f"it is not ended: of the rule about {step.table}, {why}"
-    hint = "Look at `lifecycle retention plan`; after `lifecycle retention apply PLAN` every run does it."
-    return Failure(step.target, what, hint)
+    return Failure(step.target, what, shorter.APPLY)
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from lifecycle.partitions.drop import Drop
 from lifecycle.plan import Decision, Step
 from lifecycle.promise import Task
 from lifecycle.words import counted
-from retention import expire_archived
+from retention import expire_archived, shorter
 from retention import statements_of_rows as statements
 from retention.expire_archived import Leaf
 from retention.rule import of_partitions
@@ -37,12 +37,10 @@ def carry_out(
     begun = [step for step in decision.steps if isinstance(step, Finish | Withdraw)]
     wanted = [step for step in decision.steps if isinstance(step, Detach)]
     due = [step for step in decision.steps if isinstance(step, Drop)]
-    too_many = () if task.seen_by_person else (*_asks(seen, wanted), *_beyond(task, wanted))
-    left = {failure.target for failure in too_many}
-    off = take_off.carry_out(task, [*begun, *(step for step in wanted if step.target not in left)])
-    if not task.seen_by_person:
-        too_many = (*too_many, *_asks_first(seen, due))
-        due = [step for step in due if step.target not in {f.target for f in too_many}]
+    left = () if task.seen_by_person else (*_asks(seen, wanted, due), *_beyond(task, wanted))
+    named = {failure.target for failure in left}
+    off = take_off.carry_out(task, [*begun, *(step for step in wanted if step.target not in named)])
+    due = [step for step in due if step.target not in named]
     archived, unarchived = _archived(task, seen, due)
     wrong = {failure.target for failure in unarchived}
     due = [step for step in due if step.target not in wrong]
@@ -52,27 +50,20 @@ def carry_out(
         "taken off": len(off.targets),
         "dropped": len(dropped & set(gone.targets)),
     }
-    return counts, (*too_many, *off.failures, *unarchived, *gone.failures)
+    return counts, (*left, *off.failures, *unarchived, *gone.failures)
 
 
-def _asks(seen: Seen, wanted: Iterable[Detach]) -> Iterator[Failure]:
+def _asks(seen: Seen, wanted: Iterable[Detach], due: Iterable[Drop]) -> Iterator[Failure]:
     """Yield the partitions that an unattended run leaves, as a rule has changed since it was last kept."""
-    for step in wanted:
-        if why := seen.changed.get(of_partitions(step.parent)):
-            what = f"it is not taken off: of the rule about {step.parent}, {why}"
-            hint = "Look at `lifecycle retention plan`; after `lifecycle retention apply PLAN` every run does it."
-            yield Failure(step.target, what, hint)
-
-
-def _asks_first(seen: Seen, due: Iterable[Drop]) -> Iterator[Failure]:
-    """Yield what an unattended run does not drop, for the same reason."""
+    changed = seen.changed
     parents = {one.record.relation: one.record.parent for one in seen.alone}
-    for step in due:
-        parent = parents.get(step.relation, "")
-        if step.how == "dropped" and (why := seen.changed.get(of_partitions(parent))):
-            what = f"it is not dropped: of the rule about {parent}, {why}"
-            hint = "Look at `lifecycle retention plan`; after `lifecycle retention apply PLAN` every run does it."
-            yield Failure(step.target, what, hint)
+    ends = [(step.target, step.parent, "taken off") for step in wanted]
+    dropped = (step for step in due if step.how == "dropped")
+    ends += [(step.target, parents.get(step.relation, ""), "dropped") for step in dropped]
+    for target, parent, end in ends:
+        if why := changed.get(of_partitions(parent)):
+            what = f"it is not {end}: of the rule about {parent}, {why}"
+            yield Failure(target, what, shorter.APPLY)
 
 
 def _beyond(task: Task, wanted: Iterable[Detach]) -> tuple[Failure, ...]:

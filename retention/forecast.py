@@ -61,10 +61,10 @@ def forecast(
     with system.snapshot("retention forecast") as conn:
         seen = catalog.read(conn)
         moments = tuple(_moments(policy, now, months))
-        each = [rules.bind(policy, seen, at, table)[0] for at in moments]
+        each = [rules.bind(policy, seen, at, table) for at in moments]
         endings: list[Ending] = []
-        failures = list(rules.bind(policy, seen, now, table)[1])
-        for bounds in zip(*each, strict=True):
+        failures = list(each[0][1])
+        for bounds in zip(*(fit for fit, _ in each), strict=True):
             try:
                 with conn.transaction():
                     endings += _endings(conn, bounds, moments)

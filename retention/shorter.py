@@ -13,6 +13,11 @@ from dataclasses import dataclass
 
 from retention.rule import RetentionRule
 
+APPLY = (
+    "Look at `lifecycle retention plan`; after `lifecycle retention apply PLAN` every run does it."
+)
+"""What to do about a step that an unattended run leaves for that."""
+
 Remembered = Mapping[str, "Kept"]
 """By the rule's label."""
 

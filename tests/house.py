@@ -35,6 +35,13 @@ ROWS = f"""
       from generate_series(0, 1999) n;
 """
 
+ROLE = """
+    do $$ begin create role house_owner nologin; exception when duplicate_object then null; end $$;
+    grant create, usage on schema public to house_owner;
+"""
+OWNER = ROLE + "set role house_owner;"
+"""What is said after it belongs to a role that the service may act as."""
+
 
 def unseen(outcome: Outcome) -> list[dict[str, str]]:
     """Return the places that were not looked at."""
@@ -94,16 +101,16 @@ class House:
     def system(self) -> System:
         return build.system(self.admin, self.policy)
 
-    def claim(self) -> Claim:
+    def claim(self, job: str = PROMISE.job) -> Claim:
         self.slot += 1
         at = NOW.replace(microsecond=self.slot)
         with self.system().connect("test") as conn:
-            claims.enqueue(conn, "house", "retention.expire", at, asked_by="person")
-            return claims.claim_one(conn, "house", "retention.expire", at, claims.new_holder())
+            claims.enqueue(conn, "house", job, at, asked_by="person")
+            return claims.claim_one(conn, "house", job, at, claims.new_holder())
 
-    def end(self, claim: Claim) -> None:
+    def end(self, claim: Claim, outcome: Outcome | None = None) -> None:
         with self.system().connect("test") as conn:
-            claims.finish(conn, claim, Outcome(Verdict.PASS, ""))
+            claims.finish(conn, claim, outcome or Outcome(Verdict.PASS, ""))
 
     def run(self, now: datetime = NOW, shown: Plan[Any] | None = None) -> Outcome:
         claim = self.claim()

@@ -76,11 +76,10 @@ def release(conn: Connection[TupleRow], number: int, *, because: str, released_b
     raise NotFound(f"there is no hold {number}", hint="See `lifecycle holds list`.")
 
 
-def forget(conn: Connection[TupleRow], kind: str, person: str, values: Sequence[str]) -> int:
-    """Empty a person's key and values in every hold that has ended, in the caller's transaction; return in how many."""
+def forget(conn: Connection[TupleRow], kind: str, person: str, values: Sequence[str]) -> None:
+    """Empty a person's key and values in every hold that has ended, in the caller's transaction."""
     said = {"kind": kind, "person": person, "those": list(values)}
-    row = conn.execute(statements.FORGET, said).fetchone()
-    return row[0] if row else 0
+    conn.execute(statements.FORGET, said)
 
 
 def listed(conn: Connection[TupleRow]) -> Sequence[tuple[Any, ...]]:

@@ -64,14 +64,15 @@ def in_span(hold: Hold, of_type: str) -> sql.Composed:
     since, before = hold.since, hold.before
     assert since is not None
     assert before is not None
-    if not of_type.endswith("with time zone"):
+    kind = _AWARE if of_type.endswith("with time zone") else _NAIVE
+    if kind is _NAIVE:
         since = (since.astimezone(UTC) - _BEHIND).replace(tzinfo=None)
         before = (before.astimezone(UTC) + _AHEAD).replace(tzinfo=None)
     return sql.SQL(
         "coalesce({column} >= {since}::{kind} and {column} < {before}::{kind}, true)"
     ).format(
         column=sql.Identifier("t", hold.column or ""),
-        kind=_AWARE if of_type.endswith("with time zone") else _NAIVE,
+        kind=kind,
         since=sql.Literal(since.isoformat()),
         before=sql.Literal(before.isoformat()),
     )

@@ -38,6 +38,11 @@ _FOREIGN = Reason(
     "limit",
 )
 
+_NOT_DRAWN = (
+    "ANALYZE was said and no samples were drawn",
+    "The service's second login may not act as its owner: run `lifecycle init` again.",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Relation:
@@ -67,13 +72,18 @@ def carry_out(task: Task) -> Judgement:
                 if failure := _one(conn, budget, relation):
                     failed[relation.name] = failure
     looks.found(*failed.values())
-    drawn = {relation.name: relation.drawn for relation in before}
-    after = {relation.name: relation for relation in _read(task)[1]}
+    with task.system.snapshot(JOB) as conn:
+        after = {relation.name: relation.drawn for relation in _changed(conn, picture)}
     for relation in before:
         with looks.at(Place("relation", relation.name)):
-            now = after.get(relation.name)
-            if relation.due and now and now.drawn == drawn[relation.name]:
-                looks.found(*_not_drawn(relation.name, failed))
+            drawn = after.get(relation.name, relation.drawn) != relation.drawn
+            if (
+                relation.due
+                and relation.name in after
+                and not drawn
+                and relation.name not in failed
+            ):
+                looks.found(Failure(relation.name, *_NOT_DRAWN))
     promised = {Place("relation", relation.name) for relation in before}
     for name, reason in _left(picture):
         place = Place("relation", name)
@@ -87,12 +97,16 @@ def carry_out(task: Task) -> Judgement:
 def _read(task: Task) -> tuple[Catalog, tuple[Relation, ...]]:
     with task.system.snapshot(JOB) as conn:
         picture = catalog.read(conn)
-        owned = dict(_owned(picture))
-        parts = [sql_parts(name) for name in owned]
-        asked = {"schemas": [p[0] for p in parts], "tables": [p[1] for p in parts]}
-        rows = conn.execute(statements.CHANGED, asked).fetchall()
+        return picture, _changed(conn, picture)
+
+
+def _changed(conn: Connection[TupleRow], picture: Catalog) -> tuple[Relation, ...]:
+    owned = dict(_owned(picture))
+    parts = [sql_parts(name) for name in owned]
+    asked = {"schemas": [p[0] for p in parts], "tables": [p[1] for p in parts]}
+    rows = conn.execute(statements.CHANGED, asked).fetchall()
     named = ((policy_name(schema, name), changed, drawn) for schema, name, changed, drawn in rows)
-    return picture, tuple(Relation(n, owned[n], changed, drawn) for n, changed, drawn in named)
+    return tuple(Relation(n, owned[n], changed, drawn) for n, changed, drawn in named)
 
 
 def _leaves(picture: Catalog) -> Iterator[tuple[str, str, str]]:
@@ -137,10 +151,3 @@ def _one(conn: Connection[TupleRow], budget: Budget, relation: Relation) -> Fail
 def _analyze(conn: Connection[TupleRow], relation: Relation) -> None:
     with owners.acting_as(conn, relation.owner):
         conn.execute(owners.analyze(relation.name))
-
-
-def _not_drawn(name: str, failed: dict[str, Failure]) -> Iterator[Failure]:
-    if name not in failed:
-        what = "ANALYZE was said and no samples were drawn"
-        hint = "The service's second login may not act as its owner: run `lifecycle init` again."
-        yield Failure(name, what, hint)

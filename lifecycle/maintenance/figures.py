@@ -22,9 +22,8 @@ FIGURES = (
 
 def read(system: System, conn: Connection[TupleRow], _now: datetime) -> Iterator[Value]:
     """Yield the instant of each promised view; nothing where the policy has none."""
-    wanted = promised(system.policy, None)
-    seen = survey.read(conn, system.name, None) if wanted else None
-    for view in wanted if seen else ():
-        assert seen is not None
-        at = seen.refreshed.get(view, 0)
-        yield Value("materialized_view_refreshed_timestamp_seconds", at, (view,))
+    if wanted := promised(system.policy, None):
+        refreshed = survey.read(conn, system.name, None).refreshed
+        for view in wanted:
+            at = refreshed.get(view, 0)
+            yield Value("materialized_view_refreshed_timestamp_seconds", at, (view,))

@@ -6,7 +6,6 @@ lets it change no role (the manual on REFRESH: a security-restricted operation).
 
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import partial
 
 import psycopg
@@ -24,7 +23,7 @@ from lifecycle.outcome import Failure
 from lifecycle.plan import Decision
 from lifecycle.postgres import connect
 from lifecycle.postgres.owners import step_into
-from lifecycle.postgres.waits import WAIT, Budget, InTheWay
+from lifecycle.postgres.waits import LIMIT, Budget, InTheWay
 from lifecycle.promise import Task
 from lifecycle.words import counted
 
@@ -82,7 +81,7 @@ def _one(conn: Connection[TupleRow], claim: Claim, budget: Budget, step: Refresh
 
 def _refresh(conn: Connection[TupleRow], claim: Claim, step: Refresh) -> None:
     with effect(conn, claim, None) as change:
-        limits = {"lock": f"{WAIT // timedelta(milliseconds=1)}ms", "statement": f"{step.within}ms"}
+        limits = {"lock": LIMIT, "statement": f"{step.within}ms"}
         conn.execute(statements.LIMITS, limits)
         conn.execute(step_into(step.owner))
         try:

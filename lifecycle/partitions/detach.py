@@ -13,7 +13,7 @@ from typing import Literal
 from lifecycle.outcome import Failure
 from lifecycle.partitions.ends import Child, Ends, Record
 from lifecycle.plan import Step
-from lifecycle.postgres.waits import WAIT, Need
+from lifecycle.postgres.waits import LIMIT, Need
 
 _BACK = "Attach it again, with the bounds that `lifecycle.detached` has, or drop it by hand."
 
@@ -197,5 +197,5 @@ def _cost(part: Child, concurrently: bool) -> str:
         f" ({reference.bytes // 2**20} MB{'' if reference.indexed else ', without an index for that'})"
         for reference in part.referenced_by
     )
-    costs.append(f"no lock is waited for longer than {WAIT // timedelta(milliseconds=1)} ms")
+    costs.append(f"no lock is waited for longer than {LIMIT}")
     return "; ".join(costs)

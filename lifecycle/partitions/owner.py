@@ -7,7 +7,6 @@ any other owner. It cannot within a SECURITY DEFINER function: there nobody chan
 import secrets
 from collections.abc import Generator
 from contextlib import contextmanager
-from datetime import timedelta
 from typing import LiteralString, Protocol
 
 from psycopg import Connection, sql
@@ -15,7 +14,7 @@ from psycopg.rows import TupleRow
 
 from lifecycle.partitions import statements
 from lifecycle.postgres.owners import step_into
-from lifecycle.postgres.waits import WAIT
+from lifecycle.postgres.waits import LIMIT
 
 Command = sql.Composed | LiteralString
 
@@ -40,7 +39,7 @@ def enclosed(conn: Connection[TupleRow], owner: str, schema: str) -> Generator[S
         if before is not None:
             conn.execute(statements.LIMIT, {"limit": before})
 
-    conn.execute(statements.PREPARE, {"limit": f"{WAIT // timedelta(milliseconds=1)}ms"})
+    conn.execute(statements.PREPARE, {"limit": LIMIT})
     conn.execute(step_into(owner))
     conn.execute(statements.enclose(*door))
     yield say

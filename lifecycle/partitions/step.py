@@ -2,7 +2,6 @@
 
 import hashlib
 from dataclasses import dataclass, replace
-from datetime import timedelta
 
 from lifecycle.outcome import Failure
 from lifecycle.partitions.survey import Seen
@@ -10,7 +9,7 @@ from lifecycle.plan import Step
 from lifecycle.postgres import waits
 from lifecycle.postgres.catalog import Table
 from lifecycle.postgres.names import policy_name
-from lifecycle.postgres.waits import WAIT, InTheWay, Need
+from lifecycle.postgres.waits import LIMIT, InTheWay, Need
 from lifecycle.words import counted, span
 
 SCANNED = 16 * 2**20
@@ -108,7 +107,7 @@ def beside(made: CreatePartition, seen: Seen, table: Table) -> CreatePartition:
         costs.append(
             f"{counted(made.moves, 'row')} of its period are moved out of {made.moves_from} with it"
         )
-    costs.append(f"no lock is waited for longer than {WAIT // timedelta(milliseconds=1)} ms")
+    costs.append(f"no lock is waited for longer than {LIMIT}")
     return replace(
         made,
         cost="; ".join(costs),

@@ -2,13 +2,12 @@
 
 from collections.abc import Generator
 from contextlib import contextmanager
-from datetime import timedelta
 
 from psycopg import Connection, sql
 from psycopg.rows import TupleRow
 
 from lifecycle.postgres.names import sql_name
-from lifecycle.postgres.waits import WAIT
+from lifecycle.postgres.waits import LIMIT
 
 _LIMIT = "select current_setting('lock_timeout'), set_config('lock_timeout', %(limit)s, false)"
 
@@ -26,7 +25,7 @@ def analyze(table: str) -> sql.Composed:
 @contextmanager
 def acting_as(conn: Connection[TupleRow], owner: str) -> Generator[None]:
     """Be a table's owner for what PostgreSQL says outside a transaction only; no lock is waited for beyond WAIT."""
-    values = {"limit": f"{WAIT // timedelta(milliseconds=1)}ms"}
+    values = {"limit": LIMIT}
     before, _ = conn.execute(_LIMIT, values).fetchone() or ("0", None)
     conn.execute(sql.SQL("set role {}").format(sql.Identifier(owner)))
     try:

@@ -24,6 +24,9 @@ from lifecycle.postgres.names import policy_name, sql_parts
 WAIT = timedelta(milliseconds=150)
 """How long one try waits for one lock: with its own work, nobody behind it waits longer than 250 ms."""
 
+LIMIT = f"{WAIT // timedelta(milliseconds=1)} ms"
+"""The same, as PostgreSQL and people read it."""
+
 PATIENCE = timedelta(seconds=15)
 """How long a run waits for one object, however many steps need it."""
 

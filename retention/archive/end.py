@@ -21,7 +21,6 @@ from lifecycle.config.span import Span
 from lifecycle.errors import Fenced, LifecycleError, NotFound
 from lifecycle.holds import gate
 from lifecycle.holds.hold import Hold
-from lifecycle.ledger import evidence
 from lifecycle.outcome import Failure
 from lifecycle.plan import Step
 from lifecycle.postgres import connect
@@ -29,11 +28,10 @@ from lifecycle.postgres.catalog import Catalog
 from lifecycle.promise import Task
 from lifecycle.system import System
 from lifecycle.words import counted
-from retention.archive import manifest, parquet, rows, shelf, statements
+from retention.archive import manifest, parquet, rows, shelf, statements, write
 from retention.archive import statements_of_return as of_return
 from retention.archive.manifest import Manifest
 from retention.archive.shelf import Shelf
-from retention.archive.write import PREFIX
 from retention.rule import Rules
 
 ENDED = "retention.archive_ended"
@@ -148,14 +146,10 @@ def _end(
         many = counted(written.description.content.rows, "row")
         what = f"it is not ended: {on_hold:,} of {many} on legal hold"
         return Failure(written.key, what, "It ends in the first run after that has ended.")
-    counts = {"rows": written.description.content.rows, "bytes": written.size}
-    for kind in ("intent", "outcome"):
-        if kind == "outcome":
-            for key in (written.key, manifest.beside(written.key)):
-                on.store.delete_versions(on.bucket, key, on.store.versions(on.bucket, key))
-        evidence.record(
-            conn, task.claim, kind, ENDED, written.key, counts=counts, digest=written.sha256
-        )
+    write.record(task, conn, "intent", ENDED, written)
+    for key in (written.key, manifest.beside(written.key)):
+        on.store.delete_versions(on.bucket, key, on.store.versions(on.bucket, key))
+    write.record(task, conn, "outcome", ENDED, written)
     return None
 
 
@@ -219,7 +213,7 @@ def _count(
     there = {column.name: column.type for column in rows.relation(conn, described.table).columns}
     places = [n for n, c in enumerate(described.columns) if there.get(c.name) == c.type]
     columns = [described.columns[place].name for place in places]
-    with scratch.directory(system.machine, PREFIX) as directory:
+    with scratch.directory(system.machine, write.PREFIX) as directory:
         file = directory / Path(written.key).name
         shelf.must_fit(directory, written.size)
         progress.phase(f"retention.archives: ask {described.leaf} for holds")

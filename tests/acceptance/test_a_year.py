@@ -15,14 +15,13 @@ import psycopg
 import pytest
 
 from lifecycle.admin import install
-from lifecycle.ledger import claims
 from lifecycle.outcome import Outcome, Verdict
 from lifecycle.partitions.promise import PROMISE as MAKES
 from lifecycle.partitions.section import Partitioning
 from lifecycle.postgres import catalog
 from lifecycle.promise import Promise
 from retention.promise import PROMISE as ENDS
-from tests.house import House
+from tests.house import OWNER, House
 from tests.keep import keep
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -30,15 +29,16 @@ BEGINS, DAYS = date(2028, 1, 1), 366
 AWAY = (date(2028, 8, 30), date(2028, 9, 1))
 """Nothing runs from the first of these days to the last, over the end of a month."""
 
-TABLES = """
-    do $$ begin create role house_owner nologin; exception when duplicate_object then null; end $$;
-    grant usage, create on schema public to house_owner; set role house_owner;
+TABLES = (
+    OWNER
+    + """
     create table events (id bigint not null, at timestamptz not null) partition by range (at);
     create table log (id bigint primary key, at timestamp not null);
     create table talks (id bigint primary key, until timestamptz not null);
     create table answers (id bigint primary key, day date not null, raw text default 'raw');
     reset role;
 """
+)
 
 
 class Year:
@@ -47,7 +47,6 @@ class Year:
     def __init__(self, house: House) -> None:
         self.house = house
         self.moments: list[datetime] = []
-        self.ran = 0
 
     def days(self) -> Iterator[date]:
         return (BEGINS + timedelta(days=n) for n in range(DAYS))
@@ -76,13 +75,9 @@ class Year:
             )
 
     def run(self, promise: "Promise[Any, Any, Any]", now: datetime) -> Outcome:
-        self.ran += 1
-        at = now.replace(microsecond=self.ran)
-        with self.house.system().connect("test") as conn:
-            claims.enqueue(conn, "house", promise.job, at, asked_by="person")
-            claim = claims.claim_one(conn, "house", promise.job, at, claims.new_holder())
-            outcome = keep(promise, self.house.system(), claim, now)
-            claims.finish(conn, claim, outcome)
+        claim = self.house.claim(promise.job)
+        outcome = keep(promise, self.house.system(), claim, now)
+        self.house.end(claim, outcome)
         return outcome
 
     def there(self) -> dict[str, Counter[int]]:

@@ -7,11 +7,10 @@ import pytest
 
 from lifecycle.config.span import Span
 from lifecycle.errors import NotFound
-from lifecycle.ledger import claims
 from retention import figures, forecast
 from retention.forecast import Ending
 from retention.promise import PROMISE
-from tests.house import LOG, NOW, House
+from tests.house import LOG, NOW, ROLE, House
 from tests.keep import keep
 
 LATER = datetime(2027, 2, 1, 12, tzinfo=UTC)
@@ -21,8 +20,9 @@ LATER = datetime(2027, 2, 1, 12, tzinfo=UTC)
 def house(database: str) -> House:
     made = House(database)
     # One row a day from 2026-07-01 to 2026-11-21: with 90 days, those before 2026-08-23 are overdue.
-    made.say("""
-        do $$ begin create role house_owner nologin; exception when duplicate_object then null; end $$;
+    made.say(
+        ROLE
+        + """
         create table log (id int primary key, at timestamptz, value text default repeat('v', 1000));
         insert into log select n, timestamptz '2026-07-01 12:00Z' + n * interval '1 day' from generate_series(0, 143) n;
         insert into log values (900, null), (901, '-infinity');
@@ -36,9 +36,9 @@ def house(database: str) -> House:
         alter table parts_a owner to house_owner;
         alter table parts_b owner to house_owner;
         alter table parts_c owner to house_owner;
-        grant usage, create on schema public to house_owner;
         analyze;
-    """)
+    """
+    )
     return made
 
 
@@ -138,9 +138,7 @@ def test_monitors_know_what_the_last_run_over_all_rules_counted(house: House) ->
 def claim_and_finish(house: House) -> None:
     """Run it, and write down how it ended, as a worker does."""
     claim = house.claim()
-    outcome = keep(PROMISE, house.system(), claim, NOW)
-    with house.system().connect("test") as conn:
-        claims.finish(conn, claim, outcome)
+    house.end(claim, keep(PROMISE, house.system(), claim, NOW))
 
 
 def test_the_status_says_from_which_day_the_oldest_overdue_row_is(house: House) -> None:

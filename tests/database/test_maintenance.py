@@ -11,21 +11,18 @@ import pytest
 from lifecycle.admin import install
 from lifecycle.config.mistake import Mistake
 from lifecycle.errors import Refused
-from lifecycle.ledger import claims
-from lifecycle.ledger.claims import Claim
 from lifecycle.maintenance import analyze, figures
 from lifecycle.maintenance.promise import PROMISE
 from lifecycle.maintenance.section import SECTION, Maintenance
 from lifecycle.outcome import Outcome, Verdict
 from lifecycle.policy.look import Look
 from lifecycle.postgres import catalog, waits
-from tests.house import NOW, House, unseen
+from tests.house import NOW, OWNER, House, unseen
 from tests.keep import keep, plan, work
 
-TABLES = """
-    do $$ begin create role house_owner nologin; exception when duplicate_object then null; end $$;
-    grant create, usage on schema public to house_owner;
-    set role house_owner;
+TABLES = (
+    OWNER
+    + """
     create table visits (id int primary key, day date not null);
     insert into visits select n, date '2026-01-01' + n % 10 from generate_series(1, 100) n;
     create materialized view by_day as select day, count(*) as visits from visits group by day;
@@ -35,6 +32,7 @@ TABLES = """
     create materialized view unread as select 1 as one with no data;
     reset role;
 """
+)
 
 
 @pytest.fixture(autouse=True)
@@ -57,16 +55,8 @@ def promise(house: House, *views: str, statistics: bool = False) -> None:
         install.install(conn, house.policy, catalog.read(conn), None)
 
 
-def claimed(house: House, job: str) -> Claim:
-    house.slot += 1
-    at = NOW.replace(microsecond=house.slot)
-    with house.system().connect("test") as conn:
-        claims.enqueue(conn, "house", job, at, asked_by="person")
-        return claims.claim_one(conn, "house", job, at, claims.new_holder())
-
-
 def run(house: House) -> Outcome:
-    claim = claimed(house, PROMISE.job)
+    claim = house.claim(PROMISE.job)
     try:
         return keep(PROMISE, house.system(), claim, NOW)
     finally:
@@ -74,7 +64,7 @@ def run(house: House) -> Outcome:
 
 
 def analysed(house: House) -> Outcome:
-    claim = claimed(house, analyze.JOB)
+    claim = house.claim(analyze.JOB)
     try:
         return work(analyze.carry_out, house.system(), claim, NOW)
     finally:

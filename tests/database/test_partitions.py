@@ -1028,7 +1028,7 @@ def test_a_process_killed_inside_a_transaction_leaves_nothing_half_made(
 ) -> None:
     monkeypatch.setattr(waits, "_holders", _nobody)  # it tries although somebody is in the way
     monkeypatch.setattr(waits, "WAIT", timedelta(seconds=30))
-    monkeypatch.setattr(owner, "WAIT", timedelta(seconds=30))
+    monkeypatch.setattr(owner, "LIMIT", "30s")
     monkeypatch.setattr(statements, "HELD", "30s")
     log(shop, "log")
     shop.say("create table rest partition of log default")

@@ -16,12 +16,8 @@ from retention.archive import restore
 from retention.archive.manifest import Manifest
 from retention.archive.shelf import Shelf
 from tests.archiving import DELETE, PLAIN, Archiving, told
-from tests.house import CUTOFF, NOW, ROWS
+from tests.house import CUTOFF, NOW, OWNER, ROWS
 
-OWNER = """
-    do $$ begin create role house_owner nologin; exception when duplicate_object then null; end $$;
-    grant create, usage on schema public to house_owner; set role house_owner;
-"""
 PARTED = """
     create table log (id int, at date not null, raw jsonb default '{"a": [1, null]}', primary key (id, at))
         partition by range (at);

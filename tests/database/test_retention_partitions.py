@@ -17,13 +17,9 @@ from lifecycle.plan import Plan
 from lifecycle.postgres import waits
 from retention.promise import PROMISE
 from retention.rule import RetentionRule
-from tests.house import NOW, House
+from tests.house import NOW, OWNER, House
 from tests.keep import keep
 
-OWNER = """
-    do $$ begin create role house_owner nologin; exception when duplicate_object then null; end $$;
-    grant create, usage on schema public to house_owner; set role house_owner;
-"""
 LATER = NOW + timedelta(days=20)
 # NOW is 2026-11-21: two years before lie within log_2024.
 LOG = """

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from lifecycle.outcome import Verdict
-from tests.house import LOG, PLAIN, ROWS, House, Rule
+from tests.house import LOG, OWNER, PLAIN, ROWS, House, Rule
 
 SHORTER = ("log", "30 days", "at", "delete")
 MORE = "insert into log select n, '2026-09-01' from generate_series(5000, 5009) n"
@@ -108,14 +108,15 @@ def test_a_shorter_time_keeps_no_other_rule_from_its_rows(house: House) -> None:
 
 def test_whole_partitions_wait_for_a_person_too(database: str) -> None:
     house = House(database)
-    house.say("""
-        do $$ begin create role house_owner nologin; exception when duplicate_object then null; end $$;
-        grant usage, create on schema public to house_owner; set role house_owner;
+    house.say(
+        OWNER
+        + """
         create table parts (id int, at date) partition by range (at);
         create table parts_a partition of parts for values from ('2015-01-01') to ('2015-02-01');
         create table parts_b partition of parts for values from ('2026-01-01') to ('2026-02-01');
         insert into parts values (1, '2015-01-05'), (2, '2026-01-05'); reset role;
-    """)
+    """
+    )
     house.promise({"table": "parts", "after": "5 years", "do": "drop", "grace": "1 day"})
     assert house.run().counts["taken off"] == 1
     house.promise({"table": "parts", "after": "90 days", "do": "drop", "grace": "1 day"})

@@ -9,12 +9,9 @@ from lifecycle.outcome import Verdict
 from lifecycle.partitions.promise import PROMISE as CREATE
 from lifecycle.partitions.section import Partitioning
 from tests.archiving import Archiving
+from tests.house import OWNER
 from tests.keep import keep
 
-OWNER = """
-    do $$ begin create role house_owner nologin; exception when duplicate_object then null; end $$;
-    grant create, usage on schema public to house_owner; set role house_owner;
-"""
 BEATS = """
     create table beats (id bigint generated always as identity, at timestamptz not null, primary key (id, at))
         partition by range (at);
