@@ -179,9 +179,16 @@ def drop(child: str) -> sql.Composed:
     return sql.SQL("drop table {}").format(sql_name(child))
 
 
-# A row's number wraps around: its upper half is that of now, or one less.
+# A row's number wraps around: its upper half is that of now, or one less. What an erasure of ours has changed there since
+# does not count: its evidence was written in the same transaction, and nobody but the service writes evidence.
 _NEWER = """
-    select count(*), count(*) filter (where not pg_visible_in_snapshot(greatest(w.whole, 3)::text::xid8, s.snapshot))
+    select count(*), count(*) filter (
+               where not pg_visible_in_snapshot(greatest(w.whole, 3)::text::xid8, s.snapshot)
+                 and r.xmin not in (
+                     select e.xmin from lifecycle.evidence e
+                      where e.event = 'gdpr.erased'
+                        and e.at >= (select d.begun_at from lifecycle.detached d
+                                      where d.relation = %(relation)s and d.ended_at is null)))
       from {child} as r
      cross join (select d.snapshot, pg_snapshot_xmax(pg_current_snapshot())::text::numeric as next
                    from lifecycle.detached d where d.relation = %(relation)s and d.ended_at is null) as s

@@ -21,6 +21,8 @@ from retention.rule import RetentionRule
 from tests.database.clinic import ANNA, NOW, Clinic
 from tests.keep import keep
 
+OTTO = "'b0000000-0000-4000-8000-00000000000b'"
+
 
 def interrupted(clinic: Clinic, parent: str, part: str) -> None:
     """Begin to detach a partition, and end before it is done."""
@@ -133,6 +135,22 @@ def test_what_a_rule_took_off_is_reached_by_an_erasure_before_it_is_dropped(clin
     assert (outcome.verdict, outcome.failures) == (Verdict.UNVERIFIED, ())
     assert clinic.ask("select count(*) from diary_2025") == [0]
     assert clinic.traces() == []
+    clinic.ask("update lifecycle.detached set drop_not_before = now() - interval '1 s'")
+    later = keep(RETENTION, clinic.system, clinic.claim(), NOW + timedelta(days=20))
+    assert (later.counts["dropped"], later.failures) == (1, ())
+
+
+def test_what_an_erasure_changed_there_does_not_keep_it_from_its_drop(clinic: Clinic) -> None:
+    """Otto's page mentions Anna, and is written anew without her: a row newer than the detach, and nobody else's work."""
+    clinic.ask("alter table diary add column told uuid references person")
+    clinic.ask(f"insert into diary values ({OTTO}, '2025-02-02', 'ours', %(a)s)", a=ANNA)
+    tables = clinic.system.policy.tables
+    diary = tables["diary"].model_copy(update={"mentions": {"told": "set null"}})
+    policy = clinic.system.policy.model_copy(update={"tables": {**tables, "diary": diary}})
+    clinic = ending(replace(clinic, system=replace(clinic.system, policy=policy)))
+    outcome = clinic.erase()
+    assert (outcome.verdict, outcome.failures) == (Verdict.UNVERIFIED, ())
+    assert clinic.ask("select told is null from diary_2025") == [True]
     clinic.ask("update lifecycle.detached set drop_not_before = now() - interval '1 s'")
     later = keep(RETENTION, clinic.system, clinic.claim(), NOW + timedelta(days=20))
     assert (later.counts["dropped"], later.failures) == (1, ())
