@@ -10,7 +10,7 @@ from lifecycle.partitions import bounds
 from lifecycle.policy.model import Policy
 from lifecycle.postgres.catalog import Catalog, Table
 from lifecycle.postgres.shape import ForeignKey
-from retention import cutoff, parts
+from retention import cutoff, floor, parts
 from retention.columns import other
 from retention.parts import Part
 from retention.rule import RetentionRule, target
@@ -150,8 +150,8 @@ def _target(catalog: Catalog, rule: RetentionRule) -> tuple[Table, str | None]:
 
 def _allow(policy: Policy, catalog: Catalog, rule: RetentionRule, table: Table) -> None:
     """Raise _Unfit when the rule would destroy what no rule may."""
-    if rule.after and rule.after.at_least() < policy.limits.floor.at_least():
-        raise _Unfit(f"{rule.after} is shorter than the floor of {policy.limits.floor}")
+    for what, _ in floor.too_soon(rule, policy):
+        raise _Unfit(what)
     log = AUDIT.of(policy)
     if log is not None and log.table == table.name:
         raise _Unfit("rows of the audit log never end")

@@ -13,6 +13,7 @@ from lifecycle.policy.look import Look
 from lifecycle.policy.model import Policy, until
 from lifecycle.policy.section import Section
 from lifecycle.postgres.catalog import Catalog
+from retention import floor
 from retention.archive.section import SECTION as ARCHIVES
 from retention.columns import other
 from retention.rule import RetentionRule, Rules, target
@@ -33,8 +34,9 @@ def _sense(rules: Rules, policy: Policy) -> Iterator[Mistake]:
         table, column = target(rule)
         if rule.zone is not None:
             yield from _zone(index, rule.zone)
-        if rule.after is not None:
-            yield from _too_soon(index, rule.after, policy.limits.floor)
+        for what, instead in floor.too_soon(rule, policy):
+            clock: Where = ("retention", index, "after" if rule.after else "expires")
+            yield Mistake(clock, what, instead)
         yield from _aim(index, rule, policy)
         if rule.do != "clear" and table in forever:
             what = f"rows of {table!r} are never deleted: {forever[table]}"
@@ -76,13 +78,6 @@ def _zone(index: int, zone: str) -> Iterator[Mistake]:
         yield Mistake(
             ("retention", index, "zone"), error.what, "write one like `UTC` or `Europe/Berlin`"
         )
-
-
-def _too_soon(index: int, after: Span, floor: Span) -> Iterator[Mistake]:
-    if after.can_be_shorter_than(floor):
-        instead = f"write {floor} or more, or lower `limits.floor` on purpose"
-        what = f"{after} is below the floor of {floor}"
-        yield Mistake(("retention", index, "after"), what, instead)
 
 
 def _aim(index: int, rule: RetentionRule, policy: Policy) -> Iterator[Mistake]:

@@ -179,8 +179,8 @@ def drop(child: str) -> sql.Composed:
     return sql.SQL("drop table {}").format(sql_name(child))
 
 
-# A row's number wraps around: its upper half is that of now, or one less. What an erasure of ours has changed there since
-# does not count: its evidence was written in the same transaction, and nobody but the service writes evidence.
+# A row's number wraps around: its upper half is that of now, or one less. What an erasure of ours has changed does
+# not count: its evidence was written in the same transaction, and nobody but the service writes evidence.
 _NEWER = """
     select count(*), count(*) filter (
                where not pg_visible_in_snapshot(greatest(w.whole, 3)::text::xid8, s.snapshot)

@@ -112,3 +112,12 @@ def _floor(policy: Policy) -> Iterator[Mistake]:
         yield Mistake(
             ("limits", "floor"), f"{floor} is shorter than a day", "write `1 day` or more"
         )
+    for name, of in policy.limits.floors.items():
+        path: Where = ("limits", "floors", name)
+        for place, table in enumerate(of.tables):
+            if table not in policy.tables:
+                instead = did_you_mean(table, policy.tables, "declare it under `tables`")
+                yield Mistake((*path, "tables", place), f"no table is called {table!r}", instead)
+        if of.least.can_be_shorter_than(floor):
+            what = f"{of.least} is below the floor of all tables, {floor}"
+            yield Mistake((*path, "least"), what, f"write {floor} or more")

@@ -201,6 +201,16 @@ class Table(Part):
         return self
 
 
+class Floor(Part):
+    """A class of data that stays longer than the rest, whatever a retention rule says."""
+
+    tables: Annotated[tuple[TableName, ...], Field(min_length=1)] = Field(
+        description="the tables whose rows, and values, are of this class"
+    )
+    least: Span = Field(description="how long they stay at least", examples=["10 years"])
+    because: Text = Field(description="the law or the contract that asks for it")
+
+
 class Limits(Part):
     """What one unattended run may destroy. A person can go beyond by applying a plan they have seen."""
 
@@ -214,6 +224,13 @@ class Limits(Part):
     )
     floor: Span = Field(
         default=Span(30, "day"), description="no retention rule may be shorter than this"
+    )
+    floors: dict[Text, Floor] = Field(
+        default_factory=dict[Text, Floor],
+        description="class of data -> its tables, and how long they stay at least",
+        examples=[
+            {"books": {"tables": ["invoices"], "least": "10 years", "because": "tax law, AO 147"}}
+        ],
     )
 
 

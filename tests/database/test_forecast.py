@@ -84,7 +84,7 @@ def test_a_time_below_the_floor_is_no_forecast(house: House) -> None:
     house.promise(LOG)
     found = forecast.forecast(house.system(), NOW, 2, "log", Span(1, "day"))
     assert found.endings == ()
-    assert ["shorter than the floor" in f.what for f in found.failures] == [True]
+    assert ["below the floor" in f.what for f in found.failures] == [True]
 
 
 def test_partitions_end_whole_in_the_month_of_their_day_with_all_their_bytes(house: House) -> None:

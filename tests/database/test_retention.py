@@ -186,7 +186,7 @@ def test_rules_that_would_destroy_too_much_are_failures_and_the_others_go_on(hou
     assert [failure.what for failure in outcome.failures] == [
         "a delete would delete rows of child too, by child_id_fkey",
         "the column cannot be set to NULL",
-        "7 days is shorter than the floor of 30 days",
+        "7 days is below the floor of 30 days",
         "the rule counts from id, which is no date or timestamp of it",
         "the table does not exist",
     ]

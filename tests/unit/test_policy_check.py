@@ -72,6 +72,7 @@ def test_a_good_policy_has_no_mistakes():
     assert told({}) == []
 
 
+BOOKS = {"books": {"tables": ["visits"], "least": "10 years", "because": "AO 147"}}
 RULE = {"table": "visits", "after": "2 years", "do": "delete", "because": "x"}
 
 
@@ -101,6 +102,12 @@ RULE = {"table": "visits", "after": "2 years", "do": "delete", "because": "x"}
         ({"retention/0/after": "29 days"}, "retention[0].after: 29 days is below the floor of 30 days"),
         ({"retention/0/after": "1 month"}, "retention[0].after: 1 month is below the floor of 30 days"),
         ({"limits/floor": "1 month", "retention/0/after": "30 days"}, "retention[0].after: 30 days is below the floor of 1 month"),
+        ({"limits/floors": BOOKS}, "retention[0].after: 2 years is below the floor of books, 10 years (AO 147)"),
+        ({"limits/floors": BOOKS, "retention/0/archive": True, "retention/0/keep": "9 years", "archives": {"bucket": "b"}}, "retention[0].after: 2 years or 9 years is below the floor of books"),
+        ({"limits/floors": BOOKS, "retention/0/after": None, "retention/0/expires": "ends"}, "retention[0].expires: what ends says is below the floor of books"),
+        ({"limits/floors": BOOKS, "retention/0/table": "visits.door", "retention/0/do": "clear"}, "retention[0].after: 2 years is below the floor of books"),
+        ({"limits/floors": {"books": BOOKS["books"] | {"tables": ["vists"]}}}, "limits.floors.books.tables[0]: no table is called 'vists'"),
+        ({"limits/floors": {"books": BOOKS["books"] | {"least": "20 days"}}}, "limits.floors.books.least: 20 days is below the floor of all tables, 30 days"),
         ({"retention/2": RULE}, "retention[2].table: a second rule for 'visits' (the first is retention[0])"),
         ({"retention/0/do": "clear"}, "retention[0].table: `do: clear` needs a column"),
         ({"retention/0/do": "drop", "retention/0/table": "visits.door"}, "retention[0].table: `do: drop` ends whole rows, not a column"),
