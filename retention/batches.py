@@ -12,6 +12,7 @@ from lifecycle.ledger.claims import Claim
 from lifecycle.ledger.code import Code
 from retention.pace import Pace
 from retention.rules import Bound
+from retention.throttle import Throttle
 
 TRIES = 4
 """How often a leaf is gone through for rows that somebody has locked."""
@@ -31,7 +32,7 @@ class Batches:
     """What is the same for all batches of one rule. Declared triggers may add rows to the tables `adding`.
 
     `written` are the transactions in which this run cleared values of the table. `on_hold` says which of its rows holds
-    keep.
+    keep. `throttle` is asked before each.
     """
 
     conn: Connection[TupleRow]
@@ -41,4 +42,5 @@ class Batches:
     adding: frozenset[str]
     written: list[str]
     on_hold: Callable[[tuple[Hold, ...]], Held]
+    throttle: Throttle
     pace: Pace = field(default_factory=Pace)

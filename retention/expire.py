@@ -19,7 +19,7 @@ from psycopg.errors import ForeignKeyViolation, LockNotAvailable
 from psycopg.rows import TupleRow
 
 from lifecycle import clock, words
-from lifecycle.errors import Unproven
+from lifecycle.errors import DeadlineExceeded, Unproven
 from lifecycle.holds import gate
 from lifecycle.holds.gate import Held
 from lifecycle.holds.hold import Hold
@@ -40,6 +40,7 @@ from retention.fixed import Fixed, Stretch
 from retention.plan import Expire
 from retention.rules import Bound
 from retention.survey import Seen
+from retention.throttle import Throttle
 
 
 @dataclass(slots=True)
@@ -69,6 +70,7 @@ def carry_out(task: Task, seen: Seen, decision: Decision[Step]) -> Ended:
         ended.failures += [_asks(step, asks[step.target]) for step in steps if step.target in asks]
         steps = [step for step in steps if step.target not in asks]
         if steps:
+            throttle = Throttle(conn, task.system.policy.limits)
             with code.code(task.system, seen.catalog) as as_seen:
                 for step in steps:
                     bound = bounds[step.rule]
@@ -76,7 +78,14 @@ def carry_out(task: Task, seen: Seen, decision: Decision[Step]) -> Ended:
                     written = ended.written.setdefault(bound.table, [])
                     on_hold = partial(_on_hold, task.system.policy, seen.catalog, bound)
                     batches = Batches(
-                        conn, task.claim, as_seen, bound, adding, written, lru_cache(on_hold)
+                        conn,
+                        task.claim,
+                        as_seen,
+                        bound,
+                        adding,
+                        written,
+                        lru_cache(on_hold),
+                        throttle,
                     )
                     _expire(task, batches, step, seen, ended)
         if any(bound.drops for bound in bounds.values()) or len(steps) < len(decision.steps):
@@ -118,7 +127,7 @@ def _expire(task: Task, batches: Batches, step: Expire, seen: Seen, ended: Ended
                     kept += _leaf(batches, leaf, those, ended)
     except psycopg.Error as error:
         ended.failures.append(_refusal(batches.conn, step, error))
-    except Unproven as error:
+    except (Unproven, DeadlineExceeded) as error:
         ended.failures.append(Failure(step.target, f"stopped: {error.what}", error.hint))
     else:
         ended.failures += [_kept(step, kept)] if kept else []
@@ -184,6 +193,7 @@ def _batch(batches: Batches, leaf: str, piece: Stretch, *, pass_over: bool) -> G
 def batch(batches: Batches, leaf: str, piece: Stretch, *, pass_over: bool) -> Gone:
     """End one batch in one transaction. Raise LockNotAvailable unless `pass_over`, and as `_batch`."""
     conn, bound = batches.conn, batches.bound
+    batches.throttle.wait()
     values: dict[str, object] = piece.values() | {"before": bound.before}
     with effect(conn, batches.claim, batches.code) as change:
         held = batches.on_hold(gate.standing(conn))  # as they stand now, and until this is over

@@ -174,6 +174,7 @@ def _delete(batches: Batches, leaf: str, proven: Proven) -> Iterator[int]:
 
 def _batch(batches: Batches, proven: Proven, first: int, after: int) -> int:
     conn, bound = batches.conn, batches.bound
+    batches.throttle.wait()
     with effect(conn, batches.claim, batches.code) as change:
         held = batches.on_hold(gate.standing(conn))  # as they stand now, and until this is over
         before = changed.so_far(conn)

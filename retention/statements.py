@@ -175,3 +175,15 @@ LAST_COUNTED: LiteralString = f"""
      order by r.scheduled_for desc
      limit 1
 """  # noqa: S608 - a condition of ours
+
+# How far behind who reads the WAL is in bytes, the furthest of them, and how much WAL was written ever.
+BEHIND: LiteralString = """
+    select coalesce(max(behind), 0)::bigint, (array_agg(name order by behind desc nulls last))[1],
+           pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')::bigint
+      from (select slot_name::text as name,
+                   pg_wal_lsn_diff(pg_current_wal_lsn(), coalesce(confirmed_flush_lsn, restart_lsn)) as behind
+              from pg_replication_slots where active
+             union all
+            select application_name, pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn)
+              from pg_stat_replication where replay_lsn is not null) as readers
+"""

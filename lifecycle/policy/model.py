@@ -222,6 +222,15 @@ class Limits(Part):
         default=4,
         description="the most partitions that such a run may take off by one rule, as after a time without a daemon",
     )
+    standby_behind_mb: Annotated[int, Field(ge=1)] = Field(
+        default=256,
+        description="megabytes of WAL; while a standby is further behind, a run that ends rows waits, 5 minutes in all",
+    )
+    wal_mb_per_second: Annotated[int, Field(ge=1)] | None = Field(
+        default=None,
+        description="megabytes of WAL a second, others' included, beyond which such a run takes breaks; without it, none",
+        examples=[20],
+    )
     floor: Span = Field(
         default=Span(30, "day"), description="no retention rule may be shorter than this"
     )
