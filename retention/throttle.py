@@ -47,7 +47,7 @@ class Throttle:
             if self.waited >= PATIENCE:
                 raise DeadlineExceeded(
                     f"standby {name} is {behind // MB:,} MB of WAL behind, and {PATIENCE:.0f} seconds did not help",
-                    hint="What is left ends in the next run. `limits.standby_behind_mb` says how far behind one may be.",
+                    hint="What is left ends in the next run. `limits.standby_behind_mb` says how far one may be.",
                 )
             progress.phase(f"retention.expire: wait for standby {name}")
             time.sleep(_LOOK)

@@ -228,7 +228,7 @@ class Limits(Part):
     )
     wal_mb_per_second: Annotated[int, Field(ge=1)] | None = Field(
         default=None,
-        description="megabytes of WAL a second, others' included, beyond which such a run takes breaks; without it, none",
+        description="megabytes of WAL a second, others' included, beyond which such a run takes breaks",
         examples=[20],
     )
     floor: Span = Field(
