@@ -22,7 +22,7 @@ def carry_out(name: str | None, dsn: str | None, *, print_sql: bool, as_json: bo
     """Make schema, role and grants for system `name`, or print them. Raise Refused for another's database."""
     system = open_system(name)
     with connect.connect(
-        _administrator(dsn), "init", write=not print_sql, database=system.policy.database
+        administrator(dsn), "init", write=not print_sql, database=system.policy.database
     ) as conn:
         live = catalog.read(conn)
         if print_sql:
@@ -51,7 +51,7 @@ def carry_out(name: str | None, dsn: str | None, *, print_sql: bool, as_json: bo
     show.text("Next: `lifecycle doctor` says what is still missing.")
 
 
-def _administrator(dsn: str | None) -> str:
+def administrator(dsn: str | None) -> str:
     """Return the administrator's connection string. One from the environment may carry a password."""
     if dsn is not None:
         return connect.conninfo(dsn, None)

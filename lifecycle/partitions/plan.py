@@ -134,8 +134,7 @@ def _managed(table: Table, config: str) -> Failure:
     return Failure(
         table.name,
         f"pg_partman makes its partitions ({config}), and two managers get in each other's way",
-        f"Take {table.name} out of `partitions` in the policy, or let pg_partman rest: set `automatic_maintenance` of "
-        f"{table.schema}.{table.relname} to 'off' in {config}.",
+        f"Take it over: `lifecycle partitions adopt {table.name}` says how. Or take it out of the policy.",
     )
 
 

@@ -15,6 +15,7 @@ from lifecycle.coverage import Looks, Place, Reason
 from lifecycle.errors import NotFound
 from lifecycle.partitions import (
     ends,
+    partman,
     policies,
     statements,
     statements_of_care,
@@ -31,9 +32,6 @@ from lifecycle.system import System
 
 MOVED = 5_000
 """So many rows of a default partition are moved at once: some 50 ms, in which nobody writes there."""
-
-_PART_CONFIG = {"parent_table", "partition_interval", "automatic_maintenance"}
-"""Columns of pg_partman's table that every version has (4.7 to 5.5)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,29 +233,25 @@ def _defaults(
 def _managed(
     conn: Connection[TupleRow], seen: Catalog, tables: Sequence[Table]
 ) -> tuple[dict[str, str], dict[str, Reason]]:
-    """Return the tables that pg_partman looks after, and, where its table cannot be read, all of them with the reason.
-
-    It keeps them in a table `part_config`, in whatever schema it was put.
-    """
+    """Return the tables that pg_partman looks after; where its table cannot be read, all of them and why."""
     names = {table.name for table in tables}
     managed: dict[str, str] = {}
-    for config in seen.tables.values():
-        columns = {column.name for column in config.columns}
-        if config.relname != "part_config" or not columns >= _PART_CONFIG:
-            continue
+    for config in partman.configs(seen):
         try:
             with conn.transaction():
-                rows = conn.execute(statements.managed(config.name)).fetchall()
+                rows = conn.execute(statements.managed(config)).fetchall()
         except psycopg.Error as error:
             said = connect.explain(error)
             if conn.broken:
                 raise said from None
-            what = f"whether pg_partman makes its partitions cannot be read from {config.name}: {said.what}"
+            what = (
+                f"whether pg_partman makes its partitions cannot be read from {config}: {said.what}"
+            )
             return {}, dict.fromkeys(names, Reason(what, said.hint))
         for (parent,) in rows:
             schema, _, relname = parent.partition(".")
             if (name := policy_name(schema, relname)) in names:
-                managed[name] = config.name
+                managed[name] = config
     return managed, {}
 
 

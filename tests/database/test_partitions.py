@@ -708,7 +708,7 @@ def test_a_table_that_pg_partman_looks_after_is_left_to_it_and_the_others_are_ma
     assert outcome.failures[0].what.startswith(
         "pg_partman makes its partitions (partman.part_config)"
     )
-    assert "`automatic_maintenance` of public.a to 'off'" in (outcome.failures[0].hint or "")
+    assert "`lifecycle partitions adopt a`" in (outcome.failures[0].hint or "")
     assert (shop.partitions("a"), len(shop.partitions("b"))) == ({}, 2)
     shop.say("update partman.part_config set automatic_maintenance = 'off'")
     assert shop.run().verdict is Verdict.PASS
