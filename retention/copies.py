@@ -18,8 +18,8 @@ from lifecycle.policy.model import Policy
 from lifecycle.postgres import connect, names
 from lifecycle.postgres.catalog import Catalog, Table
 from retention import forget, places, statements
+from retention.count import Counted
 from retention.rules import Bound
-from retention.survey import Counted
 
 _COPY = Reason(
     "retention ends the rows and values of the table itself, and does not reach into its copies yet",
@@ -67,6 +67,7 @@ def find(
     try:
         with looks.at(places.copies(bound)), conn.transaction():
             found |= _views(conn, bound)
+            found |= _copies(_COPY, _aggregates(conn, bound))
             found |= _copies(_COPY, _archives(conn, policy, catalog, bound))
             found |= _copies(_COPY, _images(conn, policy, catalog, bound))
             found |= _copies(_SAMPLES, _samples(conn, counted, drawn))
@@ -92,6 +93,13 @@ def _views(conn: Connection[TupleRow], bound: Bound) -> dict[Place, Reason]:
         for schema, view, certain, populated in rows
         for reason in [_EMPTIED if not populated else _COPY if certain else _ANYTHING]
     }
+
+
+def _aggregates(conn: Connection[TupleRow], bound: Bound) -> Iterator[str]:
+    """Yield TimescaleDB's continuous aggregates of a hypertable: what they hold stays when its chunks are dropped."""
+    if bound.chunks:
+        for schema, view in conn.execute(statements.AGGREGATES, {"name": bound.table}):
+            yield f"continuous aggregate {names.policy_name(schema, view)}"
 
 
 def _archives(

@@ -7,6 +7,7 @@ the transaction that drops: is a row of it on legal hold now? None is placed unt
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
+from typing import NamedTuple
 
 from psycopg import Connection
 from psycopg.rows import TupleRow
@@ -20,8 +21,9 @@ from lifecycle.partitions.drop import Drop
 from lifecycle.plan import Decision, Step
 from lifecycle.promise import Task
 from lifecycle.words import counted
-from retention import expire_archived, shorter
+from retention import chunks, expire_archived, shorter
 from retention import statements_of_rows as statements
+from retention.chunks import DropChunk
 from retention.expire_archived import Leaf
 from retention.rule import of_partitions
 from retention.survey import Seen
@@ -37,7 +39,10 @@ def carry_out(
     begun = [step for step in decision.steps if isinstance(step, Finish | Withdraw)]
     wanted = [step for step in decision.steps if isinstance(step, Detach)]
     due = [step for step in decision.steps if isinstance(step, Drop)]
-    left = () if task.seen_by_person else (*_asks(seen, wanted, due), *_beyond(task, wanted))
+    pieces = [step for step in decision.steps if isinstance(step, DropChunk)]
+    ends = [_End(step.target, step.parent, step.target, "taken off") for step in wanted]
+    ends += [_End(step.target, step.table, step.bound, "dropped") for step in pieces]
+    left = () if task.seen_by_person else (*_asks(seen, ends, due), *_beyond(task, ends))
     named = {failure.target for failure in left}
     off = take_off.carry_out(task, [*begun, *(step for step in wanted if step.target not in named)])
     due = [step for step in due if step.target not in named]
@@ -45,43 +50,52 @@ def carry_out(
     wrong = {failure.target for failure in unarchived}
     due = [step for step in due if step.target not in wrong]
     gone = drop.carry_out(task, due, partial(_kept, task, seen, archived))
+    pieces = [step for step in pieces if step.target not in named]
+    more = chunks.carry_out(task, seen.catalog, pieces)
     dropped = {step.target for step in due if step.how == "dropped"}
     counts = {
         "taken off": len(off.targets),
-        "dropped": len(dropped & set(gone.targets)),
+        "dropped": len(dropped & set(gone.targets)) + len(more.targets),
     }
-    return counts, (*left, *off.failures, *unarchived, *gone.failures)
+    return counts, (*left, *off.failures, *unarchived, *gone.failures, *more.failures)
 
 
-def _asks(seen: Seen, wanted: Iterable[Detach], due: Iterable[Drop]) -> Iterator[Failure]:
+class _End(NamedTuple):
+    """What ends of a table, for which time (chunks beside each other are of one), and how."""
+
+    target: str
+    table: str
+    time: str
+    how: str
+
+
+def _asks(seen: Seen, ends: Iterable[_End], due: Iterable[Drop]) -> Iterator[Failure]:
     """Yield the partitions that an unattended run leaves, as a rule has changed since it was last kept."""
-    changed = seen.changed
-    parents = {one.record.relation: one.record.parent for one in seen.alone}
-    ends = [(step.target, step.parent, "taken off") for step in wanted]
+    tables = {one.record.relation: one.record.parent for one in seen.alone}
     dropped = (step for step in due if step.how == "dropped")
-    ends += [(step.target, parents.get(step.relation, ""), "dropped") for step in dropped]
-    for target, parent, end in ends:
-        if why := changed.get(of_partitions(parent)):
-            what = f"it is not {end}: of the rule about {parent}, {why}"
-            yield Failure(target, what, shorter.APPLY)
+    also = (_End(s.target, tables.get(s.relation, ""), s.target, "dropped") for s in dropped)
+    for end in (*ends, *also):
+        if why := seen.changed.get(of_partitions(end.table)):
+            what = f"it is not {end.how}: of the rule about {end.table}, {why}"
+            yield Failure(end.target, what, shorter.APPLY)
 
 
-def _beyond(task: Task, wanted: Iterable[Detach]) -> tuple[Failure, ...]:
-    """Return the partitions that an unattended run leaves, as its rule would take off more than the policy lets it."""
-    of: dict[str, list[Detach]] = defaultdict(list)
-    for step in wanted:
-        of[step.parent].append(step)
+def _beyond(task: Task, ends: Iterable[_End]) -> tuple[Failure, ...]:
+    """Return the partitions that an unattended run leaves, as its rule would end more than the policy lets it."""
+    of: dict[str, list[_End]] = defaultdict(list)
+    for end in ends:
+        of[end.table].append(end)
     most = task.system.policy.limits.partitions_per_run
     return tuple(
         Failure(
             step.target,
-            f"{counted(len(steps), 'partition')} of {parent} would be taken off, and an unattended run may do that to"
-            f" {most}",
+            f"{counted(len({one.time for one in steps}), 'partition')} of {parent} would be {step.how}, and an"
+            f" unattended run may do that to {most}",
             "Look at `lifecycle retention plan`; if it is right, `lifecycle retention apply PLAN` carries it out. "
             "The cap is `limits.partitions_per_run` in the policy.",
         )
         for parent, steps in of.items()
-        if len(steps) > most
+        if len({one.time for one in steps}) > most
         for step in steps
     )
 

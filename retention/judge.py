@@ -17,10 +17,11 @@ from lifecycle.system import System
 from retention import copies, judge_parts, places, rules, survey
 from retention.archive import end
 from retention.archive.section import SECTION as ARCHIVES
+from retention.count import Counted
 from retention.expire import Ended
 from retention.plan import Expire
 from retention.section import SECTION
-from retention.survey import Counted, Seen
+from retention.survey import Seen
 
 _UNDATED = Reason(
     "no rule can tell how old a row is that has no date, so these rows stay, however old they are",

@@ -8,7 +8,8 @@ from lifecycle.outcome import Failure
 from lifecycle.words import counted, moment
 from retention import places
 from retention.alone import Alone
-from retention.survey import Counted, Seen
+from retention.count import Counted
+from retention.survey import Seen
 
 
 def judge(looks: Looks, after: Seen, now: datetime, known: frozenset[str]) -> None:

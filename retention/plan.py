@@ -11,7 +11,8 @@ from lifecycle.plan import Decision, Step
 from lifecycle.policy.model import Policy
 from retention import plan_parts, references
 from retention.archive import end
-from retention.survey import Counted, Seen
+from retention.count import Counted
+from retention.survey import Seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ def decide(policy: Policy, seen: Seen, now: datetime) -> Decision[Step]:  # noqa
     notes += [said for said in archives if isinstance(said, str)]
     return Decision(
         (*steps, *whole.steps, *(step for step in archives if not isinstance(step, str))),
-        (*seen.failures, *seen.lost, *elsewhere, *whole.refusals),
+        (*seen.failures, *seen.beside, *elsewhere, *whole.refusals),
         (*notes, *whole.notes),
     )
 

@@ -13,9 +13,11 @@ from lifecycle.partitions import detach, drop
 from lifecycle.partitions.drop import Drop
 from lifecycle.plan import Decision, Step
 from lifecycle.words import counted, moment
+from retention import chunks
 from retention.alone import Alone
+from retention.count import Counted
 from retention.parts import Part
-from retention.survey import Counted, Seen
+from retention.survey import Seen
 
 _HOLDS = "`lifecycle holds list` says which."
 
@@ -58,6 +60,7 @@ def _of_rule(seen: Seen, rule: Counted) -> Iterator[Step | Failure | str]:
 
 
 def _taken_off(seen: Seen, rule: Counted, part: Part) -> Iterator[Step | Failure]:
+    """Yield how a partition whose time is over ends; a chunk is dropped at once."""
     bound = rule.bound
     if unread := [leaf for leaf in part.leaves if leaf in rule.unread]:
         reason = rule.unread[unread[0]]
@@ -65,6 +68,9 @@ def _taken_off(seen: Seen, rule: Counted, part: Part) -> Iterator[Step | Failure
             f"it is not taken off: whether it has a row on legal hold nobody can tell: {reason.why}"
         )
         yield Failure(part.name, what, reason.hint)
+    elif bound.chunks:
+        size = f"{counted(rule.in_part(part).rows, 'row')}, {_bytes(seen, part.name)}"
+        yield chunks.planned(seen.catalog, bound, part, size)
     elif not bound.foreign & set(part.leaves):
         why = f"{bound.rule.because} (it ends {bound.rule.ends})"
         step = detach.planned(seen.ends, part.name, why, bound.rule.stands.at_most())

@@ -28,7 +28,8 @@ class Bound:
     `column` is None where whole rows go. `key` are the columns that tell one row from another, none where the table
     has no primary key: then its whole text does. `foreign` are the leaves that lie on another server. `references` are
     the foreign keys that refuse a delete of what they point to. `parts` are the partitions of a rule that drops them,
-    `columns` those that one moves. `detaching` are the leaves that are neither in the table nor alone.
+    `columns` those that one moves. `detaching` are the leaves that are neither in the table nor alone. `chunks`: its
+    leaves are chunks of a hypertable.
     """
 
     place: int
@@ -44,6 +45,7 @@ class Bound:
     parts: tuple[Part, ...] = ()
     columns: tuple[str, ...] = ()
     detaching: frozenset[str] = frozenset()
+    chunks: bool = False
 
     @property
     def drops(self) -> bool:
@@ -96,6 +98,14 @@ def _bind(policy: Policy, catalog: Catalog, place: int, now: datetime) -> Bound:
         raise _Unfit(
             f"the rule counts from {by or 'no column'}, which is no date or timestamp of it"
         )
+    if rule.do != "drop" and table.compressed:
+        raise _Unfit(
+            "TimescaleDB compresses it: whole chunks end, by `do: drop`, and no row or value by itself"
+        )
+    if rule.do == "drop" and table.kind == "h" and (rule.archive or rule.grace):
+        raise _Unfit(
+            "a chunk of a hypertable cannot stand alone: neither `archive` nor `grace` is kept for one"
+        )
     if rule.do == "drop" and table.strategy != "range":
         raise _Unfit("the table is not partitioned by a range of time, so no partition of it ends")
     moment = cutoff.cutoff(rule.after, ZoneInfo(rule.zone or policy.timezone), now)
@@ -114,6 +124,7 @@ def _bind(policy: Policy, catalog: Catalog, place: int, now: datetime) -> Bound:
         parts.parts(table, rule, before) if rule.do == "drop" else (),
         _moved(catalog, rule, table),
         frozenset(part.name for part in table.partitions if part.detaching),
+        table.kind == "h",
     )
 
 
@@ -165,7 +176,7 @@ def _allow(policy: Policy, catalog: Catalog, rule: RetentionRule, table: Table) 
 
 def _leaves(table: Table, by: str, before: datetime | date) -> tuple[str, ...]:
     """Return the relations that can hold rows older than `before`: judged by bounds where the key is `by`."""
-    if table.kind != "p":
+    if table.kind not in "ph":
         return (table.name,)
     if table.strategy != "range" or table.partition_key != by:
         return tuple(partition.name for partition in table.partitions)

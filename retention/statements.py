@@ -187,3 +187,33 @@ BEHIND: LiteralString = """
             select application_name, pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn)
               from pg_stat_replication where replay_lsn is not null) as readers
 """
+
+# The bounds of a chunk, in UTC, as the picture of the catalog has them.
+CHUNK: LiteralString = """
+    select k.range_start::text, k.range_end::text from timescaledb_information.chunks k
+     where format('%%s.%%s', k.chunk_schema, k.chunk_name) = %(name)s
+"""
+
+# Jobs that drop chunks of a hypertable, and after which time.
+CHUNK_JOBS: LiteralString = """
+    select j.job_id, coalesce(j.config ->> 'drop_after', j.config ->> 'drop_created_before')
+      from timescaledb_information.jobs j
+     where j.proc_name = 'policy_retention'
+       and %(name)s in (j.hypertable_name::text, format('%%s.%%s', j.hypertable_schema, j.hypertable_name))
+     order by 1
+"""
+
+# Continuous aggregates of a hypertable, and of other such aggregates of it.
+AGGREGATES: LiteralString = """
+    with recursive found as (
+        select a.view_schema, a.view_name, a.materialization_hypertable_schema as schema,
+               a.materialization_hypertable_name as name
+          from timescaledb_information.continuous_aggregates a
+         where %(name)s in (a.hypertable_name::text, format('%%s.%%s', a.hypertable_schema, a.hypertable_name))
+         union
+        select a.view_schema, a.view_name, a.materialization_hypertable_schema, a.materialization_hypertable_name
+          from found f
+          join timescaledb_information.continuous_aggregates a
+            on a.hypertable_schema = f.schema and a.hypertable_name = f.name)
+    select view_schema, view_name from found order by 1, 2
+"""

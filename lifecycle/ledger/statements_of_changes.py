@@ -6,9 +6,13 @@ COUNTS = "select current_setting('track_counts')::bool"
 CHANGED = """
     select n.nspname, c.relname, sum(s.n_tup_ins)::bigint, sum(s.n_tup_upd + s.n_tup_del)::bigint
       from pg_stat_xact_user_tables as s
-      join pg_class as c on c.oid = coalesce(pg_partition_root(s.relid), s.relid)
+      join pg_class as c on c.oid = coalesce(
+               pg_partition_root(s.relid),
+               (select i.inhparent from pg_inherits i
+                 where i.inhrelid = s.relid and s.schemaname = '_timescaledb_internal'),  -- a chunk
+               s.relid)
       join pg_namespace as n on n.oid = c.relnamespace
-     where n.nspname <> 'lifecycle' and s.n_tup_ins + s.n_tup_upd + s.n_tup_del > 0
+     where n.nspname not in ('lifecycle', '_timescaledb_catalog') and s.n_tup_ins + s.n_tup_upd + s.n_tup_del > 0
      group by 1, 2
 """
 

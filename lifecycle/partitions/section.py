@@ -123,7 +123,9 @@ def _truth(partitions: Partitions, look: Look) -> None:
                 f"table's owner attaches partitions: `lifecycle init` refuses until `alter table {name} owner to` "
                 "a role that is neither"
             )
-        if (table.strategy, table.partition_key) != (rule.strategy, rule.by):
+        if table.kind == "h":
+            look.say(path, f"{name} is a hypertable: TimescaleDB makes its chunks", "take it out")
+        elif (table.strategy, table.partition_key) != (rule.strategy, rule.by):
             actual = (
                 f"by {table.strategy} ({table.partition_key or 'several columns'})"
                 if table.strategy
@@ -161,7 +163,9 @@ def _timed(look: Look, path: Where, name: str, rule: Partitioning) -> None:
 
 
 def _by_time(table: Table) -> bool:
-    column = table.column(table.partition_key) if table.partition_key else None
+    column = (
+        table.column(table.partition_key) if table.partition_key and table.kind == "p" else None
+    )
     return table.strategy == "range" and column is not None and bool(TIME.match(column.type))
 
 
@@ -181,7 +185,7 @@ def _guess(catalog: Catalog, _owners: Mapping[str, Owner]) -> Partitions:
     """Return how tables are partitioned by time, where the partitions that exist say so."""
     found: Partitions = {}
     for name, table in catalog.tables.items():
-        if table.strategy != "range" or table.partition_key is None:
+        if table.kind != "p" or table.strategy != "range" or table.partition_key is None:
             continue
         every = next((e for p in reversed(table.partitions) if (e := _length(p))), None)
         if every:

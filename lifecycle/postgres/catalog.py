@@ -5,9 +5,8 @@ parent, and so do its foreign keys. Never reads a row of anybody's data, and nev
 """
 
 import hashlib
-import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, LiteralString
 
@@ -16,7 +15,7 @@ from psycopg import Connection
 from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow
 
-from lifecycle.postgres import connect, statements
+from lifecycle.postgres import connect, hypertables, statements
 from lifecycle.postgres import statements_of_code as of_code
 from lifecycle.postgres.names import policy_name, sql_name
 from lifecycle.postgres.shape import (
@@ -28,6 +27,7 @@ from lifecycle.postgres.shape import (
     Relation,
     Table,
     Trigger,
+    range_bounds,
 )
 
 __all__ = [
@@ -45,7 +45,6 @@ __all__ = [
 ]
 
 _STRATEGY = {"r": "range", "l": "list", "h": "hash"}
-_RANGE = re.compile(r"^FOR VALUES FROM \((.*)\) TO \((.*)\)$", re.DOTALL)
 
 
 def read(conn: Connection[TupleRow]) -> Catalog:
@@ -98,9 +97,8 @@ def _picture(conn: Connection[TupleRow]) -> Catalog:
     extensions = dict(ask(statements.EXTENSIONS))
     relations = {row[0]: row for row in ask(statements.RELATIONS)}
     parents = {oid: row[9] for oid, row in relations.items() if row[4]}
-    raw = _Raw(
-        relations, parents, {oid: policy_name(row[1], row[2]) for oid, row in relations.items()}
-    )
+    names = {oid: policy_name(row[1], row[2]) for oid, row in relations.items()}
+    raw = _Raw(relations, parents, names)
     for child, parent in parents.items():
         raw.children[parent].append(child)
     tables = [oid for oid, row in relations.items() if row[3] in "rp" and not row[4]]
@@ -109,31 +107,39 @@ def _picture(conn: Connection[TupleRow]) -> Catalog:
     for oid, columns in ask(statements.UNIQUE):
         raw.unique[oid].append(columns)
     keys = [k for k in constraints if k[0] == "f" and k[2] in relations and k[4] in relations]
-    # A partition's columns are wanted only where it is partitioned again, or somebody tied a foreign key to it alone.
-    tied = {oid for key in keys for oid in (key[2], key[4]) if oid in parents}
+    # A partition's columns are wanted only where it is partitioned again, or a foreign key is tied to it alone.
+    tied = {oid for key in keys for oid in (key[2], key[4])} & parents.keys()
     tied |= {oid for oid in parents if relations[oid][3] == "p"}
     _fill_columns(raw, ask(statements.COLUMNS, oids=[*tables, *tied]))
-    triggers = [row for row in ask(of_code.TRIGGERS) if row[0] in relations]
+    code = _fill_code(raw, ask)
+    for oid, name in ask(statements.POLICIES):
+        raw.policies[oid].append(name)
+    pictured = {raw.names[oid]: _table(raw, oid) for oid in tables}
+    if "timescaledb" in extensions:
+        pictured |= hypertables.pictured(pictured, ask)
+    foreign_keys = _foreign_keys(raw, keys)
+    views = tuple(raw.names[oid] for oid, row in relations.items() if row[3] in "vm")
+    owners = {row[5] for row in relations.values()}
+    barred = frozenset(row[0] for row in ask(statements.BARRED, owners=sorted(owners)))
+    off = dict(ask(statements.TAKEN_OFF)) if ends else {}
+    return Catalog(
+        *(identifier, database, version, extensions, pictured, foreign_keys, views, barred, code),
+        taken_off={raw.names[oid]: off[oid] for oid in tables if oid in off},
+        materialized={raw.names[oid]: row[5] for oid, row in relations.items() if row[3] == "m"},
+    )
+
+
+def _fill_code(raw: _Raw, ask: Callable[..., list[TupleRow]]) -> str:
+    """Sort triggers, rules and functions under their tables; return the digest of all code."""
+    triggers = [row for row in ask(of_code.TRIGGERS) if row[0] in raw.relations]
     found = ask(of_code.FUNCTIONS)
-    code, functions = found[0][0], [row[1:] for row in found if row[1] in relations]
+    functions = [row[1:] for row in found if row[1] in raw.relations]
     naming = {row[1] for row in (*triggers, *functions)}
     named = dict(ask(of_code.NAMED, of=[*naming])) if naming else {}
     _fill_triggers(raw, triggers, named)
     _fill_rules(raw, ask(of_code.RULES))
     _fill_functions(raw, functions, named)
-    for oid, name in ask(statements.POLICIES):
-        raw.policies[oid].append(name)
-    pictured = {raw.names[oid]: _table(raw, oid) for oid in tables}
-    foreign_keys = _foreign_keys(raw, keys)
-    views = tuple(raw.names[oid] for oid, row in relations.items() if row[3] in "vm")
-    of = sorted({row[5] for row in relations.values()})
-    barred = frozenset(row[0] for row in ask(statements.BARRED, owners=of))
-    off = ask(statements.TAKEN_OFF) if ends else ()
-    return Catalog(
-        *(identifier, database, version, extensions, pictured, foreign_keys, views, barred, code),
-        taken_off={raw.names[oid]: table for oid, table in off if oid in tables},
-        materialized={raw.names[oid]: row[5] for oid, row in relations.items() if row[3] == "m"},
-    )
+    return found[0][0]
 
 
 def _fill_triggers(raw: _Raw, rows: list[TupleRow], named: dict[int, str]) -> None:
@@ -264,19 +270,6 @@ def _detaching(raw: _Raw, leaf: int) -> str:
             return raw.names[oid]
         oid = raw.parents[oid]
     return ""
-
-
-def range_bounds(bound: str) -> tuple[str | None, str | None]:
-    """Return lower and upper bound of a clause, without quotes; None where it is unbounded, or no range."""
-    match = _RANGE.match(bound)
-    return (_bare(match[1]), _bare(match[2])) if match else (None, None)
-
-
-def _bare(text: str) -> str | None:
-    if text in ("MINVALUE", "MAXVALUE"):
-        return None
-    quoted = text.startswith("'") and text.endswith("'") and "', '" not in text
-    return text[1:-1].replace("''", "'") if quoted else text
 
 
 def _foreign_keys(raw: _Raw, keys: list[TupleRow]) -> tuple[ForeignKey, ...]:

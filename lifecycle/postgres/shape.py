@@ -6,6 +6,7 @@ Pure: no question to a server, no decision. Names of tables are a policy's: `use
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from operator import attrgetter
@@ -93,7 +94,9 @@ class Branch:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table that is nobody's partition. `kind` is `r`, or `p` when partitioned.
+    """A table that is nobody's partition. `kind` is `r`, `p` when partitioned, `h` when a hypertable of TimescaleDB's.
+
+    The partitions of a hypertable are its chunks. `compressed`: it is one that TimescaleDB compresses.
 
     `partition_key` is None when the key has several columns or is an expression; `strategy` is `range`, `list`
     or `hash`. `inherits`: a child by INHERITS, so its parent's queries see its rows too. `estimated_rows` sums
@@ -121,6 +124,7 @@ class Table:
     estimated_rows: int
     branches: tuple[Branch, ...] = ()
     unique: tuple[frozenset[str], ...] = ()
+    compressed: bool = False
 
     @property
     def relations(self) -> tuple[str, ...]:
@@ -207,6 +211,22 @@ class Catalog:
                 hint="Compare the policy with the database: `lifecycle policy check`.",
             )
         return self.tables[name]
+
+
+_RANGE = re.compile(r"^FOR VALUES FROM \((.*)\) TO \((.*)\)$", re.DOTALL)
+
+
+def range_bounds(bound: str) -> tuple[str | None, str | None]:
+    """Return lower and upper bound of a clause, without quotes; None where it is unbounded, or no range."""
+    match = _RANGE.match(bound)
+    return (_bare(match[1]), _bare(match[2])) if match else (None, None)
+
+
+def _bare(text: str) -> str | None:
+    if text in ("MINVALUE", "MAXVALUE"):
+        return None
+    quoted = text.startswith("'") and text.endswith("'") and "', '" not in text
+    return text[1:-1].replace("''", "'") if quoted else text
 
 
 _COLUMN = attrgetter("name", "type", "not_null", "generated", "identity")

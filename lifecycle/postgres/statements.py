@@ -28,6 +28,25 @@ TAKEN_OFF: LiteralString = """
      where d.ended_at is null and not c.relispartition
 """
 
+# One row for each chunk of a hypertable, as TimescaleDB's own view has it; the bounds on its first dimension, in UTC.
+CHUNKS: LiteralString = """
+    select k.hypertable_schema, k.hypertable_name, n.nspname, c.relname, r.rolname, c.relrowsecurity,
+           greatest(c.reltuples, 0)::bigint, k.range_start::text, k.range_end::text
+      from timescaledb_information.chunks k
+      join pg_namespace n on n.nspname = k.chunk_schema
+      join pg_class c on c.relnamespace = n.oid and c.relname = k.chunk_name
+      join pg_roles r on r.oid = c.relowner
+     order by k.range_start, k.range_start_integer, n.nspname, c.relname
+"""
+
+# One row for each hypertable, also one without a chunk: its first dimension, and whether it is compressed.
+HYPERTABLES: LiteralString = """
+    select d.hypertable_schema, d.hypertable_name, d.column_name, h.compression_enabled
+      from timescaledb_information.dimensions d
+      join timescaledb_information.hypertables h using (hypertable_schema, hypertable_name)
+     where d.dimension_number = 1
+"""
+
 EXTENSIONS: LiteralString = "select extname, extversion from pg_extension order by extname"
 
 # One row per table, partition and view. A partition pending detach is still in pg_inherits, with its flag.

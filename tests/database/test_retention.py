@@ -20,10 +20,11 @@ from lifecycle.ledger.claims import Claim
 from lifecycle.outcome import Verdict
 from lifecycle.policy.model import Table
 from lifecycle.policy.people import Subject
-from retention import copies, pace, survey
+from retention import copies, count, pace, survey
+from retention.count import Counted
 from retention.promise import PROMISE
 from retention.rules import Bound
-from retention.survey import Counted, read
+from retention.survey import read
 from tests.house import CUTOFF, LOG, NOW, PLAIN, ROWS, House, Rule, unseen
 from tests.keep import keep
 from tests.waiting import wait_until
@@ -522,7 +523,7 @@ def _undates_nothing(*_: object) -> int:
     ("room", "looker", "nothing", "places"),
     [
         (survey, "count", _counts_nothing, {"leaf log", "rows without a date of log"}),
-        (survey, "_undated", _undates_nothing, {"rows without a date of log"}),
+        (count, "_undated", _undates_nothing, {"rows without a date of log"}),
         (copies, "find", _looks_nowhere, {"search for copies of log"}),
     ],
 )

@@ -1,0 +1,164 @@
+"""Ends hypertables of TimescaleDB's: drops each chunk whose time is over, in a transaction of its own.
+
+On any edition, and where no worker of the extension is left: nothing of it is asked but which chunks there are. A chunk
+cannot stand alone for a grace, so it is dropped at once: who puts rows into it meanwhile waits, its rows are counted,
+holds are asked, and what depends on it keeps it. TimescaleDB takes its own notes of a chunk back when that is dropped,
+and what it was compressed into goes with it.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from functools import partial
+
+import psycopg
+from psycopg import Connection
+from psycopg.errors import DependentObjectsStillExist
+from psycopg.rows import TupleRow
+
+from lifecycle.errors import Unproven
+from lifecycle.holds import gate
+from lifecycle.ledger import changed
+from lifecycle.ledger.effect import effect
+from lifecycle.outcome import Failure
+from lifecycle.partitions import owner
+from lifecycle.partitions import statements as of_partitions
+from lifecycle.partitions import statements_of_ends as of_ends
+from lifecycle.partitions.ends import Done
+from lifecycle.partitions.step import deferred
+from lifecycle.plan import Step
+from lifecycle.postgres import connect
+from lifecycle.postgres.catalog import Catalog
+from lifecycle.postgres.waits import Budget, InTheWay, Need
+from lifecycle.promise import Task
+from lifecycle.words import counted
+from retention import statements, statements_of_rows
+from retention.parts import Part
+from retention.rules import Bound
+
+
+@dataclass(frozen=True, slots=True)
+class DropChunk(Step):
+    """Drop a chunk of a hypertable. It binds its name, which is never given anew, and its bounds."""
+
+    table: str
+    schema: str
+    owner: str
+    bound: str
+    needs: tuple[Need, ...]
+
+
+class _Stays(Exception):
+    """It is not dropped: why, and what to do."""
+
+    def __init__(self, what: str, hint: str) -> None:
+        super().__init__(what)
+        self.what, self.hint = what, hint
+
+
+def planned(catalog: Catalog, bound: Bound, part: Part, size: str) -> DropChunk:
+    """Return the step that drops a chunk whose time is over. Pure."""
+    table = catalog.table(bound.table)
+    clause = next(chunk.bound for chunk in table.partitions if chunk.name == part.name)
+    tied = sorted({key.referenced for key in catalog.foreign_keys if key.table == bound.table})
+    cost = f"{size}; {part.name} with nobody, for an instant"
+    if tied:
+        cost += f"; {', '.join(tied)} with nobody, for an instant: foreign keys tie it"
+    return DropChunk(
+        verb="drop chunk",
+        target=part.name,
+        reason=f"{bound.rule.because} (it ends {bound.rule.ends})",
+        cost=f"{clause.removeprefix('FOR VALUES ').lower()}: {cost}",
+        binds=f"{part.name} {clause}",
+        table=bound.table,
+        schema=table.schema,
+        owner=table.owner,
+        bound=clause,
+        needs=(
+            Need(part.name, "AccessExclusiveLock"),
+            *(Need(name, "AccessExclusiveLock") for name in tied),
+        ),
+    )
+
+
+def carry_out(task: Task, catalog: Catalog, steps: Sequence[DropChunk]) -> Done:
+    """Drop them. What stops one, stops no other.
+
+    Raise Fenced when another process holds the run, Unreachable when the server goes away.
+    """
+    done: list[str] = []
+    failures: list[Failure] = []
+    if not steps:
+        return Done((), ())
+    budget = Budget()
+    with closing(task.system.connect_ddl("retention.drop")) as conn:
+        for step in steps:
+            try:
+                budget.when_clear(conn, step.needs, partial(_drop, conn, task, catalog, step))
+            except InTheWay as held:
+                failures.append(deferred(step.target, held))
+            except psycopg.Error as error:
+                if conn.broken:
+                    raise connect.explain(error) from None
+                failures.append(_refusal(step, error))
+            except (_Stays, Unproven) as error:
+                failures.append(_refusal(step, error))
+            else:
+                done.append(step.target)
+    return Done(tuple(done), tuple(failures))
+
+
+def _drop(conn: Connection[TupleRow], task: Task, catalog: Catalog, step: DropChunk) -> None:
+    with effect(conn, task.claim, None) as change:
+        before = changed.so_far(conn)
+        with owner.enclosed(conn, step.owner, step.schema) as say:
+            say(of_ends.lock(step.target))
+        held = gate.on(gate.standing(conn), task.system.policy, catalog, step.table)
+        rows = _must_go(task, step, held)
+        with owner.enclosed(conn, step.owner, step.schema) as say:
+            say(of_ends.drop(step.target), within=of_partitions.HELD)
+        after = changed.so_far(conn)
+        changed.must_be(before, replace(after, rewritten=before.rewritten), {})
+        counts = {"chunks": 1, "rows": rows}
+        change.record("effect", "retention.dropped", step.table, counts=counts)
+
+
+def _must_go(task: Task, step: DropChunk, held: gate.Held) -> int:
+    """Return how many rows it has. Raise _Stays unless it is the chunk that was planned, and none of them is held."""
+    with task.system.snapshot("retention.drop") as service:
+        now = service.execute(statements.CHUNK, {"name": step.target}).fetchone()
+        if now is None or f"FOR VALUES FROM ('{now[0]}') TO ('{now[1]}')" != step.bound:
+            raise _Stays("it is no chunk of these bounds any more", "Look at the plan again.")
+        counting = statements_of_rows.count_alone(step.target, held)
+        rows, on_hold = service.execute(counting, held.keys).fetchone() or (0, 1)
+    if on_hold:
+        what = f"{on_hold:,} of {counted(rows, 'row')} on legal hold"
+        raise _Stays(what, "It is dropped by the first run after that has ended.")
+    return rows
+
+
+def _refusal(step: DropChunk, error: Exception) -> Failure:
+    match error:
+        case _Stays():
+            return Failure(step.target, f"it is not dropped: {error.what}", error.hint)
+        case DependentObjectsStillExist():
+            what = f"it is not dropped: a foreign key to {step.table}, a view or a function depends on it"
+            hint = f"`drop table {step.target};` by hand says which. A foreign key to a hypertable keeps every chunk."
+            return Failure(step.target, what, hint)
+        case Unproven():
+            return Failure(step.target, f"it is not dropped: {error.what}", error.hint)
+        case psycopg.Error():
+            said = connect.explain(error)
+            return Failure(step.target, f"it is not dropped: {said.what}", said.hint)
+        case _:
+            raise error
+
+
+def others(conn: Connection[TupleRow], table: str) -> Iterator[Failure]:
+    """Yield the jobs of TimescaleDB's own that drop chunks of a hypertable. Raise psycopg.Error as it comes."""
+    for job, after in conn.execute(statements.CHUNK_JOBS, {"name": table}):
+        yield Failure(
+            table,
+            f"TimescaleDB drops its chunks itself (job {job}, after {after}), and asks nobody about legal holds",
+            f"Its owner runs: select remove_retention_policy('{table}');",
+        )
