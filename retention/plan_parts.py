@@ -69,7 +69,8 @@ def _taken_off(seen: Seen, rule: Counted, part: Part) -> Iterator[Step | Failure
         )
         yield Failure(part.name, what, reason.hint)
     elif bound.chunks:
-        size = f"{counted(rule.in_part(part).rows, 'row')}, {_bytes(seen, part.name)}"
+        # How large a chunk is, its compressed part included, only TimescaleDB can say.
+        size = counted(rule.in_part(part).rows, "row")
         yield chunks.planned(seen.catalog, bound, part, size)
     elif not bound.foreign & set(part.leaves):
         why = f"{bound.rule.because} (it ends {bound.rule.ends})"

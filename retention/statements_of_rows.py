@@ -32,8 +32,8 @@ def count_overdue(leaf: str, bound: Bound, held: Held) -> sql.Composed:
 def count_whole(leaf: str, bound: Bound, held: Held) -> sql.Composed:
     """The same of a rule that drops partitions: which rows they are, the partition's number says."""
     return sql.SQL("""
-        select count(*), '', array[]::bigint[] from only {leaf} as t where {overdue}{off_hold}
-    """).format(leaf=sql_name(leaf), overdue=_overdue(bound), off_hold=_off_hold(held))
+        select count(*), '', array[]::bigint[] from {leaf} as t where {overdue}{off_hold}
+    """).format(leaf=_read(leaf, bound), overdue=_overdue(bound), off_hold=_off_hold(held))
 
 
 def count_alone(name: str, held: Held) -> sql.Composed:
@@ -45,8 +45,10 @@ def count_alone(name: str, held: Held) -> sql.Composed:
 
 def count_on_hold(leaf: str, bound: Bound, held: Held) -> sql.Composed:
     """Count the overdue rows of one leaf that are on legal hold."""
-    return sql.SQL("select count(*) from only {leaf} as t where {overdue} and {held}").format(
-        leaf=sql_name(leaf), overdue=_overdue(bound), held=held.rows or sql.SQL("false").format()
+    return sql.SQL("select count(*) from {leaf} as t where {overdue} and {held}").format(
+        leaf=_read(leaf, bound),
+        overdue=_overdue(bound),
+        held=held.rows or sql.SQL("false").format(),
     )
 
 
@@ -59,9 +61,9 @@ def count_through(bound: Bound, held: Held) -> sql.Composed:
 
 def oldest(leaf: str, bound: Bound, held: Held) -> sql.Composed:
     """Ask for the day of the oldest overdue row of one leaf."""
-    return sql.SQL("select min({by})::date from only {leaf} as t where {overdue}{off_hold}").format(
+    return sql.SQL("select min({by})::date from {leaf} as t where {overdue}{off_hold}").format(
         by=sql.Identifier("t", bound.by),
-        leaf=sql_name(leaf),
+        leaf=_read(leaf, bound),
         overdue=_overdue(bound),
         off_hold=_off_hold(held),
     )
@@ -70,8 +72,13 @@ def oldest(leaf: str, bound: Bound, held: Held) -> sql.Composed:
 def count_undated(leaf: str, bound: Bound) -> sql.Composed:
     """Count the rows of one leaf that no rule can reach, as they have no date."""
     return sql.SQL(
-        "select count(*) from only {leaf} as t where ({by} is null or {by} = '-infinity'){scope}"
-    ).format(leaf=sql_name(leaf), by=sql.Identifier("t", bound.by), scope=scope(bound))
+        "select count(*) from {leaf} as t where ({by} is null or {by} = '-infinity'){scope}"
+    ).format(leaf=_read(leaf, bound), by=sql.Identifier("t", bound.by), scope=scope(bound))
+
+
+def _read(leaf: str, bound: Bound) -> sql.Composed:
+    """Name a leaf to who reads all that is in it: with `only` TimescaleDB leaves out what it has compressed."""
+    return sql.SQL("{}" if bound.chunks else "only {}").format(sql_name(leaf))
 
 
 SNAPSHOT = "select pg_current_snapshot()::text"

@@ -112,8 +112,7 @@ def read(
     drops = [bound for bound in fit if bound.drops]
     found = alone.of(ends.read(conn, [bound.table for bound in drops]), only)
     standing = alone.read(conn, policy, seen, drops, found, holds, looks)
-    over = (part.name for bound in drops if bound.chunks for part in bound.parts if part.over)
-    sizes = alone.sizes(conn, [*found.children, *over, *(one.name for one in standing)])
+    sizes = alone.sizes(conn, [*found.children, *(one.name for one in standing)])
     snapshot = row(conn, statements_of_rows.SNAPSHOT, {})[0]
     kept = {rule: Kept(*said) for rule, *said in conn.execute(statements.KEPT)}
     rest = (holds, found, standing, sizes, kept, tuple(beside))

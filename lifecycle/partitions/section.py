@@ -209,7 +209,10 @@ def _draft(policy: Policy, catalog: Catalog) -> Iterator[str]:
     untold = [
         (name, table.partition_key)
         for name, table in catalog.tables.items()
-        if table.strategy == "range" and table.partition_key and name not in partitions
+        if table.kind == "p"
+        and table.strategy == "range"
+        and table.partition_key
+        and name not in partitions
     ]
     if partitions:
         yield "# Read off the partitions that exist; `ahead` is how many must exist beyond the current one."

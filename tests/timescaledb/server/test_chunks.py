@@ -171,6 +171,26 @@ def test_a_compressed_chunk_goes_with_what_it_was_compressed_into(house: House) 
     everything(house)
     inside = "select count(*) from pg_class where relname like 'compress_hyper%' and relkind = 'r'"
     before, rows = house.number(inside), house.number("select count(*) from marks")
+    # `only` would leave out what is compressed: the survey would see nothing to end, and no hold.
+    over = overdue(house)
+    seen = PROMISE.survey(house.system(), NOW, None)
+    assert sum(leaf.rows for leaf in seen.counted[0].overdue) == over > 40
+    [oldest] = [
+        row[5]
+        for row in PROMISE.status(house.system(), NOW).rows
+        if row[0] == "partitions of marks"
+    ]
+    assert str(oldest) == "2024-12-01"
+    with house.system().connect("test") as conn:
+        what = What("value", column="id", key="0")
+        number = place.place(conn, what, because="a suit", placed_by="case 7", until=None)
+    held = PROMISE.decide(house.policy, PROMISE.survey(house.system(), NOW, None), NOW)
+    assert any(
+        "1 of 1 row on legal hold" in note or "on legal hold, so it stays whole" in note
+        for note in held.notes
+    )
+    with house.system().connect("test") as conn:
+        place.release(conn, number, because="over", released_by="case 7")
     outcome = house.run()
     assert outcome.failures == ()
     assert house.number(inside) == before - outcome.counts["dropped"]
