@@ -5,7 +5,7 @@ the transaction that drops: is a row of it on legal hold now? None is placed unt
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import NamedTuple
 
@@ -40,64 +40,67 @@ def carry_out(
     wanted = [step for step in decision.steps if isinstance(step, Detach)]
     due = [step for step in decision.steps if isinstance(step, Drop)]
     pieces = [step for step in decision.steps if isinstance(step, DropChunk)]
-    ends = [_End(step.target, step.parent, step.target, "taken off") for step in wanted]
-    ends += [_End(step.target, step.table, step.bound, "dropped") for step in pieces]
-    left = () if task.seen_by_person else (*_asks(seen, ends, due), *_beyond(task, ends))
-    named = {failure.target for failure in left}
-    off = take_off.carry_out(task, [*begun, *(step for step in wanted if step.target not in named)])
-    due = [step for step in due if step.target not in named]
+    ends = [_End(step.parent, step.target, "taken off") for step in wanted]
+    ends += [_End(step.table, step.bound, "dropped") for step in pieces]
+    of = {one.record.relation: one.record.parent for one in seen.alone}
+    alone = [_End(of.get(step.relation, ""), step.target, "dropped") for step in due]
+    asks = {} if task.seen_by_person else _asks(seen, [*ends, *alone])
+    left = asks if task.seen_by_person else _beyond(task, ends) | asks
+    off = take_off.carry_out(task, [*begun, *(step for step in wanted if step.parent not in left)])
+    due = [s for s in due if s.how != "dropped" or of.get(s.relation, "") not in asks]
     archived, unarchived = _archived(task, seen, due)
     wrong = {failure.target for failure in unarchived}
     due = [step for step in due if step.target not in wrong]
     gone = drop.carry_out(task, due, partial(_kept, task, seen, archived))
-    pieces = [step for step in pieces if step.target not in named]
+    pieces = [step for step in pieces if step.table not in left]
     more = chunks.carry_out(task, seen.catalog, pieces)
     dropped = {step.target for step in due if step.how == "dropped"}
     counts = {
         "taken off": len(off.targets),
         "dropped": len(dropped & set(gone.targets)) + len(more.targets),
     }
-    return counts, (*left, *off.failures, *unarchived, *gone.failures, *more.failures)
+    return counts, (*left.values(), *off.failures, *unarchived, *gone.failures, *more.failures)
 
 
 class _End(NamedTuple):
-    """What ends of a table, for which time (chunks beside each other are of one), and how."""
+    """A partition that ends: of which table, of which time (chunks beside each other are of one), and how."""
 
-    target: str
     table: str
     time: str
     how: str
 
 
-def _asks(seen: Seen, ends: Iterable[_End], due: Iterable[Drop]) -> Iterator[Failure]:
-    """Yield the partitions that an unattended run leaves, as a rule has changed since it was last kept."""
-    tables = {one.record.relation: one.record.parent for one in seen.alone}
-    dropped = (step for step in due if step.how == "dropped")
-    also = (_End(s.target, tables.get(s.relation, ""), s.target, "dropped") for s in dropped)
-    for end in (*ends, *also):
-        if why := seen.changed.get(of_partitions(end.table)):
-            what = f"it is not {end.how}: of the rule about {end.table}, {why}"
-            yield Failure(end.target, what, shorter.APPLY)
+def _asks(seen: Seen, ends: Iterable[_End]) -> dict[str, Failure]:
+    """Return, by table, why an unattended run ends nothing of it: its rule has changed since it was last kept."""
+    return {
+        table: Failure(label, f"{why}, and {many}: a person has to see that first", shorter.APPLY)
+        for table, (_, many) in _by_table(ends).items()
+        if (why := seen.changed.get(label := of_partitions(table)))
+    }
 
 
-def _beyond(task: Task, ends: Iterable[_End]) -> tuple[Failure, ...]:
-    """Return the partitions that an unattended run leaves, as its rule would end more than the policy lets it."""
-    of: dict[str, list[_End]] = defaultdict(list)
-    for end in ends:
-        of[end.table].append(end)
+def _beyond(task: Task, ends: Iterable[_End]) -> dict[str, Failure]:
+    """Return, by table, why an unattended run ends nothing of it: that would be more than the policy lets it."""
     most = task.system.policy.limits.partitions_per_run
-    return tuple(
-        Failure(
-            step.target,
-            f"{counted(len({one.time for one in steps}), 'partition')} of {parent} would be {step.how}, and an"
-            f" unattended run may do that to {most}",
+    return {
+        table: Failure(
+            of_partitions(table),
+            f"{many}, and an unattended run may do that to {most}",
             "Look at `lifecycle retention plan`; if it is right, `lifecycle retention apply PLAN` carries it out. "
             "The cap is `limits.partitions_per_run` in the policy.",
         )
-        for parent, steps in of.items()
-        if len({one.time for one in steps}) > most
-        for step in steps
-    )
+        for table, (times, many) in _by_table(ends).items()
+        if times > most
+    }
+
+
+def _by_table(ends: Iterable[_End]) -> dict[str, tuple[int, str]]:
+    """Return, by table, of how many times partitions end, and that in words."""
+    of: dict[str, list[_End]] = defaultdict(list)
+    for end in ends:
+        of[end.table].append(end)
+    found = {table: (len({one.time for one in its}), its[0].how) for table, its in of.items()}
+    return {t: (n, f"{counted(n, 'partition')} would be {how}") for t, (n, how) in found.items()}
 
 
 def _archived(

@@ -9,18 +9,19 @@ from lifecycle.words import counted, moment
 from retention import places
 from retention.alone import Alone
 from retention.count import Counted
+from retention.rule import of_partitions
 from retention.survey import Seen
 
 
 def judge(looks: Looks, after: Seen, now: datetime, known: frozenset[str]) -> None:
-    """Write down what is overdue and not `known`: told already, by the partition's name."""
+    """Write down what is overdue and not `known`: told already, by the partition's name or for its whole rule."""
     for rule in after.counted:
         if rule.bound.drops:
             looks.found(*_still(rule, known))
     for one in after.alone:
         if one.unread is not None:
             looks.not_at(places.alone(one.name), one.unread)
-        elif one.name not in known and _late(one, now):
+        elif known.isdisjoint({one.name, of_partitions(one.record.parent)}) and _late(one, now):
             looks.found(_stands(one))
 
 
@@ -28,7 +29,8 @@ def _still(rule: Counted, known: frozenset[str]) -> Iterator[Failure]:
     of = {leaf: part for part in rule.bound.parts for leaf in part.leaves}
     for leaf in rule.ours:
         part = of.get(leaf.leaf)
-        if (part.name if part else leaf.leaf) in known:
+        whole = part is not None and part.over and rule.bound.rule.label in known
+        if whole or (part.name if part else leaf.leaf) in known:
             continue
         many = counted(leaf.rows, "row")
         if part is None or part.over:

@@ -278,7 +278,7 @@ def test_more_than_the_cap_needs_a_person_who_saw_the_plan(house: House) -> None
     made(house, years)
     outcome = house.run()
     assert (
-        "log_2015: 9 partitions of log would be taken off, and an unattended run may do that to 4"
+        "partitions of log: 9 partitions would be taken off, and an unattended run may do that to 4"
         in told(outcome)
     )
     assert len(attached(house)) == 11
