@@ -7,7 +7,7 @@ an outcome's verdict stands for.
 import json
 import shutil
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date, datetime, timedelta
 from enum import Enum
@@ -19,7 +19,7 @@ import typer
 from lifecycle import progress, words
 from lifecycle.errors import LifecycleError, Unproven
 from lifecycle.outcome import Outcome, Verdict
-from lifecycle.plan import Plan, Step
+from lifecycle.plan import Decision, Plan, Step
 
 EXIT_CODES = {
     Verdict.FAIL: LifecycleError.exit_code,
@@ -51,11 +51,7 @@ def plan(plan: Plan[Step], as_json: bool, *, remembered: bool) -> None:
         _print_table(title, ("#", "do", "to", "because", "cost"), rows)
     else:
         text(f"{title}: nothing to do.")
-    for refusal in decided.refusals:
-        text(f"refused: {refusal.target}: {refusal.what}")
-        text(f"  hint: {refusal.hint}")
-    for note in decided.notes:
-        text(f"note: {note}")
+    _beside(decided)
     for name, fact in decided.facts.items():
         text(f"{name}: {fact}")
     if rows and remembered:
@@ -64,6 +60,28 @@ def plan(plan: Plan[Step], as_json: bool, *, remembered: bool) -> None:
         text(
             "\nThe ledger cannot be written here, so this plan cannot be applied: it was not remembered."
         )
+
+
+def asked_alone(plan: Plan[Step], line: Callable[[Step], str], again: str, as_json: bool) -> None:
+    """Print a plan of what only one room can be asked: each step as a `line`, and the command to do it `again` by."""
+    decided = plan.decision
+    if as_json:
+        found = plan.document()
+        document("plan", found | found["decision"] | {"hash": plan.hash})
+        return
+    for step in decided.steps:
+        text(line(step))
+    _beside(decided)
+    if decided.steps:
+        text(f"\nTo carry out exactly this: {again} --apply {plan.hash}")
+
+
+def _beside(decided: Decision[Step]) -> None:
+    for refusal in decided.refusals:
+        text(f"refused: {refusal.target}: {refusal.what}")
+        text(f"  hint: {refusal.hint}")
+    for note in decided.notes:
+        text(f"note: {note}")
 
 
 def outcome(outcome: Outcome, as_json: bool) -> None:

@@ -7,9 +7,7 @@ and what it was compressed into goes with it.
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import closing
 from dataclasses import dataclass, replace
-from functools import partial
 
 import psycopg
 from psycopg import Connection
@@ -21,15 +19,15 @@ from lifecycle.holds import gate
 from lifecycle.ledger import changed
 from lifecycle.ledger.effect import effect
 from lifecycle.outcome import Failure
-from lifecycle.partitions import owner
+from lifecycle.partitions import drop, owner
 from lifecycle.partitions import statements as of_partitions
 from lifecycle.partitions import statements_of_ends as of_ends
+from lifecycle.partitions.drop import Stays
 from lifecycle.partitions.ends import Done
-from lifecycle.partitions.step import deferred
 from lifecycle.plan import Step
-from lifecycle.postgres import connect
+from lifecycle.postgres import connect, hypertables
 from lifecycle.postgres.catalog import Catalog
-from lifecycle.postgres.waits import Budget, InTheWay, Need
+from lifecycle.postgres.waits import Need
 from lifecycle.promise import Task
 from lifecycle.words import counted
 from retention import statements, statements_of_rows
@@ -46,14 +44,6 @@ class DropChunk(Step):
     owner: str
     bound: str
     needs: tuple[Need, ...]
-
-
-class _Stays(Exception):
-    """It is not dropped: why, and what to do."""
-
-    def __init__(self, what: str, hint: str) -> None:
-        super().__init__(what)
-        self.what, self.hint = what, hint
 
 
 def planned(catalog: Catalog, bound: Bound, part: Part, size: str) -> DropChunk:
@@ -86,26 +76,13 @@ def carry_out(task: Task, catalog: Catalog, steps: Sequence[DropChunk]) -> Done:
 
     Raise Fenced when another process holds the run, Unreachable when the server goes away.
     """
-    done: list[str] = []
-    failures: list[Failure] = []
-    if not steps:
-        return Done((), ())
-    budget = Budget()
-    with closing(task.system.connect_ddl("retention.drop")) as conn:
-        for step in steps:
-            try:
-                budget.when_clear(conn, step.needs, partial(_drop, conn, task, catalog, step))
-            except InTheWay as held:
-                failures.append(deferred(step.target, held))
-            except psycopg.Error as error:
-                if conn.broken:
-                    raise connect.explain(error) from None
-                failures.append(_refusal(step, error))
-            except (_Stays, Unproven) as error:
-                failures.append(_refusal(step, error))
-            else:
-                done.append(step.target)
-    return Done(tuple(done), tuple(failures))
+    return drop.each(
+        task,
+        "retention.drop",
+        steps,
+        lambda conn, step: _drop(conn, task, catalog, step),
+        _refusal,
+    )
 
 
 def _drop(conn: Connection[TupleRow], task: Task, catalog: Catalog, step: DropChunk) -> None:
@@ -124,22 +101,22 @@ def _drop(conn: Connection[TupleRow], task: Task, catalog: Catalog, step: DropCh
 
 
 def _must_go(task: Task, step: DropChunk, held: gate.Held) -> int:
-    """Return how many rows it has. Raise _Stays unless it is the chunk that was planned, and none of them is held."""
+    """Return how many rows it has. Raise Stays unless it is the chunk that was planned, and none of them is held."""
     with task.system.snapshot("retention.drop") as service:
         now = service.execute(statements.CHUNK, {"name": step.target}).fetchone()
-        if now is None or f"FOR VALUES FROM ('{now[0]}') TO ('{now[1]}')" != step.bound:
-            raise _Stays("it is no chunk of these bounds any more", "Look at the plan again.")
+        if now is None or hypertables.clause(*now) != step.bound:
+            raise Stays("it is no chunk of these bounds any more", "Look at the plan again.")
         counting = statements_of_rows.count_alone(step.target, held)
         rows, on_hold = service.execute(counting, held.keys).fetchone() or (0, 1)
     if on_hold:
         what = f"{on_hold:,} of {counted(rows, 'row')} on legal hold"
-        raise _Stays(what, "It is dropped by the first run after that has ended.")
+        raise Stays(what, "It is dropped by the first run after that has ended.")
     return rows
 
 
 def _refusal(step: DropChunk, error: Exception) -> Failure:
     match error:
-        case _Stays():
+        case Stays():
             return Failure(step.target, f"it is not dropped: {error.what}", error.hint)
         case DependentObjectsStillExist():
             what = f"it is not dropped: a foreign key to {step.table}, a view or a function depends on it"

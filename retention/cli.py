@@ -71,20 +71,13 @@ def restore(
         show.outcome(run.by_hand(chosen, job), as_json)
         return
     made = back.plan(chosen, wanted)
-    if as_json:
-        show.document("plan", made.document() | made.document()["decision"] | {"hash": made.hash})
-        return
-    for step in made.decision.steps:
-        show.text(f"{step.verb}: {step.cost} into {step.target}, {step.reason}")
-    for refusal in made.decision.refusals:
-        show.text(f"refused: {refusal.target}: {refusal.what}")
-        show.text(f"  hint: {refusal.hint}")
-    for note in made.decision.notes:
-        show.text(f"note: {note}")
-    if made.decision.steps:
-        where = f"--into {into}" if into else f"--beside {beside}"
-        again = f"lifecycle retention restore {archive} {where} --apply {made.hash}"
-        show.text(f"\nTo carry out exactly this: {again}")
+    where = f"--into {into}" if into else f"--beside {beside}"
+    show.asked_alone(
+        made,
+        lambda step: f"{step.verb}: {step.cost} into {step.target}, {step.reason}",
+        f"lifecycle retention restore {archive} {where}",
+        as_json,
+    )
 
 
 @app.command()

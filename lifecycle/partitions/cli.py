@@ -48,17 +48,9 @@ def adopt(
         show.outcome(run.by_hand(chosen, job), as_json)
         return
     made = taking.plan(chosen, table, clock.now())
-    if as_json:
-        show.document("plan", made.document() | made.document()["decision"] | {"hash": made.hash})
-        return
-    for step in made.decision.steps:
-        show.text(f"{step.verb} {step.target}: {step.cost}; {step.reason}")
-    for refusal in made.decision.refusals:
-        show.text(f"refused: {refusal.target}: {refusal.what}")
-        show.text(f"  hint: {refusal.hint}")
-    for note in made.decision.notes:
-        show.text(f"note: {note}")
-    if made.decision.steps:
-        show.text(
-            f"\nTo carry out exactly this: lifecycle partitions adopt {table} --apply {made.hash}"
-        )
+    show.asked_alone(
+        made,
+        lambda step: f"{step.verb} {step.target}: {step.cost}; {step.reason}",
+        f"lifecycle partitions adopt {table}",
+        as_json,
+    )

@@ -5,12 +5,12 @@ is looked through for a row that is newer than the detach. The ledger notes a dr
 database's own clock, and else undoes it. What depends on it (a view, a foreign key) is not dropped with it: it stays.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-from typing import Literal
+from typing import Literal, Protocol, TypeVar
 
 import psycopg
 from psycopg import Connection
@@ -46,7 +46,7 @@ class Drop(Step):
     needs: tuple[Need, ...]
 
 
-class _Stays(Exception):
+class Stays(Exception):
     """It is not dropped: why, and what to do."""
 
     def __init__(self, what: str, hint: str) -> None:
@@ -134,24 +134,55 @@ def carry_out(task: Task, steps: Iterable[Drop], kept: Kept) -> Done:
 
     Raise Fenced when another process holds the run, Unreachable when the server goes away.
     """
-    steps = tuple(steps)
+    return each(
+        task,
+        "partitions.drop",
+        tuple(steps),
+        lambda conn, step: _drop(conn, task, step, kept),
+        _refusal,
+    )
+
+
+class Tied(Protocol):
+    """A step that names the locks it takes."""
+
+    @property
+    def target(self) -> str: ...  # noqa: D102
+    @property
+    def needs(self) -> tuple[Need, ...]: ...  # noqa: D102
+
+
+T = TypeVar("T", bound=Tied)
+
+
+def each(
+    task: Task,
+    purpose: str,
+    steps: Sequence[T],
+    drop: Callable[[Connection[TupleRow], T], None],
+    refusal: Callable[[T, Exception], Failure],
+) -> Done:
+    """Drop them one by one, each once nobody is in its way. What stops one, stops no other.
+
+    Raise Fenced when another process holds the run, Unreachable when the server goes away.
+    """
     done: list[str] = []
     failures: list[Failure] = []
     if not steps:
         return Done((), ())
     budget = Budget()
-    with closing(task.system.connect_ddl("partitions.drop")) as conn:
+    with closing(task.system.connect_ddl(purpose)) as conn:
         for step in steps:
             try:
-                budget.when_clear(conn, step.needs, partial(_drop, conn, task, step, kept))
+                budget.when_clear(conn, step.needs, partial(drop, conn, step))
             except InTheWay as held:
                 failures.append(deferred(step.target, held))
             except psycopg.Error as error:
                 if conn.broken:
                     raise connect.explain(error) from None
-                failures.append(_refusal(step, error))
-            except (_Stays, Unproven) as error:
-                failures.append(_refusal(step, error))
+                failures.append(refusal(step, error))
+            except (Stays, Unproven) as error:
+                failures.append(refusal(step, error))
             else:
                 done.append(step.target)
     return Done(tuple(done), tuple(failures))
@@ -165,7 +196,7 @@ def _drop(conn: Connection[TupleRow], task: Task, step: Drop, kept: Kept) -> Non
                 say(of_ends.lock(step.target))
             counts = {"partitions": 1, "rows": _must_be_as_it_was(conn, task, step)}
             if why := kept(conn, step):
-                raise _Stays(why, "It is dropped by the first run after that has ended.")
+                raise Stays(why, "It is dropped by the first run after that has ended.")
             with owner.enclosed(conn, step.owner, step.schema) as say:
                 say(of_ends.drop(step.target), within=statements.HELD)
             changed.must_be(before, replace(changed.so_far(conn), rewritten=before.rewritten), {})
@@ -178,14 +209,14 @@ def _drop(conn: Connection[TupleRow], task: Task, step: Drop, kept: Kept) -> Non
 
 
 def _must_be_as_it_was(conn: Connection[TupleRow], task: Task, step: Drop) -> int:
-    """Return how many rows it has. Raise _Stays unless it is what was taken off, and no row is newer. Nobody writes."""
+    """Return how many rows it has. Raise Stays unless it is what was taken off, and no row is newer. Nobody writes."""
     schema, name = sql_parts(step.target)
     values = {"schema": schema, "name": name, "relation": step.relation}
     if conn.execute(of_ends.IS_NAMED, values).fetchone() != (True,):
         what = "another table has this name than the one that was taken off"
-        raise _Stays(what, "Nothing was done to it; look at the plan again.")
+        raise Stays(what, "Nothing was done to it; look at the plan again.")
     if conn.execute(of_ends.ATTACHED, values).fetchone() != (False,):
-        raise _Stays(
+        raise Stays(
             "somebody has attached it again", "Nothing was done to it; look at the plan again."
         )
     with task.system.snapshot("partitions.drop") as service:
@@ -194,16 +225,16 @@ def _must_be_as_it_was(conn: Connection[TupleRow], task: Task, step: Drop) -> in
     if hung[1]:
         # PostgreSQL drops what hangs below with it, rows as old as they may be.
         what = "somebody has attached a partition below it since it was taken off"
-        raise _Stays(what, "Detach that one again, or drop the whole by hand.")
+        raise Stays(what, "Detach that one again, or drop the whole by hand.")
     if newer:
         what = "somebody has put rows into it, or changed some, since it was taken off"
-        raise _Stays(what, "Look whose they are: move them out of it, or drop it by hand.")
+        raise Stays(what, "Look whose they are: move them out of it, or drop it by hand.")
     return rows
 
 
 def _refusal(step: Drop, error: Exception) -> Failure:
     match error:
-        case _Stays():
+        case Stays():
             return Failure(step.target, f"it is not dropped: {error.what}", error.hint)
         case DependentObjectsStillExist():
             what = "it is not dropped: a view, a function or a foreign key depends on it"

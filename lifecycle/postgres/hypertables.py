@@ -24,7 +24,7 @@ def pictured(
     estimated: dict[str, int] = defaultdict(int)
     for schema, relname, of, chunk, owner, rls, rows, lower, upper in ask(statements.CHUNKS):
         name, table = policy_name(of, chunk), policy_name(schema, relname)
-        bound = f"FOR VALUES FROM ('{lower}') TO ('{upper}')" if lower and upper else ""
+        bound = clause(lower, upper)
         relation = Relation(owner, rls, 0)
         part = Partition(name, lower, upper, False, "", relation, bound, "r", table)
         parts[table].append(part)
@@ -45,3 +45,8 @@ def pictured(
                 branches=(Branch(name, "range", column, "", children),),
             )
     return found
+
+
+def clause(lower: str | None, upper: str | None) -> str:
+    """Return the bounds of a chunk as PostgreSQL prints those of a partition; none where they are no moments."""
+    return f"FOR VALUES FROM ('{lower}') TO ('{upper}')" if lower and upper else ""
