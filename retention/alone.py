@@ -97,6 +97,6 @@ def _over(record: Record, bound: Bound | None) -> bool:
     if bound is None:
         return False
     try:
-        return parts.over(record.bound, bound.before)
+        return parts.over(record.bound, bound.before, bound.holds)
     except ValueError:
         return False

@@ -35,7 +35,7 @@ class Overdue:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """A rule and what it would end, per leaf that holds any; `undated` rows no rule can judge.
+    """A rule and what it would end, per leaf that holds any; `dateless`: rows per leaf that no rule can judge.
 
     `unread` are the leaves that could not be counted, with the reason; `beyond` how many overdue rows a query of the
     table sees that stand in none of the others, or why it could not be asked.
@@ -43,7 +43,7 @@ class Counted:
 
     bound: Bound
     overdue: tuple[Overdue, ...]
-    undated: int
+    dateless: Mapping[str, int]
     unread: Mapping[str, Reason] = field(default_factory=dict[str, Reason])
     beyond: int | Reason = 0
 
@@ -51,6 +51,11 @@ class Counted:
     def archived(self) -> str | None:
         """Return the table of which its rule makes archives."""
         return self.bound.table if self.bound.rule.archive else None
+
+    @property
+    def undated(self) -> int:
+        """Return how many rows tell no time."""
+        return sum(self.dateless.values())
 
     @property
     def rows(self) -> int:
@@ -118,7 +123,7 @@ def count(conn: Connection[TupleRow], bound: Bound, held: Held, looks: Looks) ->
             continue
         try:
             with looks.at(places.leaf(bound, leaf)), conn.transaction():
-                values: dict[str, object] = {"before": bound.before, **held.keys}
+                values: dict[str, object] = {"before": bound.edge, **held.keys}
                 counting = (
                     statements_of_rows.count_whole(leaf, bound, held)
                     if bound.drops
@@ -135,9 +140,9 @@ def count(conn: Connection[TupleRow], bound: Bound, held: Held, looks: Looks) ->
             found = Overdue(leaf, rows, keys, tuple(referenced), on_hold)
             overdue += [found] if rows or on_hold else []
     readable = [leaf for leaf in bound.leaves if leaf not in unread]
-    undated = _undated(conn, bound, readable, looks)
+    dateless = _dateless(conn, bound, readable, looks)
     beyond = _beyond(conn, bound, held, overdue, looks) if bound.parted else 0
-    return Counted(bound, tuple(overdue), undated, unread, beyond)
+    return Counted(bound, tuple(overdue), dateless, unread, beyond)
 
 
 def _beyond(
@@ -150,16 +155,19 @@ def _beyond(
     try:
         with looks.at(places.through(bound)), conn.transaction():
             counting = statements_of_rows.count_through(bound, held)
-            rows = row(conn, counting, {"before": bound.before, **held.keys})[0]
+            rows = row(conn, counting, {"before": bound.edge, **held.keys})[0]
     except psycopg.Error as error:
         return reason(conn, error)
     return max(0, rows - sum(leaf.rows for leaf in overdue))
 
 
-def _undated(conn: Connection[TupleRow], bound: Bound, leaves: Iterable[str], looks: Looks) -> int:
+def _dateless(
+    conn: Connection[TupleRow], bound: Bound, leaves: Iterable[str], looks: Looks
+) -> Mapping[str, int]:
     with looks.at(places.undated(bound)):
-        queries = (statements_of_rows.count_undated(leaf, bound) for leaf in leaves)
-        return sum(row(conn, query, {})[0] for query in queries)
+        queries = {leaf: statements_of_rows.count_undated(leaf, bound) for leaf in leaves}
+        found = {leaf: row(conn, query, {})[0] for leaf, query in queries.items()}
+        return {leaf: rows for leaf, rows in found.items() if rows}
 
 
 def reason(conn: Connection[TupleRow], error: psycopg.Error) -> Reason:

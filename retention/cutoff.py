@@ -18,7 +18,7 @@ from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 from lifecycle.config.span import Span
-from lifecycle.partitions.bounds import Moment
+from lifecycle.partitions.bounds import KeyType
 
 _DAYS = ("day", "week", "month", "year")
 
@@ -40,15 +40,16 @@ def cutoff(after: Span | None, zone: ZoneInfo, now: datetime) -> datetime:
     return after.before(local)
 
 
-def value(moment: datetime, key: Moment) -> datetime | date:
+def value(moment: datetime, key: KeyType) -> datetime | date:
     """Return the cutoff as a column of this type compares with it.
 
-    A date or timestamp without a zone is read on the wall clock of the policy's zone, which `moment` is in.
+    A date or timestamp without a zone is read on the wall clock of the policy's zone, which `moment` is in; whatever
+    else holds a time counts on UTC.
     """
     match key:
         case "date":
             return moment.date()
         case "timestamp":
             return moment.replace(tzinfo=None)
-        case "timestamptz":
+        case _:
             return moment.astimezone(UTC)

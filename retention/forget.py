@@ -12,6 +12,7 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from lifecycle.errors import LifecycleError
+from lifecycle.partitions import bounds
 from lifecycle.postgres import names
 from lifecycle.postgres.catalog import Catalog, Table
 from lifecycle.postgres.owners import analyze, step_into
@@ -36,7 +37,7 @@ def quoting(
 
 
 def forget(
-    system: System, conn: Connection[TupleRow], catalog: Catalog, bounds: Iterable[Bound]
+    system: System, conn: Connection[TupleRow], catalog: Catalog, rules: Iterable[Bound]
 ) -> frozenset[str]:
     """Have samples drawn anew that may quote rows which these rules delete, and return of which tables and leaves.
 
@@ -45,7 +46,7 @@ def forget(
     with suppress(psycopg.Error, LifecycleError):
         owners = {
             name: owners[name]
-            for bound in bounds
+            for bound in rules
             if bound.column is None
             for owners in [_owners(catalog.tables[bound.table])]
             for name, _, _ in _sampled(conn, bound, bound.leaves)
@@ -59,14 +60,15 @@ def _sampled(
 ) -> list[tuple[str, bool, bool]]:
     """Return what the planner keeps samples of: name, whether the dates are young, whether ANALYZE keeps some."""
     # Samples of a partition go with it: of a rule that drops them, those of the table count that are older than all.
+    edge = bounds.value(bound.since, bound.holds) if bound.holds else bound.since
     values = {
         "relation": names.sql_name(bound.table).as_string(conn),
         "leaves": [] if bound.drops else [names.sql_name(leaf).as_string(conn) for leaf in leaves],
         "column": bound.column,
         "by": bound.by,
-        "before": bound.since if bound.drops else bound.before,
+        "before": edge if bound.drops else bound.before,
     }
-    rows = conn.execute(statements.SAMPLED, values).fetchall()
+    rows = conn.execute(statements.sampled(bound.holds), values).fetchall()
     return [(names.policy_name(schema, name), young, kept) for schema, name, young, kept in rows]
 
 

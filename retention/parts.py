@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from lifecycle.partitions import bounds
+from lifecycle.partitions.bounds import Holds, KeyType
 from lifecycle.postgres.catalog import Table, range_bounds
 from retention.rule import RetentionRule
 
@@ -28,14 +29,19 @@ class Part:
     since: datetime = bounds.LOWEST
 
 
-def parts(table: Table, rule: RetentionRule, before: datetime | date) -> tuple[Part, ...]:
-    """Return the partitions of a table, those being detached left out. `before` is the rule's cutoff."""
+def parts(
+    table: Table, rule: RetentionRule, before: datetime | date, holds: Holds | None
+) -> tuple[Part, ...]:
+    """Return the partitions of a table, those being detached left out. `before` is the rule's cutoff.
+
+    `holds` is what the key holds that is no moment. Raise ValueError where a bound is none.
+    """
     above = {child: branch.name for branch in table.branches for child, _ in branch.children}
     leaves: dict[str, list[str]] = {}
     for leaf in table.partitions:
         if not leaf.detaching:
             leaves.setdefault(_top(leaf.name, above, table.name), []).append(leaf.name)
-    return tuple(_parts(table, rule, edge(before), leaves))
+    return tuple(_parts(table, rule, edge(before), holds or "timestamptz", leaves))
 
 
 def edge(before: datetime | date) -> datetime:
@@ -43,20 +49,24 @@ def edge(before: datetime | date) -> datetime:
     return bounds.parse(before.isoformat(), "timestamptz")
 
 
-def over(bound: str, before: datetime | date) -> bool:
+def over(bound: str, before: datetime | date, holds: Holds | None) -> bool:
     """Say whether the time of a partition with this clause is over. Raise ValueError where it is none of moments."""
     _, upper = range_bounds(bound)
-    return upper is not None and bounds.parse(upper, "timestamptz") <= edge(before)
+    return upper is not None and bounds.parse(upper, holds or "timestamptz") <= edge(before)
 
 
 def _parts(
-    table: Table, rule: RetentionRule, cutoff: datetime, leaves: Mapping[str, list[str]]
+    table: Table,
+    rule: RetentionRule,
+    cutoff: datetime,
+    key: KeyType,
+    leaves: Mapping[str, list[str]],
 ) -> Iterator[Part]:
     for name, bound in table.branches[0].children:
         first, last = range_bounds(bound)
-        lower = bounds.LOWEST if first is None else bounds.parse(first, "timestamptz")
+        lower = bounds.LOWEST if first is None else bounds.parse(first, key)
         lower = bounds.HIGHEST if bound == "DEFAULT" else lower  # what it takes, others do not
-        upper = bounds.HIGHEST if last is None else bounds.parse(last, "timestamptz")
+        upper = bounds.HIGHEST if last is None else bounds.parse(last, key)
         yield Part(name, tuple(leaves.get(name, ())), upper <= cutoff, _ends(rule, upper), lower)
 
 

@@ -19,6 +19,7 @@ from retention.count import Counted
 from retention.parts import Part
 from retention.survey import Seen
 
+_TIMELESS = "Give them a time, or move them out of it: rows dated -infinity, UUIDs that are not of version 7."
 _HOLDS = "`lifecycle holds list` says which."
 
 
@@ -68,6 +69,9 @@ def _taken_off(seen: Seen, rule: Counted, part: Part) -> Iterator[Step | Failure
             f"it is not taken off: whether it has a row on legal hold nobody can tell: {reason.why}"
         )
         yield Failure(part.name, what, reason.hint)
+    elif timeless := sum(rule.dateless.get(leaf, 0) for leaf in part.leaves):
+        what = f"{counted(timeless, 'row')} in it tell no time, so nobody knows whether it is over: it stays whole"
+        yield Failure(part.name, what, _TIMELESS)
     elif bound.chunks:
         # How large a chunk is, its compressed part included, only TimescaleDB can say.
         size = counted(rule.in_part(part).rows, "row")

@@ -2,11 +2,14 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from audit.section import SECTION as AUDIT
 from lifecycle.outcome import Failure
 from lifecycle.partitions import bounds
+from lifecycle.partitions.bounds import Holds, KeyType
+from lifecycle.partitions.section import SECTION as PARTITIONS
 from lifecycle.policy.model import Policy
 from lifecycle.postgres.catalog import Catalog, Table
 from lifecycle.postgres.shape import ForeignKey
@@ -29,7 +32,7 @@ class Bound:
     has no primary key: then its whole text does. `foreign` are the leaves that lie on another server. `references` are
     the foreign keys that refuse a delete of what they point to. `parts` are the partitions of a rule that drops them,
     `columns` those that one moves. `detaching` are the leaves that are neither in the table nor alone. `chunks`: its
-    leaves are chunks of a hypertable.
+    leaves are chunks of a hypertable. `holds`: what the key `by` of its partitions holds that is no moment.
     """
 
     place: int
@@ -46,11 +49,17 @@ class Bound:
     columns: tuple[str, ...] = ()
     detaching: frozenset[str] = frozenset()
     chunks: bool = False
+    holds: Holds | None = None
 
     @property
     def drops(self) -> bool:
         """Say whether whole partitions end."""
         return self.rule.do == "drop"
+
+    @property
+    def edge(self) -> datetime | date | int | UUID:
+        """Return the cutoff as the database compares the column `by` with it."""
+        return bounds.value(parts.edge(self.before), self.holds) if self.holds else self.before
 
     @property
     def since(self) -> datetime:
@@ -93,7 +102,8 @@ def _bind(policy: Policy, catalog: Catalog, place: int, now: datetime) -> Bound:
     _allow(policy, catalog, rule, table)
     by = rule.clock or table.partition_key
     found = table.column(by) if by else None
-    key = bounds.moment_type(found.type) if found else None
+    holds = _holds(policy, rule)
+    key = bounds.key_type(found.type, holds) if found else None
     if by is None or key is None:
         raise _Unfit(
             f"the rule counts from {by or 'no column'}, which is no date or timestamp of it"
@@ -110,6 +120,7 @@ def _bind(policy: Policy, catalog: Catalog, place: int, now: datetime) -> Bound:
         raise _Unfit("the table is not partitioned by a range of time, so no partition of it ends")
     moment = cutoff.cutoff(rule.after, ZoneInfo(rule.zone or policy.timezone), now)
     before = cutoff.value(moment, key)
+    leaves, ended = _reach(table, rule, by, before, holds)
     return Bound(
         place,
         rule,
@@ -117,15 +128,33 @@ def _bind(policy: Policy, catalog: Catalog, place: int, now: datetime) -> Bound:
         column,
         by,
         before,
-        _leaves(table, by, before),
+        leaves,
         table.primary_key,
         frozenset(part.name for part in table.partitions if part.kind == "f"),
         _references(catalog, table) if rule.do in ("delete", "move") else (),
-        parts.parts(table, rule, before) if rule.do == "drop" else (),
+        ended,
         _moved(catalog, rule, table),
         frozenset(part.name for part in table.partitions if part.detaching),
         table.kind == "h",
+        holds,
     )
+
+
+def _holds(policy: Policy, rule: RetentionRule) -> Holds | None:
+    """Return what the key of partitions that a rule drops holds instead of a moment."""
+    partitioned = PARTITIONS.of(policy).get(rule.table) if rule.do == "drop" else None
+    return partitioned.holds if partitioned else None
+
+
+def _reach(
+    table: Table, rule: RetentionRule, by: str, before: datetime | date, holds: Holds | None
+) -> tuple[tuple[str, ...], tuple[Part, ...]]:
+    """Return the relations that can hold overdue rows, and the partitions of a rule that drops them."""
+    try:
+        leaves = _leaves(table, by, before, holds or "timestamptz")
+        return leaves, parts.parts(table, rule, before, holds) if rule.do == "drop" else ()
+    except ValueError as bound:
+        raise _Unfit(f"a partition of it has a bound that is no moment: {bound}") from None
 
 
 def _moved(catalog: Catalog, rule: RetentionRule, table: Table) -> tuple[str, ...]:
@@ -174,7 +203,7 @@ def _allow(policy: Policy, catalog: Catalog, rule: RetentionRule, table: Table) 
             raise _Unfit(f"a delete would {verb} rows of {key.table} too, by {key.name}")
 
 
-def _leaves(table: Table, by: str, before: datetime | date) -> tuple[str, ...]:
+def _leaves(table: Table, by: str, before: datetime | date, key: KeyType) -> tuple[str, ...]:
     """Return the relations that can hold rows older than `before`: judged by bounds where the key is `by`."""
     if table.kind not in "ph":
         return (table.name,)
@@ -184,5 +213,5 @@ def _leaves(table: Table, by: str, before: datetime | date) -> tuple[str, ...]:
     return tuple(
         partition.name
         for partition in table.partitions
-        if partition.lower is None or bounds.parse(partition.lower, "timestamptz") < edge
+        if partition.lower is None or bounds.parse(partition.lower, key) < edge
     )

@@ -7,6 +7,7 @@ from lifecycle import cron
 from lifecycle.config.mistake import Mistake, Where
 from lifecycle.config.span import Span
 from lifecycle.errors import InputError
+from lifecycle.partitions.section import SECTION as PARTITIONS
 from lifecycle.policy import triggers, whole
 from lifecycle.policy.draft_text import quote
 from lifecycle.policy.look import Look
@@ -152,9 +153,7 @@ def _truth(rules: Rules, look: Look) -> None:
                 "add `by:`, a date or timestamp column",
             )
         else:
-            said = "expires" if rule.expires else "by"
-            look.timed((*path, said) if rule.clock else path, name, by)
-            _zoned(look, index, rule, by)
+            _timed(look, index, rule, by)
         if cleared is not None:
             look.clearable((*path, "table"), name, cleared)
             _stopped_clocks(look, rules, index, name)
@@ -166,6 +165,16 @@ def _truth(rules: Rules, look: Look) -> None:
             look.notes.append(
                 f"rows of {name} without a {by} are kept for ever (retention[{index}])"
             )
+
+
+def _timed(look: Look, index: int, rule: RetentionRule, by: str) -> None:
+    """Say so where its clock is none. What a key of partitions `holds` instead, their own section looks at."""
+    partitioned = PARTITIONS.of(look.policy).get(rule.table) if rule.do == "drop" else None
+    if partitioned is None or partitioned.holds is None:
+        path: Where = ("retention", index)
+        said = "expires" if rule.expires else "by"
+        look.timed((*path, said) if rule.clock else path, target(rule)[0], by)
+        _zoned(look, index, rule, by)
 
 
 def _told_apart(look: Look, index: int, rule: RetentionRule, name: str) -> None:

@@ -5,6 +5,7 @@ from typing import LiteralString
 from psycopg import sql
 
 from lifecycle.ledger.plans import NARROWED
+from lifecycle.partitions.bounds import Holds
 from lifecycle.postgres.names import sql_name
 
 # Of the table and of each of its partitions: a view may be made of a leaf alone. Views made of views count, too. Of a
@@ -61,7 +62,7 @@ MATERIALISED_FROM = r"""
 #            must be all there were. That speaks for samples alone that were drawn together with them.
 #   `kept`   ANALYZE leaves some as they are: of no row, of a column, an index or statistics whose target is 0, of what
 #            a partial index works out where no row drawn is in it, of children that are gone.
-SAMPLED = """
+_SAMPLED = """
     with looked (oid) as (
         select to_regclass(leaf)::oid from unnest(%(leaves)s::text[]) as leaf
          union
@@ -86,9 +87,9 @@ SAMPLED = """
                   and (s.histogram_bounds is not null
                        or s.null_frac + (select coalesce(sum(f), 0) from unnest(s.most_common_freqs) as f) > 0.999)
                   and case when s.attname = %(by)s then not exists (
-                      select from unnest(coalesce(s.most_common_vals::text, '{}')::timestamptz[]
-                                         || coalesce(s.histogram_bounds::text, '{}')::timestamptz[]) as sampled
-                       where sampled > '-infinity' and sampled < %(before)s) end) as young,
+                      select from unnest(coalesce(s.most_common_vals::text, '{{}}')::{of}[]
+                                         || coalesce(s.histogram_bounds::text, '{{}}')::{of}[]) as sampled
+                       where {tells} and sampled < %(before)s) end) as young,
            c.reltuples <= 0
            or exists (select from wanted w where w.relid = c.oid and w.kept)
            or exists (select from sampled s join pg_attribute x on x.attrelid = c.oid and x.attname = s.attname
@@ -117,6 +118,13 @@ SIZES = """
       from unnest(%(names)s::text[], %(spelled)s::text[]) as asked (name, spelled)
       join pg_class c on c.oid = to_regclass(asked.spelled)
 """
+
+
+def sampled(holds: Holds | None) -> sql.Composed:
+    """Ask for samples, and whether the times among them are young: moments, or what a key holds instead."""
+    of = sql.SQL("uuid" if holds == "uuidv7" else "bigint" if holds else "timestamptz")
+    tells = sql.SQL("true" if holds else "sampled > '-infinity'")
+    return sql.SQL(_SAMPLED).format(of=of, tells=tells)
 
 
 def any_row(table: str) -> sql.Composed:

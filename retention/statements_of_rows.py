@@ -61,7 +61,10 @@ def count_through(bound: Bound, held: Held) -> sql.Composed:
 
 def oldest(leaf: str, bound: Bound, held: Held) -> sql.Composed:
     """Ask for the day of the oldest overdue row of one leaf."""
-    return sql.SQL("select min({by})::date from {leaf} as t where {overdue}{off_hold}").format(
+    first = "select min({by})::date from {leaf} as t where {overdue}{off_hold}"
+    if bound.holds:  # there is no least of UUIDs
+        first = "select {by} from {leaf} as t where {overdue}{off_hold} order by {by} limit 1"
+    return sql.SQL(first).format(
         by=sql.Identifier("t", bound.by),
         leaf=_read(leaf, bound),
         overdue=_overdue(bound),
@@ -71,9 +74,9 @@ def oldest(leaf: str, bound: Bound, held: Held) -> sql.Composed:
 
 def count_undated(leaf: str, bound: Bound) -> sql.Composed:
     """Count the rows of one leaf that no rule can reach, as they have no date."""
-    return sql.SQL(
-        "select count(*) from {leaf} as t where ({by} is null or {by} = '-infinity'){scope}"
-    ).format(leaf=_read(leaf, bound), by=sql.Identifier("t", bound.by), scope=scope(bound))
+    return sql.SQL("select count(*) from {leaf} as t where ({dated}) is not true{scope}").format(
+        leaf=_read(leaf, bound), dated=_dated(bound), scope=scope(bound)
+    )
 
 
 def _read(leaf: str, bound: Bound) -> sql.Composed:
@@ -186,10 +189,22 @@ def _deed(leaf: str, bound: Bound) -> sql.Composed:
 
 
 def _overdue(bound: Bound) -> sql.Composed:
-    """The condition of an overdue row. A row without a date, or dated -infinity, is none."""
-    return sql.SQL("{by} < %(before)s and {by} > '-infinity'{scope}").format(
-        by=sql.Identifier("t", bound.by), scope=scope(bound)
+    """The condition of an overdue row. One that tells no time is none."""
+    return sql.SQL("{by} < %(before)s and {dated}{scope}").format(
+        by=sql.Identifier("t", bound.by), dated=_dated(bound), scope=scope(bound)
     )
+
+
+def _dated(bound: Bound) -> sql.Composed:
+    """The condition of a row that tells its time: a date that is not -infinity, a number, a UUID of version 7."""
+    tells = "{by} > '-infinity'"
+    if bound.holds:
+        tells = (
+            "get_byte(uuid_send({by}), 6) >> 4 = 7"
+            if bound.holds == "uuidv7"
+            else "{by} is not null"
+        )
+    return sql.SQL(tells).format(by=sql.Identifier("t", bound.by))
 
 
 def scope(bound: Bound) -> sql.Composed:

@@ -14,6 +14,7 @@ from lifecycle.holds import gate
 from lifecycle.holds.hold import Hold
 from lifecycle.outcome import Failure
 from lifecycle.partitions import ends
+from lifecycle.partitions.bounds import moment
 from lifecycle.partitions.ends import Ends
 from lifecycle.policy import reality
 from lifecycle.policy.model import Policy
@@ -128,8 +129,9 @@ def oldest(system: System, seen: Seen) -> dict[int, date]:
             held = gate.on(seen.holds, system.policy, seen.catalog, bound.table)
             for leaf in counted.ours:
                 question = statements_of_rows.oldest(leaf.leaf, bound, held)
-                day: date | None = row(conn, question, {"before": bound.before, **held.keys})[0]
-                if day is not None:
+                first = conn.execute(question, {"before": bound.edge, **held.keys}).fetchone()
+                if first is not None and first[0] is not None:
+                    day: date = moment(first[0], bound.holds).date() if bound.holds else first[0]
                     found[bound.place] = min(day, found.get(bound.place, day))
     return found
 

@@ -105,6 +105,21 @@ def _of_uuid(bound: UUID) -> datetime:
     return _of_number(milliseconds, 10**3)
 
 
+def value(moment: datetime, key: Holds) -> int | UUID:
+    """Return `moment`, on UTC, as such a key is compared with it: the nearest there is, where it reaches no further."""
+    microseconds = (moment - _EPOCH) // timedelta(microseconds=1)
+    if key == "uuidv7":
+        return UUID(int=min(max(microseconds // 10**3, 0), _LAST_MILLISECOND) * 2**80)
+    return min(max(microseconds * _PER_SECOND[key] // 10**6, -(2**63)), 2**63 - 1)
+
+
+def moment(value: int | UUID, key: Holds) -> datetime:
+    """Return the moment, on UTC, that a value of such a key begins with."""
+    if isinstance(value, UUID):
+        return _of_number(value.int // 2**80, 10**3)
+    return _of_number(value // max(1, _PER_SECOND[key] // 10**6), min(_PER_SECOND[key], 10**6))
+
+
 def literal(moment: datetime, key: KeyType) -> str:
     """Return `moment` as a literal that means the same in every session, whatever its time zone.
 

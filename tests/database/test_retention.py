@@ -512,18 +512,18 @@ def _looks_nowhere(*_: object) -> dict[Place, Reason]:
 
 
 def _counts_nothing(_conn: object, bound: Bound, _held: object, _looks: Looks) -> Counted:
-    return Counted(bound, (), 0)
+    return Counted(bound, (), {})
 
 
-def _undates_nothing(*_: object) -> int:
-    return 0
+def _undates_nothing(*_: object) -> dict[str, int]:
+    return {}
 
 
 @pytest.mark.parametrize(
     ("room", "looker", "nothing", "places"),
     [
         (survey, "count", _counts_nothing, {"leaf log", "rows without a date of log"}),
-        (count, "_undated", _undates_nothing, {"rows without a date of log"}),
+        (count, "_dateless", _undates_nothing, {"rows without a date of log"}),
         (copies, "find", _looks_nowhere, {"search for copies of log"}),
     ],
 )
