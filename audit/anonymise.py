@@ -46,10 +46,10 @@ def anonymise(
     if audit is None:
         return {}
     log, key = catalog.table(audit.table), key_column(policy, catalog, person.kind)
-    values = _values(policy, catalog, audit, person)
+    values, acted = _values(policy, catalog, audit, person), statements.by(log, audit, key)
     return {
         "about": conn.execute(statements.about(log, audit, key), values).rowcount,
-        "by": conn.execute(statements.by(log, audit, key), values).rowcount,
+        "by": conn.execute(acted, values).rowcount if acted else 0,
         "mentioned": conn.execute(statements.mention(log, audit), values).rowcount,
     }
 

@@ -13,5 +13,5 @@ def rights(policy: Policy, _catalog: Catalog) -> Iterator[Right]:
     """Yield the columns that an anonymisation sets."""
     audit = SECTION.of(policy)
     if audit is not None and whole.erased(policy):
-        columns = (audit.subject, audit.actor, audit.record, *audit.values, *audit.of_actor)
+        columns = (audit.subject, *audit.actors, audit.record, *audit.values, *audit.of_actor)
         yield Right(audit.table, "update", "an anonymisation takes the person out", columns)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pydantic import Field
 
 from lifecycle.config.mistake import Mistake, Where
+from lifecycle.policy import one_person
 from lifecycle.policy.check import DECIDE
 from lifecycle.policy.draft_text import listed, quote
 from lifecycle.policy.look import Look
@@ -20,16 +21,24 @@ class Audit(Part):
 
     table: TableName = Field(description="the table of the log")
     subject: Column = Field(description="the column with the person the row is about")
-    actor: Column = Field(description="the column with the person who acted")
+    actor: Column | None = Field(
+        default=None,
+        description="the column with the person who acted, where these are people of the policy",
+    )
     record: Column = Field(description="the column with the changed row's id")
     named: Column = Field(description="the column with the changed table's name")
     values: tuple[Column, ...] = Field(description="JSON columns with the values before and after")
     of_actor: tuple[Column, ...] = Field(
-        description="columns that describe the actor, such as the IP address"
+        default=(), description="columns that describe the actor, such as the IP address"
     )
     keep: dict[TableName, tuple[Column, ...]] = Field(
         description="table -> columns whose values survive an anonymisation; all others are removed"
     )
+
+    @property
+    def actors(self) -> tuple[str, ...]:
+        """Return the column of the actor, if one is named."""
+        return (self.actor,) if self.actor else ()
 
 
 def _tables(audit: Audit) -> Iterator[tuple[Where, str]]:
@@ -42,6 +51,9 @@ def _sense(audit: Audit, policy: Policy) -> Iterator[Mistake]:
     if table and table.personal == "none":
         instead = "say whose it is: `owner: {user: user_id}`; it is anonymised, not deleted"
         yield Mistake(("tables", audit.table), "the audit log holds personal data", instead)
+    if audit.of_actor and audit.actor is None:
+        what = f"{', '.join(audit.of_actor)} would describe an actor, and none is named"
+        yield Mistake(("audit", "of_actor"), what, "add `actor:`, or take it out")
     columns = (audit.subject, audit.actor, audit.record, audit.named)
     for column in audit.values + audit.of_actor:
         if column in columns:
@@ -49,7 +61,8 @@ def _sense(audit: Audit, policy: Policy) -> Iterator[Mistake]:
 
 
 def _truth(audit: Audit, look: Look) -> None:
-    cleared = {"subject": audit.subject, "actor": audit.actor}
+    _actor(audit, look)
+    cleared = {"subject": audit.subject} | ({"actor": audit.actor} if audit.actor else {})
     cleared |= {f"of_actor.{name}": name for name in audit.of_actor}
     for part, name in cleared.items():
         look.clearable(("audit", *part.split(".")), audit.table, name)
@@ -64,6 +77,20 @@ def _truth(audit: Audit, look: Look) -> None:
             look.column(("audit", "keep", table), table, name)
 
 
+def _actor(audit: Audit, look: Look) -> None:
+    """Say so when the actors are people of another kind: by its value alone the 5 of a nurse is patient 5."""
+    table = look.catalog.tables.get(audit.table)
+    if audit.actor is None or table is None or table.column(audit.actor) is None:
+        return
+    if not any(
+        one_person.may_name(look, kind, audit.table, audit.actor) for kind in look.policy.subjects
+    ):
+        what = f"{audit.actor} leads to nobody's key who can ask to be forgotten"
+        look.say(
+            ("audit", "actor"), what, "take `actor` and `of_actor` out: actors are left as they are"
+        )
+
+
 def _sentence(audit: Audit, name: str) -> Iterator[str]:
     if name == audit.table:
         yield "anonymised at erasure, never deleted"
@@ -74,7 +101,7 @@ def _never_ends(audit: Audit) -> Mapping[str, str]:
 
 
 def _cleared(audit: Audit) -> Mapping[str, tuple[str, ...]]:
-    return {audit.table: (audit.subject, audit.actor)}
+    return {audit.table: (audit.subject, *audit.actors)}
 
 
 def _logs(audit: Audit) -> Iterator[str]:
@@ -98,11 +125,18 @@ def _guess(catalog: Catalog, owners: Mapping[str, Owner]) -> Audit | None:
         record = _first(_names(table), r"^(record|row|entity|object|resource|target)_(id|pk|key)$")
         if isinstance(owner, str) and owner in free and actor and named and record and values:
             seen = [c for c in free if re.search(r"(^|_)(ip(_address)?|user_agent|device)$", c)]
+            theirs = _led(catalog, name, actor) in (None, _led(catalog, name, owner))
             return Audit(
-                table=name, subject=owner, actor=actor, record=record, named=named,
-                values=tuple(values), of_actor=tuple(seen), keep={},
+                table=name, subject=owner, actor=actor if theirs else None, record=record, named=named,
+                values=tuple(values), of_actor=tuple(seen if theirs else ()), keep={},
             )  # fmt: skip
     return None
+
+
+def _led(catalog: Catalog, table: str, column: str) -> str | None:
+    """Return the table that a foreign key over this column leads to."""
+    keys = (k for k in catalog.foreign_keys if k.table == table and k.columns == (column,))
+    return next((key.referenced for key in keys), None)
 
 
 def _is_log(table: Table) -> bool:
@@ -132,9 +166,11 @@ def _draft(policy: Policy, _catalog: Catalog) -> Iterator[str]:
     yield "# them. `keep` lists, per table, the columns whose logged values may survive that: none until you name them."
     yield "audit:"
     for part in ("table", "subject", "actor", "record", "named"):
-        yield f"  {part}: {quote(getattr(audit, part))}"
+        if said := getattr(audit, part):
+            yield f"  {part}: {quote(said)}"
     yield f"  values: {listed(audit.values)}"
-    yield f"  of_actor: {listed(audit.of_actor)}"
+    if audit.of_actor:
+        yield f"  of_actor: {listed(audit.of_actor)}"
     yield "  keep: {}"
 
 

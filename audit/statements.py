@@ -35,10 +35,12 @@ _COUNT = sql.SQL("select {counted} from {log} as a where {rows}")
 
 def about(log: Table, audit: Audit, key: Column) -> sql.Composed:
     """Return the update of the rows about the person, or about the row that is the person."""
-    actor = _equal(log, audit.actor, key)
-    changes = {audit.subject: sql.SQL("null"), audit.actor: _unless(actor, audit.actor)}
-    theirs = sql.SQL("({column} is null or {actor})").format(column=_a(audit.actor), actor=actor)
-    changes |= {column: _unless(theirs, column) for column in audit.of_actor}
+    changes: dict[str, sql.Composable] = {audit.subject: sql.SQL("null")}
+    if audit.actor:
+        acted = _equal(log, audit.actor, key)
+        changes[audit.actor] = _unless(acted, audit.actor)
+        theirs = sql.SQL("({} is null or {})").format(_a(audit.actor), acted)
+        changes |= {column: _unless(theirs, column) for column in audit.of_actor}
     changes |= {column: _reduced(log, audit, column) for column in audit.values}
     changes[audit.record] = sql.SQL("case when {same} then {nobody} else {column} end").format(
         same=_is_person(log, audit, key), nobody=_nobody(log, audit), column=_a(audit.record)
@@ -46,10 +48,10 @@ def about(log: Table, audit: Audit, key: Column) -> sql.Composed:
     return _update(log, changes, _rows_about(log, audit, key))
 
 
-def by(log: Table, audit: Audit, key: Column) -> sql.Composed:
-    """Return the update of the rows in which the person acted on somebody else's data."""
-    changes = {column: sql.SQL("null") for column in (audit.actor, *audit.of_actor)}
-    return _update(log, changes, _equal(log, audit.actor, key))
+def by(log: Table, audit: Audit, key: Column) -> sql.Composed | None:
+    """Return the update of the rows in which the person acted on somebody else's data. None: no actor is named."""
+    changes = {column: sql.SQL("null") for column in (*audit.actors, *audit.of_actor)}
+    return _update(log, changes, _acted(log, audit, key)) if changes else None
 
 
 def mention(log: Table, audit: Audit) -> sql.Composed:
@@ -63,7 +65,7 @@ def mention(log: Table, audit: Audit) -> sql.Composed:
 
 def left(log: Table, audit: Audit, key: Column) -> sql.Composed:
     """Return the query of (rows that still carry the person in one way or another, a digest of which they are)."""
-    rows = [_rows_about(log, audit, key), _equal(log, audit.actor, key), _found(audit)]
+    rows = [_rows_about(log, audit, key), _acted(log, audit, key), _found(audit)]
     return _COUNT.format(
         counted=count_and_digest("a", log.primary_key),
         log=sql_name(log.name),
@@ -81,6 +83,10 @@ def _update(
     return _UPDATE.format(
         log=sql_name(log.name), changes=sql.SQL(", ").join(assignments), rows=rows
     )
+
+
+def _acted(log: Table, audit: Audit, key: Column) -> sql.Composed:
+    return _equal(log, audit.actor, key) if audit.actor else sql.SQL("(false)").format()
 
 
 def _rows_about(log: Table, audit: Audit, key: Column) -> sql.Composed:

@@ -65,7 +65,7 @@ def _taken_out(reach: Reach, table: str) -> frozenset[str]:
     log = AUDIT.of(reach.policy)
     if log is None or log.table != table:
         return frozenset()
-    return frozenset({log.subject, log.actor, log.record, *log.values})
+    return frozenset({log.subject, *log.actors, log.record, *log.values})
 
 
 def _emptied(reach: Reach, table: str) -> dict[str, sql.Composable]:
@@ -80,7 +80,7 @@ def _emptied(reach: Reach, table: str) -> dict[str, sql.Composable]:
         also = found.get(column)
         found[column] = sql.SQL("({} or {})").format(also, mine) if also else mine
     log = AUDIT.of(reach.policy)
-    if log is not None and log.table == table:
+    if log is not None and log.table == table and log.actor:
         by, of = is_person(reach, table, log.actor), is_person(reach, table, log.subject)
         nobody = sql.Identifier("t", log.actor)
         acted = sql.SQL("({} or ({} is null and {}))").format(by, nobody, of)

@@ -44,6 +44,12 @@ def truth(look: Look) -> None:
         _two_ends(look, leads, name)
 
 
+def may_name(look: Look, kind: str, table: str, column: str) -> bool:
+    """Say whether the values of a column are keys of this kind of people, or nobody says whose keys they are."""
+    leads, place = _leads(look.catalog.foreign_keys), (table, column)
+    return not leads.get(place) or _names(look, leads, kind, place)
+
+
 def _leads(keys: Iterable[ForeignKey]) -> Leads:
     found: defaultdict[Place, list[Place]] = defaultdict(list)
     for key in keys:

@@ -31,7 +31,18 @@ def of(policy: Policy, key: ForeignKey, kind: str) -> tuple[Sentence, ...]:
     if table is None:
         return ()
     said = tuple(dict.fromkeys(_aside(policy, table, key)))
-    return said if table.keep else (*_owning(policy, table, key, kind, proves=not said), *said)
+    if table.keep:
+        return said or _beside(policy, table, key, kind)
+    if whole.cleared(policy, key.table):
+        return said  # an audit log: whose a row is, its section empties
+    return (*_owning(policy, table, key, kind, proves=not said), *said)
+
+
+def _beside(policy: Policy, table: Table, key: ForeignKey, kind: str) -> tuple[Sentence, ...]:
+    """Return what `keep` says of a key to a row that stays as well: that one names nobody by then."""
+    there = policy.tables.get(key.referenced)
+    both = kind in (table.owner or {}) and there is not None and there.keep is not None
+    return (Sentence("keep", ("tables", key.table, "keep")),) if both else ()
 
 
 def _aside(policy: Policy, table: Table, key: ForeignKey) -> Iterator[Sentence]:

@@ -62,8 +62,10 @@ def read(conn: psycopg.Connection[Any]) -> list[Any]:
     ).fetchall()
 
 
-def run(conn: psycopg.Connection[Any], person: Person) -> dict[str, int]:
-    policy, found = whole.model().model_validate(POLICY), catalog.read(conn)
+def run(
+    conn: psycopg.Connection[Any], person: Person, said: dict[str, Any] = POLICY
+) -> dict[str, int]:
+    policy, found = whole.model().model_validate(said), catalog.read(conn)
     with conn.transaction():
         counts = anonymise.anonymise(conn, policy, found, person)
     assert anonymise.left(conn, policy, found, person) == 0
@@ -93,6 +95,17 @@ def test_of_a_row_about_the_person_only_the_listed_values_survive(
     assert read(conn) == [
         (None, None, NIL, {"kind": "adult"}, {"kind": "adult"}, None),
         (None, OTTO, OTTO, {}, None, "192.0.2.1"),
+    ]
+
+
+def test_where_no_actor_is_named_whoever_acted_stays(conn: psycopg.Connection[Any]) -> None:
+    """Those who act are people of another kind, whose keys are alike: nothing is theirs to lose."""
+    log(conn, (OTTO, ANNA, "visit", OTTO, None, None), (ANNA, ANNA, "person", ANNA, None, None))
+    nobody = POLICY["audit"] | {"actor": None, "of_actor": ()}
+    assert run(conn, anna(), POLICY | {"audit": nobody}) == {"about": 1, "by": 0, "mentioned": 0}
+    assert read(conn) == [
+        (OTTO, ANNA, OTTO, None, None, "192.0.2.1"),
+        (None, ANNA, NIL, None, None, "192.0.2.1"),
     ]
 
 

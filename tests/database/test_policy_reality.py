@@ -211,6 +211,48 @@ def test_an_audit_log_and_requests_are_held_against_their_columns(conn: Connecti
     ]
 
 
+def test_the_actor_of_an_audit_log_is_somebody_of_the_policy_or_is_not_named(
+    conn: Connection[TupleRow],
+) -> None:
+    """By its value alone the 5 of a librarian is member 5."""
+    conn.execute(
+        "create table librarians (id int primary key);"
+        "create table log (member_id int, actor int references librarians, of text, id text, before jsonb, ip inet)"
+    )
+    log: dict[str, Any] = {
+        "table": "log",
+        "subject": "member_id",
+        "record": "id",
+        "named": "of",
+        "values": ["before"],
+        "keep": {},
+    }
+    change: dict[str, Any] = {"tables/log": OWN, "tables/librarians": NOBODY}
+    assert told(conn, change | {"audit": log | {"actor": "actor", "of_actor": ["ip"]}}) == [
+        "audit.actor: actor leads to nobody's key who can ask to be forgotten"
+    ]
+    assert told(conn, change | {"audit": log}) == []
+
+
+def test_a_row_that_stays_may_lead_to_one_that_stays_too(conn: Connection[TupleRow]) -> None:
+    """The line of a bill cannot be without its bill, which names nobody when its member is gone."""
+    conn.execute(
+        "create table bills (id int primary key, member_id int references members);"
+        "create table lines (bill_id int not null references bills, no int, words text, primary key (bill_id, no))"
+    )
+    kept = {"because": "books"}
+    change: dict[str, Any] = {
+        "tables/bills": OWN | {"keep": kept | {"clear": ["member_id"]}},
+        "tables/lines": {
+            "owner": {"member": {"through": ["bill_id"]}}, "keep": kept | {"clear": ["words"]},
+        },
+    }  # fmt: skip
+    assert told(conn, change) == []
+    assert told(conn, change | {"tables/bills": OWN}) == [
+        "tables.lines: foreign key lines_bill_id_fkey (bill_id) leads to bills, and its rows are kept"
+    ]
+
+
 def test_the_sample_policy_fits_its_schema(vitalis_schema: Connection[TupleRow]):
     policy, _ = load.policy(Path(vitalis.__file__).with_name("policy.yaml"))
     policy = policy.model_copy(update={"database": vitalis_schema.info.dbname})
