@@ -115,11 +115,11 @@ def _expire(task: Task, batches: Batches, step: Expire, seen: Seen, ended: Ended
     try:
         for leaf, rows in step.leaves:
             if batches.bound.rule.archive:
-                for gone in expire_archived.expire(task, batches, leaf, rows, seen.snapshot):
+                for gone in expire_archived.expire(task, batches, leaf, rows, seen.committed):
                     ended.counts["deleted"] += gone
                 continue
             with fixed.fix(
-                batches.conn, leaf, batches.bound, held, seen.snapshot, batches.written
+                batches.conn, leaf, batches.bound, held, seen.committed, batches.written
             ) as those:
                 if those.rows > rows:
                     ended.failures.append(_more(step, leaf))

@@ -47,15 +47,15 @@ class Leaf:
     content: Content
 
 
-def expire(task: Task, batches: Batches, leaf: str, most: int, snapshot: str) -> Iterator[int]:
-    """End the overdue rows of a leaf that `snapshot` had seen, archived first. Yield how many went, batch by batch.
+def expire(task: Task, batches: Batches, leaf: str, most: int, committed: str) -> Iterator[int]:
+    """End the overdue rows of a leaf that are in `committed`, archived first. Yield how many went, batch by batch.
 
     Raise Unproven when they are more than `most` or cannot be archived and proven: none of them went then. Else as
     `expire.batch` does.
     """
     conn, bound = batches.conn, batches.bound
     held = batches.on_hold(gate.known(conn))
-    values = {**fixed.of(bound, snapshot, batches.written), **held.keys}
+    values = {**fixed.of(bound, committed, batches.written), **held.keys}
     wanted = Rows(bound.table, leaf, statements.seen(bound, held), values)
     with rows.reading(conn):
         there = rows.content(conn, wanted).rows

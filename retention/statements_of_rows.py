@@ -84,7 +84,7 @@ def _read(leaf: str, bound: Bound) -> sql.Composed:
     return sql.SQL("{}" if bound.chunks else "only {}").format(sql_name(leaf))
 
 
-SNAPSHOT = "select pg_current_snapshot()::text"
+COMMITTED = "select lifecycle.committed()::text"
 TRANSACTION = "select (pg_current_xact_id()::text::bigint & 4294967295)::text"
 
 
@@ -93,9 +93,9 @@ def fix(leaf: str, bound: Bound, held: Held) -> sql.Composed:
 
     Each row: (first and last place, last number in any page, transactions that wrote them, rows, rows in all). A
     transaction whose rows are seen here had ended before, and writes no more: what stands later within these pages, was
-    written by one of these and is overdue, is what was there now. The look had not seen what its snapshot holds for
-    under way (%(under_way)s), nor what began after it, from the number %(next)s on; numbers of transactions are counted
-    in 32 bits, and begin again. What the run itself has written since (%(ours)s) were rows that it had seen.
+    written by one of these and is overdue, is what was there now. The look had not seen what had not committed by then
+    (%(under_way)s), nor what began later, from the number %(next)s on; numbers of transactions are counted in 32 bits,
+    and begin again. What the run itself has written since (%(ours)s) were rows that it had seen.
     """
     return sql.SQL("""
         declare {cursor} scroll cursor with hold for

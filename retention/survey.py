@@ -1,6 +1,7 @@
 """Reads all that a run of retention decides by, in one snapshot: overdue rows, partitions, holds. Changes nothing."""
 
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
@@ -41,14 +42,14 @@ from retention.shorter import Kept
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """Every rule, counted or failed, at one moment: `snapshot`, as PostgreSQL spells it. `holds` stood then.
+    """Every rule, counted or failed, at one moment. `holds` stood then.
 
     `ends` has the partitions of rules that drop them, `alone` those that were taken off, `sizes` the bytes of both.
     `remembered` is what each rule said when it was last carried out, `beside` what is wrong whatever the rules find:
     holds of which nobody knows on what, jobs of TimescaleDB's own. `old` are the archives whose own time is over.
+    `committed` is a snapshot, as PostgreSQL spells it, of what had committed before the look: savepoints, too.
     """
 
-    snapshot: str
     catalog: Catalog
     counted: tuple[Counted, ...]
     failures: tuple[Failure, ...]
@@ -59,6 +60,7 @@ class Seen:
     remembered: shorter.Remembered = field(default_factory=dict[str, Kept])
     beside: tuple[Failure, ...] = ()
     old: tuple[Old, ...] = ()
+    committed: str = ""
 
     @property
     def changed(self) -> Mapping[str, str]:
@@ -77,10 +79,12 @@ def survey(system: System, now: datetime, only: str | None) -> Seen:
     if only is not None and only not in named:
         hint = f"Rules are about: {', '.join(named)}."
         raise NotFound(f"no retention rule is about {only!r}", hint=hint)
+    with closing(system.connect("retention survey")) as conn:
+        committed = row(conn, statements_of_rows.COMMITTED, {})[0]
     with system.snapshot("retention survey") as conn:
         seen = read(conn, system.policy, now, only, Looks())
     old, failures = end.old(system, seen.catalog, SECTION.of(system.policy), now, only)
-    return replace(seen, old=old, failures=(*seen.failures, *failures))
+    return replace(seen, committed=committed, old=old, failures=(*seen.failures, *failures))
 
 
 def read(
@@ -114,10 +118,9 @@ def read(
     found = alone.of(ends.read(conn, [bound.table for bound in drops]), only)
     standing = alone.read(conn, policy, seen, drops, found, holds, looks)
     sizes = alone.sizes(conn, [*found.children, *(one.name for one in standing)])
-    snapshot = row(conn, statements_of_rows.SNAPSHOT, {})[0]
     kept = {rule: Kept(*said) for rule, *said in conn.execute(statements.KEPT)}
     rest = (holds, found, standing, sizes, kept, tuple(beside))
-    return Seen(snapshot, seen, tuple(counted), tuple(failures), *rest)
+    return Seen(seen, tuple(counted), tuple(failures), *rest)
 
 
 def oldest(system: System, seen: Seen) -> dict[int, date]:

@@ -228,7 +228,8 @@ def _must_be_as_it_was(conn: Connection[TupleRow], task: Task, step: Drop) -> in
         raise Stays(what, "Detach that one again, or drop the whole by hand.")
     if newer:
         what = "somebody has put rows into it, or changed some, since it was taken off"
-        raise Stays(what, "Look whose they are: move them out of it, or drop it by hand.")
+        hint = "Look whose they are: move them out of it, or drop it by hand; attached again, it ends with them."
+        raise Stays(what, hint)
     return rows
 
 

@@ -179,18 +179,21 @@ def drop(child: str) -> sql.Composed:
     return sql.SQL("drop table {}").format(sql_name(child))
 
 
-# A row's number wraps around: its upper half is that of now, or one less. What an erasure of ours has changed does
-# not count: its evidence was written in the same transaction, and nobody but the service writes evidence.
+# A row's number wraps around: its upper half is that of now, or one less. Few are as new as the oldest that was under
+# way at the detach, and the others are not looked up: the snapshot may be long. What an erasure of ours has changed
+# does not count: its evidence was written in the same transaction, and nobody but the service writes evidence.
 _NEWER = """
     select count(*), count(*) filter (
-               where not pg_visible_in_snapshot(greatest(w.whole, 3)::text::xid8, s.snapshot)
+               where case when w.whole < s.oldest then false
+                          else not pg_visible_in_snapshot(w.whole::text::xid8, s.snapshot) end
                  and r.xmin not in (
                      select e.xmin from lifecycle.evidence e
                       where e.event = 'gdpr.erased'
                         and e.at >= (select d.begun_at from lifecycle.detached d
                                       where d.relation = %(relation)s and d.ended_at is null)))
       from {child} as r
-     cross join (select d.snapshot, pg_snapshot_xmax(pg_current_snapshot())::text::numeric as next
+     cross join (select d.snapshot, pg_snapshot_xmin(d.snapshot)::text::numeric as oldest,
+                        pg_snapshot_xmax(pg_current_snapshot())::text::numeric as next
                    from lifecycle.detached d where d.relation = %(relation)s and d.ended_at is null) as s
      cross join lateral (select div(s.next, 4294967296) * 4294967296 + r.xmin::text::numeric as number) as n
      cross join lateral (select n.number - case when n.number >= s.next then 4294967296 else 0 end as whole) as w
