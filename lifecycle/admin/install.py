@@ -164,7 +164,8 @@ def grants(policy: Policy, catalog: Catalog, acts_as: Memberships) -> Iterator[S
         raise Refused(
             f"{', '.join(barred)} belong to {whose}, and only the owner can attach partitions or refresh a view",
             hint="The service must not act as a superuser, nor as who can make roles or could become the ledger's "
-            "owner. Give them another owner, with `alter table ... owner to ...`, and run `lifecycle init` again.",
+            "owner. Give them another owner (`alter table ... owner to ...`): the head of what `lifecycle policy "
+            "generate` drafts has the statements.",
         )
     yield sql.SQL("grant connect on database {} to lifecycle, lifecycle_ddl").format(
         sql.Identifier(catalog.database)

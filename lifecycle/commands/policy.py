@@ -71,7 +71,7 @@ def generate(
     as_json: JsonOption = False,
 ) -> None:
     """Draft a policy from a live database; some rows are counted. What a person must decide is marked DECIDE."""
-    from lifecycle.policy import evidence
+    from lifecycle.policy import barred, evidence
     from lifecycle.policy import generate as drafted
     from lifecycle.postgres import catalog, connect
 
@@ -81,6 +81,7 @@ def generate(
         picture = catalog.read(conn)
         who = drafted.subject(picture, subject)
         seen = evidence.read(conn, picture, who.table, who.key) if who else evidence.NOTHING
+        hidden = barred.hidden(conn, picture)
     text = drafted.draft(picture, who, seen)
     if output is None and as_json:
         shown.document("policy-draft", {"draft": text})
@@ -89,8 +90,12 @@ def generate(
         shown.text(text.rstrip())
         return
     write_new(output, text)
+    said = barred.sentence(picture)
+    first = f"First: {said}; its head says how to mend that. " if said else ""
+    first += f"And {hidden}. " if hidden else ""
     shown.done(
-        f"{output} is written. Decide what is marked DECIDE, then run `lifecycle policy check {output} --dsn ...`.",
+        f"{output} is written. {first}Decide what is marked DECIDE: `lifecycle policy decide {output} --dsn ...` asks "
+        f"you; then run `lifecycle policy check {output} --dsn ...`.",
         as_json,
     )
 

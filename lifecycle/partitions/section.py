@@ -182,17 +182,26 @@ def _sentence(partitions: Partitions, name: str) -> Iterator[str]:
 
 
 def _guess(catalog: Catalog, _owners: Mapping[str, Owner]) -> Partitions:
-    """Return how tables are partitioned by time, where the partitions that exist say so."""
-    found: Partitions = {}
-    for name, table in catalog.tables.items():
-        if table.kind != "p" or table.strategy != "range" or table.partition_key is None:
-            continue
-        every = next((e for p in reversed(table.partitions) if (e := _length(p))), None)
-        if every:
-            ahead = next(count for word, _, _, count in _LENGTHS if word == every)
-            rule = {"by": table.partition_key, "every": every, "ahead": ahead}
-            found[name] = Partitioning.model_validate(rule)
-    return found
+    """Return how tables are partitioned by time, where the partitions that exist say so.
+
+    Not where the owner is one whom `init` refuses: the way from the draft on would end there.
+    """
+    return {
+        name: rule
+        for name, table in catalog.tables.items()
+        if table.owner not in catalog.barred and (rule := _read_off(table))
+    }
+
+
+def _read_off(table: Table) -> Partitioning | None:
+    if table.kind != "p" or table.strategy != "range" or table.partition_key is None:
+        return None
+    every = next((e for p in reversed(table.partitions) if (e := _length(p))), None)
+    if every is None:
+        return None
+    ahead = next(count for word, _, _, count in _LENGTHS if word == every)
+    rule = {"by": table.partition_key, "every": every, "ahead": ahead}
+    return Partitioning.model_validate(rule)
 
 
 def _length(partition: Partition) -> str | None:
@@ -207,7 +216,7 @@ def _length(partition: Partition) -> str | None:
 def _draft(policy: Policy, catalog: Catalog) -> Iterator[str]:
     partitions = SECTION.of(policy)
     untold = [
-        (name, table.partition_key)
+        table
         for name, table in catalog.tables.items()
         if table.kind == "p"
         and table.strategy == "range"
@@ -220,10 +229,20 @@ def _draft(policy: Policy, catalog: Catalog) -> Iterator[str]:
     elif untold:
         yield "# partitions:"
     for name, rule in partitions.items():
-        yield f"  {quote(name)}: {{by: {quote(rule.by)}, every: {rule.every}, ahead: {rule.ahead}}}"
-    for name, key in untold:
-        rule = f"{{by: {quote(key)}, every: month, ahead: 3}}"
-        yield f"#  {quote(name)}: {rule}  # its partitions do not tell how long one is"
+        yield f"  {quote(name)}: {_written(rule)}"
+    for table in untold:
+        rule, why = _read_off(table), f"{table.owner} owns it: see the head of this file"
+        if rule is None:
+            by = {"by": table.partition_key, "every": "month", "ahead": 3}
+            rule, why = (
+                Partitioning.model_validate(by),
+                "its partitions do not tell how long one is",
+            )
+        yield f"#  {quote(table.name)}: {_written(rule)}  # {why}"
+
+
+def _written(rule: Partitioning) -> str:
+    return f"{{by: {quote(rule.by)}, every: {rule.every}, ahead: {rule.ahead}}}"
 
 
 SECTION = Section[Partitions, Partitions](

@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from lifecycle.policy import triggers, whole
+from lifecycle.policy import barred, triggers, whole
 from lifecycle.policy.check import DECIDE
 from lifecycle.policy.guess import Candidate
 from lifecycle.policy.model import Declared, Owner, Parties, Policy, SharedBy, Table, Through
@@ -26,6 +26,7 @@ _SHOWN = 4
 def write(policy: Policy, catalog: Catalog, why: Mapping[str, str], who: Candidate | None) -> str:
     """Return the text of the file. `why`: what speaks for the line of a table of which nothing is asked."""
     parts = (
+        barred.lines(policy.system, catalog),
         _head(policy, catalog),
         _subjects(policy, who),
         _tables(policy, why),

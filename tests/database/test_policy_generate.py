@@ -20,6 +20,7 @@ from lifecycle.policy.model import Policy, SharedBy, Through
 from lifecycle.postgres import catalog, connect
 from lifecycle.systems import vitalis
 from retention.section import SECTION as RETENTION
+from tests.house import ROLE
 
 MIXED = Path(__file__).with_name("mixed.sql").read_bytes()
 
@@ -74,6 +75,8 @@ def test_a_draft_is_refused_until_a_person_has_decided(conn: Connection[TupleRow
 
 def test_what_leads_to_a_person_is_found_without_asking(conn: Connection[TupleRow], tmp_path: Path):
     conn.execute(MIXED)
+    conn.execute(ROLE.encode())
+    conn.execute("alter table visits owner to house_owner")
     policy, lines = decided(conn, tmp_path)
     fits(conn, policy, lines)
     [(kind, subject)] = policy.subjects.items()
