@@ -2,7 +2,8 @@
 
     plan       what pg_partman does for the table; what this service would do instead, by the policy as it is, or with
                what has to be written there; nothing is changed
-    carry_out  an administrator lets pg_partman rest: `automatic_maintenance` of its row is 'off'. Its other values stay
+    carry_out  an administrator lets pg_partman rest, as the owner of its table and with no more rights than that:
+               `automatic_maintenance` of its row is 'off'. Its other values stay
 
 Whatever else calls pg_partman for this table by name (a line of cron) is not seen from here; the plan says so.
 """
@@ -13,31 +14,28 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 import psycopg
-from psycopg import Connection, sql
+from psycopg import Connection
 from psycopg.rows import TupleRow
+from pydantic import ValidationError
 
+from lifecycle.config import shape_mistakes
 from lifecycle.coverage import Judgement, Looks, Place
 from lifecycle.errors import Conflict, NotFound, Refused
 from lifecycle.ledger import evidence
 from lifecycle.outcome import Failure
-from lifecycle.partitions import partman, survey
+from lifecycle.partitions import owner, partman, statements_of_partman, survey
 from lifecycle.partitions import plan as of_partitions
 from lifecycle.partitions.partman import Config
 from lifecycle.partitions.section import SECTION, Partitioning
 from lifecycle.plan import Decision, Plan, Step
 from lifecycle.policy.model import Policy
-from lifecycle.postgres import catalog, connect
-from lifecycle.postgres.names import sql_name
+from lifecycle.postgres import connect
+from lifecycle.postgres.names import sql_parts
 from lifecycle.promise import Task
 from lifecycle.system import System
 from lifecycle.words import choices
 
 JOB = "partitions.adopt"
-
-_REST = """
-    update {config} set automatic_maintenance = 'off'
-     where parent_table::text = %(spelled)s and md5({alias}::text) = %(digest)s
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +48,18 @@ class Adopt(Step):
 def plan(system: System, table: str, now: datetime) -> Plan[Adopt]:
     """Show it. Raise NotFound when pg_partman has no such table, Unreachable, AccessDenied."""
     with system.snapshot(JOB) as conn:
-        seen = catalog.read(conn)
         try:
-            every = partman.read(conn, seen)
+            found = partman.look(conn, table)
+            others = partman.tables(conn) if found is None else []
         except psycopg.Error as error:
             raise connect.explain(error) from None
-        found = next((one for one in every if one.table == table), None)
         if found is None:
             raise NotFound(
                 f"pg_partman looks after no table {table!r}",
-                hint=choices(table, [one.table for one in every], "It looks after")
-                if every
-                else "There is no table `part_config` of its in this database.",
+                hint=choices(table, others, "It looks after")
+                if others
+                else "No extension pg_partman in this database says that it looks after one; a table `part_config` "
+                "that is not the extension's is not read, as anybody could have made it.",
             )
         decision = _decide(conn, system.policy, found, now)
     return Plan(JOB, system.name, system.policy.database, system.policy_digest, decision, table)
@@ -73,7 +71,10 @@ def _decide(
     refusals = [*_cannot(found)]
     notes = [*_of_its_end(found)]
     ours = SECTION.of(policy).get(found.table)
-    wanted = ours or (None if refusals else _as_policy(found))
+    wanted = ours
+    if wanted is None and not refusals:
+        wanted, said = _as_policy(found)
+        refusals += said
     if wanted is not None:
         entry = f"{found.table}: {{{_spelled(wanted)}}}"
         if ours is None:
@@ -99,12 +100,19 @@ def _cannot(found: Config) -> Iterator[Failure]:
     if found.below:
         what = "pg_partman partitions its partitions once more (part_config_sub)"
         yield Failure(found.table, what, "Leave it to pg_partman, or take that level over by hand.")
+    if found.below is None:
+        what = "whether pg_partman partitions its partitions once more cannot be told: its part_config_sub is missing"
+        yield Failure(found.table, what, "Put it back as the extension makes it: it may be empty.")
     if found.undo:
         what = "pg_partman is undoing its partitions"
         yield Failure(found.table, what, "Let it end, or set `undo_in_progress` to false.")
     if found.every is None:
         what = f"a partition holds {found.interval}, and a policy counts in hours to years"
         yield Failure(found.table, what, "Leave it to pg_partman.")
+    for stranger in found.strangers:
+        what = f"{found.config} is not changed as {found.owner}, its owner: {stranger}"
+        hint = "Take that away, or let its row rest by hand: set `automatic_maintenance` to 'off'."
+        yield Failure(found.table, what, hint)
 
 
 def _of_its_end(found: Config) -> Iterator[str]:
@@ -122,9 +130,16 @@ def _of_its_end(found: Config) -> Iterator[str]:
     yield f"{said}{asks}: `- {rule}` under `retention`; without it none ends"
 
 
-def _as_policy(found: Config) -> Partitioning:
+def _as_policy(found: Config) -> tuple[Partitioning | None, list[Failure]]:
+    """Return what a policy would say, or why none can."""
     said = {"by": found.by, "every": found.every, "ahead": found.ahead, "holds": found.holds}
-    return Partitioning.model_validate(said)
+    try:
+        return Partitioning.model_validate(said), []
+    except ValidationError as error:
+        wrong = ", ".join(str(m) for m in shape_mistakes.explain(error, said, Partitioning))
+        what = f"what pg_partman says of it is not what a policy can say: {wrong}"
+        hint = "Write it under `partitions` yourself (premake is `ahead`, control `by`, epoch `holds`), run `lifecycle "
+        return None, [Failure(found.table, what, hint + "init`, and look at this again.")]
 
 
 def _spelled(wanted: Partitioning) -> str:
@@ -172,8 +187,8 @@ def carry_out(task: Task, table: str, shown: str, administrator: str) -> Judgeme
         evidence.record(conn, task.claim, "outcome", "partitions.adopted", table, counts=counts)
         place = Place("pg_partman's row of", table)
         with looks.at(place):
-            still = [one for one in partman.read(conn, catalog.read(conn)) if one.table == table]
-        if any(one.maintained for one in still):
+            after = partman.look(conn, table)
+        if after is not None and after.maintained:
             looks.found(
                 Failure(
                     table, "pg_partman's row does not rest", "Somebody has set it again: look who."
@@ -183,12 +198,22 @@ def carry_out(task: Task, table: str, shown: str, administrator: str) -> Judgeme
 
 
 def _rest(admin: Connection[TupleRow], found: Config) -> None:
+    """Change its row as the owner of the table, and as nobody who has more rights: what runs there is his.
+
+    Raise Conflict when another session changes it, or it is not as it was found.
+    """
+    schema, _ = sql_parts(found.config)
     with admin.transaction():
-        saying = sql.SQL(_REST).format(
-            config=sql_name(found.config), alias=sql.Identifier("part_config")
-        )
-        values = {"spelled": found.spelled, "digest": found.digest}
-        if admin.execute(saying, values).rowcount != 1:
+        admin.execute(statements_of_partman.close(found.config))
+        if partman.look(admin, found.table) != found:
             raise Conflict(
                 "pg_partman's row has changed since it was looked at", hint="Nothing was changed."
+            )
+        with owner.enclosed(admin, found.owner, schema) as say:
+            say(statements_of_partman.rest(found.config, found.spelled))
+        after = partman.look(admin, found.table)
+        if after is None or after.maintained:
+            raise Refused(
+                f"{found.owner}, the owner of {found.config}, cannot change pg_partman's row",
+                hint="Nothing was changed. Look for row security that is forced on that table.",
             )

@@ -51,13 +51,6 @@ def any_row(partition: str) -> sql.Composed:
     )
 
 
-def managed(part_config: str) -> sql.Composed:
-    """Ask which tables pg_partman maintains by itself."""
-    return sql.SQL(
-        "select parent_table::text from {} where automatic_maintenance is distinct from 'off'"
-    ).format(sql_name(part_config))
-
-
 def create(step: "CreatePartition") -> sql.Composed:
     """Make the table, not yet a partition.
 

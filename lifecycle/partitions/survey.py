@@ -12,8 +12,9 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from lifecycle.coverage import Looks, Place, Reason
-from lifecycle.errors import NotFound
+from lifecycle.errors import LifecycleError, NotFound
 from lifecycle.partitions import (
+    bounds,
     ends,
     partman,
     policies,
@@ -111,7 +112,7 @@ def read(conn: Connection[TupleRow], policy: Policy, only: str | None, looks: Lo
         found = _differences(conn, tables, looks)
         holding, unread = strays(conn, tables, looks)
         sizes, spared = _defaults(conn, tables)
-        managed, unknown = _managed(conn, seen, tables)
+        managed, unknown = _managed(conn, tables)
         unread = {**unread, **unknown}
         pending = (
             ends.read(conn, [t.name for t in tables if t.detaching])
@@ -192,11 +193,18 @@ def _shapes(conn: Connection[TupleRow], tables: Sequence[Table]) -> dict[str, st
 def _lying(
     conn: Connection[TupleRow], policy: Policy, tables: Sequence[Table]
 ) -> dict[str, tuple[str, ...]]:
+    """Return the keys that lie in default partitions, of a table whose key is PostgreSQL's own date or number.
+
+    A type of the owner's would bring the cast that makes text of it, which is code.
+    """
     found: dict[str, tuple[str, ...]] = {}
     for table in tables:
         rule = SECTION.of(policy)[table.name]
+        column = table.column(rule.by)
+        if not rule.every or column is None or bounds.key_type(column.type, rule.holds) is None:
+            continue
         for part in table.partitions:
-            if part.default and part.parent == table.name and rule.every and table.column(rule.by):
+            if part.default and part.parent == table.name:
                 asked = statements_of_defaults.keys_of(part.name, rule.by, MOVED + 1)
                 keys = tuple(key for (key,) in conn.execute(asked))
                 if len(keys) <= MOVED:
@@ -231,28 +239,18 @@ def _defaults(
 
 
 def _managed(
-    conn: Connection[TupleRow], seen: Catalog, tables: Sequence[Table]
+    conn: Connection[TupleRow], tables: Sequence[Table]
 ) -> tuple[dict[str, str], dict[str, Reason]]:
     """Return the tables that pg_partman looks after; where its table cannot be read, all of them and why."""
     names = {table.name for table in tables}
-    managed: dict[str, str] = {}
-    for config in partman.configs(seen):
-        try:
-            with conn.transaction():
-                rows = conn.execute(statements.managed(config)).fetchall()
-        except psycopg.Error as error:
-            said = connect.explain(error)
-            if conn.broken:
-                raise said from None
-            what = (
-                f"whether pg_partman makes its partitions cannot be read from {config}: {said.what}"
-            )
-            return {}, dict.fromkeys(names, Reason(what, said.hint))
-        for (parent,) in rows:
-            schema, _, relname = parent.partition(".")
-            if (name := policy_name(schema, relname)) in names:
-                managed[name] = config
-    return managed, {}
+    try:
+        managed = partman.maintained(conn)
+    except LifecycleError as error:
+        if conn.broken:
+            raise
+        what = f"whether pg_partman makes its partitions cannot be told: {error.what}"
+        return {}, dict.fromkeys(names, Reason(what, error.hint))
+    return {table: config for table, config in managed.items() if table in names}, {}
 
 
 def _named(names: Sequence[str]) -> dict[str, list[str]]:

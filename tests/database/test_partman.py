@@ -12,29 +12,8 @@ from lifecycle.outcome import Outcome, Verdict
 from lifecycle.partitions import adopt, partman
 from lifecycle.plan import Plan
 from lifecycle.promise import Task
+from tests.database.partman import PARTMAN
 from tests.database.shop import NOW, Shop
-
-# The columns of pg_partman 4.7.2, as its extension makes them.
-PARTMAN = """
-    create schema partman; grant usage on schema partman to public;
-    create table partman.part_config (
-        parent_table text primary key, control text not null, partition_type text not null default 'native',
-        partition_interval text not null, constraint_cols text[], premake integer not null default 4,
-        optimize_trigger integer not null default 4, optimize_constraint integer not null default 30,
-        epoch text not null default 'none', inherit_fk boolean not null default true, retention text,
-        retention_schema text, retention_keep_table boolean not null default true,
-        retention_keep_index boolean not null default true, infinite_time_partitions boolean not null default false,
-        datetime_string text, automatic_maintenance text not null default 'on', jobmon boolean not null default true,
-        undo_in_progress boolean not null default false, template_table text);
-    create table partman.part_config_sub (sub_parent text primary key);
-    grant select on partman.part_config, partman.part_config_sub to public;
-    set role shop_owner;
-    create table log (at timestamptz not null, word text) partition by range (at);
-    create table log_p2026_11 partition of log for values from ('2026-11-01Z') to ('2026-12-01Z');
-    reset role;
-    insert into partman.part_config (parent_table, control, partition_interval, premake, retention, datetime_string)
-        values ('public.log', 'at', '1 mon', 2, '90 days', 'YYYY_MM');
-"""
 
 
 @pytest.fixture
@@ -150,6 +129,70 @@ def test_what_no_policy_can_say_is_left_to_pg_partman(
     assert any(said in refusal.what for refusal in decision.refusals), decision.refusals
 
 
+@pytest.mark.parametrize("word", ["anna@example.org", "hourly", "\u00b2", "", "10000000000 years"])
+def test_what_is_no_time_is_nobodys_to_read_and_stops_no_other_table(
+    managed: Shop, word: str
+) -> None:
+    other = f"('public.other', 'at', '{word}', '{word}')"
+    managed.say(
+        f"insert into partman.part_config (parent_table, control, partition_interval, retention) values {other}"
+    )
+    managed.promise(log=("at", "month", 2))
+    assert len(planned(managed).decision.steps) == 1
+    decision = planned(managed, "other").decision
+    assert decision.steps == ()
+    said = str(decision)
+    assert "a partition holds what is no time" in said
+    assert "takes its partitions off after what is no time" in said
+    assert not word or word not in said.replace("other", "")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("premake = 0", "ahead: out of range; write at least 1"),
+        ("premake = 100000", "ahead: out of range; write at most 400"),
+        ("epoch = 'func'", "holds: "),
+        ("control = ''", "by: "),
+    ],
+)
+def test_what_no_policy_can_say_is_refused_until_it_is_written_otherwise(
+    managed: Shop, change: str, said: str
+) -> None:
+    managed.say(f"update partman.part_config set {change}")
+    decision = planned(managed).decision
+    [refusal] = decision.refusals
+    assert said in refusal.what
+    assert "Write it under `partitions` yourself" in refusal.hint
+    managed.promise(log=("at", "month", 2))
+    assert len(planned(managed).decision.steps) == 1
+
+
+@pytest.mark.parametrize(
+    ("retention", "said"),
+    [
+        ("-90 days", "after -90 days, and keeps them; a policy has no word"),
+        ("90 days 00:00:00.4", "after 90 days 00:00:00.4, and keeps them; a policy has no word"),
+        ("1000", "after 1000, and keeps them; a policy has no word"),
+        ("6 months", "after 6 mons, and keeps them; to drop them after a grace: `- {table: log, after: 6 months,"),
+    ],
+)  # fmt: skip
+def test_an_end_is_proposed_only_where_it_is_pg_partmans(
+    managed: Shop, retention: str, said: str
+) -> None:
+    managed.say(f"update partman.part_config set retention = '{retention}'")
+    assert said in "\n".join(planned(managed).decision.notes)
+
+
+def test_without_its_second_table_the_level_below_cannot_be_told(managed: Shop) -> None:
+    managed.say(
+        "alter extension pg_partman drop table partman.part_config_sub; drop table partman.part_config_sub"
+    )
+    managed.promise(log=("at", "month", 2))
+    [refusal] = planned(managed).decision.refusals
+    assert "its part_config_sub is missing" in refusal.what
+
+
 def test_a_table_that_pg_partman_does_not_look_after_is_named(managed: Shop) -> None:
     with pytest.raises(NotFound, match="looks after no table 'lgo'") as error:
         planned(managed, "lgo")
@@ -162,6 +205,7 @@ def test_a_table_that_pg_partman_does_not_look_after_is_named(managed: Shop) -> 
         ((1, 0, 0), "month"), ((3, 0, 0), "quarter"), ((6, 0, 0), "6 months"), ((12, 0, 0), "year"),
         ((24, 0, 0), "2 years"), ((0, 1, 0), "day"), ((0, 7, 0), "week"), ((0, 14, 0), "2 weeks"),
         ((0, 0, 3600), "hour"), ((0, 0, 1800), None), ((1, 1, 0), None), ((0, 0, 0), None),
+        ((-1, 0, 0), None),
     ],
 )  # fmt: skip
 def test_an_interval_in_the_words_of_a_policy(
@@ -173,7 +217,8 @@ def test_an_interval_in_the_words_of_a_policy(
 @pytest.mark.parametrize(
     ("said", "wanted"),
     [((0, 90, 0), "90 days"), ((6, 0, 0), "6 months"), ((24, 0, 0), "2 years"), ((0, 0, 7200), "2 hours"),
-     ((1, 1, 0), None), ((0, 0, 90), None)],
+     ((1, 1, 0), None), ((0, 0, 90), None),
+     ((0, -90, 0), None), ((0, 0, 0), None)],
 )  # fmt: skip
 def test_a_time_in_the_words_of_a_policy(said: tuple[int, int, int], wanted: str | None) -> None:
     assert partman.span(*said) == wanted
