@@ -44,6 +44,7 @@ def decide(
     document, write = _opened(file)
     tables = cast("dict[str, Any]", document.get("tables") or {})
     given = _given(answers) if answers else None
+    decisions.follow(tables)
     with _looking(dsn) as look:
         for question in decisions.questions(tables):
             if given is None:
@@ -52,9 +53,9 @@ def decide(
                 _take(question, tables, given)
     write()
     left = decisions.questions(tables)
-    places = sum(len(question.here) for question in left)
+    places = sum(len(question.here) + len(question.also) for question in left)
     if as_json:
-        open_ = [{"question": q.text, "tables": list(q.here)} for q in left]
+        open_ = [{"question": q.text, "tables": list(q.here), "also": list(q.also)} for q in left]
         shown.document("policy-decide", {"file": str(file), "open": open_})
         return
     open_tables = f"{counted(places, 'table')} in {counted(len(left), 'question')} left"
@@ -104,7 +105,7 @@ def _take(question: "Question", tables: dict[str, Any], given: dict[str, Any]) -
     """Carry out what the answers say of a table, or else of its question."""
     from lifecycle.policy import decisions
 
-    for name in question.here:
+    for name in (*question.here, *(n for n in question.also if n in given)):
         said = given.get(name, given.get(question.text))
         if said is None:
             continue
@@ -116,6 +117,7 @@ def _take(question: "Question", tables: dict[str, Any], given: dict[str, Any]) -
                 f"{answer.word!r} is no answer for {name}, which has no owner",
                 hint="Answer `nobody: why`, or write whose it is in the file.",
             )
+    decisions.follow(tables)
 
 
 def _ask(
@@ -132,6 +134,8 @@ def _ask(
         shown.text(f"  {name}{f' ({here})' if here else ''}")
         for row in look(name):
             shown.text(f"      {row}")
+    if question.also:
+        shown.text(f"  and what is decided with them: {', '.join(question.also)}")
     said = _prompt(f"{counted(len(question.here), 'table')}: {_HELP}", each=len(question.here) > 1)
     for name in question.here:
         answer = said or _prompt(f"{name}: goes / nobody: why / keep: why / later", each=False)
@@ -139,6 +143,7 @@ def _ask(
             shown.text(f"  {name} has no owner: say whose it is in the file, or `nobody: why`")
         elif answer is not None:
             decisions.carry_out(tables[name], answer)
+    decisions.follow(tables)
     write()
 
 

@@ -19,6 +19,10 @@ from lifecycle.words import did_you_mean
 DECIDE = "DECIDE"
 """How a draft begins a text that a person must replace: a policy with one is refused."""
 
+PART_OF = "a part of "
+SAME = "the same as "
+"""How a draft says after DECIDE that what is decided of another table holds for this one, too."""
+
 
 def check(policy: Policy) -> tuple[Mistake, ...]:
     """Return every mistake that can be seen without a database."""

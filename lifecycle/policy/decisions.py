@@ -7,6 +7,9 @@ tables of which it is asked. An answer is
     nobody: why    nobody's data, for this reason
     keep: why      it is theirs and stays, without the columns that name them
     later          left as it is
+
+Of some tables nothing is asked: what is decided of another one, by an answer or in an editor, holds for them. `follow`
+writes it down.
 """
 
 from collections.abc import Mapping
@@ -14,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 from lifecycle.errors import InputError
-from lifecycle.policy.check import DECIDE
+from lifecycle.policy.check import DECIDE, PART_OF, SAME
 
 Word = Literal["goes", "nobody", "keep", "later"]
 WORDS: tuple[Word, ...] = ("goes", "nobody", "keep", "later")
@@ -25,11 +28,15 @@ Table = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked, and table -> what raises it there. `goes`: in some of them rows would go."""
+    """What is asked, and table -> what raises it there. `goes`: in some of them rows would go.
+
+    `also`: tables that are decided with one of these.
+    """
 
     text: str
     here: Mapping[str, str]
     goes: bool
+    also: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +50,81 @@ class Answer:
 def questions(tables: Mapping[str, Table]) -> tuple[Question, ...]:
     """Return the open questions about whose a table is, first those after which rows would go, then by how many."""
     found: dict[str, dict[str, str]] = {}
+    with_: dict[str, str] = {}
     for name, table in tables.items():
-        said = str(table.get("because") or "")
-        if said.startswith(DECIDE):
-            text, _, here = said.removeprefix(DECIDE).removeprefix(":").strip().partition(" (")
-            found.setdefault(text, {})[name] = here.removesuffix(")")
+        text, here = _open(table)
+        if (root := _root(tables, name)) != name and _open(tables[root])[0]:
+            with_[name] = root
+        elif text:
+            found.setdefault(text, {})[name] = here
     asked = (
-        Question(text, here, any("owner" in tables[n] for n in here))
+        Question(
+            text,
+            here,
+            any("owner" in tables[n] for n in here),
+            tuple(name for name, root in with_.items() if root in here),
+        )
         for text, here in found.items()
     )
     return tuple(sorted(asked, key=lambda q: (not q.goes, -len(q.here))))
+
+
+def _open(table: Mapping[str, Any]) -> tuple[str, str]:
+    """Return what is left open of a table and what raised it; nothing where it is decided."""
+    said = str(table.get("because") or "")
+    if not said.startswith(DECIDE):
+        return "", ""
+    text, _, here = said.removeprefix(DECIDE).removeprefix(":").strip().partition(" (")
+    return text, here.removesuffix(")")
+
+
+def with_which(table: Mapping[str, Any]) -> str:
+    """Return the table with which this one is decided; nothing where it is asked about itself, or decided."""
+    text, _ = _open(table)
+    word = next((word for word in (PART_OF, SAME) if text.startswith(word)), text)
+    return text.removeprefix(word)
+
+
+def _root(tables: Mapping[str, Table], name: str) -> str:
+    seen = {name}
+    while (above := with_which(tables[name])) in tables and above not in seen:
+        name = above
+        seen.add(name)
+    return name
+
+
+def follow(tables: Mapping[str, Table]) -> None:
+    """Write into each table that is decided with another one what that one says by now."""
+    while found := [n for n in tables if _may_follow(tables, n)]:
+        for name in found:
+            _decide_with(tables[name], with_which(tables[name]), tables)
+
+
+def _may_follow(tables: Mapping[str, Table], name: str) -> bool:
+    """Say whether the other table is decided, and by what can be said of this one: of nobody's, that it is nobody's."""
+    other = tables.get(with_which(tables[name]))
+    return (
+        other is not None
+        and not _open(other)[0]
+        and ("owner" in tables[name] or other.get("personal") == "none")
+    )
+
+
+def _decide_with(table: Table, other: str, tables: Mapping[str, Table]) -> None:
+    said = tables[other]
+    part = _open(table)[0].startswith(PART_OF)
+    word = PART_OF if part else SAME
+    if "keep" in said and part:
+        stays = f"{word}{other}, which stays: {said['keep']['because']}"
+        way = _naming(table)[-1]
+        carry_out(table, Answer("nobody", stays))
+        table["ignore"] = {**table.get("ignore", {}), way: stays}
+    elif "keep" in said:
+        carry_out(table, Answer("keep", said["keep"]["because"]))
+    elif said.get("personal") == "none":
+        carry_out(table, Answer("nobody", f"{word}{other}: {said['because']}"))
+    else:
+        carry_out(table, Answer("goes"))
 
 
 def parse(said: object) -> Answer:

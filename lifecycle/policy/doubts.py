@@ -8,6 +8,7 @@ schema says it twice, or the schema and the rows say the same, and nothing says 
     messages.sender_id, .reader_id      not: two people, and the row is both's
     invoices.patient_id                 not: it holds money, and books may have to be kept
     order_lines.order_id -> orders      as its order
+    invoice_lines.invoice_id            a part of invoices: what is decided of them holds for it
 
 There are few questions, each for many tables: whoever has answered one for a table has mostly answered it for all.
 """
@@ -15,7 +16,8 @@ There are few questions, each for many tables: whoever has answered one for a ta
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from lifecycle.policy import guess, habits, virtual
+from lifecycle.policy import books, guess, habits, virtual
+from lifecycle.policy.check import PART_OF, SAME
 from lifecycle.policy.drafting import ENOUGH, Draft
 from lifecycle.policy.model import Owner, SharedBy, Through
 from lifecycle.policy.whose import part_of
@@ -71,7 +73,7 @@ def _reason(draft: Draft, table: str, how: Owner) -> str:
         return "the people themselves"
     column = draft.person(table)
     if column is None:
-        keys = _keys(draft, table, how) if isinstance(how, Through) else []
+        keys = draft.ways(table, how) if isinstance(how, Through) else ()
         return f"a part of its {', '.join(dict.fromkeys(k.referenced for k in keys))}"
     seen = draft.seen.of(table, column)
     told = (
@@ -87,8 +89,8 @@ def _doubts(draft: Draft, table: str) -> Iterator[Doubt]:
     found = draft.catalog.tables[table]
     if isinstance(how, SharedBy):
         yield Doubt(SHARED, how.shared_by)
-    if money := next(filter(None, (_books(draft, name) for name in _family(draft, table))), ""):
-        yield Doubt(BOOKS, money)
+    if money := books.found(draft, table):
+        yield _of_books(draft, table, money)
     if members := shared(draft, table):
         yield Doubt(SHARED, members)
     if column := draft.person(table):
@@ -97,28 +99,12 @@ def _doubts(draft: Draft, table: str) -> Iterator[Doubt]:
         yield from _through(draft, table, how)
 
 
-def _books(draft: Draft, table: str) -> str:
-    found = draft.catalog.tables[table]
-    return habits.books(found.relname, tuple(c.name for c in found.columns))
-
-
-def _family(draft: Draft, table: str) -> Iterator[str]:
-    """Yield a table, what inherits from it or with it, and what it inherits from: their rows are read together."""
-    tables = draft.catalog.tables
-    yield table
-    if not any(t.inherits for t in tables.values()):
-        return
-    for parent in tables.values():
-        first = [c.name for c in parent.columns]
-        heirs = [
-            n
-            for n, t in tables.items()
-            if t.inherits
-            and n != parent.name
-            and [c.name for c in t.columns][: len(first)] == first
-        ]
-        if table in (*heirs, parent.name):
-            yield from (n for n in (parent.name, *heirs) if heirs and n != table)
+def _of_books(draft: Draft, table: str, money: str) -> Doubt:
+    """Return the question whether a table is books, or with which others that is decided."""
+    if whole := books.whole(draft, table):
+        return Doubt(f"{PART_OF}{whole}", money)
+    head = books.head(draft, table)
+    return Doubt(f"{SAME}{head}", money) if head else Doubt(BOOKS, money)
 
 
 def shared(draft: Draft, table: str) -> str:
@@ -128,6 +114,7 @@ def shared(draft: Draft, table: str) -> str:
             k.table
             for k in draft.catalog.foreign_keys
             if k.referenced == table
+            and table not in draft.selves
             and k.table not in (table, draft.people.name)
             and habits.members(draft.catalog.tables[k.table].relname)
             and draft.person(k.table)
@@ -202,7 +189,7 @@ def _odd(column: str) -> bool:
 def _party(draft: Draft, table: str, column: str, owner: str = "") -> bool:
     """Say whether a second person stands in the row who is more than mentioned there or who wrote it."""
     if draft.wrote(table, column) or (owner and draft.aside(table, column, owner)):
-        return not draft.may_name_nobody(table, column)
+        return not (draft.may_name_nobody(table, column) or draft.beside(table, column))
     found = draft.catalog.tables[table].column(column)
     if found is None or found.not_null or draft.share(table, column) >= SPARSE:
         held = found is not None and found.not_null
@@ -212,14 +199,6 @@ def _party(draft: Draft, table: str, column: str, owner: str = "") -> bool:
             or not (habits.author(column) or draft.few(table, column))
         )
     return False
-
-
-def _keys(draft: Draft, table: str, how: Through) -> list[ForeignKey]:
-    return [
-        k
-        for k in draft.leading(table)
-        if k.referenced in draft.owners and virtual.names(k) <= set(how.through)
-    ]
 
 
 def _into_people(draft: Draft, table: str) -> list[ForeignKey]:
@@ -233,7 +212,7 @@ def _into_people(draft: Draft, table: str) -> list[ForeignKey]:
 
 def _through(draft: Draft, table: str, how: Through) -> Iterator[Doubt]:
     """Yield the doubts about rows that go with whoever owns the row they point to."""
-    keys = _keys(draft, table, how)
+    keys = draft.ways(table, how)
     parents = ", ".join(dict.fromkeys(k.referenced for k in keys))
     if others := [name for name in draft.naming(table) if _party(draft, table, name)]:
         yield Doubt(TWO, f"{', '.join(others)}, and whoever owns its {parents}")
@@ -249,13 +228,23 @@ def _part(draft: Draft, table: str, key: ForeignKey) -> Iterator[Doubt]:
     if key.referenced in draft.selves:
         yield from _by_value(draft, table, key)
     elif (open_ := doubt(draft, key.referenced)) and open_.question not in _GOES:
-        yield Doubt(PART, f"{key.referenced}, which is asked about too")
+        yield _with_its_whole(draft, table, key)
     elif virtual.loose(key):
         yield from _by_value(draft, table, key)
     elif guess.holds_people(draft.catalog.tables[key.referenced]):
         yield Doubt(PART, f"{key.columns[-1]} names somebody in {key.referenced}")
     elif not _surely_part(draft, table, key):
         yield Doubt(PART, key.referenced)
+
+
+def _with_its_whole(draft: Draft, table: str, key: ForeignKey) -> Doubt:
+    """Return with what a row is decided that goes with one of which something is asked.
+
+    Of books a law may want the one and not the other.
+    """
+    if books.found(draft, key.referenced) and not books.found(draft, table):
+        return Doubt(PART, f"{key.referenced}, which is asked about too")
+    return Doubt(f"{PART_OF}{key.referenced}", key.columns[-1])
 
 
 def _by_value(draft: Draft, table: str, key: ForeignKey) -> Iterator[Doubt]:

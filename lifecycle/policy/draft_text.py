@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from lifecycle.policy import barred, triggers, whole
-from lifecycle.policy.check import DECIDE
+from lifecycle.policy.check import DECIDE, PART_OF, SAME
 from lifecycle.policy.guess import Candidate
 from lifecycle.policy.model import Declared, Owner, Parties, Policy, SharedBy, Table, Through
 from lifecycle.policy.reference import Reference
@@ -45,6 +45,8 @@ def quote(text: str) -> str:
 def _head(policy: Policy, catalog: Catalog) -> Iterator[str]:
     asked = _questions(policy, catalog)
     places = sum(len(tables) for tables in asked.values())
+    follow = [n for text, names in asked.items() if text.startswith((PART_OF, SAME)) for n in names]
+    asked = {text: names for text, names in asked.items() if not text.startswith((PART_OF, SAME))}
     yield f"# A draft of what {policy.system} promises about its data, made from the database itself."
     yield f"# {counted(places, 'place')} for you to decide: what begins with {DECIDE} is refused until you made it."
     if asked:
@@ -52,6 +54,8 @@ def _head(policy: Policy, catalog: Catalog) -> Iterator[str]:
     for question, tables in asked.items():
         shown = ", ".join(tables[:_SHOWN]) + (", ..." if len(tables) > _SHOWN else "")
         yield f"#   {len(tables)} x {question} {shown}"
+    if follow:
+        yield f"# {len(follow)} of the places are decided with another one, which they name."
     yield "# `lifecycle policy check` compares this file with the database."
     yield ""
     yield f"system: {quote(policy.system)}"

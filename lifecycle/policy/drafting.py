@@ -17,6 +17,9 @@ ENOUGH = 30
 FEW = 0.3
 """Fewer different people than this, of as many as could be, are those who write and not those who are written about."""
 
+NEARLY = 0.95
+"""A column that is filled in so many rows is filled in all that count."""
+
 HALF = 0.5
 """A table of people of whom fewer than this share are the people asked about holds people of another kind."""
 
@@ -75,10 +78,31 @@ class Draft:
         """Return the foreign keys of a table, but for those to itself."""
         return self._leading.get(table, ())
 
+    def ways(self, table: str, how: Through) -> tuple[ForeignKey, ...]:
+        """Return the keys by which a row is reached."""
+        return tuple(
+            k
+            for k in self.leading(table)
+            if k.referenced in self.owners and virtual.names(k) <= set(how.through)
+        )
+
     def always(self, key: ForeignKey) -> bool:
         """Say whether every row has this reference."""
         table = self.catalog.tables[key.table]
         return all((c := table.column(name)) is not None and c.not_null for name in key.columns)
+
+    def as_good_as_always(self, key: ForeignKey) -> bool:
+        """Say whether every row has this reference, by the schema; or as rows say, several to each that they point to.
+
+        One to each may be a way back, as from a topic to its first post, and so may what points to one another.
+        """
+        if self.always(key):
+            return True
+        seen = self.seen.of(key.table, key.columns[-1])
+        back = any(k.referenced == key.table for k in self.leading(key.referenced))
+        several = seen.filled >= ENOUGH and 4 * seen.distinct <= 3 * seen.filled
+        full = self.share(key.table, key.columns[-1]) >= NEARLY
+        return several and full and not back and key.on_delete not in ("n", "d")
 
     def many(self, table: str, column: str) -> bool:
         """Say whether so many different people stand in a column that the rows are about them, as far as was seen."""
@@ -102,7 +126,7 @@ class Draft:
     def pair(self, table: str) -> tuple[str, ...]:
         """Return the two columns of a table that says of two people that they have to do with each other, and no more.
 
-        Such a row says nothing without either of them.
+        Such a row says nothing without either of them. Nor does one that the database itself ends with either.
         """
         found, naming = self.catalog.tables[table], self.naming(table)
         words = [
@@ -110,11 +134,14 @@ class Draft:
             for c in found.columns
             if c.name not in naming and lookalikes.family(c.type) in _WORDS
         ]
+        keys = [k for k in self.leading(table) if k.columns[-1] in naming]
+        ends = [k.on_delete for k in keys] == ["c", "c"] and not any(map(habits.author, naming))
         two = len(naming) == 2 and all(
             self.many(table, n) and not habits.author(n) and not habits.side(n) for n in naming
         )
-        straight = all(len(k.columns) == 1 for k in self.leading(table) if k.columns[-1] in naming)
-        return naming if two and straight and all(habits.sort(w) for w in words) else ()
+        straight = all(len(k.columns) == 1 for k in keys)
+        bare = two and all(habits.sort(w) for w in words)
+        return naming if len(naming) == 2 and straight and (bare or ends) else ()
 
     def aside(self, table: str, column: str, owner: str) -> bool:
         """Say whether a person stands in a row beside its `owner` as one who wrote it or has to do with it.
@@ -143,6 +170,11 @@ class Draft:
             not found.not_null
             or any(self.to_people(k) for k in self.leading(table) if column in k.columns)
         )
+
+    def beside(self, table: str, column: str) -> bool:
+        """Say whether a column leads past the people's table, as to their logins: an erasure looks before it writes."""
+        ends = {k.referenced for k in self.leading(table) if k.columns[-1] == column}
+        return self.people.name not in ends
 
     def to_people(self, key: ForeignKey) -> bool:
         """Say whether a key leads to the people's table by their key alone."""

@@ -31,6 +31,8 @@ _COUNTED = ("smallint", "integer", "bigint", "uuid", "text")
 Texts are counted only where they are keys: to sort long ones takes the time of all others.
 """
 
+JSON = ("jsonb", "json")
+
 _QUOTING = ("text", "jsonb", "json", "xml", "text[]")
 _WEAK = re.compile(r"(?<!user)(?<!user_)name$")
 """Names that several people have, or that are written in several words."""
@@ -41,7 +43,8 @@ class Seen:
     """A column in the sample: values that are not NULL, and how many different ones.
 
     `known`: how many of them are keys of the people's table, where no foreign key says so. `alike`: how many look like
-    the e-mail address or telephone number of somebody.
+    the e-mail address or telephone number of somebody; in JSON, how many have a key that is called like somebody's, or
+    a list of numbers.
     """
 
     filled: int
@@ -96,15 +99,17 @@ def read(
         if left <= timedelta(0):
             break
         referring = [c.name for c in table.columns if (table.name, c.name) in keyed]
-        theirs = (table.name, people.name) in leading
         try:
             with look(conn, table, left):
                 counted = _sample(conn, table, people, key, key_type, referring)
-                quotes = {} if theirs else _quoting(conn, table, names)
-                quoted = names if any(quotes.values()) else []
-                led = dict(_led(conn, catalog, people, key, table, counted, quoted))
+                quotes = (
+                    {} if (table.name, people.name) in leading else _quoting(conn, table, names)
+                )
+                named = names if any(quotes.values()) else []
+                led = dict(_led(conn, catalog, people, key, table, counted, named))
                 if more := _texts(table, led, referring):
                     counted = _sample(conn, table, people, key, key_type, [*referring, *more])
+                counted |= _telling(conn, table)
         except psycopg.Error:
             continue  # no right, no time, a foreign server that is away: nothing is known of it
         rows[table.name] = counted.pop("", Seen(0, 0)).filled
@@ -205,6 +210,14 @@ def _quoting(
     query = statements.quoting(table, texts, names)
     [(count,)] = conn.execute(query).fetchall()
     return {table.name: count}
+
+
+def _telling(conn: Connection[TupleRow], table: Table) -> dict[str, Seen]:
+    columns = [c.name for c in table.columns if family(c.type) in JSON]
+    if not columns:
+        return {}
+    [counts] = conn.execute(statements.telling(table, columns)).fetchall()
+    return {name: Seen(0, 0, alike=count) for name, count in zip(columns, counts, strict=True)}
 
 
 def _sample(

@@ -30,16 +30,21 @@ _MEMBERS = re.compile(
 )
 _MONEY = re.compile(
     r"(^|_)(betrag|saldo|steuer|ust|mwst|brutto|netto|montant|importe|iva|tva"
-    r"|amount|total|subtotal|vat|tax|net|gross|fees?|balance|debit|credit|iban|paid)(_|$)"
+    r"|amount|total|subtotal|vat|tax|net|gross|fees?|balance|debit|credit|paid)(_|$)"
 )
-_BOOKS = re.compile(
-    r"(^|_)((rechnung|zahlung|mahnung|beleg|buchung|gutschrift|vertrag|vertraeg|einwilligung|quittung|posten|factur|paiement|pago"
-    r"|invoice|payment|payout|refund|receipt|ledger|donation|contract|consent|agreement|acceptance|signature|mandate|waiver"
-    r"|warrant(y|ie)|certificate)\w*|(bill|billing|claim|tax(es|rate)?|licen[cs]e)s?(_|$))|(^|_)credit_?notes?"
+_LEDGER = re.compile(
+    r"(^|_)((rechnung|zahlung|mahnung|beleg|buchung|gutschrift|quittung|posten|factur|paiement|pago"
+    r"|invoice|payment|payout|refund|receipt|donation|ledger)\w*|(bill|billing)s?(_|$))|(^|_)credit_?notes?"
     r"|^((sales|purchase|customer|shop|store|checkout)_)?orders?(_|$|items?$|lines?$)"
 )
-_PERHAPS_BOOKS = re.compile(
-    r"(^|_)(charge|transaction|order|booking|reservation|subscription|sale|purchase)s?(_|$)"
+_MEANS = re.compile(
+    r"(method|account|card|source|profile|detail|setting|preference|option|token)s?$"
+)
+"""What somebody pays with or is paid by: no money moves in it."""
+
+_AGREED = re.compile(
+    r"(^|_)((vertrag|vertraeg|einwilligung|contract|consent|agreement|acceptance|signature|mandate|waiver"
+    r"|warrant(y|ie)|certificate)\w*|(claim|tax(es|rate)?|licen[cs]e)s?(_|$))"
 )
 _PROOF = re.compile(
     r"(^|_)((erasure|deletion|removal|gdpr|dsar|privacy|complaint|incident|accident|dispute|chargeback|withdrawal|sanction|fraud"
@@ -96,12 +101,23 @@ def members(table: str) -> bool:
     return bool(_MEMBERS.search(words(table)))
 
 
+def money(columns: tuple[str, ...]) -> list[str]:
+    """Return the columns that are named like sums of money."""
+    return [name for name in columns if _MONEY.search(words(name))]
+
+
+def ledger(table: str) -> bool:
+    """Say whether a table is named like one in which money that moved is written down."""
+    name = words(table)
+    return bool(_LEDGER.search(name)) and not _MEANS.search(name)
+
+
 def books(table: str, columns: tuple[str, ...]) -> str:
     """Return what names a table as books, an agreement or proof; nothing where no name does."""
-    money = [name for name in columns if _MONEY.search(words(name))]
+    held = money(columns)
     name = words(table)
-    named = _BOOKS.search(name) or _PROOF.search(name) or (money and _PERHAPS_BOOKS.search(name))
-    return ", ".join(money[:3]) or (table if named else "")
+    named = ledger(table) or _AGREED.search(name) or _PROOF.search(name)
+    return ", ".join(held[:3]) or (table if named else "")
 
 
 def an_id(column: str) -> bool:

@@ -13,8 +13,10 @@ together with others that are nobody's, no column of it could lead to a person, 
 from collections.abc import Iterator
 
 from lifecycle.policy import guess, habits, virtual
+from lifecycle.policy.check import PART_OF
 from lifecycle.policy.doubts import PART, SHARED, WRITTEN, Doubt, shared
 from lifecycle.policy.drafting import ENOUGH, FEW, HALF, Draft
+from lifecycle.policy.evidence import JSON
 from lifecycle.policy.lookalikes import facts, family
 from lifecycle.postgres.catalog import ForeignKey, Table
 
@@ -27,7 +29,7 @@ ONE_EACH = "is each row the data of the one person who points to it?"
 MANY = 8
 """More people than belong to a family or a talk."""
 
-_ANYTHING = ("jsonb", "json", "bytea", "xml", "hstore")
+_ANYTHING = (*JSON, "bytea", "xml", "hstore")
 
 
 def judge(draft: Draft) -> dict[str, Doubt | str]:
@@ -50,7 +52,10 @@ def _doubts(draft: Draft, table: Table) -> Iterator[Doubt]:
         yield Doubt(
             KIND, ", ".join(dict.fromkeys((*guess.identifiers(table)[:3], *likely(draft, table))))
         )
-    if (members := shared(draft, table.name)) and not _catalogue(draft, table.name, members):
+    members = shared(draft, table.name)
+    if members and not (
+        _catalogue(draft, table.name, members) or _crowd(draft, table.name, members)
+    ):
         yield Doubt(SHARED, members)
     yield from _keys(draft, table.name)
     if alike := _addresses(draft, table):
@@ -84,15 +89,26 @@ def _unknown(draft: Draft, table: Table) -> Iterator[Doubt]:
     """Yield what keeps a table from being known well enough."""
     if quoted := draft.seen.quoting.get(table.name):
         yield Doubt(ADDRESS, f"words of {quoted} rows are some of these people's")
-    rows, everybody = (draft.seen.rows.get(n, 0) for n in (table.name, draft.people.name))
-    if not rows:
+    if not draft.seen.rows.get(table.name):
         yield Doubt(ANYTHING, "no row was seen")
-    if 0 < rows < ENOUGH <= FEW * everybody and quoted == 0:
-        return  # a handful of rows where hundreds of people are: settings, or a list
+    if _handful(draft, table):
+        return
     if not any(table.name in (k.table, k.referenced) for k in draft.catalog.foreign_keys):
         yield Doubt(ANYTHING, "no key leads to it or from it")
-    if odd := [c.name for c in table.columns if family(c.type) in _ANYTHING]:
+    tells = draft.seen.of
+    if odd := [
+        c.name
+        for c in table.columns
+        if family(c.type) in _ANYTHING
+        and (family(c.type) not in JSON or tells(table.name, c.name).alike)
+    ]:
         yield Doubt(ANYTHING, f"anything can stand in {', '.join(odd)}")
+
+
+def _handful(draft: Draft, table: Table) -> bool:
+    """Say whether it is a handful of rows that name nobody where hundreds of people are: settings, or a list."""
+    rows, everybody = (draft.seen.rows.get(n, 0) for n in (table.name, draft.people.name))
+    return 0 < rows < ENOUGH <= FEW * everybody and draft.seen.quoting.get(table.name) == 0
 
 
 def _only_wrote(draft: Draft, table: str, column: str) -> bool:
@@ -117,15 +133,27 @@ def _catalogue(draft: Draft, table: str, members: str) -> bool:
     return bare and seen.filled >= MANY * max(seen.distinct, 1)
 
 
+def _crowd(draft: Draft, table: str, members: str) -> bool:
+    """Say whether so many people belong to each of these rows, none of them its owner, that it is of none of them."""
+    [key, *_] = [k for k in draft.leading(members) if k.referenced == table]
+    seen = draft.seen.of(members, key.columns[-1])
+    own = [c for c in draft.naming(table) if not habits.writer(c)]
+    return not own and seen.filled >= 2 * MANY * max(seen.distinct, 1)
+
+
 def _hangs(draft: Draft, table: Table, found: dict[str, Doubt | None]) -> Doubt | None:
-    """Return the doubt of a table that points to one that may be somebody's."""
-    for key in draft.leading(table.name):
-        column, before = key.columns[-1], found.get(key.referenced)
-        if before is None or habits.wrote(column):
-            continue
-        if before.question != KIND or _mixed(draft, key.referenced):
-            return Doubt(PART, f"{key.referenced}, which is asked about too")
-    return None
+    """Return the doubt of a table that points to one that may be somebody's: of one alone, it is decided with it."""
+    open_ = {
+        key.referenced: key.columns[-1]
+        for key in draft.leading(table.name)
+        if (before := found.get(key.referenced))
+        and not habits.wrote(key.columns[-1])
+        and (before.question != KIND or _mixed(draft, key.referenced))
+    }
+    if len(open_) == 1:
+        [(whole, column)] = open_.items()
+        return Doubt(f"{PART_OF}{whole}", column)
+    return Doubt(PART, f"{', '.join(open_)}, which are asked about too") if open_ else None
 
 
 def _mixed(draft: Draft, table: str) -> bool:
@@ -144,11 +172,15 @@ def _mixed(draft: Draft, table: str) -> bool:
 def _addresses(draft: Draft, table: Table) -> list[str]:
     """Return the columns with addresses or names that may be those of the people.
 
-    Not of a table that others point to, as to a company, when nobody of these people stands in it.
+    Not of a handful of rows, nor of a table that others point to, as to a company, when nobody of these people stands
+    in it.
     """
+    if _handful(draft, table):
+        return []
     named = guess.identifiers(table, bare=False)
     of = draft.seen.of
-    alike = [c.name for c in table.columns if of(table.name, c.name).alike or c.name in named]
+    texts = [c.name for c in table.columns if family(c.type) not in JSON]
+    alike = [name for name in texts if of(table.name, name).alike or name in named]
     pointed = any(
         k.referenced == table.name for k in draft.catalog.foreign_keys
     ) and guess.has_mail(table)
@@ -190,15 +222,31 @@ def _of_a_kind(draft: Draft, table: str, column: str) -> bool:
 
 
 def _one_each(draft: Draft, key: ForeignKey) -> bool:
-    """Say whether so few rows of people's point to each row of a table that it may be theirs."""
+    """Say whether so few rows of people's point to each row of a table that it may be theirs.
+
+    Not where rows of many people point to each by another key, or none does to most of them: it is there without them.
+    """
     seen = draft.seen.of(key.table, key.columns[-1])
     each = 8 if key.table in draft.selves else 3 if draft.person(key.table) else 2
     return (
         key.table in draft.owners
         and not set(key.columns) < set(draft.catalog.tables[key.table].primary_key)
         and seen.distinct >= ENOUGH
+        and 2 * seen.distinct >= draft.seen.rows.get(key.referenced, 0)
+        and not any(_many_each(draft, k) for k in _pointing(draft, key.referenced))
         and seen.filled <= each * seen.distinct
     )
+
+
+def _pointing(draft: Draft, table: str) -> list[ForeignKey]:
+    """Return the keys of somebody's rows to this table."""
+    keys = draft.catalog.foreign_keys
+    return [k for k in keys if k.referenced == table and k.table in draft.owners]
+
+
+def _many_each(draft: Draft, key: ForeignKey) -> bool:
+    seen = draft.seen.of(key.table, key.columns[-1])
+    return seen.distinct >= ENOUGH and seen.filled >= MANY * seen.distinct
 
 
 def _reason(draft: Draft, table: Table) -> str:

@@ -27,6 +27,14 @@ _AT = sql.SQL("count(*) filter (where s.kind = {kind} and {there})")
 _BETWEEN = "\"'<>,;:(){}[]=|/\\!?&\t\r\n"
 """What stands between words that are taken apart."""
 
+# A key that leads to somebody or is called like one, or a list of numbers. A long JSON may hold anything.
+_TELLS = sql.SQL(
+    r"count(*) filter (where case when octet_length({said}) <= 4000 then {said} ~ '\[\s*[0-9]' or {said} ~*"
+    r" '\"[^\"]*(ids?|uuid|guid|uid|pk|key|ref|mail|phone|mobile|name|login|user|owner|person|people|member|customer"
+    r"|client|patient|account|employee|actor|author|contact|sender|recipient|by|to|from)s?\"\s*:'"
+    r" else {said} is not null end)"
+)
+
 LOOK_ONLY: LiteralString = """
     select set_config('transaction_read_only', 'on', true), set_config('statement_timeout', %(limit)s, true),
            set_config('lock_timeout', '200ms', true), set_config('jit', 'off', true)
@@ -107,6 +115,18 @@ def quoting(table: Table, texts: Sequence[str], names: Sequence[tuple[str, str]]
         rows=sql.Literal(QUOTING),
         between=sql.Literal(_BETWEEN),
         space=sql.Literal(" " * len(_BETWEEN)),
+    )
+
+
+def telling(table: Table, columns: Sequence[str]) -> sql.Composed:
+    """Return the query of one row: in how many rows each JSON may tell of somebody."""
+    return sql.SQL("select {counts} from (select {columns} from {table} limit {rows}) as s").format(
+        counts=sql.SQL(", ").join(_TELLS.format(said=sql.Identifier("s", c)) for c in columns),
+        columns=sql.SQL(", ").join(
+            sql.SQL("{0}::text as {0}").format(sql.Identifier(c)) for c in columns
+        ),
+        table=sql_name(table.name),
+        rows=sql.Literal(QUOTING),
     )
 
 

@@ -183,7 +183,9 @@ def _sure(draft: Draft, name: str) -> Iterator[ForeignKey]:
                 yield key
         elif virtual.loose(key):
             continue
-        elif key.referenced not in draft.selves and (draft.always(key) or key.on_delete == "c"):
+        elif key.referenced not in draft.selves and (
+            draft.as_good_as_always(key) or key.on_delete == "c"
+        ):
             yield key
 
 

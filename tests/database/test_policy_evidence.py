@@ -174,6 +174,101 @@ def test_a_column_without_a_foreign_key_is_believed_when_its_values_are_peoples_
     assert asked in drafted(conn)["clicks"]
 
 
+def test_a_row_that_the_database_ends_with_either_of_two_people_goes_with_either(
+    conn: Connection[TupleRow], database: str
+):
+    thanks = (
+        "create table thanks (id int primary key, from_id int not null references users{0},"
+        " to_id int not null references users{0}, words text);"
+        " insert into thanks select n, 1 + n % 150, 1 + n % 170 from generate_series(1, 500) n"
+    )
+    with psycopg.connect(database, autocommit=True) as admin:
+        admin.execute(thanks.format("").encode())
+        assert "DECIDE: two people stand in the row" in drafted(conn)["thanks"]
+        admin.execute(b"drop table thanks")
+        admin.execute(thanks.format(" on delete cascade").encode())
+    assert drafted(conn)["thanks"].startswith("{owner: {user: {through: [from_id, to_id]}}}  # ")
+
+
+def test_a_reference_that_every_row_has_is_one_though_it_may_be_null(
+    conn: Connection[TupleRow], database: str
+):
+    with psycopg.connect(database, autocommit=True) as admin:
+        admin.execute(
+            "create table tokens (id int primary key, visit_id int references visits, word text);"
+            " insert into tokens select n, 1 + n % 190, 'x' from generate_series(1, 900) n"
+        )
+        assert drafted(conn)["tokens"].startswith("{owner: {user: {through: [visit_id]}}}  # ")
+        admin.execute("update tokens set visit_id = null where id % 9 = 0")
+    assert "DECIDE: does the row go with the one it points to? (visits)" in drafted(conn)["tokens"]
+
+
+def test_what_points_back_to_the_row_it_belongs_to_is_no_part_of_it(
+    conn: Connection[TupleRow], database: str
+):
+    with psycopg.connect(database, autocommit=True) as admin:
+        admin.execute(
+            "create table topics (id int primary key, first_visit_id int references visits, title text);"
+            " alter table visits add topic_id int references topics;"
+            " insert into topics select n, 1 + n % 100, 'x' from generate_series(1, 300) n"
+        )
+    assert "DECIDE" in drafted(conn)["topics"]
+
+
+def test_json_is_nobodys_where_no_key_of_it_is_called_like_somebodys(
+    conn: Connection[TupleRow], database: str
+):
+    with psycopg.connect(database, autocommit=True) as admin:
+        admin.execute(
+            "create table questions (id int primary key, kind_id int not null references kinds, options jsonb);"
+            """ insert into questions select n, 1, '{"label": "yes", "points": 3}' from generate_series(1, 60) n"""
+        )
+        assert "DECIDE" not in drafted(conn)["questions"]
+        for telling in ('{"userId": 17}', '{"seen": [17]}', '{"by": "x"}'):
+            admin.execute("update questions set options = %s::text::jsonb where id = 7", (telling,))
+            asked = "DECIDE: is this nobody's data? (anything can stand in options)"
+            assert asked in drafted(conn)["questions"]
+
+
+def test_a_row_of_many_people_is_not_the_data_of_the_one_who_points_to_it(
+    conn: Connection[TupleRow], database: str
+):
+    asked = "DECIDE: is each row the data of the one person who points to it? (bookings)"
+    with psycopg.connect(database, autocommit=True) as admin:
+        admin.execute(
+            "create table places (id int primary key, street text);"
+            " create table bookings (id int primary key, user_id int not null references users, place_id int references places);"
+            " insert into places select n, 'Main St' from generate_series(1, 60) n;"
+            " insert into bookings select n, 1 + n % 180, 1 + n % 60 from generate_series(1, 100) n"
+        )
+        assert asked in drafted(conn)["places"]
+        admin.execute("insert into places select n, 'Main St' from generate_series(61, 200) n")
+        assert "DECIDE" not in drafted(conn)["places"]
+        admin.execute(
+            "delete from places where id > 60; alter table visits add place_id int references places"
+        )
+        admin.execute("update visits set place_id = 1 + id % 40")
+    assert "DECIDE" not in drafted(conn)["places"]
+
+
+def test_a_thing_to_which_crowds_belong_is_of_none_of_them(
+    conn: Connection[TupleRow], database: str
+):
+    with psycopg.connect(database, autocommit=True) as admin:
+        admin.execute(
+            "create table studies (id int primary key, title text);"
+            " create table participants (id int primary key, study_id int not null references studies,"
+            " user_id int not null references users, since date);"
+            " insert into studies values (1, 'sleep'), (2, 'food');"
+            " insert into participants select n, 1 + n % 2, n from generate_series(1, 180) n"
+        )
+        assert "DECIDE" not in drafted(conn)["studies"]
+        admin.execute("insert into studies select n, 'x' from generate_series(3, 60) n")
+        admin.execute("update participants set study_id = 1 + id % 60")
+    asked = "DECIDE: several people share it: does it go with the last of them? (participants)"
+    assert asked in drafted(conn)["studies"]
+
+
 def test_without_time_nothing_is_read_and_all_that_rows_would_have_said_is_asked(
     conn: Connection[TupleRow],
 ):

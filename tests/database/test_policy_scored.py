@@ -12,24 +12,25 @@ from bench import drafts
 
 
 @pytest.mark.parametrize(
-    ("name", "right"),
+    ("name", "right", "asked"),
     [
-        ("clinic", 50),
-        ("railsapp", 48),
-        ("prismaapp", 54),
-        ("djangoapp", 43),
-        ("erp", 25),
-        ("supabaseapp", 33),
+        ("clinic", 57, 26),
+        ("railsapp", 49, 33),
+        ("prismaapp", 59, 25),
+        ("djangoapp", 49, 32),
+        ("erp", 27, 10),
+        ("supabaseapp", 34, 9),
     ],
 )
 def test_nothing_is_deleted_or_left_wrongly_without_a_question(
-    database: str, name: str, right: int
+    database: str, name: str, right: int, asked: int
 ):
     drafts.load(database, name)
     found = drafts.drafted(database, name, timedelta(minutes=2))
     assert found.score.tables == found.sampled == (45 if name in ("erp", "supabaseapp") else 90)
     assert (found.score.deletes, found.score.leaves) == ((), ())
     assert len(found.score.right) >= right
+    assert len(found.score.asked) <= asked
     assert len(found.score.patterns) <= 12
     for pattern in found.score.patterns:
         assert f" x {pattern.removeprefix('DECIDE: ')} " in found.text

@@ -33,19 +33,41 @@ def owner(how: Any) -> dict[str, Any]:
         (NONE, STAYS, "right"),
         (NONE, GOES, "leaves"),
         (NONE, SHARED, "leaves"),
+        (owner("user_id") | {"keep": {"clear": ["user_id"]}}, STAYS, "right"),
+        (owner("user_id") | {"keep": {"clear": ["user_id"]}}, GOES, "leaves"),
         (owner("nurse_id") | {"because": "DECIDE: who? (nurse_id)"}, GOES, "asked"),
     ],
 )
 def test_each_line_is_held_against_the_key(line: dict[str, Any], key: dict[str, Any], verdict: str):
     found = score({"t": line}, {"t": key}, [("t", ("year", "number")), ("t", ("visit_id",))])
-    verdicts = ("right", "asked", "deletes", "leaves")
+    verdicts = ("right", "follow", "asked", "deletes", "leaves")
     assert [v for v in verdicts if getattr(found, v)] == [verdict]
 
 
 def test_one_question_asked_of_two_tables_is_one_answer():
     asked = {n: {"because": f"DECIDE: who wrote it? ({n})"} for n in ("a", "b")}
-    found = score(asked | {"c": NONE}, {"c": STAYS}, [])
+    found = score(asked | {"c": NONE}, dict.fromkeys("abc", STAYS), [])
     assert found.patterns == ("DECIDE: who wrote it?",)
     assert str(found) == (
-        "3 tables: 1 right, 2 asked about (67 per 100, answered in 1), 0 deleted wrongly, 0 left wrongly"
+        "3 tables: 1 right, 0 decided with another, 2 asked about (67 per 100, answered in 1), 0 deleted wrongly, 0 left wrongly"
     )
+
+
+@pytest.mark.parametrize(
+    ("whole", "part", "verdict"),
+    [
+        (GOES, {"row": "goes", "by": ["order_id"]}, "follow"),
+        (GOES, STAYS, "deletes"),
+        (STAYS, STAYS, "follow"),
+        (STAYS, {"row": "goes", "by": ["order_id"]}, "leaves"),
+        ({"row": "goes", "by": ["another_id"]}, STAYS, "asked"),  # no word says so of the whole
+    ],
+)
+def test_what_is_decided_with_another_is_judged_by_what_becomes_of_it(
+    whole: dict[str, Any], part: dict[str, Any], verdict: str
+):
+    asked = owner("user_id") | {"because": "DECIDE: is it money? (total)"}
+    follows = owner({"through": ["order_id"]}) | {"because": "DECIDE: a part of orders (amount)"}
+    found = score({"orders": asked, "lines": follows}, {"orders": whole, "lines": part}, [])
+    assert "lines" in getattr(found, verdict)
+    assert found.patterns == ("DECIDE: is it money?",)

@@ -1,0 +1,78 @@
+"""Finds books: rows of money, agreements or proof, of which a law may ask that they stay although a person goes.
+
+Pure. No row says what a law asks for, so a person does, once for all ledgers of a database: an order, its lines, the
+payment and the refund are one decision.
+
+    orders.total, invoices.net            ledgers: asked about one of them, the others are the same
+    invoice_lines.amount -> invoices      a part of invoices
+    offers.amount                         asked about by itself: money, and called like no ledger
+    payment_methods.iban                  not books: what somebody pays with, and no money in it
+"""
+
+from collections.abc import Iterator
+
+from lifecycle.policy import habits, virtual
+from lifecycle.policy.drafting import Draft
+from lifecycle.policy.model import SharedBy, Through
+
+
+def found(draft: Draft, table: str) -> str:
+    """Return what makes a table books; nothing where neither it nor what its rows are read with is any."""
+    return next(filter(None, (_books(draft, name) for name in _family(draft, table))), "")
+
+
+def whole(draft: Draft, table: str) -> str:
+    """Return the books of which a row is a part, as an invoice of its lines; nothing where it is none."""
+    how = draft.owners[table]
+    keys = draft.ways(table, how) if isinstance(how, Through) else ()
+    ends = {key.referenced for key in keys} - draft.selves
+    if len(ends) != 1 or any(virtual.loose(key) for key in keys):
+        return ""
+    [end] = ends
+    return end if end not in draft.settled and found(draft, end) else ""
+
+
+def head(draft: Draft, table: str) -> str:
+    """Return the ledger that is asked about for this one, too: most others lead to it; nothing where it is itself."""
+    if not _ledger(draft, table):
+        return ""
+    ledgers = [n for n in draft.owners if _ledger(draft, n) and not whole(draft, n)]
+    pointed = [k.referenced for k in draft.catalog.foreign_keys if found(draft, k.table)]
+    first = max(ledgers, key=lambda name: (pointed.count(name), name))
+    return first if first != table else ""
+
+
+def _ledger(draft: Draft, table: str) -> bool:
+    asked = table in draft.owners and table not in draft.settled
+    by_people = asked and not isinstance(draft.owners[table], SharedBy)
+    names = (draft.catalog.tables[n].relname for n in _family(draft, table))
+    return by_people and any(habits.ledger(n) for n in names) and _money(draft, table)
+
+
+def _money(draft: Draft, table: str) -> bool:
+    tables = (draft.catalog.tables[name] for name in _family(draft, table))
+    return any(habits.money(tuple(c.name for c in one.columns)) for one in tables)
+
+
+def _books(draft: Draft, table: str) -> str:
+    one = draft.catalog.tables[table]
+    return habits.books(one.relname, tuple(c.name for c in one.columns))
+
+
+def _family(draft: Draft, table: str) -> Iterator[str]:
+    """Yield a table, what inherits from it or with it, and what it inherits from: their rows are read together."""
+    tables = draft.catalog.tables
+    yield table
+    if not any(t.inherits for t in tables.values()):
+        return
+    for parent in tables.values():
+        first = [c.name for c in parent.columns]
+        heirs = [
+            n
+            for n, t in tables.items()
+            if t.inherits
+            and n != parent.name
+            and [c.name for c in t.columns][: len(first)] == first
+        ]
+        if table in (*heirs, parent.name):
+            yield from (n for n in (parent.name, *heirs) if heirs and n != table)

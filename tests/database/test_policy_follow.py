@@ -1,0 +1,157 @@
+"""What is decided of one table holds for its parts and for all other ledgers: it is asked once, and written down for all."""
+
+import io
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import Connection
+from psycopg.rows import TupleRow
+from ruamel.yaml import YAML
+
+from lifecycle import cli, cli_options
+from lifecycle.policy import evidence, generate, load, reality
+from lifecycle.policy.model import Kept
+from lifecycle.postgres import catalog, connect
+
+SHOP = """
+    create table clients (id int primary key, email text not null);
+    create table orders (id int primary key, client_id int references clients, total int not null, placed_on date);
+    create table order_lines (order_id int not null references orders on delete cascade, line int, amount int,
+                              primary key (order_id, line));
+    create table invoices (id int primary key, order_id int references orders, client_id int references clients,
+                           net int not null, issued_on date);
+    create table payments (id int primary key, invoice_id int not null references invoices, amount int not null);
+    create table parcels (id int primary key, order_id int not null references orders, weight int);
+    create table offers (id int primary key, client_id int not null references clients, amount int);
+    create table payment_methods (id int primary key, client_id int not null references clients, iban text);
+    create table waiting (id int primary key, invited_by int not null references clients, words text);
+    create table waiting_notes (id int primary key, waiting_id int not null references waiting on delete cascade, words text);
+    insert into clients select n, format('c%s@example.org', n) from generate_series(1, 100) n;
+    insert into orders select n, 1 + n % 90, 10, date '2024-01-01' from generate_series(1, 300) n;
+    insert into order_lines select n, 1, 10 from generate_series(1, 300) n;
+    insert into invoices select n, n, 1 + n % 90, 10, date '2024-01-01' from generate_series(1, 300) n;
+    insert into payments select n, n, 10 from generate_series(1, 300) n;
+    insert into parcels select n, n, 1 from generate_series(1, 300) n;
+    insert into offers select n, 1 + n % 90, 1 from generate_series(1, 300) n;
+    insert into payment_methods select n, n, 'DE02' from generate_series(1, 90) n;
+    insert into waiting select n, 1 + n % 90, 'soon' from generate_series(1, 300) n;
+    insert into waiting_notes select n, n, 'later' from generate_series(1, 300) n;
+"""
+BOOKS = "is it money, an agreement or proof, which must be kept for some years?"
+
+
+@pytest.fixture
+def file(tmp_path: Path, conn: Connection[TupleRow], monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in ("LIFECYCLE_SETTINGS", "LIFECYCLE_POLICY", "LIFECYCLE_DSN", "LIFECYCLE_SYSTEM"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+    seen = catalog.read(conn)
+    rows = evidence.read(conn, seen, seen.tables["clients"], "id")
+    text = generate.draft(seen, generate.subject(seen, "clients.id"), rows)
+    (tmp_path / "policy.yaml").write_text(text)
+    return tmp_path / "policy.yaml"
+
+
+@pytest.fixture
+def conn(database: str) -> Iterator[Connection[TupleRow]]:
+    with psycopg.connect(database, autocommit=True) as admin:
+        admin.execute(SHOP.encode())
+    with connect.connect(database, "test", write=False) as opened:
+        yield opened
+
+
+def lines(file: Path) -> dict[str, Any]:
+    return YAML(typ="safe", pure=True).load(file.read_text())["tables"]  # pyright: ignore[reportUnknownMemberType]
+
+
+def answer(file: Path, answers: dict[str, Any]) -> None:
+    (file.parent / "answers.yaml").write_text(json.dumps(answers))
+    cli_options.chosen.system, cli_options.chosen.as_json = None, False
+    assert cli.carry_out(["policy", "decide", str(file), "--answers", "answers.yaml"]) == 0
+
+
+def test_all_ledgers_are_one_question_and_what_is_paid_with_is_none(file: Path):
+    asked = {name: line.get("because", "") for name, line in lines(file).items()}
+    assert asked == {
+        "clients": "",
+        "orders": f"DECIDE: {BOOKS} (total)",
+        "order_lines": "DECIDE: a part of orders (amount)",
+        "invoices": "DECIDE: the same as orders (net)",
+        "payments": "DECIDE: a part of invoices (amount)",
+        "parcels": "DECIDE: does the row go with the one it points to? (orders, which is asked about too)",
+        "offers": f"DECIDE: {BOOKS} (amount)",
+        "payment_methods": "",
+        "waiting": "DECIDE: did these people write the row, or is it about them? (invited_by: 90 people in 300 rows)",
+        "waiting_notes": "DECIDE: a part of waiting (waiting_id)",
+    }
+    head = file.read_text().split("\nsystem:")[0]
+    assert f"#   2 x {BOOKS} " in head
+    assert "# 4 of the places are decided with another one, which they name" in head
+
+
+def test_what_is_kept_keeps_its_parts_and_the_other_ledgers_and_the_policy_fits(
+    file: Path, conn: Connection[TupleRow]
+):
+    answer(
+        file,
+        {"orders": {"keep": "tax law"}, "offers": "goes", "parcels": "goes", "waiting": "goes"},
+    )
+    policy, _, _ = load.policy_with_lines(file)
+    assert policy.tables["orders"].keep == Kept(clear=("client_id",), because="tax law")
+    assert policy.tables["invoices"].keep == Kept(clear=("client_id",), because="tax law")
+    stays = "a part of orders, which stays: tax law"
+    assert policy.tables["order_lines"].because == stays
+    assert policy.tables["order_lines"].ignore == {"order_id": stays}
+    assert policy.tables["payments"].ignore == {
+        "invoice_id": "a part of invoices, which stays: tax law"
+    }
+    assert [policy.tables[n].personal for n in ("order_lines", "payments")] == ["none", "none"]
+    found = reality.compare(policy, catalog.read(conn)).mistakes
+    assert [m.path for m in found] == []
+
+
+def test_what_goes_takes_its_parts_and_what_is_nobodys_leaves_them(file: Path):
+    answer(file, {BOOKS: "goes", "parcels": "goes", "waiting": {"nobody": "a list"}})
+    policy, _, _ = load.policy_with_lines(file)
+    assert all(
+        policy.tables[name].owner
+        and not policy.tables[name].keep
+        and not policy.tables[name].because
+        for name in ("orders", "order_lines", "invoices", "payments", "offers")
+    )
+    notes = policy.tables["waiting_notes"]
+    assert (notes.personal, notes.because) == ("none", "a part of waiting: a list")
+
+
+def test_whoever_decides_in_an_editor_has_the_rest_written(file: Path):
+    text = file.read_text()
+    file.write_text(re.sub(r', because: "DECIDE: is it money[^"]*\(total\)"', "", text))
+    answer(file, {})
+    found = lines(file)
+    assert "because" not in found["orders"]
+    assert "because" not in found["payments"]
+    assert found["offers"]["because"].startswith("DECIDE")
+
+
+def test_a_table_that_would_follow_can_be_answered_by_itself(file: Path):
+    answer(file, {BOOKS: {"keep": "tax law"}, "payments": "goes"})
+    found = lines(file)
+    assert "keep" not in found["payments"]
+    assert found["payments"]["owner"] == {"client": {"through": ["invoice_id"]}}
+    assert "keep" in found["invoices"]
+
+
+def test_what_is_decided_with_a_question_is_told_where_it_is_asked(
+    file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    cli_options.chosen.system, cli_options.chosen.as_json = None, False
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"later\n" * 3)))
+    assert cli.carry_out(["policy", "decide", str(file)]) == 0
+    told = capsys.readouterr().out
+    assert "  and what is decided with them: invoices, order_lines, payments\n" in told
+    assert "8 tables in 3 questions left" in told
