@@ -27,6 +27,7 @@ from lifecycle.partitions.ends import Done
 from lifecycle.plan import Step
 from lifecycle.postgres import connect, hypertables
 from lifecycle.postgres.catalog import Catalog
+from lifecycle.postgres.names import sql_name, sql_parts
 from lifecycle.postgres.waits import Need
 from lifecycle.promise import Task
 from lifecycle.words import counted
@@ -103,7 +104,7 @@ def _drop(conn: Connection[TupleRow], task: Task, catalog: Catalog, step: DropCh
 def _must_go(task: Task, step: DropChunk, held: gate.Held) -> int:
     """Return how many rows it has. Raise Stays unless it is the chunk that was planned, and none of them is held."""
     with task.system.snapshot("retention.drop") as service:
-        now = service.execute(statements.CHUNK, {"name": step.target}).fetchone()
+        now = service.execute(statements.CHUNK, _named(step)).fetchone()
         if now is None or hypertables.clause(*now) != step.bound:
             raise Stays("it is no chunk of these bounds any more", "Look at the plan again.")
         counting = statements_of_rows.count_alone(step.target, held)
@@ -112,6 +113,11 @@ def _must_go(task: Task, step: DropChunk, held: gate.Held) -> int:
         what = f"{on_hold:,} of {counted(rows, 'row')} on legal hold"
         raise Stays(what, "It is dropped by the first run after that has ended.")
     return rows
+
+
+def _named(step: DropChunk) -> dict[str, str]:
+    (schema, name), (table_schema, table) = sql_parts(step.target), sql_parts(step.table)
+    return {"schema": schema, "name": name, "table_schema": table_schema, "table": table}
 
 
 def _refusal(step: DropChunk, error: Exception) -> Failure:
@@ -131,9 +137,21 @@ def _refusal(step: DropChunk, error: Exception) -> Failure:
             raise error
 
 
-def others(conn: Connection[TupleRow], table: str) -> Iterator[Failure]:
-    """Yield the jobs of TimescaleDB's own that drop chunks of a hypertable. Raise psycopg.Error as it comes."""
-    for job, after in conn.execute(statements.CHUNK_JOBS, {"name": table}):
+def beside(conn: Connection[TupleRow], table: str) -> Iterator[Failure]:
+    """Yield what no dropped chunk ends: rows that stand in none, and jobs of TimescaleDB's own that drop chunks.
+
+    Raise psycopg.Error as it comes.
+    """
+    asked = {"relation": sql_name(table).as_string(conn)}
+    if conn.execute(statements.ASTRAY, asked).fetchone() != (False,):
+        yield Failure(
+            table,
+            "rows may stand in the hypertable itself, beside its chunks, where no query of it finds them",
+            "A restore leaves them. A superuser sees them after `set timescaledb.restoring = on`: take them out there, "
+            f"put them in again with it off, then `vacuum {table};`.",
+        )
+    schema, name = sql_parts(table)
+    for job, after in conn.execute(statements.CHUNK_JOBS, {"schema": schema, "name": name}):
         yield Failure(
             table,
             f"TimescaleDB drops its chunks itself (job {job}, after {after}), and asks nobody about legal holds",

@@ -66,8 +66,7 @@ def find(
     found: dict[Place, Reason] = {}
     try:
         with looks.at(places.copies(bound)), conn.transaction():
-            found |= _views(conn, bound)
-            found |= _copies(_COPY, _aggregates(conn, bound))
+            found |= _views(conn, catalog, bound)
             found |= _copies(_COPY, _archives(conn, policy, catalog, bound))
             found |= _copies(_COPY, _images(conn, policy, catalog, bound))
             found |= _copies(_SAMPLES, _samples(conn, counted, drawn))
@@ -83,23 +82,23 @@ def _copies(reason: Reason, called: Iterable[str]) -> dict[Place, Reason]:
     return {Place("copy", name): reason for name in called}
 
 
-def _views(conn: Connection[TupleRow], bound: Bound) -> dict[Place, Reason]:
+def _views(conn: Connection[TupleRow], catalog: Catalog, bound: Bound) -> dict[Place, Reason]:
+    """Return materialised views, and TimescaleDB's continuous aggregates: what these hold outlives what was ended."""
     name = names.sql_name(bound.table).as_string(conn)
-    rows = conn.execute(
-        statements.MATERIALISED_FROM, {"relation": name, "column": bound.column}
-    ).fetchall()
+    there = "timescaledb" in catalog.extensions
+    row = conn.execute(statements.AGGREGATES).fetchone() if there else None
+    made_by, shown_by = row or ([], [])
+    asked = {"relation": name, "column": bound.column, "made_by": made_by, "shown_by": shown_by}
     return {
-        Place("copy", f"materialised view {names.policy_name(schema, view)}"): reason
-        for schema, view, certain, populated in rows
+        Place("copy", f"{_VIEW[view]} {names.policy_name(schema, relname)}"): reason
+        for schema, relname, certain, populated, view in conn.execute(
+            statements.MATERIALISED_FROM, asked
+        )
         for reason in [_EMPTIED if not populated else _COPY if certain else _ANYTHING]
     }
 
 
-def _aggregates(conn: Connection[TupleRow], bound: Bound) -> Iterator[str]:
-    """Yield TimescaleDB's continuous aggregates of a hypertable: what they hold stays when its chunks are dropped."""
-    if bound.chunks:
-        for schema, view in conn.execute(statements.AGGREGATES, {"name": bound.table}):
-            yield f"continuous aggregate {names.policy_name(schema, view)}"
+_VIEW = {True: "materialised view", False: "continuous aggregate"}
 
 
 def _archives(

@@ -8,14 +8,19 @@ from lifecycle.ledger.plans import NARROWED
 from lifecycle.partitions.bounds import Holds
 from lifecycle.postgres.names import sql_name
 
-# Of the table and of each of its partitions: a view may be made of a leaf alone. Views made of views count, too. Of a
-# cleared column only what reads that column, where PostgreSQL remembers it. What a function reads it does not remember:
-# what calls the application's, or one that is given a statement as text, may be made of anything (not `certain`).
+# Of the table and of each of its partitions and chunks: a view may be made of a leaf alone. Views made of views count,
+# too, and continuous aggregates, of which %(made_by)s says what each is made of and %(shown_by)s shows it. Of a cleared
+# column only what reads that column, where PostgreSQL remembers it. What a function reads it does not remember: what
+# calls the application's, or one that is given a statement as text, may be made of anything (not `certain`).
 MATERIALISED_FROM = r"""
     with recursive whole (oid) as (
         select to_regclass(%(relation)s)::oid
          union
-        select relid from pg_partition_tree(to_regclass(%(relation)s))),
+        select relid from pg_partition_tree(to_regclass(%(relation)s))
+         union
+        select inhrelid from pg_inherits where inhparent = to_regclass(%(relation)s)),
+    aggregate (made_by, shown_by) as (
+        select * from unnest(%(made_by)s::oid[], %(shown_by)s::oid[])),
     anything (classid, oid) as (
         select 'pg_proc'::regclass, p.oid
           from pg_proc p
@@ -46,13 +51,19 @@ MATERIALISED_FROM = r"""
          where v.relkind in ('v', 'm') and v.oid >= 16384
            and pg_get_viewdef(v.oid) ~ '(query|table|cursor|schema|database)_to_xml(_and_xmlschema)?\(|ts_stat\('
          union
-        select r.ev_class, made.certain
-          from made join pg_depend d on d.refobjid = made.oid and d.refclassid = 'pg_class'::regclass
-          join pg_rewrite r on r.oid = d.objid and d.classid = 'pg_rewrite'::regclass
-         where r.ev_class <> made.oid)
-    select n.nspname, c.relname, bool_or(made.certain), bool_or(c.relispopulated)
+        select further.oid, made.certain
+          from made
+         cross join lateral (
+            select r.ev_class
+              from pg_depend d join pg_rewrite r on r.oid = d.objid and d.classid = 'pg_rewrite'::regclass
+             where d.refobjid = made.oid and d.refclassid = 'pg_class'::regclass
+             union all
+            select shown_by from aggregate where made_by = made.oid) as further (oid)
+         where further.oid <> made.oid)
+    select n.nspname, c.relname, bool_or(made.certain), bool_or(c.relispopulated), c.relkind = 'm'
       from made join pg_class c on c.oid = made.oid join pg_namespace n on n.oid = c.relnamespace
-     where c.relkind = 'm' group by 1, 2 order by 1, 2
+     where c.relkind = 'm' or c.oid in (select shown_by from aggregate)
+     group by 1, 2, 5 order by 5, 1, 2
 """
 
 # Of which of these leaves, and of the partitioned tables above them, the planner keeps samples: of the column, or of
@@ -196,32 +207,32 @@ BEHIND: LiteralString = """
               from pg_stat_replication where replay_lsn is not null) as readers
 """
 
-# The bounds of a chunk, in UTC, as the picture of the catalog has them.
+# The bounds of a chunk of this hypertable, in UTC, as the picture of the catalog has them.
 CHUNK: LiteralString = """
     select k.range_start::text, k.range_end::text from timescaledb_information.chunks k
-     where format('%%s.%%s', k.chunk_schema, k.chunk_name) = %(name)s
+     where (k.chunk_schema, k.chunk_name) = (%(schema)s, %(name)s)
+       and (k.hypertable_schema, k.hypertable_name) = (%(table_schema)s, %(table)s)
 """
+
+# Whether a hypertable's own file has pages, and rows may stand in it, beside its chunks: even with `only` TimescaleDB
+# reads nothing there, unless it is told to restore.
+ASTRAY: LiteralString = "select pg_relation_size(to_regclass(%(relation)s)) > 0"
 
 # Jobs that drop chunks of a hypertable, and after which time.
 CHUNK_JOBS: LiteralString = """
     select j.job_id, coalesce(j.config ->> 'drop_after', j.config ->> 'drop_created_before')
       from timescaledb_information.jobs j
      where j.proc_name = 'policy_retention'
-       and %(name)s in (j.hypertable_name::text, format('%%s.%%s', j.hypertable_schema, j.hypertable_name))
+       and (j.hypertable_schema, j.hypertable_name) = (%(schema)s, %(name)s)
      order by 1
 """
 
-# Continuous aggregates of a hypertable, and of other such aggregates of it.
+# Continuous aggregates: the view that says what one is made of, and the view that shows it.
 AGGREGATES: LiteralString = """
-    with recursive found as (
-        select a.view_schema, a.view_name, a.materialization_hypertable_schema as schema,
-               a.materialization_hypertable_name as name
-          from timescaledb_information.continuous_aggregates a
-         where %(name)s in (a.hypertable_name::text, format('%%s.%%s', a.hypertable_schema, a.hypertable_name))
-         union
-        select a.view_schema, a.view_name, a.materialization_hypertable_schema, a.materialization_hypertable_name
-          from found f
-          join timescaledb_information.continuous_aggregates a
-            on a.hypertable_schema = f.schema and a.hypertable_name = f.name)
-    select view_schema, view_name from found order by 1, 2
+    select array_agg(d.oid), array_agg(v.oid)
+      from _timescaledb_catalog.continuous_agg a
+      join pg_namespace n on n.nspname = a.direct_view_schema
+      join pg_class d on d.relnamespace = n.oid and d.relname = a.direct_view_name
+      join pg_namespace m on m.nspname = a.user_view_schema
+      join pg_class v on v.relnamespace = m.oid and v.relname = a.user_view_name
 """

@@ -46,7 +46,7 @@ class Seen:
 
     `ends` has the partitions of rules that drop them, `alone` those that were taken off, `sizes` the bytes of both.
     `remembered` is what each rule said when it was last carried out, `beside` what is wrong whatever the rules find:
-    holds of which nobody knows on what, jobs of TimescaleDB's own. `old` are the archives whose own time is over.
+    holds of which nobody knows on what, what stands beside chunks. `old` are the archives whose own time is over.
     `committed` is a snapshot, as PostgreSQL spells it, of what had committed before the look: savepoints, too.
     """
 
@@ -104,7 +104,7 @@ def read(
     for bound in fit:
         try:
             with conn.transaction():
-                beside += chunks.others(conn, bound.table) if bound.chunks else ()
+                beside += chunks.beside(conn, bound.table) if bound.chunks else ()
                 if (wrong := _wrong(conn, bound)) is not None:
                     failures.append(wrong)
                 else:

@@ -170,8 +170,8 @@ def events(system: System, conn: Conn, _catalog: Catalog) -> Iterator[Finding]:
 def granted(system: System, conn: Conn, catalog: Catalog) -> Iterator[Finding]:
     """Say which right the policy needs and the service lacks."""
     label = f"{system.name}: rights"
-    schemas = sorted({table.schema for table in catalog.tables.values()})
-    closed = conn.execute(statements.MISSING_SCHEMA_RIGHTS, {"schemas": schemas}).fetchall()
+    asked = {"schemas": sorted(catalog.schemas)}
+    closed = conn.execute(statements.MISSING_SCHEMA_RIGHTS, asked).fetchall()
     for (schema,) in closed:
         why = "Nothing in it can be read."
         fix = f"grant usage on schema {quoted(conn, schema)} to lifecycle;"

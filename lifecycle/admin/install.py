@@ -176,6 +176,8 @@ def grants(policy: Policy, catalog: Catalog, acts_as: Memberships) -> Iterator[S
     )
     yield from _memberships(catalog, acts_as, rights.owners(needed, catalog))
     schemas = sorted({table.schema for table in catalog.tables.values()})
+    for schema in map(sql.Identifier, sorted(catalog.schemas - {*schemas})):  # of leaves alone
+        yield sql.SQL("grant usage on schema {} to lifecycle").format(schema)
     for schema in map(sql.Identifier, schemas):  # what an earlier policy needed is taken back
         yield sql.SQL("revoke all on all tables in schema {} from lifecycle, lifecycle_ddl").format(
             schema

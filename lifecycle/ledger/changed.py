@@ -5,7 +5,7 @@ have switched off: then nothing can be counted, and nothing is done. A TRUNCATE 
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from psycopg import Connection
@@ -36,15 +36,27 @@ def so_far(conn: Connection[TupleRow]) -> Changed:
             hint="A trigger could change what nobody planned, unseen. Switch `track_counts` on, for the server, the "
             "database and the role alike: `lifecycle doctor` says where it is off.",
         )
-    rows = [
-        (policy_name(schema, name), added, ended)
-        for schema, name, added, ended in conn.execute(of_changes.CHANGED)
-    ]
+    added: Counter[str] = Counter()
+    ended: Counter[str] = Counter()
+    rows = conn.execute(of_changes.CHANGED).fetchall()
+    wholes = _hypertables(conn, [row[4] for row in rows if row[4] is not None])
+    for schema, name, more, fewer, parent in rows:
+        table = wholes.get(parent) or policy_name(schema, name)
+        added[table] += more
+        ended[table] += fewer
     return Changed(
-        {name: added for name, added, _ in rows if added},
-        {name: ended for name, _, ended in rows if ended},
+        {name: rows for name, rows in added.items() if rows},
+        {name: rows for name, rows in ended.items() if rows},
         frozenset(policy_name(*row) for row in conn.execute(of_changes.REWRITTEN)),
     )
+
+
+def _hypertables(conn: Connection[TupleRow], parents: Sequence[int]) -> Mapping[int, str]:
+    """Return the hypertables among those that something inherits from: what changes in a chunk changes in its table."""
+    if not parents or conn.execute(of_changes.TIMESCALEDB).fetchone() != (True,):
+        return {}
+    found = conn.execute(of_changes.HYPERTABLES, {"oids": parents})
+    return {oid: policy_name(schema, name) for oid, schema, name in found}
 
 
 def must_be(

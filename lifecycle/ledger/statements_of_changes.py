@@ -2,18 +2,31 @@
 
 COUNTS = "select current_setting('track_counts')::bool"
 
-# Rows this session has added, and updated or deleted, by table: also those that a cascade or a trigger changed.
+# Rows this session has added, and updated or deleted, by table: also those that a cascade or a trigger changed. What
+# TimescaleDB notes down for itself is nobody's row; a chunk of it is known by the oid of whom it inherits from.
 CHANGED = """
-    select n.nspname, c.relname, sum(s.n_tup_ins)::bigint, sum(s.n_tup_upd + s.n_tup_del)::bigint
+    select n.nspname, c.relname, sum(s.n_tup_ins)::bigint, sum(s.n_tup_upd + s.n_tup_del)::bigint,
+           case when not c.relispartition then i.inhparent end
       from pg_stat_xact_user_tables as s
-      join pg_class as c on c.oid = coalesce(
-               pg_partition_root(s.relid),
-               (select i.inhparent from pg_inherits i
-                 where i.inhrelid = s.relid and s.schemaname = '_timescaledb_internal'),  -- a chunk
-               s.relid)
+      join pg_class as c on c.oid = coalesce(pg_partition_root(s.relid), s.relid)
       join pg_namespace as n on n.oid = c.relnamespace
-     where n.nspname not in ('lifecycle', '_timescaledb_catalog') and s.n_tup_ins + s.n_tup_upd + s.n_tup_del > 0
-     group by 1, 2
+      left join pg_inherits as i on i.inhrelid = c.oid and i.inhseqno = 1
+     where n.nspname <> 'lifecycle' and s.n_tup_ins + s.n_tup_upd + s.n_tup_del > 0
+       and not exists (select from pg_depend e join pg_extension x on x.oid = e.refobjid
+                        where (e.classid, e.objid, e.deptype) = ('pg_class'::regclass, c.oid, 'e')
+                          and x.extname = 'timescaledb')
+     group by 1, 2, 5
+"""
+
+TIMESCALEDB = "select exists (select from pg_extension where extname = 'timescaledb')"
+
+# Which of these are hypertables.
+HYPERTABLES = """
+    select c.oid, n.nspname, c.relname
+      from _timescaledb_catalog.hypertable h
+      join pg_namespace n on n.nspname = h.schema_name
+      join pg_class c on c.relnamespace = n.oid and c.relname = h.table_name
+     where c.oid = any (%(oids)s::oid[])
 """
 
 # Whoever truncates, alters or makes a table holds it against everybody until the transaction ends; whoever places or

@@ -36,8 +36,6 @@ _STAMPS = re.compile(r"(set|touch|update|bump|stamp|trg|trigger)_*(updated|modif
 _CHANGES = "cnd"
 """Foreign keys whose ON DELETE changes rows: cascade, set null, set default."""
 
-_TIMESCALE = re.compile(r"^_?timescaledb_")
-
 
 def sense(policy: Policy) -> Iterator[Mistake]:
     """Yield what is wrong with the declarations in themselves."""
@@ -140,7 +138,7 @@ def draft(table: Table) -> dict[str, dict[str, Declared]]:
             for one in found
         }
         for section, found in (
-            ("triggers", _ours(table.triggers)),
+            ("triggers", table.triggers),
             ("rules", table.rules),
             ("functions", table.functions),
         )
@@ -171,11 +169,6 @@ def not_declared(table: str, section: str, trigger: Trigger, *, beside: bool) ->
     )
 
 
-def _ours(triggers: tuple[Trigger, ...]) -> tuple[Trigger, ...]:
-    """Return the triggers without TimescaleDB's own, which no application makes or changes."""
-    return tuple(trigger for trigger in triggers if not _TIMESCALE.match(trigger.function))
-
-
 def _judge(
     look: Look,
     table: str,
@@ -186,7 +179,7 @@ def _judge(
     needed: bool,
 ) -> None:
     word = section.removesuffix("s")
-    found = {key(table, one): one for one in _ours(there)}
+    found = {key(table, one): one for one in there}
     for name, trigger in found.items():
         said, path = declared.get(name), ("tables", table, section)
         if said is None and needed:

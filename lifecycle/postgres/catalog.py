@@ -17,6 +17,7 @@ from psycopg.rows import TupleRow
 
 from lifecycle.postgres import connect, hypertables, statements
 from lifecycle.postgres import statements_of_code as of_code
+from lifecycle.postgres.hypertables import NONE, Hypertables
 from lifecycle.postgres.names import policy_name, sql_name
 from lifecycle.postgres.shape import (
     Branch,
@@ -95,18 +96,21 @@ def _picture(conn: Connection[TupleRow]) -> Catalog:
 
     [(identifier, database, version, ends)] = ask(statements.FACTS)
     extensions = dict(ask(statements.EXTENSIONS))
-    relations = {row[0]: row for row in ask(statements.RELATIONS)}
-    parents = {oid: row[9] for oid, row in relations.items() if row[4]}
+    every = {row[0]: row for row in ask(statements.RELATIONS)}
+    timescale = hypertables.read(every, ask) if "timescaledb" in extensions else NONE
+    relations = {oid: row for oid, row in every.items() if oid not in timescale.hidden}
+    parents = {**{oid: row[9] for oid, row in relations.items() if row[4]}, **timescale.parts}
     names = {oid: policy_name(row[1], row[2]) for oid, row in relations.items()}
     raw = _Raw(relations, parents, names)
     for child, parent in parents.items():
         raw.children[parent].append(child)
-    tables = [oid for oid, row in relations.items() if row[3] in "rp" and not row[4]]
+    tables = [oid for oid, row in relations.items() if row[3] in "rp" and oid not in parents]
     constraints = ask(statements.CONSTRAINTS)
     raw.primary_keys = {k[2]: k[3] for k in constraints if k[0] == "p"}
     for oid, columns in ask(statements.UNIQUE):
         raw.unique[oid].append(columns)
-    keys = [k for k in constraints if k[0] == "f" and k[2] in relations and k[4] in relations]
+    whole = relations.keys() - timescale.parts.keys()  # a chunk's keys repeat its hypertable's
+    keys = [k for k in constraints if k[0] == "f" and k[2] in whole and k[4] in whole]
     # A partition's columns are wanted only where it is partitioned again, or a foreign key is tied to it alone.
     tied = {oid for key in keys for oid in (key[2], key[4])} & parents.keys()
     tied |= {oid for oid in parents if relations[oid][3] == "p"}
@@ -115,8 +119,8 @@ def _picture(conn: Connection[TupleRow]) -> Catalog:
     for oid, name in ask(statements.POLICIES):
         raw.policies[oid].append(name)
     pictured = {raw.names[oid]: _table(raw, oid) for oid in tables}
-    if "timescaledb" in extensions:
-        pictured |= hypertables.pictured(pictured, ask)
+    for oid in timescale.of:
+        pictured[raw.names[oid]] = _hypertable(raw, timescale, oid)
     foreign_keys = _foreign_keys(raw, keys)
     views = tuple(raw.names[oid] for oid, row in relations.items() if row[3] in "vm")
     owners = {row[5] for row in relations.values()}
@@ -143,8 +147,11 @@ def _fill_code(raw: _Raw, ask: Callable[..., list[TupleRow]]) -> str:
 
 
 def _fill_triggers(raw: _Raw, rows: list[TupleRow], named: dict[int, str]) -> None:
-    """Sort triggers under the outermost table: what a partition has for itself, too."""
-    for oid, code, name, schema, function, enabled, row, updates, pinned, digest in rows:
+    """Sort triggers under the outermost table: what a partition has for itself, too, but for a copy of its table's."""
+    known = {(row[0], row[-1]) for row in rows}
+    for oid, code, name, schema, function, enabled, row, updates, pinned, digest, says in rows:
+        if (raw.parents.get(oid), says) in known:
+            continue
         whole = _with_named(digest, named.get(code))
         called = policy_name(schema, function)
         trigger = Trigger(
@@ -217,6 +224,12 @@ def _table(raw: _Raw, oid: int) -> Table:
         estimated_rows=sum(raw.relations[leaf][8] for leaf, _ in leaves) if leaves else rows,
         branches=tuple(_branches(raw, oid)) if kind == "p" else (),
     )
+
+
+def _hypertable(raw: _Raw, timescale: Hypertables, oid: int) -> Table:
+    chunks = timescale.ordered(raw.children.get(oid, ()))
+    parts = [timescale.chunk(raw.relations[c], raw.names, len(raw.policies[c])) for c in chunks]
+    return hypertables.pictured(_table(raw, oid), *timescale.of[oid], parts)
 
 
 def _key(raw: _Raw, oid: int) -> str | None:

@@ -1,50 +1,90 @@
 """Hypertables of TimescaleDB's, as tables partitioned by a range of their first dimension, chunk by chunk. Reads only.
 
-A chunk stands in a schema of TimescaleDB's, has its table's owner, and inherits from it; TimescaleDB makes it when the
-first row comes.
+A chunk is what inherits from a hypertable, in whichever schema and by whichever name; TimescaleDB makes it when the
+first row comes. What belongs to no hypertable any more, a chunk that was detached among it, is a table like any other.
 """
 
-from collections import defaultdict
-from collections.abc import Callable, Mapping
-from dataclasses import replace
-from typing import LiteralString
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import LiteralString, NamedTuple
 
 from psycopg.rows import TupleRow
 
 from lifecycle.postgres import statements
-from lifecycle.postgres.names import policy_name
 from lifecycle.postgres.shape import Branch, Partition, Relation, Table
 
 
-def pictured(
-    tables: Mapping[str, Table], ask: Callable[[LiteralString], list[TupleRow]]
-) -> dict[str, Table]:
-    """Return the hypertables among these tables, with their chunks."""
-    parts: dict[str, list[Partition]] = defaultdict(list)
-    estimated: dict[str, int] = defaultdict(int)
-    for schema, relname, of, chunk, owner, rls, rows, lower, upper in ask(statements.CHUNKS):
-        name, table = policy_name(of, chunk), policy_name(schema, relname)
-        bound = clause(lower, upper)
-        relation = Relation(owner, rls, 0)
-        part = Partition(name, lower, upper, False, "", relation, bound, "r", table)
-        parts[table].append(part)
-        estimated[table] += rows
-    found: dict[str, Table] = {}
-    for schema, relname, column, compressed in ask(statements.HYPERTABLES):
-        name = policy_name(schema, relname)
-        if name in tables:
-            children = tuple((part.name, part.bound) for part in parts[name])
-            found[name] = replace(
-                tables[name],
-                kind="h",
-                partition_key=column,
-                strategy="range",
-                partitions=tuple(parts[name]),
-                compressed=compressed,
-                estimated_rows=estimated[name],
-                branches=(Branch(name, "range", column, "", children),),
-            )
-    return found
+class Chunk(NamedTuple):
+    """A chunk, and how many rows are estimated in it."""
+
+    part: Partition
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Hypertables:
+    """What TimescaleDB knows of relations, by oid.
+
+    `of` are hypertables: first dimension, and whether it compresses them. `bounds` are those of chunks, in their order;
+    what was moved to another store has none. `parts` are chunks and what they were compressed into, with the hypertable
+    that they are read with; `inside` of these what is no chunk. `hidden` is what continuous aggregates show: a copy,
+    that is looked for by the name of its view.
+    """
+
+    of: Mapping[int, tuple[str, bool]]
+    bounds: Mapping[int, tuple[str | None, str | None]]
+    parts: Mapping[int, int]
+    inside: frozenset[int]
+    hidden: frozenset[int]
+
+    def ordered(self, chunks: Iterable[int]) -> tuple[int, ...]:
+        """Return the chunks among these parts by their bounds; those without come last."""
+        there = set(chunks) - self.inside
+        return (*(oid for oid in self.bounds if oid in there), *sorted(there - self.bounds.keys()))
+
+    def chunk(self, row: TupleRow, names: Mapping[int, str], policies: int) -> Chunk:
+        """Return a chunk by its row of the catalog, with how many policies it has."""
+        lower, upper = self.bounds.get(row[0], (None, None))
+        relation, bound = Relation(row[5], row[6], policies), clause(lower, upper)
+        name, table = names[row[0]], names[self.parts[row[0]]]
+        part = Partition(name, lower, upper, False, "", relation, bound, row[3], table)
+        return Chunk(part, row[8])
+
+
+NONE = Hypertables({}, {}, {}, frozenset(), frozenset())
+
+
+def read(
+    relations: Mapping[int, TupleRow], ask: Callable[[LiteralString], list[TupleRow]]
+) -> Hypertables:
+    """Return which of these relations are hypertables or parts of one. Asked only where the extension is."""
+    of = {
+        oid: (key, packed) for oid, key, packed in ask(statements.HYPERTABLES) if oid in relations
+    }
+    bounds = {oid: (lower, upper) for oid, lower, upper in ask(statements.CHUNKS)}
+    shown = {oid for (oid,) in ask(statements.MATERIALIZED)}
+    wholes = of.keys() | shown
+    chunks = {oid: row[9] for oid, row in relations.items() if row[9] in wholes}
+    of_each = {oid: chunks.get(whole, whole) for oid, whole in ask(statements.COMPRESSED)}
+    inside = {oid: whole for oid, whole in of_each.items() if whole in wholes and oid in relations}
+    copied = {oid for oid, whole in (chunks | inside).items() if whole in shown}
+    parts = {oid: whole for oid, whole in (chunks | inside).items() if whole in of}
+    return Hypertables(of, bounds, parts, frozenset(inside), frozenset(shown | copied))
+
+
+def pictured(table: Table, column: str, compressed: bool, chunks: Sequence[Chunk]) -> Table:
+    """Return a hypertable with its chunks."""
+    children = tuple((chunk.part.name, chunk.part.bound) for chunk in chunks)
+    return replace(
+        table,
+        kind="h",
+        partition_key=column,
+        strategy="range",
+        partitions=tuple(chunk.part for chunk in chunks),
+        compressed=compressed,
+        estimated_rows=sum(chunk.rows for chunk in chunks),
+        branches=(Branch(table.name, "range", column, "", children),),
+    )
 
 
 def clause(lower: str | None, upper: str | None) -> str:

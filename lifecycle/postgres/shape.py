@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 
 from lifecycle.errors import NotFound
+from lifecycle.postgres.names import sql_parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +199,12 @@ class Catalog:
         return frozenset(t.owner for t in self.tables.values()) | frozenset(
             p.relation.owner for t in self.tables.values() for p in t.partitions
         )
+
+    @property
+    def schemas(self) -> frozenset[str]:
+        """Return the schemas in which a table or a leaf stands."""
+        names = (name for table in self.tables.values() for name in table.relations)
+        return frozenset(sql_parts(name)[0] for name in names)
 
     def owner(self, name: str) -> str:
         """Return whose a table or materialized view is, which must be there."""

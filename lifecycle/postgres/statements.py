@@ -2,7 +2,8 @@
 
 Each is one scan without a correlated subquery; names are put together in Python, where that is ten times faster.
 Those about code stand in `statements_of_code.py`.
-Left out: PostgreSQL's own schemas, ours, and TimescaleDB's internal ones (a chunk is no table of its own).
+Left out: PostgreSQL's own schemas, ours, and what the extension TimescaleDB has made for itself: by what PostgreSQL
+notes of it, never by a name, which anybody may give to a schema of theirs.
 """
 
 from typing import LiteralString
@@ -28,28 +29,55 @@ TAKEN_OFF: LiteralString = """
      where d.ended_at is null and not c.relispartition
 """
 
-# One row for each chunk of a hypertable, as TimescaleDB's own view has it; the bounds on its first dimension, in UTC.
+# One row for each hypertable, also one without a chunk: its first dimension, and whether it is compressed.
+HYPERTABLES: LiteralString = """
+    select c.oid, d.column_name, h.compression_enabled
+      from timescaledb_information.dimensions d
+      join timescaledb_information.hypertables h using (hypertable_schema, hypertable_name)
+      join pg_namespace n on n.nspname = d.hypertable_schema
+      join pg_class c on c.relnamespace = n.oid and c.relname = d.hypertable_name
+     where d.dimension_number = 1
+"""
+
+# The bounds of each chunk on its hypertable's first dimension, in UTC. What is moved to another store has none.
 CHUNKS: LiteralString = """
-    select k.hypertable_schema, k.hypertable_name, n.nspname, c.relname, r.rolname, c.relrowsecurity,
-           greatest(c.reltuples, 0)::bigint, k.range_start::text, k.range_end::text
+    select c.oid, k.range_start::text, k.range_end::text
       from timescaledb_information.chunks k
       join pg_namespace n on n.nspname = k.chunk_schema
       join pg_class c on c.relnamespace = n.oid and c.relname = k.chunk_name
-      join pg_roles r on r.oid = c.relowner
      order by k.range_start, k.range_start_integer, n.nspname, c.relname
 """
 
-# One row for each hypertable, also one without a chunk: its first dimension, and whether it is compressed.
-HYPERTABLES: LiteralString = """
-    select d.hypertable_schema, d.hypertable_name, d.column_name, h.compression_enabled
-      from timescaledb_information.dimensions d
-      join timescaledb_information.hypertables h using (hypertable_schema, hypertable_name)
-     where d.dimension_number = 1
+# What chunks were compressed into and are read with, and the empty table of the same for each hypertable: of what.
+COMPRESSED: LiteralString = """
+    with pair (schema, name, of_schema, of_name) as (
+        select x.schema_name, x.table_name, k.schema_name, k.table_name
+          from _timescaledb_catalog.chunk k join _timescaledb_catalog.chunk x on x.id = k.compressed_chunk_id
+         where k.status & 1 = 1
+         union all
+        select x.schema_name, x.table_name, h.schema_name, h.table_name
+          from _timescaledb_catalog.hypertable h
+          join _timescaledb_catalog.hypertable x on x.id = h.compressed_hypertable_id)
+    select c.oid, o.oid
+      from pair
+      join pg_namespace n on n.nspname = pair.schema
+      join pg_class c on c.relnamespace = n.oid and c.relname = pair.name
+      join pg_namespace m on m.nspname = pair.of_schema
+      join pg_class o on o.relnamespace = m.oid and o.relname = pair.of_name
+"""
+
+# The hypertables that hold what continuous aggregates show.
+MATERIALIZED: LiteralString = """
+    select c.oid
+      from timescaledb_information.continuous_aggregates a
+      join pg_namespace n on n.nspname = a.materialization_hypertable_schema
+      join pg_class c on c.relnamespace = n.oid and c.relname = a.materialization_hypertable_name
 """
 
 EXTENSIONS: LiteralString = "select extname, extversion from pg_extension order by extname"
 
-# One row per table, partition and view. A partition pending detach is still in pg_inherits, with its flag.
+# One row per table, partition and view. A partition pending detach is still in pg_inherits, with its flag. A foreign
+# table is there as somebody's partition or child.
 RELATIONS: LiteralString = """
     select c.oid, n.nspname, c.relname, c.relkind::text, c.relispartition, r.rolname,
            c.relrowsecurity, c.relforcerowsecurity, greatest(c.reltuples, 0)::bigint,
@@ -60,9 +88,12 @@ RELATIONS: LiteralString = """
       join pg_roles r on r.oid = c.relowner
       left join pg_inherits i on i.inhrelid = c.oid and i.inhseqno = 1
       left join pg_partitioned_table p on p.partrelid = c.oid
-     where (c.relkind in ('r', 'p', 'v', 'm') or c.relkind = 'f' and c.relispartition)
+     where (c.relkind in ('r', 'p', 'v', 'm') or c.relkind = 'f' and i.inhrelid is not null)
        and n.nspname not in ('pg_catalog', 'information_schema', 'lifecycle')
-       and n.nspname !~ '^(pg_toast|pg_temp|_timescaledb_|timescaledb_)'
+       and n.nspname !~ '^pg_(toast|temp)'
+       and c.oid not in (select e.objid from pg_depend e join pg_extension x on x.oid = e.refobjid
+                          where e.classid = 'pg_class'::regclass and e.refclassid = 'pg_extension'::regclass
+                            and e.deptype = 'e' and x.extname = 'timescaledb')
      order by n.nspname, c.relname
 """
 

@@ -6,20 +6,28 @@ superuser's: no owner of a table can change either.
 
 from typing import LiteralString
 
-# Triggers that somebody made: PostgreSQL's own enforce foreign keys, and a partition's copy is its parent's. The digest
-# covers all that decides what it does and as whom: definition, state, and the function with its owner and settings.
+# Triggers that somebody made: PostgreSQL's own enforce foreign keys, a partition's copy is its parent's, TimescaleDB's
+# own no application makes or changes. The digest covers all that decides what it does and as whom: definition, state,
+# and the function with its owner and settings. The last: its definition without its table, by which a copy is known.
 TRIGGERS: LiteralString = """
     select t.tgrelid, p.oid, t.tgname, n.nspname, p.proname, t.tgenabled::text, t.tgtype & 1 = 1, t.tgtype & 16 = 16,
            coalesce(array_to_string(p.proconfig, ',') ~ '(^|,)search_path=', false) or l.lanname in ('c', 'internal'),
            left(encode(sha256(convert_to(jsonb_build_array(
                pg_get_triggerdef(t.oid), t.tgenabled, pg_get_function_identity_arguments(p.oid), l.lanname, p.prosrc,
-               p.probin, p.prosecdef, r.rolname, p.proconfig)::text, 'UTF8')), 'hex'), 32)
+               p.probin, p.prosecdef, r.rolname, p.proconfig)::text, 'UTF8')), 'hex'), 32),
+           t.tgenabled::text || replace(pg_get_triggerdef(t.oid),
+                                  ' ON ' || quote_ident(m.nspname) || '.' || quote_ident(c.relname) || ' ', ' ON ')
       from pg_trigger t
+      join pg_class c on c.oid = t.tgrelid
+      join pg_namespace m on m.oid = c.relnamespace
       join pg_proc p on p.oid = t.tgfoid
       join pg_namespace n on n.oid = p.pronamespace
       join pg_language l on l.oid = p.prolang
       join pg_roles r on r.oid = p.proowner
      where not t.tgisinternal and t.tgparentid = 0
+       and not exists (select from pg_depend e join pg_extension x on x.oid = e.refobjid
+                        where (e.classid, e.objid, e.deptype) = ('pg_proc'::regclass, p.oid, 'e')
+                          and x.extname = 'timescaledb')
      order by t.tgrelid, t.tgname
 """
 

@@ -55,6 +55,28 @@ def test_every_name_finds_its_table_again(conn: Connection[TupleRow], mixed: Cat
         assert conn.execute(query).fetchone() == (0,), name
 
 
+def test_no_schema_hides_a_table_by_its_name(conn: Connection[TupleRow]):
+    for schema in ("timescaledb_app", "_timescaledb_internal", "_timescaledb_catalog", "toast_pg"):
+        conn.execute(f"create schema {schema} create table patients (id int)".encode())
+    found = catalog.read(conn)
+    assert sorted(found.tables) == [
+        "_timescaledb_catalog.patients",
+        "_timescaledb_internal.patients",
+        "timescaledb_app.patients",
+        "toast_pg.patients",
+    ]
+
+
+def test_a_trigger_counts_in_whichever_schema_its_function_stands(conn: Connection[TupleRow]):
+    conn.execute(
+        "create schema timescaledb_app; create table patients (id int);"
+        "create function timescaledb_app.f() returns trigger language plpgsql as 'begin return new; end';"
+        "create trigger t before insert on patients for each row execute function timescaledb_app.f()"
+    )
+    [trigger] = catalog.read(conn).tables["patients"].triggers
+    assert trigger.function == "timescaledb_app.f"
+
+
 def test_a_table_with_a_dot_in_its_name_is_told_from_a_schema(conn: Connection[TupleRow]):
     conn.execute('create table "odd.name" (id int)')
     found = catalog.read(conn)

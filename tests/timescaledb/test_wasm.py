@@ -8,6 +8,7 @@ import pytest
 from lifecycle.coverage import Looks
 from lifecycle.holds.gate import Held
 from lifecycle.postgres import catalog
+from lifecycle.postgres.names import sql_parts
 from retention import chunks, rules, statements
 from retention.count import count
 from retention.rule import RetentionRule
@@ -79,13 +80,15 @@ def test_the_chunks_whose_time_is_over_are_those_of_the_plan_and_all_rows_are_co
 def test_a_chunk_that_is_dropped_leaves_no_note_of_timescaledbs(house: House) -> None:
     with psycopg.connect(house.admin, autocommit=True) as conn:
         chunk = catalog.read(conn).tables["marks"].partitions[0]
-        bounds = conn.execute(statements.CHUNK, {"name": chunk.name}).fetchone()
+        schema, name = sql_parts(chunk.name)
+        asked = {"schema": schema, "name": name, "table_schema": "public", "table": "marks"}
+        bounds = conn.execute(statements.CHUNK, asked).fetchone()
         assert bounds is not None
         assert f"FOR VALUES FROM ('{bounds[0]}') TO ('{bounds[1]}')" == chunk.bound
         conn.execute("set role house_owner")
         conn.execute(f"drop table {chunk.name}".encode())
         conn.execute("reset role")
-        assert conn.execute(statements.CHUNK, {"name": chunk.name}).fetchone() is None
+        assert conn.execute(statements.CHUNK, asked).fetchone() is None
         assert chunk.name not in {
             part.name for part in catalog.read(conn).tables["marks"].partitions
         }
@@ -93,7 +96,7 @@ def test_a_chunk_that_is_dropped_leaves_no_note_of_timescaledbs(house: House) ->
 
 def test_jobs_of_its_own_and_continuous_aggregates_are_found(house: House) -> None:
     with psycopg.connect(house.admin, autocommit=True) as conn:
-        assert list(chunks.others(conn, "marks")) == []
+        assert list(chunks.beside(conn, "marks")) == []
         conn.execute("alter role house_owner login")
         conn.execute("set role house_owner")
         conn.execute("select public.add_retention_policy('marks', interval '400 days')")
@@ -104,7 +107,33 @@ def test_jobs_of_its_own_and_continuous_aggregates_are_found(house: House) -> No
                 f" select public.time_bucket('28 days', {column}) as t, count(*) from {of} group by 1 with no data".encode()
             )
         conn.execute("reset role")
-        [failure] = chunks.others(conn, "marks")
+        [failure] = chunks.beside(conn, "marks")
         assert "after 400 days" in failure.what
-        found = conn.execute(statements.AGGREGATES, {"name": "marks"}).fetchall()
-        assert found == [("public", "monthly"), ("public", "weekly")]
+        made_by, shown_by = conn.execute(statements.AGGREGATES).fetchone() or ([], [])
+        asked = {"relation": "marks", "column": None, "made_by": made_by, "shown_by": shown_by}
+        found = conn.execute(statements.MATERIALISED_FROM, asked).fetchall()
+        assert [row[1] for row in found if not row[4]] == ["monthly", "weekly"]
+        assert set(catalog.read(conn).tables) == {"marks"}
+
+
+def test_a_detached_chunk_is_a_table_and_nothing_beside_the_chunks_is_told(house: House) -> None:
+    with psycopg.connect(house.admin, autocommit=True) as conn:
+        chunk = catalog.read(conn).tables["marks"].partitions[0].name
+        conn.execute(f"call public.detach_chunk('{chunk}')".encode())
+        found = catalog.read(conn).tables
+        assert set(found) == {"marks", chunk}
+        assert chunk not in found["marks"].relations
+        assert list(chunks.beside(conn, "marks")) == []
+
+
+def test_chunks_are_no_tables_in_whichever_schema_they_stand(house: House) -> None:
+    house.say(
+        f"{OWNER} create table beats (at timestamptz not null);"
+        "select from public.create_hypertable('beats', 'at', associated_schema_name => 'public');"
+        "insert into beats values ('2026-01-01Z'), ('2026-06-01Z'); reset role"
+    )
+    with psycopg.connect(house.admin, autocommit=True) as conn:
+        found = catalog.read(conn).tables
+    assert set(found) == {"marks", "beats"}
+    assert len(found["beats"].partitions) == 2
+    assert all(part.name.startswith("_hyper_") for part in found["beats"].partitions)
