@@ -153,7 +153,7 @@ def _snapshot(system: System) -> Generator[tuple[Connection[TupleRow], str]]:
         conn.isolation_level = IsolationLevel.REPEATABLE_READ
         conn.read_only = True
         try:
-            with conn.transaction():
+            with conn.transaction(force_rollback=True):
                 measure.pin(conn, LIMIT)
                 row = conn.execute(statements.EXPORT_SNAPSHOT).fetchone()
                 assert row is not None

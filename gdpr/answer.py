@@ -32,9 +32,7 @@ LEDGER = "erasure-ledger"
 """The bucket, by its name in the settings, that outlives a restore of the database."""
 
 
-def refresh_statistics(
-    system: System, conn: Connection[TupleRow], reach: Reach, note: Note
-) -> None:
+def refresh_statistics(system: System, reach: Reach, note: Note) -> None:
     """Analyse the tables whose samples, which the planner keeps, quote the person, as the DDL login.
 
     So it is done with tables of the person of whose samples nothing can be read: those of what an index works out. What
@@ -42,8 +40,10 @@ def refresh_statistics(
     as ANALYZE then leaves the former samples standing.
     """
     of_person = {name for table in reach.tables() for name in table.relations}
-    unread = {table for table, _ in places.worked_out(conn)} & of_person
-    if quoting := unread | set(sampled(conn, searched(conn, reach, note))):
+    with system.snapshot("gdpr.analyze") as conn:
+        unread = {table for table, _ in places.worked_out(conn)} & of_person
+        quoting = unread | set(sampled(conn, searched(conn, reach, note)))
+    if quoting:
         with contextlib.closing(system.connect_ddl("gdpr.analyze")) as owners:
             _analyse(owners, reach, quoting)
 

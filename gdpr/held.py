@@ -24,7 +24,10 @@ def nothing_on_hold(system: System, reach: Reach, about: dict[str, object]) -> G
     Raise Refused where something of the person is on hold already.
     """
     with closing(system.connect("gdpr.holds")) as conn:
-        if why := held(conn, reach, gate.standing_while_connected(conn), about):
+        holds = gate.standing_while_connected(conn)
+        with system.snapshot("gdpr.holds") as look:
+            why = held(look, reach, holds, about)
+        if why:
             raise Refused("; ".join(why), hint="Nothing was changed. See `lifecycle holds list`.")
         yield
 

@@ -87,7 +87,7 @@ def prove(system: System, note: Note) -> Proof:
     proof = _Search()
     with system.connect("gdpr prove") as conn:  # not as a reader, who may come to a standby
         conn.read_only = True
-        with conn.transaction():
+        with conn.transaction(force_rollback=True):
             before = catalog.read(conn)
             found = reach(policy, before, kind)
             known = searched(conn, found, note)

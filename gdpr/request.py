@@ -30,11 +30,10 @@ from gdpr.person import Survey
 from gdpr.plan import ErasureStep, must_be, refuse
 from gdpr.prove import NOWHERE, prove
 from gdpr.reach import Reach
-from gdpr.survey import Case, Seen, case_of
+from gdpr.survey import Case, Seen, case_of, of_person
 from gdpr.waiting import erasure_of, waiting
 from lifecycle.coverage import Coverage
 from lifecycle.errors import Conflict, Fenced, Interrupted, LifecycleError, Unproven, Unreachable
-from lifecycle.holds import gate
 from lifecycle.ledger import code
 from lifecycle.ledger.claims import Claim
 from lifecycle.ledger.code import Code
@@ -124,7 +123,7 @@ def _one(desk: Desk, case: Case) -> Done:
         code.code(desk.system, desk.reach.catalog) as as_seen,
     ):
         # Asked again, as an erasure answers all open requests of the same person.
-        now = _still_due(desk, conn, request)
+        now = _still_due(desk, request)
         if now is None:
             return Done(withdrawn=True)
         request = now
@@ -136,9 +135,10 @@ def _one(desk: Desk, case: Case) -> Done:
         return ended if isinstance(ended, Done) else _prove(desk, conn, as_seen, ended)
 
 
-def _still_due(desk: Desk, conn: Connection[TupleRow], request: Open) -> Open | None:
+def _still_due(desk: Desk, request: Open) -> Open | None:
     """Return the request as it stands in its row now; None when it is closed or was given more time."""
-    now = {r.reference: r for r in waiting(conn, desk.system, desk.key).requests}
+    with desk.system.snapshot("gdpr.erase") as look:
+        now = {r.reference: r for r in waiting(look, desk.system, desk.key).requests}
     found = now.get(request.reference)
     return found if found is not None and found.ready(desk.now) else None
 
@@ -164,7 +164,7 @@ def _claim(desk: Desk, conn: Connection[TupleRow], as_seen: Code, request: Open)
             )
     if claimed:
         return True
-    if _still_due(desk, conn, request) is None:
+    if _still_due(desk, request) is None:
         return False
     raise Conflict(
         f"it is due, and setting its {requests.status} changed nothing",
@@ -185,9 +185,7 @@ def _erase(
     earlier = notes.of_person(conn, desk.key, who) if who is not None else None
     begun, claimed = entry is not None, request.processing
     for _ in range(ROUNDS):
-        found = None
-        if who is not None:
-            found = person.survey(conn, desk.reach, who, earlier, gate.known(conn))
+        found = of_person(desk.system, desk.reach, who, earlier)
         _may_be_done(desk, request, found, entry.state if entry else "new")
         if found is None:
             return Done(nobody=True)
@@ -279,7 +277,7 @@ def _prove(desk: Desk, conn: Connection[TupleRow], as_seen: Code, entry: Entry) 
     """Look again; answer the request when nothing is found, and no look was left out."""
     note = entry.note
     assert note is not None  # it was sealed before the erasure
-    answer.refresh_statistics(desk.system, conn, desk.reach, note)
+    answer.refresh_statistics(desk.system, desk.reach, note)
     proof = prove(desk.system, note)
     if proof.failures or proof.coverage.forgotten():
         answer.write_failure(conn, desk.claim, entry.reference, proof)

@@ -15,6 +15,7 @@ from psycopg.rows import TupleRow
 from audit.section import SECTION as AUDIT
 from gdpr import notes, person
 from gdpr.deadline import Open
+from gdpr.notes import Note
 from gdpr.person import Survey
 from gdpr.reach import Reach, reach
 from gdpr.waiting import erasure_of, waiting
@@ -87,7 +88,7 @@ def survey(system: System, now: datetime, only: str | None) -> Seen:
         errors: list[LifecycleError] = []
         for request in due:
             try:
-                with conn.transaction():
+                with conn.transaction(force_rollback=True):
                     cases.append(_case(system, conn, found, key, request))
             except (LifecycleError, psycopg.Error) as error:
                 said = connect.explain(error) if isinstance(error, psycopg.Error) else error
@@ -98,6 +99,14 @@ def survey(system: System, now: datetime, only: str | None) -> Seen:
     return Seen(
         found, open_requests.open, tuple(cases), open_requests.odd, tuple(unread), tuple(errors)
     )
+
+
+def of_person(system: System, found: Reach, who: str | None, earlier: Note | None) -> Survey | None:
+    """Return what there is of one person now, None when nobody knows who that is. Raise psycopg.Error as it comes."""
+    if who is None:
+        return None
+    with system.snapshot("gdpr survey") as conn:
+        return person.survey(conn, found, who, earlier, gate.known(conn))
 
 
 def _case(

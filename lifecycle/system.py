@@ -46,14 +46,16 @@ class System:
     def snapshot(self, purpose: str, *, reader: bool = False) -> Generator[Connection[TupleRow]]:
         """Give a connection on which all that is read is of one moment and nothing can be written: to survey, to judge.
 
-        Code of a table's owner that runs when it is read can write nothing here with the rights of the service.
-        What may fail without ending the look goes into a `conn.transaction()` of its own, a savepoint here. As a
-        `reader` it may be of a standby, which may not have heard of the latest yet, or by a login that can only read.
+        Code of a table's owner that runs when it is read can write nothing here with the rights of the service, and as
+        it is always rolled back, nobody hears what it would `notify`. What may fail without ending the look goes into
+        a `conn.transaction(force_rollback=True)` of its own, a savepoint: with it goes what such code has set for the
+        session, a search path above all, and would have others' tables be read by. As a `reader` it may be of a
+        standby, which may not have heard of the latest yet, or by a login that can only read.
         """
         with closing(self.connect(purpose, write=not reader)) as conn:
             conn.isolation_level = IsolationLevel.REPEATABLE_READ
             conn.read_only = True
-            with conn.transaction():
+            with conn.transaction(force_rollback=True):
                 yield conn
 
     def connect_ddl(self, purpose: str) -> Connection[TupleRow]:

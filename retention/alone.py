@@ -76,7 +76,7 @@ def _read(
         held = gate.on(holds, policy, catalog, name)
         counting = statements_of_rows.count_alone(name, held)
         try:
-            with looks.at(places.alone(name)), conn.transaction():
+            with looks.at(places.alone(name)), conn.transaction(force_rollback=True):
                 rows, on_hold = conn.execute(counting, held.keys).fetchone() or (0, 0)
         except psycopg.Error as error:
             said = connect.explain(error)

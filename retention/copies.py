@@ -65,7 +65,7 @@ def find(
     bound = counted.bound
     found: dict[Place, Reason] = {}
     try:
-        with looks.at(places.copies(bound)), conn.transaction():
+        with looks.at(places.copies(bound)), conn.transaction(force_rollback=True):
             found |= _views(conn, catalog, bound)
             found |= _copies(_COPY, _archives(conn, policy, catalog, bound))
             found |= _copies(_COPY, _images(conn, policy, catalog, bound))

@@ -122,7 +122,7 @@ def count(conn: Connection[TupleRow], bound: Bound, held: Held, looks: Looks) ->
             unread[leaf] = _DETACHING
             continue
         try:
-            with looks.at(places.leaf(bound, leaf)), conn.transaction():
+            with looks.at(places.leaf(bound, leaf)), conn.transaction(force_rollback=True):
                 values: dict[str, object] = {"before": bound.edge, **held.keys}
                 counting = (
                     statements_of_rows.count_whole(leaf, bound, held)
@@ -153,7 +153,7 @@ def _beyond(
     looks: Looks,
 ) -> int | Reason:
     try:
-        with looks.at(places.through(bound)), conn.transaction():
+        with looks.at(places.through(bound)), conn.transaction(force_rollback=True):
             counting = statements_of_rows.count_through(bound, held)
             rows = row(conn, counting, {"before": bound.edge, **held.keys})[0]
     except psycopg.Error as error:

@@ -119,7 +119,13 @@ def _expire(task: Task, batches: Batches, step: Expire, seen: Seen, ended: Ended
                     ended.counts["deleted"] += gone
                 continue
             with fixed.fix(
-                batches.conn, leaf, batches.bound, held, seen.committed, batches.written
+                batches.conn,
+                batches.code,
+                leaf,
+                batches.bound,
+                held,
+                seen.committed,
+                batches.written,
             ) as those:
                 if those.rows > rows:
                     ended.failures.append(_more(step, leaf))

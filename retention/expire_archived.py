@@ -18,7 +18,8 @@ from psycopg.rows import TupleRow
 from lifecycle import clock
 from lifecycle.errors import Fenced, LifecycleError, Unproven
 from lifecycle.holds import gate
-from lifecycle.ledger import changed
+from lifecycle.ledger import changed, code
+from lifecycle.ledger.code import Code
 from lifecycle.ledger.effect import effect
 from lifecycle.outcome import Failure
 from lifecycle.partitions.ends import Record
@@ -65,7 +66,7 @@ def expire(task: Task, batches: Batches, leaf: str, most: int, committed: str) -
             hint="Nothing of it was ended; the next run counts them and ends them.",
         )
     if there:
-        with _proven(task, conn, wanted) as proven:
+        with _proven(task, conn, batches.code, wanted) as proven:
             yield from _delete(batches, leaf, proven)
 
 
@@ -74,14 +75,17 @@ def whole(task: Task, catalog: Catalog, record: Record) -> tuple[Leaf, ...]:
     name = record.called or record.name
     leaves = [part.name for part in catalog.table(name).partitions] or [name]
     found: list[Leaf] = []
-    with closing(task.system.connect("retention.archive")) as conn:
+    with (
+        closing(task.system.connect("retention.archive")) as conn,
+        code.code(task.system, catalog) as seen,
+    ):
         for leaf in leaves:
             bounds = record.bound if leaf == name else None
             wanted = Rows(record.parent, leaf, bounds=bounds)
             with rows.reading(conn):
                 content = rows.content(conn, wanted)
             if content.rows:
-                with _proven(task, conn, wanted) as proven:
+                with _proven(task, conn, seen, wanted) as proven:
                     content = proven.content
             found.append(Leaf(wanted, content))
     return tuple(found)
@@ -122,14 +126,14 @@ def _asks(step: EndArchive, why: str) -> Failure:
 
 
 @contextmanager
-def _proven(task: Task, conn: Connection[TupleRow], wanted: Rows) -> Generator[Proven]:
+def _proven(task: Task, conn: Connection[TupleRow], seen: Code, wanted: Rows) -> Generator[Proven]:
     """Archive rows and prove it. Raise Unproven, whatever stood in the way of that but the run's own end."""
     with ExitStack() as stack:
         try:
             on = shelf.shelf(task.system)
             stack.enter_context(closing(on.store))
             written = write.write(task, conn, on, wanted)
-            proven = stack.enter_context(prove.prove(task, conn, on, written))
+            proven = stack.enter_context(prove.prove(task, conn, seen, on, written))
         except Fenced:
             raise
         except LifecycleError as error:

@@ -14,6 +14,7 @@ from psycopg import Connection, sql
 from psycopg.rows import TupleRow
 
 from lifecycle.holds.gate import Held
+from lifecycle.ledger.code import Code
 from retention import statements_of_rows as statements
 from retention.rules import Bound
 
@@ -83,6 +84,7 @@ class Fixed:
 @contextmanager
 def fix(
     conn: Connection[TupleRow],
+    seen: Code,
     leaf: str,
     bound: Bound,
     held: Held,
@@ -91,14 +93,16 @@ def fix(
 ) -> Generator[Fixed]:
     """Fix the rows of a leaf that are overdue and were so in `snapshot`, as PostgreSQL spells one, for this while.
 
-    Those on hold are left out. `ours` are transactions of this run that have written to the table since. Raise
+    Those on hold are left out. `ours` are transactions of this run that have written to the table since. `seen` is the
+    code that may run while they are looked for: nothing is written meanwhile. Raise Refused where it was exchanged,
     psycopg.Error as it comes.
     """
     values = of(bound, snapshot, ours)
-    with conn.transaction():
+    with seen.look(conn):
         conn.execute(statements.fix(leaf, bound, held), {**values, **held.keys})
+        conn.execute(sql.SQL("move forward all from {}").format(_CURSOR))  # by its end all has run
     try:
-        row = conn.execute(sql.SQL("fetch from {}").format(_CURSOR)).fetchone()
+        row = conn.execute(sql.SQL("fetch first from {}").format(_CURSOR)).fetchone()
         yield Fixed(conn, row[5] if row else 0)
     finally:
         if not conn.broken:

@@ -66,7 +66,7 @@ def forecast(
         failures = list(each[0][1])
         for bounds in zip(*(fit for fit, _ in each), strict=True):
             try:
-                with conn.transaction():
+                with conn.transaction(force_rollback=True):
                     endings += _endings(conn, bounds, moments)
             except psycopg.Error as error:
                 if conn.broken:

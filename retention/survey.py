@@ -103,7 +103,7 @@ def read(
     failures, beside = [*unfit], [*gate.lost(holds, policy, seen)]
     for bound in fit:
         try:
-            with conn.transaction():
+            with conn.transaction(force_rollback=True):
                 beside += chunks.beside(conn, bound.table) if bound.chunks else ()
                 if (wrong := _wrong(conn, bound)) is not None:
                     failures.append(wrong)

@@ -161,17 +161,19 @@ def _place(
 
     here = open_system(system)
     ends = None if until is None else day_begins(until, ZoneInfo(here.policy.timezone))
-    with closing(here.connect("holds.add")) as conn:
-        picture = catalog.read(conn)
+    with here.snapshot("holds.add") as look:
+        picture = catalog.read(look)
         place.must_be_there(what, here.policy, picture)
         if what.covers == "person":
-            somebody = place.of_somebody(conn, what, here.policy)
+            somebody = place.of_somebody(look, what, here.policy)
             if somebody is None:
                 hint = "A hold on nobody holds nothing: look the key up."
                 raise InputError(f"no {what.subject} has this key", hint=hint)
             what = somebody
+    with closing(here.connect("holds.add")) as conn:
         number = place.place(conn, what, because=_said(because), placed_by=_said(by), until=ends)
-        on = place.covered(conn, number, here.policy, picture)
+    with here.snapshot("holds.add") as look:
+        on = place.covered(look, number, here.policy, picture)
     rows = ", ".join(f"{counted(many, 'row')} of {table}" for table, many in on.items())
     now = rows or "no row now: if that is not so, it is spelled otherwise there"
     said = f"hold {number} is on {what}: {now}. `lifecycle holds release {number}` ends it."

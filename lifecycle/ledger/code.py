@@ -3,7 +3,8 @@
 An owner may exchange a function at any instant, and in a transaction of ours the newest runs, whatever the snapshot its
 statements read by. So `effect` asks after the last statement and before the commit, over a connection of its own, which
 sees what was committed until then: whatever could have run is seen, also when it was put back. Then everything is
-undone. Only versions are compared here; `policy/triggers.py` judges what they are.
+undone. A look that leaves something in its session asks likewise. Only versions are compared here;
+`policy/triggers.py` judges what they are.
 """
 
 from collections.abc import Generator
@@ -34,6 +35,18 @@ class Code:
                 hint="What would have been changed with it was undone. `lifecycle policy check --live` names what is "
                 "not as it was declared; where it names nothing, a function that is not ours was changed: run again.",
             )
+
+    @contextmanager
+    def look(self, conn: Connection[TupleRow]) -> Generator[None]:
+        """Open a transaction of one snapshot in which nothing is written, and what it leaves in its session lasts.
+
+        A cursor, or rows in a temporary table. A look that leaves nothing is `System.snapshot`, and is rolled back:
+        here only declared code has run, or nothing is left of it. Raise Refused as `must_stand`.
+        """
+        with conn.transaction():
+            conn.execute(statements_of_code.LOOK_ONLY)
+            yield
+            self.must_stand()
 
 
 @contextmanager

@@ -152,7 +152,7 @@ def strays(
             if not partition.default:
                 continue
             try:
-                with conn.transaction():
+                with conn.transaction(force_rollback=True):
                     holding |= {table.name} if _any_row(conn, partition.name, looks) else set()
             except psycopg.Error as error:
                 said = connect.explain(error)

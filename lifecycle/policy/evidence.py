@@ -122,7 +122,7 @@ def read(
 @contextmanager
 def look(conn: Connection[TupleRow], table: Table, left: timedelta) -> Generator[None]:
     """Let a table be read within a time, and nothing else be done; by a superuser as its owner, whose code may run."""
-    with conn.transaction():
+    with conn.transaction(force_rollback=True):
         limit = max(1, int(left.total_seconds() * 1000))
         conn.execute(statements.LOOK_ONLY, {"limit": f"{limit}ms"})
         if conn.execute(statements.IS_SUPERUSER).fetchone() == (True,):

@@ -107,7 +107,7 @@ def _answers(
 def _ask(
     conn: Connection[TupleRow], catalog: Catalog, asked: Question, left: timedelta
 ) -> Sequence[TupleRow]:
-    with conn.transaction():
+    with conn.transaction(force_rollback=True):
         limit = f"{max(1, int(left.total_seconds() * 1000))}ms"
         conn.execute(statements.LOOK_ONLY, {"limit": limit})
         if conn.execute(statements.IS_SUPERUSER).fetchone() == (True,):

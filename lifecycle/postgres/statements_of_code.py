@@ -6,6 +6,9 @@ superuser's: no owner of a table can change either.
 
 from typing import LiteralString
 
+# Said first in a transaction that begins in whatever way its connection begins one.
+LOOK_ONLY: LiteralString = "set transaction isolation level repeatable read, read only"
+
 # Triggers that somebody made: PostgreSQL's own enforce foreign keys, a partition's copy is its parent's, TimescaleDB's
 # own no application makes or changes. The digest covers all that decides what it does and as whom: definition, state,
 # and the function with its owner and settings. The last: its definition without its table, by which a copy is known.

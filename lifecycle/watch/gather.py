@@ -42,7 +42,7 @@ def _of_rooms(
     unread: set[str] = set()
     for room, module in rooms.load("figures"):
         try:
-            with conn.transaction():
+            with conn.transaction(force_rollback=True):
                 values += list(module.read(system, conn, clock.now()))
         except Exception as error:
             if conn.closed:

@@ -1,6 +1,6 @@
 """Proves an archive: fetched back from the bucket, loaded by the database, and held against the table.
 
-    with prove(task, conn, shelf, written) as proven:
+    with prove(task, conn, code, shelf, written) as proven:
         ...                # the rows as the archive has them are in `statements.STAGED`, for this session alone
 
 Whoever destroys takes what was proven from there: the rows of the archive, as the archive has them, and no others.
@@ -19,6 +19,7 @@ from psycopg.rows import TupleRow
 
 from lifecycle import progress, scratch
 from lifecycle.errors import Refused, Unproven
+from lifecycle.ledger.code import Code
 from lifecycle.ledger.effect import Change
 from lifecycle.postgres import connect
 from lifecycle.promise import Task
@@ -51,13 +52,14 @@ class Proven:
 
 @contextmanager
 def prove(
-    task: Task, conn: Connection[TupleRow], on: Shelf, written: Manifest
+    task: Task, conn: Connection[TupleRow], seen: Code, on: Shelf, written: Manifest
 ) -> Generator[Proven]:
     """Fetch an archive back, load it, and hold count and digest of what was loaded against its manifest.
 
     `conn` is in no transaction, and `written.description.leaf` is there still. The loaded rows stay for the block.
-    Raise Unproven when anything is not what was archived, Refused (disk full, no temporary table), NotFound when the
-    relation is gone, Fenced, Unreachable, AccessDenied: nothing may be destroyed then.
+    `seen` is the code that may run as they are loaded. Raise Unproven when anything is not what was archived, Refused
+    (disk full, no temporary table, code that was exchanged), NotFound when the relation is gone, Fenced, Unreachable,
+    AccessDenied: nothing may be destroyed then.
     """
     described = written.description
     with scratch.directory(task.system.machine, PREFIX) as directory:
@@ -67,7 +69,7 @@ def prove(
         on.fetch(written, file)
         progress.phase(f"retention.archives: compare {described.leaf}")
         try:
-            blocks = _load(conn, described, file)
+            blocks = _load(conn, seen, described, file)
         except psycopg.Error as error:
             conn.execute(statements.UNSTAGE)
             raise _unloadable(conn, written.key, error) from None
@@ -131,7 +133,7 @@ def let_go(
     ).rowcount
 
 
-def _load(conn: Connection[TupleRow], described: Description, file: Path) -> int:
+def _load(conn: Connection[TupleRow], seen: Code, described: Description, file: Path) -> int:
     """Load an archive's rows and return how many pages they take. Raise Unproven, psycopg.Error as it comes."""
     now = rows.relation(conn, described.leaf)
     shape = [(c.name, c.type, c.not_null) for c in described.columns]
@@ -143,7 +145,7 @@ def _load(conn: Connection[TupleRow], described: Description, file: Path) -> int
     conn.execute(statements.UNSTAGE)
     conn.execute(statements.stage_like(described.leaf))
     columns = [column.name for column in described.columns]
-    with rows.reading(conn):
+    with rows.loading(conn, seen):
         with conn.cursor() as cursor, cursor.copy(statements.copy_in(statements.STAGED, columns)) as into:  # fmt: skip
             for block in parquet.lines(file):
                 into.write(block)

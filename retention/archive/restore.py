@@ -117,7 +117,7 @@ def _loaded(system: System, conn: Connection[TupleRow], wanted: Wanted) -> Gener
                 conn.execute(UNSTAGE)
                 conn.execute(statements.stage_of(to.like, fit.columns))
                 gone = forgotten.forgotten(conn, system)
-                with rows.reading(conn):
+                with code.code(system, seen) as as_seen, rows.loading(conn, as_seen):
                     it = _hold(system, conn, file, written, to, fit, seen, gone)
             except psycopg.Error as error:
                 raise _unrestorable(conn, error) from None

@@ -9,7 +9,9 @@ from psycopg import Connection, sql
 from psycopg.rows import TupleRow
 
 from lifecycle.errors import NotFound, Refused
+from lifecycle.ledger.code import Code
 from lifecycle.postgres import names
+from lifecycle.postgres.statements_of_code import LOOK_ONLY
 from retention.archive import manifest, statements
 from retention.archive.manifest import Column, Content, Description
 
@@ -49,17 +51,31 @@ class Relation:
 
 @contextmanager
 def reading(conn: Connection[TupleRow]) -> Generator[None]:
-    """Open a transaction of one snapshot in which nothing can be written but to this session's own tables.
+    """Open a transaction of one snapshot in which nothing can be written, and that is always rolled back.
 
-    Code of an application's type that runs as its values are read or loaded can change nothing in it.
+    Code of an application's type that runs as its values are read changes nothing in it, nor in its session.
     """
-    with conn.transaction():
-        conn.execute(statements.READ_ONLY)
-        conn.execute(
-            statements.PATIENT, {"milliseconds": str(round(LIMIT.total_seconds() * 1000))}
-        ).fetchone()
-        pin(conn)
+    with conn.transaction(force_rollback=True):
+        conn.execute(LOOK_ONLY)
+        _patiently(conn)
         yield
+
+
+@contextmanager
+def loading(conn: Connection[TupleRow], seen: Code) -> Generator[None]:
+    """Open one of which the rows stay that were loaded into this session's own table, and nothing else.
+
+    Raise Refused, and no row is loaded, where code has been exchanged that may have run as they were.
+    """
+    with seen.look(conn):
+        _patiently(conn)
+        yield
+
+
+def _patiently(conn: Connection[TupleRow]) -> None:
+    limit = {"milliseconds": str(round(LIMIT.total_seconds() * 1000))}
+    conn.execute(statements.PATIENT, limit).fetchone()
+    pin(conn)
 
 
 def pin(conn: Connection[TupleRow]) -> None:
@@ -121,7 +137,7 @@ def content(conn: Connection[TupleRow], rows: Rows) -> Content:
 
 
 def staged(conn: Connection[TupleRow]) -> Content:
-    """Return what was loaded from an archive. Within `reading`, or after `pin`."""
+    """Return what was loaded from an archive. Within `reading` or `loading`."""
     found = conn.execute(statements.content(statements.STAGED, ALL)).fetchone()
     assert found is not None
     return Content(rows=found[0], digest=found[1])

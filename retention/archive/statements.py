@@ -24,7 +24,6 @@ PATIENT = """
     select set_config('statement_timeout', %(milliseconds)s, true),
            set_config('idle_in_transaction_session_timeout', %(milliseconds)s, true)
 """
-READ_ONLY = "set transaction isolation level repeatable read, read only"
 
 # The bound of a partition that is being taken off, or was, is gone with its place among the others.
 RELATION = """

@@ -2,8 +2,8 @@
 
 import hashlib
 import tracemalloc
-from collections.abc import Callable, Iterator
-from contextlib import closing
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,7 +17,7 @@ from psycopg.rows import TupleRow
 
 from lifecycle.admin import install
 from lifecycle.errors import LifecycleError, NotFound, Refused, Unproven
-from lifecycle.ledger import claims
+from lifecycle.ledger import claims, code
 from lifecycle.ledger.claims import Claim
 from lifecycle.ledger.effect import effect
 from lifecycle.policy import whole
@@ -113,8 +113,16 @@ class World:
 
     def is_proven(self, written: Manifest, wanted: Rows) -> None:
         """Prove an archive against the table. Raise what proves it is none."""
-        with prove.prove(self.task, self.conn, self.to, written) as proven:
+        with self.proven(written) as proven:
             prove.compare(self.conn, proven, wanted)
+
+    @contextmanager
+    def proven(self, written: Manifest) -> Generator[prove.Proven]:
+        with (
+            code.code(self.system, catalog.read(self.conn)) as seen,
+            prove.prove(self.task, self.conn, seen, self.to, written) as proven,
+        ):
+            yield proven
 
     def keys(self) -> list[str]:
         listed = self.client.list_objects_v2(Bucket=self.bucket)
@@ -286,7 +294,7 @@ def test_a_row_that_came_or_changed_since_is_no_row_of_the_archive(world: World)
         world.is_proven(written, log)
     # Deleted are the rows of the archive, as the archive has them: the changed and the late one stay.
     world.say("grant delete on log to lifecycle")
-    with prove.prove(world.task, world.conn, world.to, written) as proven:
+    with world.proven(written) as proven:
         gone = 0
         for block in range(0, proven.blocks, 200):
             with effect(world.conn, world.claim, None) as change:

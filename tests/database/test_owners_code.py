@@ -1,0 +1,180 @@
+"""What an owner's code may do while we look at his rows: nothing that lasts, nothing that is heard, nothing of others'.
+
+It is harmless when it is declared, and its owner exchanges it while a run is at work: what runs is the newest, whatever
+the snapshot that a statement reads by.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from gdpr import request
+from lifecycle.errors import Refused
+from lifecycle.holds import place
+from lifecycle.holds.hold import What
+from retention import expire
+from tests.database.clinic import Clinic
+from tests.house import OWNER, House
+
+DONE = {"table": "log", "after": "90 days", "by": "at", "where": {"status": ("done",)}}
+PAYROLL = ("payroll", "10 years", "at", "delete")
+LOG = f"""
+    create table payroll (id int primary key, at timestamptz);
+    insert into payroll select n, now() from generate_series(1, 500) n;
+    {OWNER}
+    create type mood as enum ('done', 'open');
+    create table log (id int primary key, at timestamptz, value text default 'v', status mood default 'done');
+    create function told(mood) returns text language plpgsql as $$ begin return 'done'; end $$;
+    create cast (mood as text) with function told(mood) as implicit;
+    insert into log select n, '2020-01-01' from generate_series(1, 3) n;
+"""
+
+
+def tells(what: str) -> str:
+    """Return the function of the cast, exchanged for one that does something as well where the service runs it."""
+    return f"""
+        set role house_owner;
+        create or replace function told(mood) returns text language plpgsql as $$ begin
+            if session_user = 'lifecycle' then {what}; end if;
+            return 'done';
+        end $$;
+    """
+
+
+@pytest.fixture
+def house(database: str) -> House:
+    house = House(database)
+    house.say(LOG)
+    house.promise(DONE, PAYROLL)
+    return house
+
+
+def say(clinic: Clinic, text: str) -> None:
+    """Say it as superuser, in a session of its own."""
+    with psycopg.connect(clinic.admin, autocommit=True) as conn:
+        conn.execute(text.encode())
+
+
+def before(monkeypatch: pytest.MonkeyPatch, place: Any, name: str, then: Callable[[], None]):
+    """Do something at the instant when a function is called."""
+    real = getattr(place, name)
+
+    def called(*args: Any, **named: Any) -> Any:
+        then()
+        return real(*args, **named)
+
+    monkeypatch.setattr(place, name, called)
+
+
+def test_code_that_is_exchanged_before_the_rows_are_fixed_changes_nothing_of_anybody(
+    house: House, monkeypatch: pytest.MonkeyPatch
+):
+    with house.system().connect("test") as conn:
+        held = What("table", table="payroll")
+        place.place(conn, held, because="a suit", placed_by="a court", until=None)
+    evil = tells("""
+        if current_setting('transaction_read_only') = 'off' then
+            delete from public.payroll;
+            perform lifecycle.release_hold(1, 'mine', 'nobody');
+        end if""")
+    before(monkeypatch, expire.fixed, "fix", lambda: house.say(evil))
+    with pytest.raises(Refused, match="code of the application's was exchanged"):
+        house.run()
+    assert house.number("select count(*) from payroll") == 500
+    assert house.number("select count(*) from lifecycle.hold_release") == 0
+    assert house.number("select count(*) from log") == 3
+
+
+def test_what_it_sets_for_the_session_while_the_rows_are_fixed_is_undone(
+    house: House, monkeypatch: pytest.MonkeyPatch
+):
+    # Whoever has the path has the operators, of the statements that write the ledger, too.
+    evil = tells("perform set_config('search_path', 'nobodys, pg_catalog', false)")
+    before(monkeypatch, expire.fixed, "fix", lambda: house.say(evil))
+    paths: list[Any] = []
+    real = expire.closing
+
+    def closing(conn: Any) -> Any:
+        paths.append(conn)
+        return real(conn)
+
+    monkeypatch.setattr(expire, "closing", closing)
+    seen: list[Any] = []
+    real_expire = expire._expire  # pyright: ignore[reportPrivateUsage]
+
+    def after(*args: Any) -> None:
+        try:
+            real_expire(*args)
+        finally:
+            seen.extend(paths[0].execute("show search_path").fetchone())
+
+    monkeypatch.setattr(expire, "_expire", after)
+    with pytest.raises(Refused, match="code of the application's was exchanged"):
+        house.run()
+    assert seen == ["pg_catalog, pg_temp"]
+
+
+def test_nobody_hears_what_it_tells_while_a_run_looks(house: House):
+    house.say(
+        "create table patients (email text); insert into patients values ('anna@example.org')"
+    )
+    house.promise(DONE)
+    house.say("grant select on patients to lifecycle")
+    house.say(tells("perform pg_notify('owner', (select email from public.patients))"))
+    house.promise(DONE)
+    mallory = make_conninfo(house.admin)
+    with psycopg.connect(mallory, autocommit=True) as conn:
+        conn.execute("listen owner")
+        assert house.plan().decision.steps
+        assert [told.payload for told in conn.notifies(timeout=1)] == []
+
+
+def test_what_it_sets_for_the_session_is_not_what_others_rows_are_read_by(house: House):
+    house.say("create schema evil authorization house_owner; grant usage on schema evil to public")
+    house.say(tells("perform set_config('search_path', 'evil, pg_catalog', false)"))
+    house.say("""
+        set role house_owner;
+        create function evil.never(timestamptz, timestamptz) returns boolean language sql immutable as 'select false';
+        create operator evil.< (leftarg = timestamptz, rightarg = timestamptz, function = evil.never);
+    """)
+    house.say("update payroll set at = '2000-01-01'")
+    house.promise(DONE, PAYROLL)
+    assert {step.target: step.rows for step in house.plan().decision.steps}["payroll"] == 500
+
+
+def test_code_that_is_exchanged_while_an_erasure_looks_changes_nothing_of_anybody(
+    clinic: Clinic, monkeypatch: pytest.MonkeyPatch
+):
+    mails = ",".join(f"'{mail}'" for mail in clinic.ask("select email from person"))
+    say(
+        clinic,
+        f"""
+        revoke all on finding from clinic_owner;
+        alter table finding owner to current_user;
+        set role clinic_owner;
+        create type mail as enum ({mails});
+        create function spelled(mail) returns text language plpgsql as $$ begin return concat($1); end $$;
+        create cast (mail as text) with function spelled(mail);
+        alter table person alter email type mail using concat(email)::mail;
+        """,
+    )
+    exchange = """
+        set role clinic_owner;
+        create or replace function spelled(mail) returns text language plpgsql as $$ begin
+            if current_setting('transaction_read_only') = 'off' and session_user = 'lifecycle' then
+                delete from public.finding;
+            end if;
+            return concat($1);
+        end $$;
+    """
+    clinic = clinic.declared()
+    before(monkeypatch, request.notes, "of_person", lambda: say(clinic, exchange))
+    there = clinic.ask("select count(*) from finding")
+    outcome = clinic.erase()
+    assert [failure.what for failure in outcome.failures] == [
+        "code of the application's was exchanged while the run was at work"
+    ]
+    assert clinic.ask("select count(*) from finding") == there
