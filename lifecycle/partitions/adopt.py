@@ -26,7 +26,8 @@ from lifecycle.outcome import Failure
 from lifecycle.partitions import owner, partman, statements_of_partman, survey
 from lifecycle.partitions import plan as of_partitions
 from lifecycle.partitions.partman import Config
-from lifecycle.partitions.section import SECTION, Partitioning
+from lifecycle.partitions.rule import Partitioning
+from lifecycle.partitions.section import SECTION
 from lifecycle.plan import Decision, Plan, Step
 from lifecycle.policy.model import Policy
 from lifecycle.postgres import connect

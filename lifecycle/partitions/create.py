@@ -111,13 +111,14 @@ def _make_each(
 
 def make(conn: Connection[TupleRow], claim: Claim, step: CreatePartition) -> None:
     """Make one partition, or nothing. Raise psycopg.Error as it comes, Fenced when the claim is gone."""
-    names = {"schema": step.schema, "parent": step.parent_relname, "child": step.relname}
     with effect(conn, claim, None) as change:
         before = changed.so_far(conn)
-        conn.execute(statements.NAME_BOTH, names)
         with owner.enclosed(conn, step.owner, step.schema) as say:
-            say(statements.create(step), statements.CARRY_OVER)
-            policies.must_be_copied(conn)
+            _bear(conn, say, step)
+            for leaf in step.below:
+                _bear(conn, say, leaf)
+                say(statements.attach(leaf))
+            _name(conn, step)
             moved = _move(conn, say, before, step)
             # From here on tables it references take no writes, and the default partition no readers.
             say(statements.attach(step), statements.CARRY_OVER_ATTACHED, within=statements.HELD)
@@ -125,6 +126,18 @@ def make(conn: Connection[TupleRow], claim: Claim, step: CreatePartition) -> Non
         if moved:
             change.record("effect", "partitions.moved", step.target, counts={"rows": moved})
         change.record("effect", "partitions.created", step.target, counts={"partitions": 1})
+
+
+def _bear(conn: Connection[TupleRow], say: owner.Say, step: CreatePartition) -> None:
+    """Make the table, with all that it has of its parent, so that nobody sees it yet."""
+    _name(conn, step)
+    say(statements.create(step), statements.CARRY_OVER)
+    policies.must_be_copied(conn)
+
+
+def _name(conn: Connection[TupleRow], step: CreatePartition) -> None:
+    names = {"schema": step.schema, "parent": step.parent_relname, "child": step.relname}
+    conn.execute(statements.NAME_BOTH, names)
 
 
 def _move(

@@ -14,7 +14,8 @@ from lifecycle.partitions.bounds import KeyType
 from lifecycle.partitions.cover import Attached
 from lifecycle.partitions.create import Made
 from lifecycle.partitions.grid import Slot
-from lifecycle.partitions.section import SECTION, Partitioning, promised
+from lifecycle.partitions.rule import Partitioning, Then
+from lifecycle.partitions.section import SECTION, promised
 from lifecycle.partitions.sets import Bucket
 from lifecycle.partitions.survey import Seen
 from lifecycle.plan import Decision, Step
@@ -116,7 +117,7 @@ def _places(
     """Add what is wrong with the partitions of one table, and where nobody can look."""
     name, key = table.name, plan.key_of(table, rule)
     for branch in table.branches[1:]:
-        _branch(looks, branch, table.partition_key, key, slots)
+        _branch(looks, branch, table.partition_key, key, slots, rule.then)
     for part in table.partitions:
         if part.default and name in after.strays:
             looks.found(_stray(name, part.name))
@@ -150,6 +151,7 @@ def _branch(
     column: str | None = None,
     key: KeyType | None = None,
     slots: tuple[Slot, ...] = (),
+    then: Then | None = None,
 ) -> None:
     """Look whether what hangs below a partition takes every row that comes to it, of the promised time."""
     place = Place("branch", branch.name)
@@ -164,6 +166,10 @@ def _branch(
         with looks.at(place):
             left = tuple(cover.below(branch, key, slots))
         looks.found(*(_between(branch, *gap) for gap in left))
+    elif branch.strategy == "list" and then is not None and then.list:
+        with looks.at(place):
+            lacking = sets.missing(then, branch)
+        looks.found(*(_still(branch.name, bucket) for bucket in lacking))
     else:
         looks.not_at(place, _BELOW)
 

@@ -14,9 +14,11 @@ from lifecycle.partitions import bounds, cover, drain, grid, sets
 from lifecycle.partitions.bounds import KeyType
 from lifecycle.partitions.cover import Attached
 from lifecycle.partitions.grid import Slot
-from lifecycle.partitions.section import SECTION, Partitioning, promised
+from lifecycle.partitions.rule import Partitioning
+from lifecycle.partitions.section import SECTION, promised
 from lifecycle.partitions.step import CreatePartition, beside, child_name, step
 from lifecycle.partitions.survey import Seen
+from lifecycle.partitions.then import with_below
 from lifecycle.plan import Decision
 from lifecycle.policy.model import Policy
 from lifecycle.postgres.catalog import Catalog, Table
@@ -95,12 +97,15 @@ def _of_time(
         zone = ZoneInfo(policy.timezone)
         early = drain.early(drained, partitioning.length, key, zone, parts, slots[0])
         for slot in (*past, *early, *slots):
-            for one in _decide_slot(table, key, partitioning, slot, parts, taken):
+            for one in _decide_slot(table, key, zone, partitioning, slot, parts, taken):
                 yield (
                     drain.with_rows(one, table, key, drained)
                     if isinstance(one, CreatePartition)
                     else one
                 )
+    if partitioning.then is None and (again := [one for one in table.branches[1:] if one.children]):
+        way = f"by {again[-1].strategy} of {again[-1].key or 'several columns'}"
+        yield f"{table.name}: {again[-1].name} is partitioned again, {way}; without `then` no new one is"
     yield from _notes(table, slots, parts, old, table.name in seen.strays)
 
 
@@ -168,6 +173,7 @@ def _past(
 def _decide_slot(
     table: Table,
     key: KeyType,
+    zone: ZoneInfo,
     partitioning: Partitioning,
     slot: Slot,
     parts: tuple[Attached, ...],
@@ -188,15 +194,18 @@ def _decide_slot(
         label = slot.label if whole else f"{slot.label}_from_{lower:%Y%m%dt%H%M%S}"
         child = child_name(table.relname, label)
         first, last = bounds.literal(lower, key), bounds.literal(upper, key)
-        if policy_name(table.schema, child) in taken:
-            yield _named_so(table, child, f"{first} to {last}")
-            continue
-        taken.add(policy_name(table.schema, child))
         others = ", ".join(part.name for part in cover.inside(slot, parts))
         reason = f"a partition for every {partitioning.every}, {partitioning.ahead} ahead" + (
             "" if whole else f"; the rest of {slot.label}, which {others} covers in part"
         )
-        yield step(table, partitioning.by, child, reason, (first, last))
+        made = step(table, partitioning.by, child, reason, (first, last))
+        made = with_below(made, partitioning.then, key, zone, (lower, upper))
+        names = {one.target: one.relname for one in (made, *made.below)}
+        if bad := next((name for name in names if name in taken), None):
+            yield _named_so(table, names[bad], f"{first} to {last}")
+            continue
+        taken |= names.keys()
+        yield made
 
 
 def key_of(table: Table | None, partitioning: Partitioning) -> KeyType | None:

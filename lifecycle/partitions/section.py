@@ -4,20 +4,16 @@ A section is read from top to bottom: shape, sense, truth, sentence, draft, and 
 This one has no sense of its own: only a database can say that it is wrong.
 """
 
-import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
-
-from pydantic import AfterValidator, Field, model_validator
 
 from lifecycle.config.mistake import Where
-from lifecycle.partitions.bounds import Holds, key_type, moment_type
-from lifecycle.partitions.grid import Every, every
+from lifecycle.partitions.bounds import key_type, moment_type
+from lifecycle.partitions.rule import Partitioning, Partitions
+from lifecycle.partitions.sets import broken
 from lifecycle.policy.draft_text import quote
 from lifecycle.policy.look import TIME, Look
 from lifecycle.policy.model import Owner, Policy
-from lifecycle.policy.part import Column, Part, TableName, Text
 from lifecycle.policy.section import Section
 from lifecycle.postgres.catalog import Catalog, Partition, Table
 from lifecycle.words import counted
@@ -31,79 +27,6 @@ _LENGTHS = (
     ("year", timedelta(days=365), timedelta(days=366), 1),
 )
 """Name, shortest, longest, and how many to keep ahead."""
-
-
-def _is_length(text: str) -> str:
-    if not re.match(
-        r"^(([2-9]|[1-9]\d) (year|quarter|month|week|day|hour)s|(year|quarter|month|week|day|hour))$",
-        text,
-    ):
-        raise ValueError(
-            f"{text!r} is no length of a partition; write 'year', 'quarter', 'month', 'week', 'day' or 'hour', "
-            "or several, like '6 months'"
-        )
-    return text
-
-
-class Partitioning(Part):
-    """A partitioned table: by time, and the next ones are made before rows need them, or a set that is whole."""
-
-    by: Column = Field(description="the partition key column", examples=["created_at"])
-    every: Annotated[str, AfterValidator(_is_length)] | None = Field(
-        default=None,
-        description="the length of one partition: `month`, `6 months`; a year, quarter, month, week, day or hour",
-        examples=["month", "6 months"],
-    )
-    ahead: Annotated[int, Field(ge=1, le=400)] | None = Field(
-        default=None,
-        description="how many partitions must exist beyond the current one",
-        examples=[3],
-    )
-    holds: Holds | None = Field(
-        default=None,
-        description="what a key holds that is no date or timestamp: so many seconds, milliseconds, microseconds or "
-        "nanoseconds since 1970 (integer, bigint), or `uuidv7` (uuid)",
-    )
-    hash: Annotated[int, Field(ge=2, le=1024)] | None = Field(
-        default=None, description="of how many hash partitions the set is", examples=[4]
-    )
-    list: (
-        Annotated[
-            dict[Column, Annotated[tuple[Text, ...], Field(min_length=1)]], Field(min_length=1)
-        ]
-        | None
-    ) = Field(default=None, description="end of a partition's name -> the values it takes")
-
-    @model_validator(mode="after")
-    def _one_way(self) -> "Partitioning":
-        if [self.every, self.hash, self.list].count(None) != 2:
-            raise ValueError("must say one way: `every:` with `ahead:`, or `hash:`, or `list:`")
-        if (self.every is None) != (self.ahead is None):
-            raise ValueError("needs `every:` and `ahead:`, the one with the other")
-        if self.holds and not self.every:
-            raise ValueError("`holds:` is of a key that is partitioned by time; take it out")
-        twice = [v for values in (self.list or {}).values() for v in values]
-        if len(twice) != len(set(twice)):
-            raise ValueError("`list:` has a value twice; a row can be in one partition only")
-        return self
-
-    @property
-    def strategy(self) -> str:
-        """Return how the table must be partitioned, as PostgreSQL calls it."""
-        return "hash" if self.hash else "list" if self.list else "range"
-
-    @property
-    def words(self) -> str:
-        """Return the way in a word or two: `6 months`, `hash 4`, `list`."""
-        return self.every or (f"hash {self.hash}" if self.hash else "list")
-
-    @property
-    def length(self) -> Every:
-        """Return the length of one partition of a table partitioned by time."""
-        return every(self.every or "year")
-
-
-Partitions = dict[TableName, Partitioning]
 
 
 def _tables(partitions: Partitions) -> Iterator[tuple[Where, str]]:
@@ -148,6 +71,8 @@ def _truth(partitions: Partitions, look: Look) -> None:
 def _timed(look: Look, path: Where, name: str, rule: Partitioning) -> None:
     """Say so when the key does not hold what the rule says, or no such periods can be cut of it."""
     column = look.column((*path, "by"), name, rule.by)
+    if rule.then is not None:
+        look.column((*path, "then", "by"), name, rule.then.by)
     if column is None:
         return
     if rule.holds and key_type(column.type, rule.holds) is None:
@@ -176,7 +101,8 @@ def _sentence(partitions: Partitions, name: str) -> Iterator[str]:
     if rule.every:
         # `3 6-month partitions` is three of one length.
         length = rule.every.removesuffix("s").replace(" ", "-")
-        yield f"{counted(rule.ahead or 0, f'{length} partition')} ahead"
+        again = f", each again by {rule.then.strategy} of {rule.then.by}" if rule.then else ""
+        yield f"{counted(rule.ahead or 0, f'{length} partition')} ahead{again}"
     else:
         yield f"its set of {counted(rule.hash or len(rule.list or ()), 'partition')} by {rule.strategy} whole"
 
@@ -201,7 +127,15 @@ def _read_off(table: Table) -> Partitioning | None:
         return None
     ahead = next(count for word, _, _, count in _LENGTHS if word == every)
     rule = {"by": table.partition_key, "every": every, "ahead": ahead}
-    return Partitioning.model_validate(rule)
+    return Partitioning.model_validate(rule | _again(table))
+
+
+def _again(table: Table) -> dict[str, object]:
+    """Return how the newest partition that is partitioned itself is: by hash; what else there is, a person says."""
+    for branch in reversed(table.branches[1:]):
+        if branch.strategy == "hash" and branch.key and branch.children and not broken(branch):
+            return {"then": {"by": branch.key, "hash": len(branch.children)}}
+    return {}
 
 
 def _length(partition: Partition) -> str | None:
@@ -242,7 +176,9 @@ def _draft(policy: Policy, catalog: Catalog) -> Iterator[str]:
 
 
 def _written(rule: Partitioning) -> str:
-    return f"{{by: {quote(rule.by)}, every: {rule.every}, ahead: {rule.ahead}}}"
+    then = rule.then
+    again = f", then: {{by: {quote(then.by)}, hash: {then.hash}}}" if then else ""
+    return f"{{by: {quote(rule.by)}, every: {rule.every}, ahead: {rule.ahead}{again}}}"
 
 
 SECTION = Section[Partitions, Partitions](

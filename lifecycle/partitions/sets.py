@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lifecycle.outcome import Failure
-from lifecycle.partitions.section import Partitioning
+from lifecycle.partitions.rule import Partitioning, Then
 from lifecycle.postgres.catalog import Branch
 from lifecycle.words import counted
 
@@ -27,14 +27,14 @@ class Bucket:
     values: tuple[str, ...]
 
 
-def wanted(rule: Partitioning) -> tuple[Bucket, ...]:
+def wanted(rule: Partitioning | Then) -> tuple[Bucket, ...]:
     """Return the set that the rule asks for."""
     if rule.hash:
         return tuple(Bucket(str(n), (str(rule.hash), str(n))) for n in range(rule.hash))
     return tuple(Bucket(name, values) for name, values in (rule.list or {}).items())
 
 
-def missing(rule: Partitioning, branch: Branch) -> tuple[Bucket, ...]:
+def missing(rule: Partitioning | Then, branch: Branch) -> tuple[Bucket, ...]:
     """Return what has to be made so that the set is whole. Raise Odd when it cannot be, as the rule has it."""
     if rule.hash is None:
         held = {value for _, bound in branch.children for value in values(bound)}

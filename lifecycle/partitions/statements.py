@@ -56,10 +56,20 @@ def create(step: "CreatePartition") -> sql.Composed:
 
     Identity is left out: from 17 on a partition takes its parent's, and ATTACH refuses a table with one of its own.
     """
-    return sql.SQL("create table {child} (like {parent} including all excluding identity)").format(
+    return sql.SQL(
+        "create table {child} (like {parent} including all excluding identity){by}"
+    ).format(
         child=sql.Identifier(step.schema, step.relname),
         parent=sql.Identifier(step.schema, step.parent_relname),
+        by=_partitioned(step.below[0]) if step.below else sql.SQL(""),
     )
+
+
+def _partitioned(below: "CreatePartition") -> sql.Composed:
+    way = sql.SQL(
+        "hash" if below.strategy == "hash" else "list" if below.strategy == "list" else "range"
+    )
+    return sql.SQL(" partition by {} ({})").format(way, sql.Identifier(below.by))
 
 
 def enclose(schema: str, name: str) -> sql.Composed:
@@ -204,22 +214,27 @@ CARRY_OVER = _CARRY_OVER.replace("EDITED(p.polqual)", _EDITED.replace("TREE", "p
 CARRY_OVER_ATTACHED = """
 do $$
 declare
-    parent constant regclass := current_setting('lifecycle.parent')::regclass;
-    child constant regclass := current_setting('lifecycle.child')::regclass;
+    made record;
     chosen name;
 begin
-    if (select relforcerowsecurity from pg_class where oid = parent) then
-        execute format('alter table %s force row level security', child);
-    end if;
-    select c.relname into chosen
-      from pg_index whole
-      join pg_inherits tie on tie.inhparent = whole.indexrelid
-      join pg_index part on part.indexrelid = tie.inhrelid and part.indrelid = child
-      join pg_class c on c.oid = part.indexrelid
-     where whole.indrelid = parent and whole.indisreplident;
-    if found then
-        execute format('alter table %s replica identity using index %I', child, chosen);
-    end if;
+    -- From the top: what stands below a partition takes after that.
+    for made in
+        select relid as child, parentrelid as parent
+          from pg_partition_tree(current_setting('lifecycle.child')::regclass) order by level
+    loop
+        if (select relforcerowsecurity from pg_class where oid = made.parent) then
+            execute format('alter table %s force row level security', made.child);
+        end if;
+        select c.relname into chosen
+          from pg_index whole
+          join pg_inherits tie on tie.inhparent = whole.indexrelid
+          join pg_index part on part.indexrelid = tie.inhrelid and part.indrelid = made.child
+          join pg_class c on c.oid = part.indexrelid
+         where whole.indrelid = made.parent and whole.indisreplident;
+        if found then
+            execute format('alter table %s replica identity using index %I', made.child, chosen);
+        end if;
+    end loop;
 end
 $$
 """

@@ -27,7 +27,7 @@ class CreatePartition(Step):
     `values` are modulus and remainder, or those of a list, of one that is not by range.
     `needs` are the locks of others' that it takes, `spares` the default partition that is too large to be looked
     through under a lock. `moves` are rows of its period that lie in the default partition `moves_from`, of which these
-    `columns` are moved in the transaction that makes it.
+    `columns` are moved in the transaction that makes it. `below` are its own partitions, where it has some.
     """
 
     parent: str
@@ -45,6 +45,7 @@ class CreatePartition(Step):
     moves: int = 0
     moves_from: str = ""
     columns: tuple[str, ...] = ()
+    below: tuple["CreatePartition", ...] = ()
 
 
 def step(

@@ -14,7 +14,7 @@ from lifecycle.ledger import claims
 from lifecycle.ledger.claims import Claim
 from lifecycle.outcome import Outcome
 from lifecycle.partitions.promise import PROMISE
-from lifecycle.partitions.section import Partitioning
+from lifecycle.partitions.rule import Partitioning
 from lifecycle.policy import whole
 from lifecycle.postgres import catalog
 from lifecycle.promise import Task

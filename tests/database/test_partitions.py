@@ -22,7 +22,7 @@ from lifecycle.outcome import Outcome, Verdict
 from lifecycle.partitions import create, findings, judge, owner, statements, survey, tend
 from lifecycle.partitions import step as steps
 from lifecycle.partitions.promise import PROMISE
-from lifecycle.partitions.section import Partitioning
+from lifecycle.partitions.rule import Partitioning
 from lifecycle.partitions.step import CreatePartition
 from lifecycle.plan import Decision
 from lifecycle.postgres import catalog, waits

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from lifecycle.outcome import Verdict
-from lifecycle.partitions.section import Partitioning
+from lifecycle.partitions.rule import Partitioning
 from retention import judge
 from tests.house import NOW, OWNER, House
 

@@ -12,7 +12,7 @@ from lifecycle.holds.hold import What
 from lifecycle.outcome import Outcome, Verdict
 from lifecycle.partitions import take_off
 from lifecycle.partitions.promise import PROMISE as CREATE
-from lifecycle.partitions.section import Partitioning
+from lifecycle.partitions.rule import Partitioning
 from lifecycle.plan import Plan
 from lifecycle.postgres import waits
 from retention.promise import PROMISE

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lifecycle.partitions import bounds, plan
-from lifecycle.partitions.section import Partitioning
+from lifecycle.partitions.rule import Partitioning
 from lifecycle.partitions.step import CreatePartition
 from lifecycle.partitions.survey import Seen
 from lifecycle.plan import Decision

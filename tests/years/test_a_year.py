@@ -17,7 +17,7 @@ import pytest
 from lifecycle.admin import install
 from lifecycle.outcome import Outcome, Verdict
 from lifecycle.partitions.promise import PROMISE as MAKES
-from lifecycle.partitions.section import Partitioning
+from lifecycle.partitions.rule import Partitioning
 from lifecycle.postgres import catalog
 from lifecycle.promise import Promise
 from retention.promise import PROMISE as ENDS

@@ -7,7 +7,7 @@ import pytest
 
 from lifecycle.outcome import Verdict
 from lifecycle.partitions.promise import PROMISE as CREATE
-from lifecycle.partitions.section import Partitioning
+from lifecycle.partitions.rule import Partitioning
 from tests.archiving import Archiving
 from tests.house import OWNER
 from tests.keep import keep
