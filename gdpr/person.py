@@ -17,11 +17,12 @@ from gdpr.notes import Note
 from gdpr.reach import Reach
 from gdpr.rows import hanging, mentioning, owned
 from lifecycle.holds.hold import Hold
+from lifecycle.postgres.shape import ForeignKey
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """How many rows go, are cleared, mention (by `table.column`), and hang (by `table (foreign key)`).
+    """How many rows go, are cleared, mention (by `table.column`), and hang (by `table (columns -> table)`).
 
     `keys`: a digest of the keys of each of these, as as many rows are not the same rows.
     """
@@ -169,9 +170,13 @@ def count(conn: Connection[TupleRow], reach: Reach, person: str) -> Rows:
         {table: ask(table, table, owned(reach, table)) for table in reach.deleted},
         {table: ask(table, table, owned(reach, table)) for table in reach.kept},
         {m.name: ask(m.name, m.table, mentioning(reach, m)) for m in reach.mentions},
-        {(w := f"{k.table} ({k.name})"): ask(w, k.table, hanging(reach, k)) for k in reach.hanging},
+        {(w := _pointer(k)): ask(w, k.table, hanging(reach, k)) for k in reach.hanging},
     )
     return Rows(deleted, kept, mentions, hanging_rows, keys)
+
+
+def _pointer(key: ForeignKey) -> str:
+    return f"{key.table} ({', '.join(key.columns)} -> {key.referenced})"
 
 
 def object_keys(

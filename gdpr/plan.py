@@ -77,7 +77,10 @@ def reasons(reach: Reach, found: Survey, cap: int | None) -> Iterator[str]:
     """Yield why this erasure would do harm, be incomplete, or touch more than `cap` rows."""
     for where, rows in found.rows.hanging.items():
         if rows:
-            yield f"rows of others hang on rows that would go ({counted(rows, 'row')}): {where}"
+            yield (
+                f"rows of others hang on rows that would go ({counted(rows, 'row')}): {where}; "
+                "say in the policy that they go with these (`through`), or what they lose (`mentions`)"
+            )
     yield from found.on_hold
     for table in reach.tables():
         for part in table.detaching:

@@ -14,7 +14,7 @@ from psycopg import sql
 from audit.section import SECTION as AUDIT
 from gdpr import words
 from lifecycle.errors import Refused
-from lifecycle.policy import graph, reality, taken_off, virtual
+from lifecycle.policy import graph, reality, taken_off, virtual, whole
 from lifecycle.policy.model import Owner, Policy, SharedBy
 from lifecycle.policy.people import Subject
 from lifecycle.postgres.catalog import Catalog, Column, ForeignKey, Table
@@ -154,9 +154,15 @@ def reach(policy: Policy, catalog: Catalog, kind: str) -> Reach:
         for key in catalog.foreign_keys
         if key.referenced in deleted
         and not graph.mentioned(policy, key)
-        and not (isinstance(key, virtual.Virtual) and key.name in policy.tables[key.table].ignore)
+        and not (isinstance(key, virtual.Virtual) and _left(policy, key))
     )
     return replace(found, mentions=tuple(_mentions(found)), hanging=hanging)
+
+
+def _left(policy: Policy, key: virtual.Virtual) -> bool:
+    """Say whether a reference stays as it is, or is emptied with the log: PostgreSQL holds no row by it."""
+    ignored = key.name in policy.tables[key.table].ignore
+    return ignored or bool(whole.cleared(policy, key.table) & {*key.columns})
 
 
 def columns_only(policy: Policy, catalog: Catalog, kind: str) -> Reach:

@@ -146,7 +146,7 @@ def test_rows_of_others_that_hang_on_theirs_are_counted_and_are_a_refusal(clinic
     assert "rows of others hang on rows that would go (1 row): scan" in why
     text = "\n".join(foretell.lines(found))
     assert re.search(
-        r"hang on rows that would go: 1 row\n +scan \(scan_paper_id_fkey\) +1 row", text
+        r"hang on rows that would go: 1 row\n +scan \(paper_id -> paper\) +1 row", text
     )
     (failure,) = clinic.erase().failures
     assert failure.what == why

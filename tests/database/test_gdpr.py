@@ -155,6 +155,19 @@ def test_the_audit_log_keeps_its_rows_and_the_listed_facts_and_nothing_of_the_pe
     assert deleted == [(None, None, "person", "0", {"household_id": 1}, None, None, None)]
 
 
+def test_a_log_whose_person_is_a_declared_reference_holds_nobody_up(clinic: Clinic) -> None:
+    said = clinic.system.policy.tables["history"]
+    declared = {"references": {"about": {"to": "person(person_id)"}}, "triggers": said.triggers}
+    tables = {
+        **clinic.system.policy.tables,
+        "history": Table.model_validate({"owner": {"person": "about"}} | declared),
+    }
+    policy = clinic.system.policy.model_copy(update={"tables": tables})
+    referring = replace(clinic, system=replace(clinic.system, policy=policy))
+    assert referring.erase().verdict is SEARCHED
+    assert clinic.ask(f"select count(*) from history where about = '{ANNA}'") == [0]
+
+
 def test_evidence_counts_and_names_nobody(clinic: Clinic) -> None:
     clinic.erase()
     found = clinic.ask("select kind, event, target, counts from lifecycle.evidence order by id")
