@@ -98,7 +98,8 @@ def _truth(erasure: Erasure, look: Look) -> None:
     requests = erasure.requests
     if said := words.beyond(look.policy):
         look.notes.append(
-            f"an erasure cannot carry this out yet, and is refused: {', '.join(said)}"
+            f"an erasure cannot carry this out yet, and is refused: {', '.join(said)}; docs/whose.md, at its end, says "
+            "what to write meanwhile"
         )
     path: Where = ("erasure", "requests")
     for part in ("key", "subject", "status"):
@@ -125,7 +126,13 @@ def _draft(policy: Policy, catalog: Catalog) -> Iterator[str]:
     names = [c.name for c in found.columns] if found else []
 
     def column(pattern: str, otherwise: str) -> str:
-        return quote(next((n for n in names if re.search(pattern, n)), otherwise))
+        there = next((n for n in names if re.search(pattern, n)), None)
+        missing = (
+            f"  # {found.name} has no such column: add it, or name the one that is it"
+            if found
+            else ""
+        )
+        return quote(there) if there else f"{quote(otherwise)}{missing}"
 
     table = quote(found.name if found else "deletion_requests")
     owner = policy.tables[found.name].owner if found else None
@@ -142,7 +149,7 @@ def _draft(policy: Policy, catalog: Catalog) -> Iterator[str]:
     yield f"#     table: {table}"
     yield f"#     key: {quote(found.primary_key[0]) if found and found.primary_key else 'request_id'}"
     yield f"#     subject: {subject}"
-    yield f"#     requested: {column('request.*_at|created_at', 'requested_at')}"
+    yield f"#     requested: {column('request.*_(at|on)$|asked|received|created_at', 'requested_at')}"
     yield f"#     due: {column('due|grace|execute|scheduled', 'due_at')}"
     yield f"#     status: {column('status|state', 'status')}"
     yield f"#     completed: {column('complet|finish|done', 'completed_at')}"

@@ -44,6 +44,8 @@ def decide(
     document, write = _opened(file)
     tables = cast("dict[str, Any]", document.get("tables") or {})
     given = _given(answers) if answers else None
+    if answers and given:
+        _must_be_asked(answers, given, tables)
     decisions.follow(tables)
     with _looking(dsn) as look:
         for question in decisions.questions(tables):
@@ -53,14 +55,28 @@ def decide(
                 _take(question, tables, given)
     write()
     left = decisions.questions(tables)
-    places = sum(len(question.here) + len(question.also) for question in left)
     if as_json:
         open_ = [{"question": q.text, "tables": list(q.here), "also": list(q.also)} for q in left]
         shown.document("policy-decide", {"file": str(file), "open": open_})
         return
+    _tell(file, tables, left)
+
+
+def _tell(file: Path, tables: dict[str, Any], left: "tuple[Question, ...]") -> None:
+    """Print what is left: the questions with their tables, and what only the file can answer."""
+    from lifecycle.config.mistake import dotted
+    from lifecycle.policy import check
+
+    places = sum(len(question.here) + len(question.also) for question in left)
+    others = [one for one in check.open_places(("tables",), tables) if one.path[-1] != "because"]
+    for question in left:
+        shown.text(f"left: {question.text} {', '.join((*question.here, *question.also))}")
+    for one in others:
+        shown.text(f"left: {dotted(one.path)}, which is answered in the file")
     open_tables = f"{counted(places, 'table')} in {counted(len(left), 'question')} left"
+    decided = "every table is decided" if not others else "every question is answered"
     shown.text(
-        f"{file}: {open_tables if left else 'every table is decided'}. Next: `lifecycle policy check {file}`."
+        f"{file}: {open_tables if left else decided}. Next: `lifecycle policy check {file}`."
     )
 
 
@@ -101,6 +117,22 @@ def _given(file: Path) -> dict[str, Any]:
     return cast("dict[str, Any]", data)
 
 
+def _must_be_asked(answers: Path, given: dict[str, Any], tables: dict[str, Any]) -> None:
+    """Raise InputError for an answer to nothing: a question or a table that is not spelled as in the file."""
+    from lifecycle.policy import decisions
+    from lifecycle.words import did_you_mean
+
+    asked = [question.text for question in decisions.questions(tables)]
+    for name in given:
+        # A question may have been answered before: a file can be taken twice.
+        if name not in tables and name not in asked and not name.endswith("?"):
+            known = (*asked, *tables)
+            raise InputError(
+                f"{answers}: {name!r} is neither a question of the draft nor one of its tables",
+                hint=did_you_mean(name, known, "Spell it as the draft does."),
+            )
+
+
 def _take(question: "Question", tables: dict[str, Any], given: dict[str, Any]) -> None:
     """Carry out what the answers say of a table, or else of its question."""
     from lifecycle.policy import decisions
@@ -132,11 +164,12 @@ def _ask(
     shown.text(f"\n{question.text}")
     for name, here in question.here.items():
         shown.text(f"  {name}{f' ({here})' if here else ''}")
-        for row in look(name):
+        for row in dict.fromkeys(look(name)):
             shown.text(f"      {row}")
     if question.also:
         shown.text(f"  and what is decided with them: {', '.join(question.also)}")
-    said = _prompt(f"{counted(len(question.here), 'table')}: {_HELP}", each=len(question.here) > 1)
+    asked = f"{question.text}\n{counted(len(question.here), 'table')}: {_HELP}"
+    said = _prompt(asked, each=len(question.here) > 1)
     for name in question.here:
         answer = said or _prompt(f"{name}: goes / nobody: why / keep: why / later", each=False)
         if answer is not None and answer.word not in decisions.possible(tables[name]):

@@ -27,7 +27,7 @@ SAME = "the same as "
 def check(policy: Policy) -> tuple[Mistake, ...]:
     """Return every mistake that can be seen without a database."""
     return (
-        *_decisions((), policy.model_dump(mode="json")),
+        *open_places((), policy.model_dump(mode="json")),
         *_names(policy),
         *_schedule(policy),
         *_declared(policy),
@@ -40,16 +40,18 @@ def check(policy: Policy) -> tuple[Mistake, ...]:
     )
 
 
-def _decisions(path: Where, value: Any) -> Iterator[Mistake]:
+def open_places(path: Where, value: Any) -> Iterator[Mistake]:
     """Find what a draft left open for a person, wherever it stands."""
     if isinstance(value, dict):
         for key, below in cast("dict[str, Any]", value).items():
-            yield from _decisions((*path, key), below)
+            yield from open_places((*path, key), below)
     elif isinstance(value, list):
         for index, below in enumerate(cast("list[Any]", value)):
-            yield from _decisions((*path, index), below)
+            yield from open_places((*path, index), below)
     elif isinstance(value, str) and value.startswith(DECIDE):
-        yield Mistake(path, "a draft left this open for a person", "decide, and write the answer")
+        question = value.removeprefix(DECIDE).removeprefix(":").strip().partition(" (")[0]
+        what = f"a draft left this open for a person: {question}"
+        yield Mistake(path, what, "`lifecycle policy decide` asks, or write the answer")
 
 
 def _names(policy: Policy) -> Iterator[Mistake]:

@@ -103,11 +103,11 @@ def _mistake(policy: Policy, catalog: Catalog, key: ForeignKey, kind: str) -> Mi
     declared = isinstance(key, virtual.Virtual)
     mention = f"add `mentions: {{{key.name if declared else free}: set null}}`"
     if table.personal == "none":
-        instead = (
-            f"say whose it is with `owner:`, or {mention}"
-            if free
-            else "say whose it is with `owner:`"
-        )
+        instead = "say whose it is with `owner:`" + (f", or {mention}" if free else "")
+        if policy.tables[key.referenced].keep:
+            instead += (
+                ", or say under `ignore` why it may stay: that row stays too, and names nobody"
+            )
         return Mistake(
             path, what + f"which holds people ({kind}), from a table that is nobody's", instead
         )

@@ -76,6 +76,28 @@ def test_one_answer_decides_every_table_of_a_question_and_comments_stay(
     assert len(text.splitlines()) == len(DRAFT.splitlines())
 
 
+def test_what_is_left_is_named_also_where_only_the_file_can_answer(
+    draft: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bucket = f'objects: [scan_key], bucket: "{DECIDE}: which bucket are these keys in?"'
+    draft.write_text(
+        draft.read_text().replace(
+            "  visits: {owner: {client: client_id},",
+            f"  visits: {{owner: {{client: client_id}}, {bucket},",
+        )
+    )
+    assert decide(monkeypatch, "goes\nlater\nnobody: rooms\n") == 0
+    told = capsys.readouterr().out
+    assert told.endswith(
+        "left: is it money? invoices\nleft: tables.visits.bucket, which is answered in the file\n"
+        "policy.yaml: 1 table in 1 question left. Next: `lifecycle policy check policy.yaml`.\n"
+    )
+    assert decide(monkeypatch, "goes\n") == 0
+    told = capsys.readouterr().out
+    assert "every question is answered" in told
+    assert "every table is decided" not in told
+
+
 def test_whoever_stops_goes_on_where_they_stopped(
     draft: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -132,6 +154,7 @@ def test_answers_come_from_a_file_by_table_or_by_question(
         ('{"visits": "keep"}', "no answer that can be given"),
         ('{"rooms": "goes"}', "'goes' is no answer for rooms, which has no owner"),
         ("- goes", "answers.yaml: no answers"),
+        ('{"room": "goes"}', "'room' is neither a question of the draft nor one of its tables"),
     ],
 )
 def test_a_wrong_answer_changes_nothing(

@@ -105,6 +105,24 @@ def test_what_leads_to_a_person_is_found_without_asking(conn: Connection[TupleRo
     assert next(iter(policy.tables)) == "members"
 
 
+def test_the_commented_erasure_says_which_of_its_columns_are_not_there(
+    conn: Connection[TupleRow], tmp_path: Path
+) -> None:
+    conn.execute(
+        """create table users (id int primary key, email text, birth_date date);
+           create table erasure_requests (
+               id int primary key, user_id int references users, received_on date, done_on date)"""
+    )
+    text = draft(conn, tmp_path)
+    missing = "  # erasure_requests has no such column: add it, or name the one that is it"
+    assert [line for line in text.splitlines() if line.startswith("#     ")][-4:] == [
+        "#     requested: received_on",
+        f"#     due: due_at{missing}",
+        f"#     status: status{missing}",
+        "#     completed: done_on",
+    ]
+
+
 def test_nothing_that_destroys_is_drafted(conn: Connection[TupleRow], tmp_path: Path):
     conn.execute(MIXED)
     policy, _ = decided(conn, tmp_path)

@@ -251,6 +251,11 @@ def test_a_row_that_stays_may_lead_to_one_that_stays_too(conn: Connection[TupleR
     assert told(conn, change | {"tables/bills": OWN}) == [
         "tables.lines: foreign key lines_bill_id_fkey (bill_id) leads to bills, and its rows are kept"
     ]
+    (mistake,) = compare(conn, change | {"tables/lines": NOBODY}).mistakes
+    assert mistake.instead.endswith(
+        "or say under `ignore` why it may stay: that row stays too, and names nobody"
+    )
+    assert told(conn, change | {"tables/lines": NOBODY | {"ignore": {"bill_id": "its bill"}}}) == []
 
 
 def test_the_sample_policy_fits_its_schema(vitalis_schema: Connection[TupleRow]):

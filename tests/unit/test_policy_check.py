@@ -91,7 +91,7 @@ RULE = {"table": "visits", "after": "2 years", "do": "delete", "because": "x"}
         ({"audit/keep/nobody": []}, "audit.keep.nobody: table 'nobody' is not declared"),
         ({"tables/public.x": {"personal": "none", "because": "x"}}, "tables.public.x: schema public is not written"),
         ({'tables/"Books"': {"personal": "none", "because": "x"}}, 'tables."Books": quotes in a name'),
-        ({"tables/books/because": "DECIDE: whose?"}, "tables.books.because: a draft left this open for a person"),
+        ({"tables/books/because": "DECIDE: whose?"}, "tables.books.because: a draft left this open for a person: whose?"),
         ({"tables/members/owner": {"member": "email"}}, "tables.members: the table of subject 'member' is not owned by its own key"),
         ({"tables/visits/owner": {"membr": "member_id"}}, "tables.visits.owner.membr: no subject is called 'membr'"),
         ({"tables/visits/owner": {}}, "tables.visits.owner: nobody is named"),
