@@ -24,7 +24,7 @@ LIMIT = (
 HELD = "200ms"
 """How long ATTACH may take with what follows it: until then tables it references take no writes."""
 
-# Made for one transaction and dropped, for the owner could change it on the way. See owner.py.
+# Made to be called once and dropped, for the owner could change it on the way. See owner.py.
 _ENCLOSE = """
     create function {name}(commands text[]) returns void language plpgsql security definer
     set search_path = pg_catalog, pg_temp as $$

@@ -22,35 +22,13 @@ from lifecycle.errors import (
     Refused,
     Unreachable,
 )
+from lifecycle.postgres import session
 from lifecycle.postgres.cursor import Cursor
 from lifecycle.postgres.patient import PATIENCE, patient
 
 SUPPORTED = range(15, 19)
 """Major versions of PostgreSQL this product is tested on: 15 to 18."""
 
-# Said before anything else, and spelled out: a database's owner may set a path for it (`alter database .. set`), and a
-# function of his, better fitting than PostgreSQL's own, would run as whoever connects.
-_PATH = """
-    select pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', false),
-           pg_catalog.set_config('standard_conforming_strings', 'on', false)
-"""
-_SESSION = """
-    select set_config('statement_timeout', '15min', false), set_config('lock_timeout', '5s', false),
-           set_config('idle_in_transaction_session_timeout', '5min', false), set_config('row_security', 'off', false),
-           set_config('TimeZone', 'UTC', false), set_config('DateStyle', 'ISO', false),
-           set_config('IntervalStyle', 'postgres', false), set_config('quote_all_identifiers', 'off', false),
-           set_config('jit', 'off', false),
-           set_config('synchronous_commit', replace(current_setting('synchronous_commit'), 'off', 'on'), false),
-           set_config('client_connection_check_interval', case when version() ~ 'Visual C|mingw' then '0' else '5s' end,
-                      false)
-"""
-# A server looks every 5 seconds whether we are still there (it cannot on Windows): the statement of a process that was
-# killed would else hold its locks, and its run, until its time limit.
-# Compiling a question to the catalog took 80 ms of the 85 it took in all, as the planner cannot tell how few rows it
-# reads (PostgreSQL 15, 52 tables): our statements wait for pages, not for the processor.
-# An intent that a crash takes back would let an outside effect be repeated without a word: `off` is not obeyed.
-# Nobody's schema is searched. A better fitting function or operator in `public` would win over PostgreSQL's own, even
-# behind it; so every name of ours is written out, and a trigger function that pins no path of its own finds no other.
 _FACTS = """
     select current_setting('server_version_num')::int / 10000, pg_is_in_recovery(),
            current_setting('default_transaction_read_only')::bool, current_database(), pg_backend_pid()
@@ -107,9 +85,9 @@ def connect(
     except psycopg.Error as error:
         raise explain(error) from None
     try:
-        conn.execute(_PATH)
+        conn.execute(session.PATH)
         _must_fit(conn, write=write, database=database)
-        conn.execute(_SESSION)
+        session.settle(conn)
     except psycopg.Error as error:
         conn.close()
         raise explain(error) from None

@@ -5,6 +5,7 @@ the snapshot that a statement reads by.
 """
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -17,6 +18,7 @@ from lifecycle.holds import place
 from lifecycle.holds.hold import What
 from retention import expire
 from tests.database.clinic import Clinic
+from tests.database.shop import Shop
 from tests.house import OWNER, House
 
 DONE = {"table": "log", "after": "90 days", "by": "at", "where": {"status": ("done",)}}
@@ -30,6 +32,17 @@ LOG = f"""
     create function told(mood) returns text language plpgsql as $$ begin return 'done'; end $$;
     create cast (mood as text) with function told(mood) as implicit;
     insert into log select n, '2020-01-01' from generate_series(1, 3) n;
+"""
+
+WAGES = """
+    do $$ begin create role wages_owner nologin; exception when duplicate_object then null; end $$;
+    create table wages (id int, at timestamptz not null) partition by range (at);
+    alter table wages owner to wages_owner;
+"""
+CHECKED = """
+    create table log (at timestamptz not null, word text check (public.passes(word))) partition by range (at);
+    create table log_rest partition of log default;
+    insert into log values ('2026-12-24', 'a row that moves');
 """
 
 
@@ -178,3 +191,62 @@ def test_code_that_is_exchanged_while_an_erasure_looks_changes_nothing_of_anybod
         "code of the application's was exchanged while the run was at work"
     ]
     assert clinic.ask("select count(*) from finding") == there
+
+
+def test_what_an_owners_check_sets_for_the_session_makes_him_no_other_owner(
+    database: str, tmp_path: Path
+):
+    shop = Shop(database, tmp_path)
+    shop.say(
+        WAGES
+        + """
+        create schema evil authorization shop_owner;
+        set role shop_owner;
+        create function passes(text) returns boolean language plpgsql as $$ begin
+            perform set_config('search_path', 'evil, pg_catalog', false);
+            return true;
+        end $$;
+        create function evil.current_setting(text) returns text language plpgsql as $$ begin
+            if pg_has_role(session_user, 'wages_owner', 'member') then
+                perform pg_catalog.set_config('role', 'wages_owner', true);
+                grant all on public.wages to shop_owner;
+                perform pg_catalog.set_config('role', 'shop_owner', true);
+            end if;
+            return pg_catalog.current_setting($1);
+        end $$;
+        """
+        + CHECKED
+    )
+    shop.promise(log=("at", "month", 2), wages=("at", "month", 2))
+    shop.run()
+    assert shop.ask("select has_table_privilege('shop_owner', 'wages', 'select')") == [(False,)]
+    assert "log_2026_12" in str(shop.partitions("log"))
+
+
+def test_what_is_said_as_an_owner_is_said_through_no_function_that_his_code_has_changed(
+    database: str, tmp_path: Path
+):
+    shop = Shop(database, tmp_path)
+    shop.say(
+        WAGES
+        + """
+        set role shop_owner;
+        create function passes(text) returns boolean language plpgsql as $$ declare door text; begin
+            for door in select oid::regprocedure::text from pg_proc where proname like 'lifecycle\\_%' loop
+                execute 'create or replace function ' || replace(door, 'text[]', 'commands text[]') || $f$
+                    returns void language plpgsql as $d$ declare command text; begin
+                        perform set_config('role', 'wages_owner', true);
+                        grant all on public.wages to shop_owner;
+                        perform set_config('role', 'shop_owner', true);
+                        foreach command in array commands loop execute command; end loop;
+                    end $d$ $f$;
+            end loop;
+            return true;
+        end $$;
+        """
+        + CHECKED
+    )
+    shop.promise(log=("at", "month", 2), wages=("at", "month", 2))
+    shop.run()
+    assert shop.ask("select has_table_privilege('shop_owner', 'wages', 'select')") == [(False,)]
+    assert "log_2026_12" in str(shop.partitions("log"))
