@@ -90,13 +90,16 @@ def generate(
         shown.text(text.rstrip())
         return
     write_new(output, text)
-    said = barred.sentence(picture)
-    first = f"First: {said}; its head says how to mend that. " if said else ""
-    first += f"And {hidden}. " if hidden else ""
-    shown.done(
-        f"{output} is written. {first}Decide what is marked DECIDE: `lifecycle policy decide {output} --dsn ...` asks "
-        f"you; then run `lifecycle policy check {output} --dsn ...`.",
-        as_json,
+    shown.done(f"{output} is written.", as_json)
+    if as_json:
+        return
+    if said := barred.sentence(picture):
+        shown.text(f"First: {said}; its head says how to mend that.")
+    if hidden:
+        shown.text(f"Know: {hidden}.")
+    shown.text(
+        f"Next: decide what is marked DECIDE (`lifecycle policy decide {output} --dsn ...` asks you), then "
+        f"`lifecycle policy check {output} --dsn ...`."
     )
 
 

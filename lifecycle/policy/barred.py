@@ -30,7 +30,7 @@ def sentence(catalog: Catalog) -> str:
     verb = "belongs" if len(names) == 1 else "belong"
     whose = f"{counted(len(names), 'table')} {verb} to {', '.join(_owners(catalog))}"
     return (
-        f"{whose}, a superuser or somebody who could become the ledger's owner, for whom the service must not act: "
+        f"{whose}, and the service must not act for a superuser or for somebody who could become the ledger's owner: "
         f"nobody {' or '.join(left)}"
     )
 

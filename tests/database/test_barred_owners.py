@@ -27,7 +27,7 @@ TABLES = """
     insert into visits select n, n, date '2025-01-01' + n from generate_series(1, 100) n;
     insert into lab."Values" (patient_id, value) select n, n from generate_series(1, 100) n;
 """
-SAID = "to {}, a superuser or somebody who could become the ledger's owner, for whom the service must not act"
+SAID = "to {}, and the service must not act for a superuser or for somebody who could become the ledger's owner"
 
 
 @dataclass
