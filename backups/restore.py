@@ -29,7 +29,7 @@ from backups.timings import Timings
 from lifecycle import clock, progress, scratch
 from lifecycle.errors import CommandFailed, LifecycleError, Refused
 from lifecycle.outside import commands
-from lifecycle.postgres import connect
+from lifecycle.postgres import connect, reasons
 from lifecycle.postgres.server import Binaries, Cluster
 
 LIMIT = timedelta(hours=8)
@@ -182,7 +182,7 @@ def _stopped(cluster: Cluster, said: str, entries: list[str]) -> LifecycleError:
     ]
     states = _STATE.findall(cluster.log.read_text(encoding="utf-8", errors="replace"))
     where = f" at {found[0]}" if found else ""
-    what = f"the restore ended{where}" + (f" (SQLSTATE {states[-1]})" if states else "")
+    what = f"the restore ended{where}" + (f" {reasons.state(states[-1])}" if states else "")
     if states and states[-1] == InsufficientPrivilege.sqlstate:
         return Refused(
             f"the dump holds what only a superuser restores, and a drill is none: {what}",

@@ -74,7 +74,7 @@ def rehearse(work: Erasing) -> None:
         with effect(work.conn, work.claim, work.code, rehearsal=True):
             _no_residue(work, _let_go(work).searched)
 
-    _again_while_passing(attempt)
+    _again_while_passing(work, attempt)
 
 
 def erase(work: Erasing) -> None:
@@ -92,7 +92,7 @@ def erase(work: Erasing) -> None:
             gone_from = gone.rows.erased()
             notes.mark_erased(work.conn, work.reference, work.whose, gone.requests, gone_from)
 
-    _again_while_passing(attempt)
+    _again_while_passing(work, attempt)
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,16 +267,16 @@ def _write_down(change: Change, work: Erasing, gone: _Gone) -> None:
     change.record("effect", "gdpr.erased", "database", counts=rows.by_table(), reference=ref)
 
 
-def _again_while_passing(attempt: Callable[[], None]) -> None:
+def _again_while_passing(work: Erasing, attempt: Callable[[], None]) -> None:
     """Run `attempt`, again where another session was in the way. Raise what `connect.explain` says at last."""
     for number in range(1, TRIES + 1):
         try:
             attempt()
         except _PASSING as error:
             if number == TRIES:
-                raise connect.explain(error) from None
+                raise connect.explain(error, work.reach.catalog.tables) from None
             time.sleep(0.1 * 2**number)
         except psycopg.Error as error:
-            raise connect.explain(error) from None
+            raise connect.explain(error, work.reach.catalog.tables) from None
         else:
             return

@@ -100,7 +100,8 @@ def _told(error: BaseException) -> list[dict[str, object]]:
         }
         if isinstance(link, LifecycleError):
             told |= {"error": link.what, "hint": link.hint, "code": link.exit_code}
-        state = getattr(link, "sqlstate", None)
+        # Of the class, which has PostgreSQL's own alone: an error may carry any five letters.
+        state = getattr(type(link), "sqlstate", None)
         if isinstance(state, str):
             told["sqlstate"] = state
         chain.append(told)

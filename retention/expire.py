@@ -132,7 +132,7 @@ def _expire(task: Task, batches: Batches, step: Expire, seen: Seen, ended: Ended
                 else:
                     kept += _leaf(batches, leaf, those, ended)
     except psycopg.Error as error:
-        ended.failures.append(_refusal(batches.conn, step, error))
+        ended.failures.append(_refusal(batches.conn, step, seen, error))
     except (Unproven, DeadlineExceeded) as error:
         ended.failures.append(Failure(step.target, f"stopped: {error.what}", error.hint))
     else:
@@ -284,9 +284,9 @@ def _on_hold(policy: Policy, catalog: Catalog, bound: Bound, holds: tuple[Hold, 
     return gate.on(holds, policy, catalog, bound.table)
 
 
-def _refusal(conn: Connection[TupleRow], step: Expire, error: psycopg.Error) -> Failure:
+def _refusal(conn: Connection[TupleRow], step: Expire, seen: Seen, error: psycopg.Error) -> Failure:
     """Return the error as one rule's failure. Raise Unreachable when the server has gone away."""
     if conn.broken:
         raise connect.explain(error) from None
-    said = connect.explain(error)
+    said = connect.explain(error, seen.catalog.tables)
     return Failure(step.target, f"stopped: {said.what}", said.hint)

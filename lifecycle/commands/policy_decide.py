@@ -203,7 +203,7 @@ def _looking(dsn: str | None) -> Generator[Callable[[str], tuple[str, ...]]]:
     import psycopg
 
     from lifecycle.policy import shapes
-    from lifecycle.postgres import catalog, connect
+    from lifecycle.postgres import catalog, connect, reasons
 
     with connect.connect(conninfo(dsn, None), "policy", write=False) as conn:
         picture = catalog.read(conn)
@@ -214,6 +214,6 @@ def _looking(dsn: str | None) -> Generator[Callable[[str], tuple[str, ...]]]:
             try:
                 return shapes.of(conn, picture.tables[name])
             except psycopg.Error as error:
-                return (f"its rows cannot be read (SQLSTATE {error.sqlstate})",)
+                return (f"its rows cannot be read {reasons.state(error.sqlstate)}",)
 
         yield look

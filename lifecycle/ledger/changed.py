@@ -20,11 +20,22 @@ from lifecycle.words import counted
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """What this session has changed up to a moment, by table: rows added, rows updated or deleted; tables rewritten."""
+    """What this session has changed up to a moment, by table: rows added, rows updated or deleted; tables rewritten.
+
+    `unsaid` are the numbers of tables, by names that this transaction may have given: whoever's code ran in it may have
+    made a value one.
+    """
 
     added: Mapping[str, int]
     ended: Mapping[str, int]
     rewritten: frozenset[str]
+    unsaid: Mapping[str, int]
+
+    def called(self, table: str) -> str:
+        """Return what a table is called in a message."""
+        if table not in self.unsaid:
+            return table
+        return f"relation {self.unsaid[table]} (made or altered meanwhile)"
 
 
 def so_far(conn: Connection[TupleRow]) -> Changed:
@@ -40,15 +51,26 @@ def so_far(conn: Connection[TupleRow]) -> Changed:
     ended: Counter[str] = Counter()
     rows = conn.execute(of_changes.CHANGED).fetchall()
     wholes = _hypertables(conn, [row[4] for row in rows if row[4] is not None])
-    for schema, name, more, fewer, parent in rows:
-        table = wholes.get(parent) or policy_name(schema, name)
+    unsaid: dict[str, int] = {}
+    for schema, name, more, fewer, parent, new in rows:
+        table = wholes.get(parent) or _name(schema, name, new)
         added[table] += more
         ended[table] += fewer
+        unsaid |= {table: new} if new and parent not in wholes else {}
+    locked = [
+        (_name(schema, name, new), new) for schema, name, new in conn.execute(of_changes.REWRITTEN)
+    ]
     return Changed(
         {name: rows for name, rows in added.items() if rows},
         {name: rows for name, rows in ended.items() if rows},
-        frozenset(policy_name(*row) for row in conn.execute(of_changes.REWRITTEN)),
+        frozenset(name for name, _ in locked),
+        unsaid | {name: new for name, new in locked if new},
     )
+
+
+def _name(schema: str, relname: str, new: int | None) -> str:
+    """Return its name in a policy; of a new one in a schema that no policy can name, what is unlike any other."""
+    return f"{schema}.{relname}" if new and "." in schema else policy_name(schema, relname)
 
 
 def _hypertables(conn: Connection[TupleRow], parents: Sequence[int]) -> Mapping[int, str]:
@@ -67,16 +89,17 @@ def must_be(
     Rows may be added to the tables `adding`, as many as there are: an audit log, an archive.
     """
     for table in sorted(after.rewritten - before.rewritten):
-        raise _unplanned(f"{table} would have been emptied or altered")
+        raise _unplanned(f"{after.called(table)} would have been emptied or altered")
     for table, rows in (Counter(after.ended) - Counter(before.ended)).items():
         if rows != ended.get(table, 0):
             raise _unplanned(
-                f"{table}: {counted(rows, 'row')} would have changed where the plan has {ended.get(table, 0)}"
+                f"{after.called(table)}: {counted(rows, 'row')} would have changed where the plan has "
+                f"{ended.get(table, 0)}"
             )
     for table, rows in (Counter(after.added) - Counter(before.added)).items():
         if table not in adding:
             raise _unplanned(
-                f"{table}: {counted(rows, 'row')} would have been added, and the plan adds none"
+                f"{after.called(table)}: {counted(rows, 'row')} would have been added, and the plan adds none"
             )
 
 

@@ -2,11 +2,19 @@
 
 COUNTS = "select current_setting('track_counts')::bool"
 
+# The number of a table to which this very transaction, or a later one, may have given its name: its row is as new.
+_NEW = """
+    case when (c.xmin::text::bigint - pg_current_xact_id()::text::bigint) & 4294967295 < 2147483648
+           or (n.xmin::text::bigint - pg_current_xact_id()::text::bigint) & 4294967295 < 2147483648
+         then c.oid::bigint end
+"""
+
 # Rows this session has added, and updated or deleted, by table: also those that a cascade or a trigger changed. What
 # TimescaleDB notes down for itself is nobody's row; a chunk of it is known by the oid of whom it inherits from.
-CHANGED = """
+CHANGED = f"""
     select n.nspname, c.relname, sum(s.n_tup_ins)::bigint, sum(s.n_tup_upd + s.n_tup_del)::bigint,
-           case when not c.relispartition then i.inhparent end
+           case when not c.relispartition then i.inhparent end,
+           max({_NEW})
       from pg_stat_xact_user_tables as s
       join pg_class as c on c.oid = coalesce(pg_partition_root(s.relid), s.relid)
       join pg_namespace as n on n.oid = c.relnamespace
@@ -16,7 +24,7 @@ CHANGED = """
                         where (e.classid, e.objid, e.deptype) = ('pg_class'::regclass, c.oid, 'e')
                           and x.extname = 'timescaledb')
      group by 1, 2, 5
-"""
+"""  # noqa: S608 - put together from constants only
 
 TIMESCALEDB = "select exists (select from pg_extension where extname = 'timescaledb')"
 
@@ -31,8 +39,8 @@ HYPERTABLES = """
 
 # Whoever truncates, alters or makes a table holds it against everybody until the transaction ends; whoever places or
 # releases a legal hold has their table for himself among those who do.
-REWRITTEN = """
-    select n.nspname, c.relname
+REWRITTEN = f"""
+    select n.nspname, c.relname, {_NEW}
       from pg_locks as l
       join pg_class as c on c.oid = l.relation
       join pg_namespace as n on n.oid = c.relnamespace
@@ -40,4 +48,4 @@ REWRITTEN = """
        and (l.mode = 'AccessExclusiveLock' or n.nspname = 'lifecycle' and l.mode = 'ShareUpdateExclusiveLock')
        and l.database = (select oid from pg_database where datname = current_database())
        and c.relkind in ('r', 'p', 'm', 'f') and n.nspname !~ '^pg_(temp|toast)'
-"""
+"""  # noqa: S608 - put together from constants only

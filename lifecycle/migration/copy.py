@@ -23,7 +23,7 @@ from lifecycle import scratch
 from lifecycle.errors import CommandFailed, NotFound, Refused
 from lifecycle.migration import statements
 from lifecycle.outside import commands
-from lifecycle.postgres import connect
+from lifecycle.postgres import connect, reasons
 from lifecycle.postgres.server import Binaries, Cluster, find_binaries
 from lifecycle.settings.model import Settings
 
@@ -219,7 +219,9 @@ def _must(cluster: Cluster, dsn: str, file: Path, entries: Sequence[str]) -> Non
     at = [e.split(" ", 3)[3].rpartition(" ")[0] for e in entries if e.startswith(numbers)]
     states = _STATE.findall(cluster.log.read_text(encoding="utf-8", errors="replace"))
     where = f" at {at[0]}" if at and numbers else ""
-    what = f"the copy of the schema ended{where}" + (f" (SQLSTATE {states[-1]})" if states else "")
+    what = f"the copy of the schema ended{where}" + (
+        f" {reasons.state(states[-1])}" if states else ""
+    )
     if states and states[-1] == "42501":
         raise Refused(
             f"{what}: only a superuser makes that, and the copy is made by none",

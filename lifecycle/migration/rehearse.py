@@ -22,7 +22,7 @@ from lifecycle.errors import InputError
 from lifecycle.migration import statements
 from lifecycle.migration.copy import Copy, copied
 from lifecycle.migration.split import Statement, line_at, split
-from lifecycle.postgres import catalog, connect
+from lifecycle.postgres import catalog, connect, reasons
 from lifecycle.postgres.catalog import Catalog
 from lifecycle.settings.model import Settings
 
@@ -129,7 +129,7 @@ def _refused(said: Statement, role: str, error: psycopg.Error) -> InputError:
     hint = "Correct the migration, or name those before it first, each with `--migration`."
     if state == "42501":
         hint = f"It is sent as {role}, who owns most tables and is no superuser in the copy: let it do without one."
-    shown = what if "SQLSTATE" in what or not state else f"{what} (SQLSTATE {state})"
+    shown = what if "SQLSTATE" in what or not state else f"{what} {reasons.state(state)}"
     return InputError(f"{said.file}:{line}: {shown}", hint=hint)
 
 

@@ -30,8 +30,7 @@ from lifecycle.partitions import statements_of_ends as of_ends
 from lifecycle.partitions.detach import Detach, Finish, Withdraw
 from lifecycle.partitions.ends import Done
 from lifecycle.partitions.step import deferred
-from lifecycle.plan import Step
-from lifecycle.postgres import connect, owners
+from lifecycle.postgres import connect, owners, reasons
 from lifecycle.postgres.names import sql_parts
 from lifecycle.postgres.waits import Budget, InTheWay
 from lifecycle.promise import Task
@@ -189,7 +188,7 @@ def _let_go(change: Change, step: _Step) -> None:
     change.record("effect", "partitions.detached", step.target, counts={"partitions": 1})
 
 
-def _refusal(step: Step, error: Exception) -> Failure:
+def _refusal(step: _Step | Withdraw, error: Exception) -> Failure:
     if isinstance(error, _TooLong):
         return Failure(
             step.target,
@@ -197,10 +196,11 @@ def _refusal(step: Step, error: Exception) -> Failure:
             "An index on the columns of their foreign keys makes that an instant; or take it off by hand at night.",
         )
     if isinstance(error, ForeignKeyViolation):
-        table = error.diag.table_name or "another table"
+        needs = () if isinstance(step, Withdraw) else step.needs
+        table = reasons.table(error, {need.table for need in needs}) or "another table"
         return Failure(
             step.target,
-            f"rows of {table} reference rows in it (foreign key {error.diag.constraint_name})",
+            f"rows of {table} reference rows in it",
             f"End the rows of {table} first: a rule under `retention` that ends them no later does.",
         )
     if isinstance(error, ObjectNotInPrerequisiteState):

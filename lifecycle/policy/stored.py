@@ -21,7 +21,7 @@ from lifecycle.policy.model import Policy
 from lifecycle.policy.questions import Question, Unsaid
 from lifecycle.policy.questions_of_people import Unique
 from lifecycle.policy.reality import Compared
-from lifecycle.postgres import connect
+from lifecycle.postgres import connect, reasons
 from lifecycle.postgres.catalog import Catalog
 from lifecycle.postgres.names import sql_parts
 from lifecycle.postgres.owners import step_into
@@ -124,5 +124,7 @@ def _refusal(conn: Connection[TupleRow], asked: Question, error: psycopg.Error) 
         return Unsaid(_UNREAD[state], asked.place)
     if state is None or state.startswith(_ABOUT_THE_QUESTION):
         what = f"PostgreSQL refuses to look for it in {asked.place}"
-        return Mistake(asked.path, what + (f" (SQLSTATE {state})" if state else ""), asked.remedy)
-    return Unsaid(f"PostgreSQL refused (SQLSTATE {state}) to look at", asked.place)
+        return Mistake(
+            asked.path, what + (f" {reasons.state(state)}" if state else ""), asked.remedy
+        )
+    return Unsaid(f"PostgreSQL refused {reasons.state(state)} to look at", asked.place)

@@ -1,10 +1,11 @@
 """Opens connections, and says in plain words why one cannot be opened or a statement failed.
 
-A driver's message may quote a row ("Key (email)=(...)"): it never leaves this module. What goes on is the
-SQLSTATE with the names of table and constraint.
+A driver's message may quote a row ("Key (email)=(...)"): it never leaves this module. What goes on is what `reasons.py`
+lets through.
 """
 
 import re
+from collections.abc import Container
 from datetime import timedelta
 
 import psycopg
@@ -12,17 +13,8 @@ from psycopg import Connection
 from psycopg import conninfo as _conninfo
 from psycopg.rows import TupleRow
 
-from lifecycle.errors import (
-    AccessDenied,
-    Conflict,
-    DeadlineExceeded,
-    InputError,
-    LifecycleError,
-    NotFound,
-    Refused,
-    Unreachable,
-)
-from lifecycle.postgres import session
+from lifecycle.errors import InputError, LifecycleError, Refused, Unreachable
+from lifecycle.postgres import reasons, session
 from lifecycle.postgres.cursor import Cursor
 from lifecycle.postgres.patient import PATIENCE, patient
 
@@ -125,124 +117,8 @@ def _must_fit(conn: Connection[TupleRow], *, write: bool, database: str | None) 
         )
 
 
-_REASONS: tuple[tuple[str, type[LifecycleError], str, str], ...] = (
-    (
-        "password authentication failed|no password supplied|SCRAM",
-        AccessDenied,
-        "the server refused the password",
-        "Check `user` in the dsn and the file or variable under `password:`.",
-    ),
-    (
-        "certificate|SSL|tls",
-        AccessDenied,
-        "the encrypted connection was refused (certificate or TLS)",
-        "Check sslmode, sslrootcert and sslcert in the dsn against the server's certificate.",
-    ),
-    (
-        "no pg_hba.conf entry|Peer authentication|Ident authentication",
-        AccessDenied,
-        "the server does not let this user in from here",
-        "Add a line to pg_hba.conf for this user, database and address.",
-    ),
-    (
-        "is not permitted to log in|permission denied for database",
-        AccessDenied,
-        "the user in the dsn may not enter this database",
-        "Give the role `login`, and `connect` on the database; or correct `user`.",
-    ),
-    (
-        'role ".*" does not exist',
-        AccessDenied,
-        "the user in the dsn does not exist on the server",
-        "Run `lifecycle init`, which makes the role, or correct `user`.",
-    ),
-    (
-        'database ".*" does not exist',
-        NotFound,
-        "the database in the dsn does not exist on the server",
-        "Check `dbname` in the dsn.",
-    ),
-    (
-        "too many connections|remaining connection slots",
-        Unreachable,
-        "the server has no connection slot left",
-        "Raise max_connections or reserve slots; the run is tried again.",
-    ),
-    (
-        "starting up|shutting down|recovery mode",
-        Unreachable,
-        "the server is starting or stopping",
-        "Wait; the run is tried again.",
-    ),
-    (
-        "could not translate host name|Name or service not known",
-        Unreachable,
-        "the host name in the dsn cannot be resolved",
-        "Check `host` in the dsn and the machine's DNS.",
-    ),
-    (
-        "timeout expired|timed out",
-        Unreachable,
-        "the server did not answer in time",
-        "Check address, port and firewall, and whether the server is frozen or overloaded.",
-    ),
-    (
-        "Connection refused|No such file or directory|is the server running",
-        Unreachable,
-        "no server listens at the address in the dsn",
-        "Check `host` and `port`, and that PostgreSQL is running.",
-    ),
-)
-
-
-_BUSY = "another session holds a lock that is needed"
-_MISSING = "a table, schema or function is missing"
-_MISSING_HINT = (
-    "If it is schema `lifecycle`, run `lifecycle init`; else compare with `lifecycle policy check`."
-)
-_STATES: tuple[tuple[str, type[LifecycleError], str, str], ...] = (
-    (
-        "42501",
-        AccessDenied,
-        "the service role lacks a right",
-        "Run `lifecycle doctor`, which names what is missing, or `lifecycle init` again.",
-    ),
-    (
-        "53100",
-        Refused,
-        "the database server's disk is full",
-        "Free space on the server, then resume the run.",
-    ),
-    ("25006", Refused, "the server is read-only", "Point the dsn at the primary."),
-    ("42P01", NotFound, _MISSING, _MISSING_HINT),
-    ("3F000", NotFound, _MISSING, _MISSING_HINT),
-    ("42883", NotFound, _MISSING, _MISSING_HINT),
-    ("55P03", Conflict, _BUSY, "Try again later."),
-    ("40P01", Conflict, _BUSY, "Try again later."),
-    ("40001", Conflict, _BUSY, "Try again later."),
-    (
-        "57014",
-        DeadlineExceeded,
-        "a statement took longer than its time limit",
-        "See the server's log for what it waited on.",
-    ),
-    (
-        "08",
-        Unreachable,
-        "the server ended the connection",
-        "Check the server's log; the run is tried again.",
-    ),
-    (
-        "57",
-        Unreachable,
-        "the server ended the connection",
-        "Check the server's log; the run is tried again.",
-    ),
-)
-
-
-def explain(error: psycopg.Error) -> LifecycleError:
-    """Return the error in our words: class, what, hint. Carries no row value."""
+def explain(error: psycopg.Error, tables: Container[str] = ()) -> LifecycleError:
+    """Return the error in our words: class, what, hint. Carries no row value, and of names only those of `tables`."""
     state = error.sqlstate
     if state is None and isinstance(error, psycopg.DataError):
         return LifecycleError(
@@ -251,18 +127,20 @@ def explain(error: psycopg.Error) -> LifecycleError:
         )
     if state is None:
         return _lost(str(error), isinstance(error, psycopg.ProgrammingError))
-    for prefix, kind, what, hint in _STATES:
+    found = reasons.table(error, tables)
+    where = f"{f' on {found}' if found else ''} {reasons.state(state)}"
+    for prefix, kind, what, hint in reasons.STATES:
         if state.startswith(prefix):
-            return kind(f"{what}{_where(error)} (SQLSTATE {state})", hint=hint)
+            return kind(f"{what}{where}", hint=hint)
     return LifecycleError(
-        f"PostgreSQL refused a statement{_where(error)} (SQLSTATE {state})",
+        f"PostgreSQL refused a statement{where}",
         hint="PostgreSQL's appendix A explains the code; the message itself is in the server's log, "
         "not here, as it may quote a row.",
     )
 
 
 def _lost(text: str, wrong: bool) -> LifecycleError:
-    for pattern, kind, what, hint in _REASONS:
+    for pattern, kind, what, hint in reasons.REASONS:
         if re.search(pattern, text, re.IGNORECASE):
             return kind(what, hint=hint)
     if wrong:
@@ -271,8 +149,3 @@ def _lost(text: str, wrong: bool) -> LifecycleError:
         "the connection to PostgreSQL was lost",
         hint="Check the server's log; the run is tried again.",
     )
-
-
-def _where(error: psycopg.Error) -> str:
-    names = [n for n in (error.diag.table_name, error.diag.constraint_name) if n]
-    return f" on {', '.join(names)}" if names else ""

@@ -93,7 +93,7 @@ def carry_out(task: Task, wanted: Wanted, shown: str) -> Judgement:
             with target.open_for(task, it.target):
                 came = _restore(task, conn, it)
         except psycopg.Error as error:
-            raise _unrestorable(conn, error) from None
+            raise _unrestorable(conn, it.catalog, error) from None
         return _judge(conn, it, came)
 
 
@@ -120,7 +120,7 @@ def _loaded(system: System, conn: Connection[TupleRow], wanted: Wanted) -> Gener
                 with code.code(system, seen) as as_seen, rows.loading(conn, as_seen):
                     it = _hold(system, conn, file, written, to, fit, seen, gone)
             except psycopg.Error as error:
-                raise _unrestorable(conn, error) from None
+                raise _unrestorable(conn, seen, error) from None
     try:
         yield it
     finally:
@@ -272,12 +272,15 @@ def _number(conn: Connection[TupleRow], query: Composed) -> int:
     return row[0]
 
 
-def _unrestorable(conn: Connection[TupleRow], error: psycopg.Error) -> LifecycleError:
+def _unrestorable(
+    conn: Connection[TupleRow], seen: Catalog, error: psycopg.Error
+) -> LifecycleError:
     said = connect.explain(error)
     if conn.broken:
         return said
     if isinstance(error, psycopg.errors.ForeignKeyViolation):
-        what = f"rows lead to rows that are not there ({error.diag.constraint_name})"
+        known = {key.name for key in seen.foreign_keys} & {error.diag.constraint_name}
+        what = "rows lead to rows that are not there" + "".join(f" ({name})" for name in known)
         return Refused(what, hint="Restore those first. Nothing was restored.")
     if isinstance(error, psycopg.errors.CheckViolation):
         what = "rows are outside of every partition, or break a check of the table"

@@ -265,9 +265,7 @@ def test_a_foreign_key_to_it_has_three_outcomes(shop: Shop) -> None:
         in step.cost
     )
     [failure] = taken_off(shop, "events_2020").failures
-    assert failure.what.startswith(
-        "rows of notes reference rows in it (foreign key notes_event_at_fkey"
-    )
+    assert failure.what == "rows of notes reference rows in it"
     assert (len(children(shop)), ledger(shop)) == (3, [])
     shop.say("delete from notes; create index on notes (at, event)")
     assert "(0 MB)" in plan(shop, "events_2020").cost
