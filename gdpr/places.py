@@ -16,6 +16,7 @@ from gdpr import statements_of_search as search
 from gdpr.notes import Note
 from gdpr.reach import Reach
 from lifecycle.coverage import Kind, Looks, Place, Reason
+from lifecycle.postgres import hypertables
 from lifecycle.postgres.catalog import Catalog, Table
 from lifecycle.postgres.names import policy_name
 from retention.archive.section import SECTION as ARCHIVES
@@ -156,6 +157,7 @@ def unreached(looks: Looks, conn: Connection[TupleRow], before: Catalog, after: 
     for place, reason in BEYOND.items():
         looks.not_at(place, reason)
     _beside(looks, conn, before, after)
+    looks.found(*hypertables.astray(conn, after.tables.values()))
     for place, reason in _odd_columns(conn):
         looks.not_at(place, reason)
     for table, index in worked_out(conn):

@@ -26,8 +26,8 @@ from lifecycle.partitions.drop import Stays
 from lifecycle.partitions.ends import Done
 from lifecycle.plan import Step
 from lifecycle.postgres import connect, hypertables
-from lifecycle.postgres.catalog import Catalog
-from lifecycle.postgres.names import sql_name, sql_parts
+from lifecycle.postgres.catalog import Catalog, Table
+from lifecycle.postgres.names import sql_parts
 from lifecycle.postgres.waits import Need
 from lifecycle.promise import Task
 from lifecycle.words import counted
@@ -137,23 +137,16 @@ def _refusal(step: DropChunk, error: Exception) -> Failure:
             raise error
 
 
-def beside(conn: Connection[TupleRow], table: str) -> Iterator[Failure]:
+def beside(conn: Connection[TupleRow], table: Table) -> Iterator[Failure]:
     """Yield what no dropped chunk ends: rows that stand in none, and jobs of TimescaleDB's own that drop chunks.
 
     Raise psycopg.Error as it comes.
     """
-    asked = {"relation": sql_name(table).as_string(conn)}
-    if conn.execute(statements.ASTRAY, asked).fetchone() != (False,):
-        yield Failure(
-            table,
-            "rows may stand in the hypertable itself, beside its chunks, where no query of it finds them",
-            "A restore leaves them. A superuser sees them after `set timescaledb.restoring = on`: take them out there, "
-            f"put them in again with it off, then `vacuum {table};`.",
-        )
-    schema, name = sql_parts(table)
+    yield from hypertables.astray(conn, [table])
+    schema, name = sql_parts(table.name)
     for job, after in conn.execute(statements.CHUNK_JOBS, {"schema": schema, "name": name}):
         yield Failure(
-            table,
+            table.name,
             f"TimescaleDB drops its chunks itself (job {job}, after {after}), and asks nobody about legal holds",
-            f"Its owner runs: select remove_retention_policy('{table}');",
+            f"Its owner runs: select remove_retention_policy('{table.name}');",
         )

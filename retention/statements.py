@@ -66,9 +66,9 @@ MATERIALISED_FROM = r"""
      group by 1, 2, 5 order by 5, 1, 2
 """
 
-# Of which of these leaves, and of the partitioned tables above them, the planner keeps samples: of the column, or of
-# any where it is null. Samples of expressions and over several columns are not shown to us: where they are wanted of
-# something that was looked through once, they count as there.
+# Of which of these leaves, and of the partitioned tables or hypertable above them, the planner keeps samples: of the
+# column, or of any where it is null. Samples of expressions and over several columns are not shown to us: where they
+# are wanted of something that was looked through once, they count as there.
 #   `young`  of the dates that ANALYZE draws now, none is overdue. Where dates have no histogram, the most common ones
 #            must be all there were. That speaks for samples alone that were drawn together with them.
 #   `kept`   ANALYZE leaves some as they are: of no row, of a column, an index or statistics whose target is 0, of what
@@ -77,7 +77,9 @@ _SAMPLED = """
     with looked (oid) as (
         select to_regclass(leaf)::oid from unnest(%(leaves)s::text[]) as leaf
          union
-        select relid from pg_partition_tree(to_regclass(%(relation)s)) where not isleaf),
+        select relid from pg_partition_tree(to_regclass(%(relation)s)) where not isleaf
+         union
+        select inhparent from pg_inherits where inhparent = to_regclass(%(relation)s)),
     sampled as not materialized (
         select * from pg_stats
          where most_common_vals is not null or histogram_bounds is not null or most_common_elems is not null),
@@ -94,19 +96,25 @@ _SAMPLED = """
     select n.nspname, c.relname, exists (
                select from pg_stats s
                 where (s.schemaname, s.tablename, s.attname) = (n.nspname, c.relname, %(by)s)
-                  and s.inherited = (c.relkind = 'p')
+                  and s.inherited = way.above
                   and (s.histogram_bounds is not null
                        or s.null_frac + (select coalesce(sum(f), 0) from unnest(s.most_common_freqs) as f) > 0.999)
                   and case when s.attname = %(by)s then not exists (
                       select from unnest(coalesce(s.most_common_vals::text, '{{}}')::{of}[]
                                          || coalesce(s.histogram_bounds::text, '{{}}')::{of}[]) as sampled
                        where {tells} and sampled < %(before)s) end) as young,
-           c.reltuples <= 0
+           way.tuples <= 0
            or exists (select from wanted w where w.relid = c.oid and w.kept)
            or exists (select from sampled s join pg_attribute x on x.attrelid = c.oid and x.attname = s.attname
                        where (s.schemaname, s.tablename) = (n.nspname, c.relname)
-                         and (x.attstattarget = 0 or s.inherited <> (c.relkind = 'p'))) as kept
+                         and (x.attstattarget = 0 or s.inherited <> way.above)) as kept
       from looked join pg_class c on c.oid = looked.oid join pg_namespace n on n.oid = c.relnamespace
+     cross join lateral (
+        select c.relkind = 'p' or count(*) > 0 as above,
+               case when c.relkind = 'p' or count(*) = 0 then c.reltuples
+                    else sum(greatest(k.reltuples, 0)) end as tuples
+          from pg_inherits i join pg_class k on k.oid = i.inhrelid
+         where i.inhparent = c.oid) as way
       left join pg_attribute a on a.attrelid = c.oid and a.attname = %(column)s
      where exists (select from sampled s
                     where (s.schemaname, s.tablename) = (n.nspname, c.relname)
@@ -213,10 +221,6 @@ CHUNK: LiteralString = """
      where (k.chunk_schema, k.chunk_name) = (%(schema)s, %(name)s)
        and (k.hypertable_schema, k.hypertable_name) = (%(table_schema)s, %(table)s)
 """
-
-# Whether a hypertable's own file has pages, and rows may stand in it, beside its chunks: even with `only` TimescaleDB
-# reads nothing there, unless it is told to restore.
-ASTRAY: LiteralString = "select pg_relation_size(to_regclass(%(relation)s)) > 0"
 
 # Jobs that drop chunks of a hypertable, and after which time.
 CHUNK_JOBS: LiteralString = """

@@ -104,7 +104,7 @@ def read(
     for bound in fit:
         try:
             with conn.transaction(force_rollback=True):
-                beside += chunks.beside(conn, bound.table) if bound.chunks else ()
+                beside += chunks.beside(conn, seen.tables[bound.table]) if bound.chunks else ()
                 if (wrong := _wrong(conn, bound)) is not None:
                     failures.append(wrong)
                 else:

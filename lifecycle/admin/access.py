@@ -195,6 +195,24 @@ def granted(system: System, conn: Conn, catalog: Catalog) -> Iterator[Finding]:
         yield fine(label, "the service may do what the policy asks of it")
 
 
+def chunks(system: System, conn: Conn, catalog: Catalog) -> Iterator[Finding]:
+    """Say who may read rows of a hypertable past it, in its chunks: these get its grants, and no row security."""
+    label, tables = f"{system.name}: chunks", [t for t in catalog.tables.values() if t.kind == "h"]
+    asked = _places([(table.name, "") for table in tables])
+    found = conn.execute(statements.CHUNK_READERS, asked).fetchall() if tables else []
+    for schema, name, readers, one in found:
+        table = policy_name(schema, name)
+        yield bad(
+            label,
+            f"{', '.join(readers)} may read rows of {table} past it, in its chunks",
+            "What row security and grants keep from somebody in the table lies open in its parts; row security without "
+            "a policy shuts them, and no query of the table asks for it.",
+            f"alter table {one} enable row level security;  -- and each other chunk, whenever one is made",
+        )
+    if tables and not found:
+        yield fine(label, f"nobody reads {counted(len(tables), 'hypertable')} past it")
+
+
 def _extra_rights(system: System, conn: Conn, catalog: Catalog) -> Iterator[str]:
     """Yield the tables and partitions into which the service may put rows, and need not."""
     wanted = rights.fillable(rights.of(system.policy, catalog))

@@ -200,6 +200,7 @@ QUESTIONS: dict[str, Question] = {
     "owners": access.owners,
     "others": access.others,
     "rights": access.granted,
+    "chunks": access.chunks,
     "ledger": _ledger,
     "schema": access.schema,
     "event triggers": access.events,

@@ -93,6 +93,35 @@ MISSING_COLUMN_RIGHTS = """
      order by 1, 2, 3
 """
 
+# Who may read rows of these hypertables in their chunks, and not, or not as many, in themselves: a chunk has grants, an
+# owner, row security and policies of its own. It is shut to all but its owner and who passes row security by, where it
+# has this and no policy. Chunks that are alike in all of it are asked once.
+CHUNK_READERS = """
+    with chunk as (
+        select p.oid as whole, c.relowner as owner, c.relnamespace as place, min(c.oid) as one,
+               c.relrowsecurity and not exists (select from pg_policy y where y.polrelid = c.oid) as shut
+          from unnest(%(schemas)s::text[], %(names)s::text[]) as asked (place, name)
+          join pg_namespace m on m.nspname = asked.place
+          join pg_class p on p.relnamespace = m.oid and p.relname = asked.name
+          join pg_inherits i on i.inhparent = p.oid
+          join pg_class c on c.oid = i.inhrelid
+         group by p.oid, c.relowner, c.relnamespace, shut, c.relacl::text,
+                  array(select a.attacl::text from pg_attribute a
+                         where a.attrelid = c.oid and a.attacl is not null order by a.attnum)
+    )
+    select m.nspname, p.relname, array_agg(distinct r.rolname order by r.rolname),
+           min(chunk.one)::regclass::text
+      from chunk
+      join pg_class p on p.oid = chunk.whole
+      join pg_namespace m on m.oid = p.relnamespace
+      join pg_roles r on r.oid >= 16384 and not r.rolsuper and not pg_has_role(r.oid, p.relowner, 'usage')
+     where has_schema_privilege(r.oid, chunk.place, 'usage') and has_any_column_privilege(r.oid, chunk.one, 'select')
+       and (not chunk.shut or r.rolbypassrls or pg_has_role(r.oid, chunk.owner, 'usage'))
+       and (not has_any_column_privilege(r.oid, p.oid, 'select') or p.relrowsecurity and not r.rolbypassrls)
+     group by 1, 2
+     order by 1, 2
+"""
+
 # --- who else
 
 # Before 16 every member may step in; from 16 on only who has the SET option, which ADMIN may give itself.

@@ -4,13 +4,16 @@ A chunk is what inherits from a hypertable, in whichever schema and by whichever
 first row comes. What belongs to no hypertable any more, a chunk that was detached among it, is a table like any other.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import LiteralString, NamedTuple
 
+from psycopg import Connection
 from psycopg.rows import TupleRow
 
+from lifecycle.outcome import Failure
 from lifecycle.postgres import statements
+from lifecycle.postgres.names import sql_name
 from lifecycle.postgres.shape import Branch, Partition, Relation, Table
 
 
@@ -90,3 +93,16 @@ def pictured(table: Table, column: str, compressed: bool, chunks: Sequence[Chunk
 def clause(lower: str | None, upper: str | None) -> str:
     """Return the bounds of a chunk as PostgreSQL prints those of a partition; none where they are no moments."""
     return f"FOR VALUES FROM ('{lower}') TO ('{upper}')" if lower and upper else ""
+
+
+def astray(conn: Connection[TupleRow], tables: Iterable[Table]) -> Iterator[Failure]:
+    """Yield the hypertables among these in which rows may stand beside all chunks. Raise psycopg.Error as it comes."""
+    for table in tables:
+        asked = {"relation": sql_name(table.name).as_string(conn)}
+        if table.kind == "h" and conn.execute(statements.ASTRAY, asked).fetchone() != (False,):
+            yield Failure(
+                table.name,
+                "rows may stand in the hypertable itself, beside its chunks, where no query of it finds them",
+                "A restore leaves them. A superuser sees them after `set timescaledb.restoring = on`: take them out "
+                f"there, put them in again with it off, then `vacuum {table.name};`.",
+            )

@@ -74,6 +74,10 @@ MATERIALIZED: LiteralString = """
       join pg_class c on c.relnamespace = n.oid and c.relname = a.materialization_hypertable_name
 """
 
+# Whether a hypertable's own file has pages, and rows may stand in it, beside its chunks: even with `only` TimescaleDB
+# reads nothing there, unless it is told to restore.
+ASTRAY: LiteralString = "select pg_relation_size(to_regclass(%(relation)s)) > 0"
+
 EXTENSIONS: LiteralString = "select extname, extversion from pg_extension order by extname"
 
 # One row per table, partition and view. A partition pending detach is still in pg_inherits, with its flag. A foreign

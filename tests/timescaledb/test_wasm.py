@@ -96,7 +96,7 @@ def test_a_chunk_that_is_dropped_leaves_no_note_of_timescaledbs(house: House) ->
 
 def test_jobs_of_its_own_and_continuous_aggregates_are_found(house: House) -> None:
     with psycopg.connect(house.admin, autocommit=True) as conn:
-        assert list(chunks.beside(conn, "marks")) == []
+        assert list(chunks.beside(conn, catalog.read(conn).tables["marks"])) == []
         conn.execute("alter role house_owner login")
         conn.execute("set role house_owner")
         conn.execute("select public.add_retention_policy('marks', interval '400 days')")
@@ -107,7 +107,7 @@ def test_jobs_of_its_own_and_continuous_aggregates_are_found(house: House) -> No
                 f" select public.time_bucket('28 days', {column}) as t, count(*) from {of} group by 1 with no data".encode()
             )
         conn.execute("reset role")
-        [failure] = chunks.beside(conn, "marks")
+        [failure] = chunks.beside(conn, catalog.read(conn).tables["marks"])
         assert "after 400 days" in failure.what
         made_by, shown_by = conn.execute(statements.AGGREGATES).fetchone() or ([], [])
         asked = {"relation": "marks", "column": None, "made_by": made_by, "shown_by": shown_by}
@@ -123,7 +123,7 @@ def test_a_detached_chunk_is_a_table_and_nothing_beside_the_chunks_is_told(house
         found = catalog.read(conn).tables
         assert set(found) == {"marks", chunk}
         assert chunk not in found["marks"].relations
-        assert list(chunks.beside(conn, "marks")) == []
+        assert list(chunks.beside(conn, catalog.read(conn).tables["marks"])) == []
 
 
 def test_chunks_are_no_tables_in_whichever_schema_they_stand(house: House) -> None:

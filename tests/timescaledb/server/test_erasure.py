@@ -80,3 +80,11 @@ def test_where_it_is_compressed_nobody_is_erased_and_it_is_said_before_anything_
     clinic.ask("alter table beat set (timescaledb.compress = false)")
     assert clinic.erase().failures == ()
     assert clinic.traces() == []
+
+
+def test_rows_beside_all_chunks_leave_an_erasure_unproven(clinic: Clinic) -> None:
+    with psycopg.connect(clinic.admin, autocommit=True) as conn:
+        conn.execute("set timescaledb.restoring = on")
+        conn.execute(f"insert into beat values ('{ANNA}', '2026-01-01Z', 'hers')".encode())
+    [failure] = clinic.erase().failures
+    assert failure.what.startswith("rows may stand in the hypertable itself")

@@ -5,6 +5,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from lifecycle.admin import access
 from lifecycle.errors import Refused
 from lifecycle.outcome import Verdict
 from lifecycle.policy import reality
@@ -209,3 +210,41 @@ def materialize(house: House, view: str) -> None:
     with psycopg.connect(house.admin, autocommit=True) as conn:
         conn.execute("set role house_owner")
         conn.execute(f"create materialized view {view}".encode())
+
+
+def readers(house: House) -> list[str]:
+    system = house.system()
+    with system.connect("test") as conn:
+        return [one.what for one in access.chunks(system, conn, catalog.read(conn))]
+
+
+def test_who_may_read_a_chunk_past_its_hypertable_is_found(house: House) -> None:
+    """Scenario 39: grants go to chunks, row security does not, and everybody may use their schema."""
+    made(house)
+    assert readers(house) == ["nobody reads 1 hypertable past it"]
+    house.say(
+        "drop role if exists reader; drop role if exists clerk; create role reader; create role clerk"
+    )
+    as_owner(house, f"grant select on marks to reader; grant select (id) on {FIRST} to clerk")
+    past = "may read rows of marks past it, in its chunks"
+    assert readers(house) == [f"clerk {past}"]
+    as_owner(house, "alter table marks enable row level security")
+    assert readers(house) == [f"clerk, reader {past}"]
+    for part in table(house).partitions:
+        as_owner(house, f"alter table {part.name} enable row level security")
+    assert readers(house) == ["nobody reads 1 hypertable past it"]
+    as_owner(house, f"create policy all_of_it on {FIRST} using (true)")
+    assert readers(house) == [f"clerk, reader {past}"]
+    outcome = house.run()
+    assert (outcome.failures, outcome.counts["dropped"] > 0) == ((), True)
+    house.say("drop owned by reader; drop role reader; drop owned by clerk; drop role clerk")
+
+
+def test_the_planner_forgets_what_it_sampled_of_a_hypertable(house: House) -> None:
+    made(house)
+    house.say("analyze marks")
+    oldest = "select min(t) from pg_stats, unnest(histogram_bounds::text::timestamptz[]) t where attname = 'at'"
+    assert str(house.ask(oldest)[0][0]) < "2025"
+    outcome = house.run()
+    assert (outcome.verdict, unseen(outcome)) == (Verdict.PASS, [])
+    assert str(house.ask(oldest)[0][0]) > "2025-10"
