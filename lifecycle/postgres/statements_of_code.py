@@ -1,7 +1,8 @@
 """The questions about code of an application's that runs in statements of ours: what it is, and which version of it.
 
 All names are PostgreSQL's own. Objects below oid 16384 are PostgreSQL's, and an extension's functions are a
-superuser's: no owner of a table can change either.
+superuser's: no owner of a table can change either. Whoever owns an extension can make functions of his own its members
+(`alter extension .. add function`): those are his, and count as his.
 """
 
 from typing import LiteralString
@@ -101,7 +102,8 @@ _CALLED: LiteralString = """
 _OURS: LiteralString = """
     p.oid >= 16384 and p.prokind <> 'a' and p.prorettype <> 'trigger'::regtype
        and not exists (select from pg_depend e
-                        where (e.classid, e.objid, e.deptype) = ('pg_proc'::regclass, p.oid, 'e'))
+                        where (e.classid, e.objid, e.deptype) = ('pg_proc'::regclass, p.oid, 'e')
+                          and (select rolsuper from pg_roles where oid = p.proowner))
 """
 
 # What the functions %(of)s name in their turn, and so on: every function called `schema.name` in the source, or `name`
@@ -113,7 +115,8 @@ NAMED: LiteralString = r"""
           from pg_proc p join pg_namespace n on n.oid = p.pronamespace
          where p.oid >= 16384 and p.prokind <> 'a'
            and not exists (select from pg_depend e
-                            where (e.classid, e.objid, e.deptype) = ('pg_proc'::regclass, p.oid, 'e'))
+                            where (e.classid, e.objid, e.deptype) = ('pg_proc'::regclass, p.oid, 'e')
+                              and (select rolsuper from pg_roles where oid = p.proowner))
     ), reached (root, funcid, path) as (
         select p.oid, p.oid, coalesce((select c from unnest(p.proconfig) as c where c like 'search_path=%%'), '')
           from pg_proc p where p.oid = any (%(of)s::oid[])

@@ -16,6 +16,7 @@ from gdpr import request
 from lifecycle.errors import Refused
 from lifecycle.holds import place
 from lifecycle.holds.hold import What
+from lifecycle.postgres import catalog
 from retention import expire
 from tests.database.clinic import Clinic
 from tests.database.shop import Shop
@@ -250,3 +251,17 @@ def test_what_is_said_as_an_owner_is_said_through_no_function_that_his_code_has_
     shop.run()
     assert shop.ask("select has_table_privilege('shop_owner', 'wages', 'select')") == [(False,)]
     assert "log_2026_12" in str(shop.partitions("log"))
+
+
+def test_a_function_that_its_owner_has_made_an_extensions_has_to_be_declared_all_the_same(
+    house: House,
+):
+    house.say("""
+        do $$ begin execute format('grant create on database %I to house_owner', current_database()); end $$;
+        set role house_owner;
+        create extension citext schema public;
+        alter extension citext add function told(mood);
+    """)
+    with house.system().connect("test") as conn:
+        functions = catalog.read(conn).table("log").functions
+    assert [function.name for function in functions] == ["told(public.mood)"]
