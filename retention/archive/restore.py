@@ -104,7 +104,8 @@ def _loaded(system: System, conn: Connection[TupleRow], wanted: Wanted) -> Gener
     with closing(on.store):
         written = known.find(conn, on, wanted.archive)
         seen = catalog.read(conn)
-        to = target.target(conn, seen, written.description.table, wanted.into, wanted.beside)
+        with rows.reading(conn):
+            to = target.target(conn, seen, written.description.table, wanted.into, wanted.beside)
         reality.must_fit(system.policy, target.but_for(seen, to), but_for="retention")
         fit = fitting.fit(written.description, to.name, rows.relation(conn, to.like), plain=to.new)
         with scratch.directory(system.machine, PREFIX) as directory:

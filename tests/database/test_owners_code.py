@@ -16,8 +16,10 @@ from gdpr import request
 from lifecycle.errors import Refused
 from lifecycle.holds import place
 from lifecycle.holds.hold import What
+from lifecycle.ledger import code
 from lifecycle.postgres import catalog
 from retention import expire
+from retention.archive import rows
 from tests.database.clinic import Clinic
 from tests.database.shop import Shop
 from tests.house import OWNER, House
@@ -265,3 +267,20 @@ def test_a_function_that_its_owner_has_made_an_extensions_has_to_be_declared_all
     with house.system().connect("test") as conn:
         functions = catalog.read(conn).table("log").functions
     assert [function.name for function in functions] == ["told(public.mood)"]
+
+
+def test_rows_that_are_loaded_while_code_is_exchanged_are_not_there(house: House):
+    with (
+        house.system().connect("test") as conn,
+        code.code(house.system(), catalog.read(conn)) as seen,
+    ):
+        conn.execute("create temporary table loaded (status public.mood)")
+        with (
+            pytest.raises(Refused, match="code of the application's was exchanged"),
+            rows.loading(conn, seen),
+        ):
+            conn.execute("insert into pg_temp.loaded values ('done')")
+            conn.execute("select set_config('search_path', 'nobodys', false)")
+            house.say(tells("null"))
+        assert conn.execute("select count(*) from pg_temp.loaded").fetchone() == (0,)
+        assert conn.execute("show search_path").fetchone() == ("pg_catalog, pg_temp",)
