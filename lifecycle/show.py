@@ -203,7 +203,8 @@ def _drawn(
         table.add_column(Text(column), justify="right" if numbers else "left", width=wide)
     for row in cells:
         table.add_row(*(Text(text) for text in row))
-    console = Console(width=width, highlight=False)
+    # What is drawn is printed by us: else rich takes a terminal that calls itself dumb for 80 columns wide.
+    console = Console(width=width, highlight=False, force_terminal=False)
     with console.capture() as captured:
         console.print(table)
     return "\n".join(line.rstrip() for line in captured.get().splitlines())

@@ -42,6 +42,8 @@ class Look:
         column = self.column(path, table, name)
         if column and column.not_null:
             instead = f"`alter table {table} alter column {name} drop not null`, or leave it out"
+            if name in self.catalog.tables[table].primary_key:
+                instead = "leave it out: it is part of the primary key, which is never NULL"
             self.say(path, f"{table}.{name} is NOT NULL, so it cannot be cleared", instead)
         elif column and column.generated:
             self.say(

@@ -251,6 +251,9 @@ def test_a_row_that_stays_may_lead_to_one_that_stays_too(conn: Connection[TupleR
     assert told(conn, change | {"tables/bills": OWN}) == [
         "tables.lines: foreign key lines_bill_id_fkey (bill_id) leads to bills, and its rows are kept"
     ]
+    cleared = change["tables/lines"] | {"keep": kept | {"clear": ["bill_id", "words"]}}
+    (mistake,) = compare(conn, change | {"tables/lines": cleared}).mistakes
+    assert mistake.instead == "leave it out: it is part of the primary key, which is never NULL"
     (mistake,) = compare(conn, change | {"tables/lines": NOBODY}).mistakes
     assert mistake.instead.endswith(
         "or say under `ignore` why it may stay: that row stays too, and names nobody"

@@ -1,8 +1,11 @@
 """show.py: what people and machines are told."""
 
 import json
+import os
+import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 import typer
@@ -10,6 +13,7 @@ import typer
 from lifecycle import show
 from lifecycle.outcome import Failure, Outcome, Verdict
 from lifecycle.plan import Decision, Plan, Step
+from tests.acceptance import page
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 PLAN = Plan(
@@ -136,3 +140,10 @@ def test_a_table_name_cannot_command_the_terminal(capsys: pytest.CaptureFixture[
     show.table("t", ("table",), [("evil\x1b[2Jname",)], as_json=False)
     show.text("also \x1b]0;this\x07")
     assert "\x1b" not in capsys.readouterr().out
+
+
+def test_a_terminal_that_calls_itself_dumb_is_as_wide_as_it_says(tmp_path: Path) -> None:
+    said = "from lifecycle import show; show.table('t', ('a', 'b'), [('x' * 40, 'y' * 45)], False)"
+    dumb = {**os.environ, "TERM": "dumb", "PYTHONPATH": str(Path.cwd())}
+    code, out = page.typed(f'{sys.executable} -c "{said}"', "", tmp_path, dumb)
+    assert (code, out.splitlines()[-1].split()) == (0, ["x" * 40, "y" * 45])
