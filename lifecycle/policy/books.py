@@ -11,7 +11,7 @@ payment and the refund are one decision.
 
 from collections.abc import Iterator
 
-from lifecycle.policy import habits, virtual
+from lifecycle.policy import guess, habits, virtual
 from lifecycle.policy.drafting import Draft
 from lifecycle.policy.model import SharedBy, Through
 
@@ -23,7 +23,7 @@ def found(draft: Draft, table: str) -> str:
 
 def whole(draft: Draft, table: str) -> str:
     """Return the books of which a row is a part, as an invoice of its lines; nothing where it is none."""
-    how = draft.owners[table]
+    how = draft.owners.get(table)
     keys = draft.ways(table, how) if isinstance(how, Through) else ()
     ends = {key.referenced for key in keys} - draft.selves
     if len(ends) != 1 or any(virtual.loose(key) for key in keys):
@@ -42,11 +42,21 @@ def head(draft: Draft, table: str) -> str:
     return first if first != table else ""
 
 
+def of_money(draft: Draft, table: str) -> bool:
+    """Say whether a table is books for its money, or a part of such: a law may want it without what hangs on it."""
+    name = _name(draft, table)
+    return (
+        habits.ledger(name)
+        or _money(draft, table)
+        or bool((end := whole(draft, table)) and of_money(draft, end))
+    )
+
+
 def _ledger(draft: Draft, table: str) -> bool:
     asked = table in draft.owners and table not in draft.settled
     by_people = asked and not isinstance(draft.owners[table], SharedBy)
-    names = (draft.catalog.tables[n].relname for n in _family(draft, table))
-    return by_people and any(habits.ledger(n) for n in names) and _money(draft, table)
+    names = (_name(draft, n) for n in _family(draft, table))
+    return by_people and _money(draft, table) and any(map(habits.moved, names))
 
 
 def _money(draft: Draft, table: str) -> bool:
@@ -55,8 +65,23 @@ def _money(draft: Draft, table: str) -> bool:
 
 
 def _books(draft: Draft, table: str) -> str:
-    one = draft.catalog.tables[table]
-    return habits.books(one.relname, tuple(c.name for c in one.columns))
+    columns = tuple(c.name for c in draft.catalog.tables[table].columns)
+    return habits.books(_name(draft, table), columns)
+
+
+def _name(draft: Draft, table: str) -> str:
+    """Return a table's name without its application's, with which others begin too: payments_voucher is no payment.
+
+    But payment_lines and payment_notes are of payments, where that is a table.
+    """
+    name = draft.catalog.tables[table].relname
+    first, _, rest = name.partition("_")
+    if not rest or not habits.books(name, ()):
+        return name
+    others = [t.relname for t in draft.catalog.tables.values()]
+    alike = sum(other.startswith(f"{first}_") for other in others)
+    whole_ = any(guess.singular(other) == guess.singular(first) for other in others)
+    return rest if alike >= 3 and not whole_ else name
 
 
 def _family(draft: Draft, table: str) -> Iterator[str]:

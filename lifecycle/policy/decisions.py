@@ -106,23 +106,25 @@ def _may_follow(tables: Mapping[str, Table], name: str) -> bool:
     return (
         other is not None
         and not _open(other)[0]
-        and ("owner" in tables[name] or other.get("personal") == "none")
+        and ("owner" in tables[name] or other.get("personal") == "none" or "keep" in other)
     )
 
 
 def _decide_with(table: Table, other: str, tables: Mapping[str, Table]) -> None:
-    said = tables[other]
-    part = _open(table)[0].startswith(PART_OF)
+    said, (text, here) = tables[other], _open(table)
+    part = text.startswith(PART_OF)
     word = PART_OF if part else SAME
     if "keep" in said and part:
         stays = f"{word}{other}, which stays: {said['keep']['because']}"
-        way = _naming(table)[-1]
+        ways = _naming(table)[-1:] if "owner" in table else []
         carry_out(table, Answer("nobody", stays))
-        table["ignore"] = {**table.get("ignore", {}), way: stays}
+        if ways:
+            table["ignore"] = {**table.get("ignore", {}), ways[0]: stays}
     elif "keep" in said:
         carry_out(table, Answer("keep", said["keep"]["because"]))
     elif said.get("personal") == "none":
         carry_out(table, Answer("nobody", f"{word}{other}: {said['because']}"))
+        table.get("mentions", {}).pop(here, None)  # it leads to nobody by now
     else:
         carry_out(table, Answer("goes"))
 

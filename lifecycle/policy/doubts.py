@@ -16,7 +16,7 @@ There are few questions, each for many tables: whoever has answered one for a ta
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from lifecycle.policy import books, guess, habits, virtual
+from lifecycle.policy import books, guess, habits, together, virtual
 from lifecycle.policy.check import PART_OF, SAME
 from lifecycle.policy.drafting import ENOUGH, Draft
 from lifecycle.policy.model import Owner, SharedBy, Through
@@ -87,11 +87,11 @@ def _doubts(draft: Draft, table: str) -> Iterator[Doubt]:
         return
     how = draft.owners[table]
     found = draft.catalog.tables[table]
-    if isinstance(how, SharedBy):
+    if isinstance(how, SharedBy) and not together.surely(draft, table, how):
         yield Doubt(SHARED, how.shared_by)
     if money := books.found(draft, table):
         yield _of_books(draft, table, money)
-    if members := shared(draft, table):
+    if members := together.members(draft, table):
         yield Doubt(SHARED, members)
     if column := draft.person(table):
         yield from _named(draft, found, column)
@@ -107,19 +107,24 @@ def _of_books(draft: Draft, table: str, money: str) -> Doubt:
     return Doubt(f"{SAME}{head}", money) if head else Doubt(BOOKS, money)
 
 
-def shared(draft: Draft, table: str) -> str:
-    """Return the table that lists the people who have a part in each row of this one; nothing where none does."""
-    return next(
-        (
-            k.table
-            for k in draft.catalog.foreign_keys
-            if k.referenced == table
-            and table not in draft.selves
-            and k.table not in (table, draft.people.name)
-            and habits.members(draft.catalog.tables[k.table].relname)
-            and draft.person(k.table)
-        ),
-        "",
+def _acted(draft: Draft, table: Table, column: str) -> bool:
+    """Say whether a row is what many people did for themselves, and nobody else is in it or in what hangs on it."""
+    found, name = table.column(column), table.name
+    ends = [
+        draft.catalog.tables[k.referenced] for k in draft.leading(name) if column not in k.columns
+    ]
+    hanging = (k.table for k in draft.catalog.foreign_keys if k.referenced == name != k.table)
+    alone = (
+        draft.naming(name) == (column,)
+        and not guess.identifiers(table)
+        and not any(guess.holds_people(end) or end.name in draft.owners for end in ends)
+        and all(n in draft.owners and not draft.naming(n) for n in hanging)
+    )
+    return (
+        alone
+        and habits.acted(column)
+        and draft.many(name, column)
+        and bool(found and found.not_null)
     )
 
 
@@ -128,7 +133,8 @@ def _named(draft: Draft, table: Table, column: str) -> Iterator[Doubt]:
     name, keys = table.name, draft.naming(table.name)
     seen, many = draft.seen.of(name, column), draft.many(name, column)
     told = f"{column}: {seen.distinct} people in {seen.filled} rows"
-    if habits.wrote(column) or draft.few(name, column) or (_odd(column) and not many):
+    wrote = habits.wrote(column) and not _acted(draft, table, column)
+    if wrote or draft.few(name, column) or (_odd(column) and not many):
         yield Doubt(WRITTEN, told)
     if _odd(column) and any(draft.always(k) for k in _into_people(draft, name)):
         yield Doubt(TWO, f"{column}, and whoever owns what it points to")
@@ -140,7 +146,8 @@ def _named(draft: Draft, table: Table, column: str) -> Iterator[Doubt]:
         yield Doubt(STAYS, f"{column} is set to NULL by the database when the person goes")
     yield from _whose_name(draft, table, column)
     likely = habits.words(column) in draft.likely()
-    if not likely and (seen.filled < ENOUGH or draft.share(name, column) < MOST):
+    pair = column in draft.pair(name)
+    if not likely and not pair and (seen.filled < ENOUGH or draft.share(name, column) < MOST):
         yield Doubt(
             STAYS, f"{column} is filled in {seen.filled} of {draft.seen.rows.get(name, 0)} rows"
         )
@@ -188,6 +195,9 @@ def _odd(column: str) -> bool:
 
 def _party(draft: Draft, table: str, column: str, owner: str = "") -> bool:
     """Say whether a second person stands in the row who is more than mentioned there or who wrote it."""
+    freed = any(k.on_delete == "n" and column in k.columns for k in draft.leading(table))
+    if freed and habits.wrote(column):
+        return False
     if draft.wrote(table, column) or (owner and draft.aside(table, column, owner)):
         return not (draft.may_name_nobody(table, column) or draft.beside(table, column))
     found = draft.catalog.tables[table].column(column)
@@ -242,7 +252,8 @@ def _with_its_whole(draft: Draft, table: str, key: ForeignKey) -> Doubt:
 
     Of books a law may want the one and not the other.
     """
-    if books.found(draft, key.referenced) and not books.found(draft, table):
+    trade = books.found(draft, table) or habits.of_trade(draft.catalog.tables[table].relname)
+    if books.of_money(draft, key.referenced) and not trade:
         return Doubt(PART, f"{key.referenced}, which is asked about too")
     return Doubt(f"{PART_OF}{key.referenced}", key.columns[-1])
 

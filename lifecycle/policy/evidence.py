@@ -43,14 +43,15 @@ class Seen:
     """A column in the sample: values that are not NULL, and how many different ones.
 
     `known`: how many of them are keys of the people's table, where no foreign key says so. `alike`: how many look like
-    the e-mail address or telephone number of somebody; in JSON, how many have a key that is called like somebody's, or
-    a list of numbers.
+    the e-mail address or telephone number of somebody. `telling`: how many may tell of somebody in another way: JSON by
+    what a key in it is called, or a list of numbers; a text by being no words, of a table that no key leads from or to.
     """
 
     filled: int
     distinct: int
     known: int = 0
     alike: int = 0
+    telling: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,7 @@ def read(
     references: dict[str, Mapping[str, Reference]] = {}
     key_type = family(found.type) if (found := people.column(key)) else ""
     of_people = (people, *guess.logins(catalog, people))
-    names = _names(conn, of_people, key, end)
+    names, kinds = _names(conn, of_people, key, end), _kinds(conn, catalog, end)
     leading = {(k.table, k.referenced) for k in catalog.foreign_keys}
     keyed = {(k.table, c) for k in catalog.foreign_keys for c in k.columns}
     for table in sorted(catalog.tables.values(), key=lambda t: (t.estimated_rows, t.name)):
@@ -106,10 +107,10 @@ def read(
                     {} if (table.name, people.name) in leading else _quoting(conn, table, names)
                 )
                 named = names if any(quotes.values()) else []
-                led = dict(_led(conn, catalog, people, key, table, counted, named))
+                led = dict(_led(conn, catalog, people, key, table, counted, named, kinds))
                 if more := _texts(table, led, referring):
                     counted = _sample(conn, table, people, key, key_type, [*referring, *more])
-                counted |= _telling(conn, table)
+                counted |= _telling(conn, catalog, table, counted)
         except psycopg.Error:
             continue  # no right, no time, a foreign server that is away: nothing is known of it
         rows[table.name] = counted.pop("", Seen(0, 0)).filled
@@ -139,12 +140,13 @@ def _led(
     table: Table,
     counted: Mapping[str, Seen],
     names: Sequence[tuple[str, str]],
+    kinds: unkeyed.Kinds,
 ) -> Iterator[tuple[str, Reference]]:
     """Yield each column that leads somewhere without a foreign key, with where."""
     own = table.name in {people.name, *(t.name for t in guess.logins(catalog, people))}
     addresses = [name for name, seen in counted.items() if name and seen.alike and not own]
     for proposed in (
-        *unkeyed.proposals(catalog, people, key, table),
+        *unkeyed.proposals(catalog, people, key, table, kinds),
         *unkeyed.mails((people, *guess.logins(catalog, people)), addresses),
         *unkeyed.together(catalog, table),
         *unkeyed.numbers(catalog, table, names),
@@ -162,6 +164,20 @@ def _of_types_there(conn: Connection[TupleRow], table: Table, asked: Proposal) -
     rows = conn.execute(statements.spelled(table, asked.type, words)).fetchall()
     there = {word for (word,) in rows}
     return replace(asked, goals=tuple(g for g in asked.goals if g.spelled in there))
+
+
+def _kinds(conn: Connection[TupleRow], catalog: Catalog, end: float) -> unkeyed.Kinds:
+    """Return what the tables that list types say of ours. Only names of ours come home."""
+    found: dict[str, dict[str, str]] = {}
+    names = {t.relname: t.name for t in catalog.tables.values()}
+    for table in filter(unkeyed.lists, catalog.tables.values()):
+        try:
+            with look(conn, table, timedelta(seconds=end - clock.monotonic())):
+                rows = conn.execute(statements.kinds(table, list(names))).fetchall()
+        except psycopg.Error:
+            continue  # as of any table that may not be read
+        found[table.name] = {kind: names[name] for kind, name in rows}
+    return found
 
 
 def _names(
@@ -212,12 +228,20 @@ def _quoting(
     return {table.name: count}
 
 
-def _telling(conn: Connection[TupleRow], table: Table) -> dict[str, Seen]:
-    columns = [c.name for c in table.columns if family(c.type) in JSON]
-    if not columns:
+def _telling(
+    conn: Connection[TupleRow], catalog: Catalog, table: Table, counted: Mapping[str, Seen]
+) -> dict[str, Seen]:
+    json = [c.name for c in table.columns if family(c.type) in JSON]
+    alone = not any(table.name in (k.table, k.referenced) for k in catalog.foreign_keys)
+    texts = [c.name for c in table.columns if alone and family(c.type) == "text"]
+    texts = [name for name in texts if name not in table.primary_key]
+    if not json + texts:
         return {}
-    [counts] = conn.execute(statements.telling(table, columns)).fetchall()
-    return {name: Seen(0, 0, alike=count) for name, count in zip(columns, counts, strict=True)}
+    [counts] = conn.execute(statements.telling(table, json, texts)).fetchall()
+    return {
+        name: replace(counted.get(name, Seen(0, 0)), telling=count)
+        for name, count in zip((*json, *texts), counts, strict=True)
+    }
 
 
 def _sample(

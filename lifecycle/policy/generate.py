@@ -148,10 +148,16 @@ def as_owned(looked: Draft, kind: str, name: str, sections: Mapping[str, Any]) -
     bucket = f"{DECIDE}: which bucket are these keys in?" if objects else None
     asked = (s.doubt(sections.get(s.name, s.default), table) for s in whole.sections())
     because = next((doubt for doubt in asked if doubt), None)
-    if because is None and (open_ := doubts.doubt(looked, name)):
+    if because is None and name not in _logs(sections) and (open_ := doubts.doubt(looked, name)):
         because = ask(open_)
     owner = {kind: looked.owners[name]}
     return Declared(owner=owner, because=because, objects=objects, bucket=bucket)
+
+
+def _logs(sections: Mapping[str, Any]) -> frozenset[str]:
+    """Return the logs that these sections keep: an erasure takes the person out of them, and no row goes."""
+    said = ((one, sections.get(one.name)) for one in whole.sections())
+    return frozenset(log for one, found in said if found is not None for log in one.logs(found))
 
 
 def as_nobodys(name: str, found: Doubt | str | None) -> Declared:

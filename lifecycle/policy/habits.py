@@ -29,13 +29,27 @@ _MEMBERS = re.compile(
     r"(member(ship)?|participant|attendee|subscriber|collaborator|beneficiar(y|ie)|(^|_)(editor|partner|user|people))s?$"
 )
 _MONEY = re.compile(
-    r"(^|_)(betrag|saldo|steuer|ust|mwst|brutto|netto|montant|importe|iva|tva"
-    r"|amount|total|subtotal|vat|tax|net|gross|fees?|balance|debit|credit|paid)(_|$)"
+    r"(^|_)(betrag|saldo|steuer|ust|mwst|brutto|netto|montant|importe|iva|tva|subtotal|vat|tax|net|gross|fees?|balance"
+    r"|debit|credit|paid)(_|$)"
+    r"|(^|_)(amount|total)(_(cents?|minor|due|net|gross|paid|price|amount|sum|eur|usd|gbp|chf|in_\w+))?$"
 )
+_DOSE = re.compile(
+    r"(^|_)(dose|dosage|quantity|portion|serving|water|food|intake)_amount$|^(tax|vat)_(id|no)$"
+)
+"""Sums of something else, and the number of a firm."""
+
 _LEDGER = re.compile(
     r"(^|_)((rechnung|zahlung|mahnung|beleg|buchung|gutschrift|quittung|posten|factur|paiement|pago"
     r"|invoice|payment|payout|refund|receipt|donation|ledger)\w*|(bill|billing)s?(_|$))|(^|_)credit_?notes?"
     r"|^((sales|purchase|customer|shop|store|checkout)_)?orders?(_|$|items?$|lines?$)"
+)
+_MOVED = re.compile(
+    r"(^|_)(transaction|transfer|charge|settlement|deposit|withdrawal|ueberweisung)s?$"
+)
+"""Ledgers only where they hold money: patients are transferred, too."""
+
+_TRADE = re.compile(
+    r"(^|_)(shipment|delivery_?note|dispatch_?note|packing_?list|lieferschein\w*)(s|e)?$"
 )
 _MEANS = re.compile(
     r"(method|account|card|source|profile|detail|setting|preference|option|token)s?$"
@@ -52,6 +66,14 @@ _PROOF = re.compile(
     r"|exam|grade|transcript|diploma)_?(request|report|event|log|trail|record|case|participant|check|result|entry|file"
     r"|register|registry|protocol)?(s|ies)?)(_|$)"
 )
+_FIRM = re.compile(r"(^|_)(vat|tax|ust|eori)_?id$")
+_SHARED = re.compile(r"(account|household|famil(y|ie)|tenant|subscription|(^|_)team)s?$")
+_ACTED = re.compile(
+    r"(^|_)(taken|submitted|booked|requested|ordered|reserved|rated|answered|completed|purchased|bought|redeemed"
+    r"|borrowed|sent)_by$"
+)
+"""What people do for themselves, and not to a row that somebody keeps."""
+
 _ID = re.compile(
     r"(^|_)(ids?|uuid|guid|uid|pid|pk|oid|gid|user|owner|whodunnit|record|object|target)$"
 )
@@ -96,6 +118,23 @@ def says(column: str) -> bool:
     return writer(column) or bool(_SAYS.search(words(column)))
 
 
+def acted(column: str) -> bool:
+    """Say whether a column names somebody for what people do for themselves: `taken_by_id` of a test."""
+    return bool(_ACTED.search(re.sub(r"_?id$", "", words(column))))
+
+
+def shared(table: str) -> bool:
+    """Say whether a table is named like what people belong to together."""
+    return bool(_SHARED.search(words(table)))
+
+
+def kept(column: str) -> bool:
+    """Say whether a column is named like a time at which a row was written down, and at which nothing happened."""
+    return bool(
+        re.search(r"^(created|updated|modified|inserted|changed)(_(at|on))?$", words(column))
+    )
+
+
 def members(table: str) -> bool:
     """Say whether a table is named like those who belong to something together."""
     return bool(_MEMBERS.search(words(table)))
@@ -103,13 +142,24 @@ def members(table: str) -> bool:
 
 def money(columns: tuple[str, ...]) -> list[str]:
     """Return the columns that are named like sums of money."""
-    return [name for name in columns if _MONEY.search(words(name))]
+    held = (name for name in columns if _MONEY.search(words(name)))
+    return [name for name in held if not _DOSE.search(words(name))]
 
 
 def ledger(table: str) -> bool:
     """Say whether a table is named like one in which money that moved is written down."""
     name = words(table)
     return bool(_LEDGER.search(name)) and not _MEANS.search(name)
+
+
+def moved(table: str) -> bool:
+    """Say whether a table that holds money is named like a ledger."""
+    return ledger(table) or bool(_MOVED.search(words(table)))
+
+
+def of_trade(table: str) -> bool:
+    """Say whether a table is named like a paper that goes with an order or an invoice."""
+    return bool(_TRADE.search(words(table)))
 
 
 def books(table: str, columns: tuple[str, ...]) -> str:
@@ -122,9 +172,9 @@ def books(table: str, columns: tuple[str, ...]) -> str:
 
 def an_id(column: str) -> bool:
     """Say whether a column is named like a key of another row, and not like a word about it."""
-    return bool(_ID.search(words(column)))
+    return bool(_ID.search(words(column))) and not _FIRM.search(words(column))
 
 
 def leads(column: str) -> bool:
     """Say whether a column is named like a reference to another row."""
-    return bool(_LEADS.search(words(column)))
+    return bool(_LEADS.search(words(column))) and not _FIRM.search(words(column))

@@ -12,12 +12,14 @@ together with others that are nobody's, no column of it could lead to a person, 
 
 from collections.abc import Iterator
 
-from lifecycle.policy import guess, habits, virtual
+from lifecycle.policy import books, guess, habits, together, virtual
 from lifecycle.policy.check import PART_OF
-from lifecycle.policy.doubts import PART, SHARED, WRITTEN, Doubt, shared
+from lifecycle.policy.doubts import PART, SHARED, WRITTEN, Doubt
 from lifecycle.policy.drafting import ENOUGH, FEW, HALF, Draft
 from lifecycle.policy.evidence import JSON
+from lifecycle.policy.look import TIME
 from lifecycle.policy.lookalikes import facts, family
+from lifecycle.policy.together import MANY
 from lifecycle.postgres.catalog import ForeignKey, Table
 
 KIND = "are these people of another kind, and whose data is it?"
@@ -26,9 +28,7 @@ LOOSE = "does a column that no foreign key explains lead to people?"
 ANYTHING = "is this nobody's data?"
 ONE_EACH = "is each row the data of the one person who points to it?"
 
-MANY = 8
-"""More people than belong to a family or a talk."""
-
+KEYS = ("smallint", "integer", "bigint", "uuid")
 _ANYTHING = (*JSON, "bytea", "xml", "hstore")
 
 
@@ -52,10 +52,8 @@ def _doubts(draft: Draft, table: Table) -> Iterator[Doubt]:
         yield Doubt(
             KIND, ", ".join(dict.fromkeys((*guess.identifiers(table)[:3], *likely(draft, table))))
         )
-    members = shared(draft, table.name)
-    if members and not (
-        _catalogue(draft, table.name, members) or _crowd(draft, table.name, members)
-    ):
+    members = together.members(draft, table.name)
+    if members and not together.nobodys(draft, table.name, members):
         yield Doubt(SHARED, members)
     yield from _keys(draft, table.name)
     if alike := _addresses(draft, table):
@@ -75,14 +73,22 @@ def _keys(draft: Draft, table: str) -> Iterator[Doubt]:
             yield Doubt(WRITTEN, f"{column}: {seen.distinct} people in {seen.filled} rows")
     for key in draft.leading(table):
         if key.referenced in draft.owners and key.referenced not in draft.selves:
-            yield Doubt(PART, key.referenced)
-    for key in draft.catalog.foreign_keys:
-        if (
-            key.referenced == table != key.table
+            yield _part(draft, table, key)
+    if not books.of_money(draft, table):  # of money it is kept or not, whoever points to it
+        yield from (
+            Doubt(ONE_EACH, key.table)
+            for key in draft.catalog.foreign_keys
+            if key.referenced == table != key.table
             and not virtual.loose(key)
             and _one_each(draft, key)
-        ):
-            yield Doubt(ONE_EACH, key.table)
+        )
+
+
+def _part(draft: Draft, table: str, key: ForeignKey) -> Doubt:
+    """Return the doubt of a row that may lead to somebody's: among books, it is decided with that one."""
+    if books.found(draft, table) and books.found(draft, key.referenced):
+        return Doubt(f"{PART_OF}{key.referenced}", virtual.words(key)[-1])
+    return Doubt(PART, key.referenced)
 
 
 def _unknown(draft: Draft, table: Table) -> Iterator[Doubt]:
@@ -93,14 +99,15 @@ def _unknown(draft: Draft, table: Table) -> Iterator[Doubt]:
         yield Doubt(ANYTHING, "no row was seen")
     if _handful(draft, table):
         return
-    if not any(table.name in (k.table, k.referenced) for k in draft.catalog.foreign_keys):
+    alone = not any(table.name in (k.table, k.referenced) for k in draft.catalog.foreign_keys)
+    if alone and not _list(draft, table):
         yield Doubt(ANYTHING, "no key leads to it or from it")
     tells = draft.seen.of
     if odd := [
         c.name
         for c in table.columns
         if family(c.type) in _ANYTHING
-        and (family(c.type) not in JSON or tells(table.name, c.name).alike)
+        and (family(c.type) not in JSON or tells(table.name, c.name).telling)
     ]:
         yield Doubt(ANYTHING, f"anything can stand in {', '.join(odd)}")
 
@@ -109,6 +116,21 @@ def _handful(draft: Draft, table: Table) -> bool:
     """Say whether it is a handful of rows that name nobody where hundreds of people are: settings, or a list."""
     rows, everybody = (draft.seen.rows.get(n, 0) for n in (table.name, draft.people.name))
     return 0 < rows < ENOUGH <= FEW * everybody and draft.seen.quoting.get(table.name) == 0
+
+
+def _list(draft: Draft, table: Table) -> bool:
+    """Say whether rows that no key leads from or to are words and amounts alone, as of a catalogue.
+
+    No number of anything, nothing that happened at a time, no word of these people's.
+    """
+    rest = [c for c in table.columns if c.name not in table.primary_key]
+    return draft.seen.quoting.get(table.name) == 0 and not any(
+        draft.seen.of(table.name, c.name).telling
+        or (family(c.type) in KEYS and not _of_a_kind(draft, table.name, c.name))
+        or family(c.type) in ("inet", "cidr", "macaddr")
+        or (TIME.match(c.type) and not habits.kept(c.name))
+        for c in rest
+    )
 
 
 def _only_wrote(draft: Draft, table: str, column: str) -> bool:
@@ -121,24 +143,6 @@ def _only_wrote(draft: Draft, table: str, column: str) -> bool:
         or draft.wrote(table, column)
         or draft.staff(table, column)
     )
-
-
-def _catalogue(draft: Draft, table: str, members: str) -> bool:
-    """Say whether people only choose from these rows, as from interests: a bare join, and many people to each."""
-    [key, *_] = [k for k in draft.leading(members) if k.referenced == table]
-    joined = draft.catalog.tables[members]
-    keyed = {c for k in draft.leading(members) for c in k.columns}
-    seen = draft.seen.of(members, key.columns[-1])
-    bare = all(c.name in keyed for c in joined.columns)
-    return bare and seen.filled >= MANY * max(seen.distinct, 1)
-
-
-def _crowd(draft: Draft, table: str, members: str) -> bool:
-    """Say whether so many people belong to each of these rows, none of them its owner, that it is of none of them."""
-    [key, *_] = [k for k in draft.leading(members) if k.referenced == table]
-    seen = draft.seen.of(members, key.columns[-1])
-    own = [c for c in draft.naming(table) if not habits.writer(c)]
-    return not own and seen.filled >= 2 * MANY * max(seen.distinct, 1)
 
 
 def _hangs(draft: Draft, table: Table, found: dict[str, Doubt | None]) -> Doubt | None:
@@ -179,8 +183,7 @@ def _addresses(draft: Draft, table: Table) -> list[str]:
         return []
     named = guess.identifiers(table, bare=False)
     of = draft.seen.of
-    texts = [c.name for c in table.columns if family(c.type) not in JSON]
-    alike = [name for name in texts if of(table.name, name).alike or name in named]
+    alike = [c.name for c in table.columns if of(table.name, c.name).alike or c.name in named]
     pointed = any(
         k.referenced == table.name for k in draft.catalog.foreign_keys
     ) and guess.has_mail(table)

@@ -35,6 +35,11 @@ _TELLS = sql.SQL(
     r" else {said} is not null end)"
 )
 
+# One word with a digit in it, something encoded, or a number behind a name: User;17.
+_NO_WORDS = sql.SQL(
+    r"count(*) filter (where left({said}, 4000) ~ '^\S*[0-9]\S*$|\S{{25}}|[A-Za-z_][;:/#|]+[0-9]')"
+)
+
 LOOK_ONLY: LiteralString = """
     select set_config('transaction_read_only', 'on', true), set_config('statement_timeout', %(limit)s, true),
            set_config('lock_timeout', '200ms', true), set_config('jit', 'off', true)
@@ -118,13 +123,16 @@ def quoting(table: Table, texts: Sequence[str], names: Sequence[tuple[str, str]]
     )
 
 
-def telling(table: Table, columns: Sequence[str]) -> sql.Composed:
-    """Return the query of one row: in how many rows each JSON may tell of somebody."""
+def telling(table: Table, json: Sequence[str], texts: Sequence[str]) -> sql.Composed:
+    """Return the query of one row: in how many rows each JSON and each text may tell of somebody."""
+    columns = [sql.Identifier(name) for name in (*json, *texts)]
+    counts = [
+        *(_TELLS.format(said=sql.Identifier("s", name)) for name in json),
+        *(_NO_WORDS.format(said=sql.Identifier("s", name)) for name in texts),
+    ]
     return sql.SQL("select {counts} from (select {columns} from {table} limit {rows}) as s").format(
-        counts=sql.SQL(", ").join(_TELLS.format(said=sql.Identifier("s", c)) for c in columns),
-        columns=sql.SQL(", ").join(
-            sql.SQL("{0}::text as {0}").format(sql.Identifier(c)) for c in columns
-        ),
+        counts=sql.SQL(", ").join(counts),
+        columns=sql.SQL(", ").join(sql.SQL("{0}::text as {0}").format(c) for c in columns),
         table=sql_name(table.name),
         rows=sql.Literal(QUOTING),
     )
@@ -155,6 +163,19 @@ def spelled(table: Table, type_: str, words: Sequence[str]) -> sql.Composed:
         type=sql.Identifier(type_),
         table=sql_name(table.name),
         rows=sql.Literal(ROWS),
+    )
+
+
+def kinds(table: Table, names: Sequence[str]) -> sql.Composed:
+    """Return the query of the key and the table's name of each type that a table lists, of names that are ours."""
+    return sql.SQL(
+        "select k.kind, k.name from (select {key}::text as kind, app_label::text || '_' || model::text as name"
+        " from {table} limit {rows}) as k where k.name in (select n.name from unnest({names}::text[]) as n(name))"
+    ).format(
+        key=sql.Identifier(table.primary_key[0]),
+        table=sql_name(table.name),
+        rows=sql.Literal(ROWS),
+        names=sql.Literal(list(names)),
     )
 
 

@@ -5,6 +5,7 @@ Pure; `evidence.py` asks the rows. What proposes differs with what a value prove
     owner uuid, userId cuid           to any key of this type: such a value stands nowhere by chance
     device_id integer                 to a table of this name alone: 1, 2, 3 are keys of everything
     about_type, about_id              to the tables that the type column names: Visit is visits
+    content_type_id, object_id        likewise, where a table lists the types: people, student is people_student
     address text                      to the people's e-mail address, where addresses stand there
 """
 
@@ -22,6 +23,9 @@ _ENDING = re.compile(r"_(id|pk|key|ref|uuid|uid|no|nr)$")
 _TYPE = ("_type", "_kind", "_class")
 _LONG = ("uuid", "text")
 """Types of keys whose values stand elsewhere by no chance: of texts, those that nobody counts up."""
+
+Kinds = Mapping[str, Mapping[str, str]]
+"""A table that lists types -> key of a type, as text -> the table of its rows."""
 
 SOME = 10
 """So many different values of people must be found before a column of their e-mail addresses is one."""
@@ -54,17 +58,47 @@ class Proposal:
         return self.columns[-1]
 
 
-def proposals(catalog: Catalog, people: Table, key: str, table: Table) -> Iterator[Proposal]:
-    """Yield what may be led to by each column of a table that no foreign key explains."""
+def proposals(
+    catalog: Catalog, people: Table, key: str, table: Table, kinds: Kinds
+) -> Iterator[Proposal]:
+    """Yield what may be led to by each column of a table that no foreign key explains; `kinds`: the types listed."""
     keyed = {c for k in catalog.foreign_keys if k.table == table.name for c in k.columns}
     own = set(table.primary_key) if len(table.primary_key) == 1 else set[str]()
     for column in table.columns:
         if column.name in keyed | own or not _is_key(column):
             continue
-        if type_ := _type(table, column.name):
+        if listed := _listed(catalog, kinds, table, column):
+            yield listed
+        elif type_ := _type(table, column.name):
             yield Proposal((column.name,), tuple(_spelled(catalog, column)), type_)
         elif goals := tuple(_goals(catalog, people, key, table, column)):
             yield Proposal((column.name,), goals)
+
+
+def lists(table: Table) -> bool:
+    """Say whether a table lists types of rows, each with its application and its name in lower case."""
+    columns = {c.name: family(c.type) for c in table.columns}
+    texts = columns.get("app_label") == columns.get("model") == "text"
+    return texts and len(table.primary_key) == 1
+
+
+def _listed(catalog: Catalog, kinds: Kinds, table: Table, column: Column) -> Proposal | None:
+    """Return to which tables a column may lead by the type beside it, a key of a list of types."""
+    beside = column.name.replace("object_id", "content_type_id")
+    for key in catalog.foreign_keys:
+        if key.table == table.name and key.columns == (beside,) and beside != column.name:
+            there = [
+                (kind, catalog.tables[name]) for kind, name in kinds.get(key.referenced, {}).items()
+            ]
+            goals = tuple(
+                Goal(t.name, t.primary_key, kind)
+                for kind, t in there
+                if len(t.primary_key) == 1
+                and (one := t.column(t.primary_key[0]))
+                and _comparable(column, one)
+            )
+            return Proposal((column.name,), goals, beside) if goals else None
+    return None
 
 
 def mails(people: Sequence[Table], columns: Sequence[str]) -> Iterator[Proposal]:

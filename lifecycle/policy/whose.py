@@ -12,8 +12,6 @@ from lifecycle.policy.drafting import ENOUGH, HALF, Draft
 from lifecycle.policy.model import Owner, SharedBy, Through
 from lifecycle.postgres.catalog import Catalog, ForeignKey, Table
 
-_SHARED = re.compile(r"(^|_)(account|household|famil(y|ie)|tenant|subscription|team)s?$")
-
 
 def owned(draft: Draft) -> Draft:
     """Return the draft with the owner of each table whose rows lead to a person."""
@@ -148,8 +146,8 @@ def _looks_shared(catalog: Catalog, key: ForeignKey, owners: Mapping[str, Owner]
     """Say whether people belong to this row together, as the members of a family to its account."""
     table = catalog.tables[key.referenced]
     pays = any("stripe" in column.name.lower() for column in table.columns)
-    named = bool(_SHARED.search(table.relname.lower()))
-    return len(key.columns) == 1 and key.referenced not in owners and (named or pays)
+    named = habits.shared(table.relname) or pays
+    return len(key.columns) == 1 and key.referenced not in owners and named
 
 
 def _closed(draft: Draft, owners: Mapping[str, Owner]) -> dict[str, Owner]:

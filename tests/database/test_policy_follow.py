@@ -27,6 +27,8 @@ SHOP = """
                            net int not null, issued_on date);
     create table payments (id int primary key, invoice_id int not null references invoices, amount int not null);
     create table parcels (id int primary key, order_id int not null references orders, weight int);
+    create table statement_lines (id int primary key, amount int, payment_id int references payments);
+    create table shipments (id int primary key, order_id int not null references orders, carrier text);
     create table offers (id int primary key, client_id int not null references clients, amount int);
     create table payment_methods (id int primary key, client_id int not null references clients, iban text);
     create table waiting (id int primary key, invited_by int not null references clients, words text);
@@ -36,6 +38,8 @@ SHOP = """
     insert into order_lines select n, 1, 10 from generate_series(1, 300) n;
     insert into invoices select n, n, 1 + n % 90, 10, date '2024-01-01' from generate_series(1, 300) n;
     insert into payments select n, n, 10 from generate_series(1, 300) n;
+    insert into statement_lines select n, 10, case when n % 2 = 0 then n end from generate_series(1, 300) n;
+    insert into shipments select n, n, 'by foot' from generate_series(1, 300) n;
     insert into parcels select n, n, 1 from generate_series(1, 300) n;
     insert into offers select n, 1 + n % 90, 1 from generate_series(1, 300) n;
     insert into payment_methods select n, n, 'DE02' from generate_series(1, 90) n;
@@ -84,6 +88,8 @@ def test_all_ledgers_are_one_question_and_what_is_paid_with_is_none(file: Path):
         "invoices": "DECIDE: the same as orders (net)",
         "payments": "DECIDE: a part of invoices (amount)",
         "parcels": "DECIDE: does the row go with the one it points to? (orders, which is asked about too)",
+        "shipments": "DECIDE: a part of orders (order_id)",
+        "statement_lines": "DECIDE: a part of payments (payment_id)",
         "offers": f"DECIDE: {BOOKS} (amount)",
         "payment_methods": "",
         "waiting": "DECIDE: did these people write the row, or is it about them? (invited_by: 90 people in 300 rows)",
@@ -91,7 +97,7 @@ def test_all_ledgers_are_one_question_and_what_is_paid_with_is_none(file: Path):
     }
     head = file.read_text().split("\nsystem:")[0]
     assert f"#   2 x {BOOKS} " in head
-    assert "# 4 of the places are decided with another one, which they name" in head
+    assert "# 6 of the places are decided with another one, which they name" in head
 
 
 def test_what_is_kept_keeps_its_parts_and_the_other_ledgers_and_the_policy_fits(
@@ -110,13 +116,16 @@ def test_what_is_kept_keeps_its_parts_and_the_other_ledgers_and_the_policy_fits(
     assert policy.tables["payments"].ignore == {
         "invoice_id": "a part of invoices, which stays: tax law"
     }
-    assert [policy.tables[n].personal for n in ("order_lines", "payments")] == ["none", "none"]
+    assert policy.tables["statement_lines"].mentions == {}
+    parts = ("order_lines", "payments", "shipments", "statement_lines")
+    assert [policy.tables[n].personal for n in parts] == ["none"] * 4
     found = reality.compare(policy, catalog.read(conn)).mistakes
     assert [m.path for m in found] == []
 
 
 def test_what_goes_takes_its_parts_and_what_is_nobodys_leaves_them(file: Path):
-    answer(file, {BOOKS: "goes", "parcels": "goes", "waiting": {"nobody": "a list"}})
+    answers = {BOOKS: "goes", "parcels": "goes", "statement_lines": {"nobody": "the bank's"}}
+    answer(file, answers | {"waiting": {"nobody": "a list"}})
     policy, _, _ = load.policy_with_lines(file)
     assert all(
         policy.tables[name].owner
@@ -126,6 +135,11 @@ def test_what_goes_takes_its_parts_and_what_is_nobodys_leaves_them(file: Path):
     )
     notes = policy.tables["waiting_notes"]
     assert (notes.personal, notes.because) == ("none", "a part of waiting: a list")
+
+
+def test_what_is_nobodys_is_asked_about_where_the_books_that_it_is_a_part_of_go(file: Path):
+    answer(file, {BOOKS: "goes", "waiting": "goes"})
+    assert lines(file)["statement_lines"]["because"] == "DECIDE: a part of payments (payment_id)"
 
 
 def test_whoever_decides_in_an_editor_has_the_rest_written(file: Path):
@@ -153,5 +167,32 @@ def test_what_is_decided_with_a_question_is_told_where_it_is_asked(
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"later\n" * 3)))
     assert cli.carry_out(["policy", "decide", str(file)]) == 0
     told = capsys.readouterr().out
-    assert "  and what is decided with them: invoices, order_lines, payments\n" in told
-    assert "8 tables in 3 questions left" in told
+    assert (
+        "  and what is decided with them: invoices, order_lines, payments, shipments, statement_lines\n"
+        in told
+    )
+    assert "10 tables in 3 questions left" in told
+
+
+def test_an_applications_name_before_its_tables_makes_none_of_them_books(database: str):
+    with psycopg.connect(database, autocommit=True) as admin:
+        admin.execute(
+            "create table clients (id int primary key, email text not null);"
+            " create table payments_voucher (id int primary key, client_id int not null references clients);"
+            " create table payments_refund (id int primary key, client_id int not null references clients);"
+            " create table payments_setting (id int primary key, words text);"
+            " create table receipts (id int primary key);"
+            " create table receipts_seen (id int primary key, client_id int not null references clients);"
+            " create table receipts_sent (id int primary key, client_id int not null references clients);"
+            " insert into clients select n, 'x' from generate_series(1, 90) n;"
+            " insert into payments_voucher select n, n from generate_series(1, 90) n;"
+            " insert into receipts_seen select n, n from generate_series(1, 90) n"
+        )
+    with connect.connect(database, "test", write=False) as conn:
+        seen = catalog.read(conn)
+        rows = evidence.read(conn, seen, seen.tables["clients"], "id")
+        text = generate.draft(seen, generate.subject(seen, "clients.id"), rows)
+    found = dict(re.findall(r"^  (\w+): (.*)$", text, re.MULTILINE))
+    assert BOOKS not in found["payments_voucher"]
+    assert BOOKS in found["payments_refund"]
+    assert BOOKS in found["receipts_seen"]

@@ -14,11 +14,11 @@ from bench import drafts
 @pytest.mark.parametrize(
     ("name", "right", "asked"),
     [
-        ("clinic", 57, 26),
-        ("railsapp", 49, 33),
-        ("prismaapp", 59, 25),
-        ("djangoapp", 49, 32),
-        ("erp", 27, 10),
+        ("clinic", 61, 22),
+        ("railsapp", 49, 31),
+        ("prismaapp", 61, 23),
+        ("djangoapp", 57, 25),
+        ("erp", 27, 9),
         ("supabaseapp", 34, 9),
     ],
 )

@@ -1,0 +1,159 @@
+"""What rows and keys show is not asked: a household's members, a list of words, Django's types, what people did themselves."""
+
+import re
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from psycopg import Connection
+from psycopg.rows import TupleRow
+
+from lifecycle.policy import evidence, generate
+from lifecycle.postgres import catalog, connect
+
+PEOPLE = """
+    create table clients (id int primary key, email text not null);
+    insert into clients select n, format('c%s@example.org', n) from generate_series(1, 200) n;
+"""
+
+
+@pytest.fixture
+def admin(database: str) -> Iterator[Connection[TupleRow]]:
+    with psycopg.connect(database, autocommit=True) as opened:
+        opened.execute(PEOPLE.encode())
+        yield opened
+
+
+def line(admin: Connection[TupleRow], table: str) -> str:
+    """Return the line of a table in the draft."""
+    with connect.connect(admin.info.dsn, "test", write=False) as conn:
+        seen = catalog.read(conn)
+        rows = evidence.read(conn, seen, seen.tables["clients"], "id")
+        text = generate.draft(seen, generate.subject(seen, "clients.id"), rows)
+    return dict(re.findall(r"^  (\w+): (\{.*)$", text, re.MULTILINE))[table]
+
+
+HOUSEHOLDS = """
+    create table households (id int primary key, street text);
+    alter table clients add household_id int references households;
+    insert into households select n, 'Main St' from generate_series(1, 80) n;
+"""
+
+
+def test_a_household_is_shared_by_the_few_who_live_there(admin: Connection[TupleRow]):
+    admin.execute(HOUSEHOLDS.encode())
+    admin.execute("update clients set household_id = 1 + id % 80")
+    assert line(admin, "households").startswith(
+        "{owner: {client: {shared_by: clients.household_id}}}  # "
+    )
+    for other in (
+        "update clients set household_id = 1 + id % 2",
+        "update clients set household_id = case when id <= 80 then id end",
+        "update clients set household_id = 1 + id % 80; create table meters (id int, household_id int references households)",
+    ):
+        admin.execute(other.encode())
+        asked = "DECIDE: several people share it: does it go with the last of them? (clients.household_id)"
+        assert asked in line(admin, "households")
+
+
+TESTS = """
+    create table quizzes (id int primary key, title text);
+    create table attempts (id int primary key, quiz_id int references quizzes, taken_by_id int not null references clients, score int);
+    create table answers (id int primary key, attempt_id int not null references attempts, chosen int);
+    insert into quizzes values (1, 'sums');
+    insert into attempts select n, 1, 1 + n % 180, 7 from generate_series(1, 500) n;
+    insert into answers select n, n, 1 from generate_series(1, 500) n;
+"""
+
+
+def test_what_many_people_did_for_themselves_goes_with_them(admin: Connection[TupleRow]):
+    admin.execute(TESTS.encode())
+    assert line(admin, "attempts").startswith("{owner: {client: taken_by_id}}  # by foreign key")
+    assert line(admin, "answers").startswith("{owner: {client: {through: [attempt_id]}}}  # ")
+    written = "DECIDE: did these people write the row, or is it about them?"
+    admin.execute("alter table answers add client_id int references clients")
+    assert written in line(admin, "attempts")
+    admin.execute("alter table answers drop client_id; alter table attempts add email text")
+    assert written in line(admin, "attempts")
+    admin.execute(
+        "alter table attempts drop email; alter table attempts alter taken_by_id drop not null"
+    )
+    assert written in line(admin, "attempts")
+
+
+def test_whom_the_database_itself_forgets_only_wrote_the_row(admin: Connection[TupleRow]):
+    admin.execute(
+        "create table entries (id int primary key, client_id int not null references clients);"
+        " create table files (id int primary key, entry_id int not null references entries on delete cascade,"
+        " uploaded_by int references clients on delete set null);"
+        " insert into entries select n, 1 + n % 180 from generate_series(1, 500) n;"
+        " insert into files select n, n, 1 + n % 190 from generate_series(1, 500) n"
+    )
+    assert line(admin, "files").startswith(
+        "{owner: {client: {through: [entry_id]}}, author: {uploaded_by: set null}}  # "
+    )
+    admin.execute(
+        "alter table files drop constraint files_uploaded_by_fkey, add foreign key (uploaded_by) references clients"
+    )
+    asked = "DECIDE: two people stand in the row: with whom does it go? (uploaded_by, and whoever owns its entries)"
+    assert asked in line(admin, "files")
+
+
+DJANGO = """
+    create table kinds (id int primary key, app_label text not null, model text not null);
+    create table people_pet (id int primary key, client_id int not null references clients);
+    create table papers (id int primary key, content_type_id int not null references kinds, object_id int not null);
+    insert into kinds values (4, 'people', 'pet'), (5, 'shop', 'thing');
+    insert into people_pet select n, 1 + n % 180 from generate_series(1, 500) n;
+    insert into papers select n, 4, n from generate_series(1, 300) n;
+"""
+
+
+def test_a_type_may_be_a_key_of_a_list_of_types(admin: Connection[TupleRow]):
+    admin.execute(DJANGO.encode())
+    led = '{references: {object_id: {type: content_type_id, of: {"4": "people_pet(id)"}}}, owner: {client: {through: [object_id]}}}'
+    assert line(admin, "papers").startswith(led)
+    admin.execute("insert into papers values (1000, 5, 1)")
+    assert "DECIDE: does a column that no foreign key explains" in line(admin, "papers")
+
+
+def test_words_alone_are_a_list_although_no_key_leads_to_them(admin: Connection[TupleRow]):
+    admin.execute(
+        "create table plants (id int primary key, name_of text, height numeric, created_at timestamptz);"
+        " insert into plants select n, 'tall grass', 2 from generate_series(1, 300) n"
+    )
+    assert "DECIDE" not in line(admin, "plants")
+    for telling in (
+        "update plants set name_of = 'Client;17' where id = 7",
+        "update plants set name_of = 'AB-17' where id = 7",
+        "update plants set name_of = 'Zm9vYmFyYmF6cXV4Zm9vYmFyYmF6' where id = 7",
+        "update plants set name_of = 'c17@example.org' where id = 7",
+        "update plants set name_of = 'grass'; alter table plants add seen_on date",
+        "alter table plants drop seen_on, add copies int; update plants set copies = id",
+    ):
+        admin.execute(telling.encode())
+        assert "DECIDE" in line(admin, "plants"), telling
+
+
+def test_people_choose_from_what_is_there_before_them(admin: Connection[TupleRow]):
+    admin.execute(
+        "create table conditions (id int primary key, label text);"
+        " create table client_conditions_users (condition_id int not null references conditions,"
+        " client_id int not null references clients, primary key (condition_id, client_id));"
+        " insert into conditions select n, 'x' from generate_series(1, 40) n;"
+        " insert into client_conditions_users select 1 + n % 40, n from generate_series(1, 200) n"
+    )
+    assert "DECIDE" not in line(admin, "conditions")
+    admin.execute("alter table conditions add begun_on date")
+    assert "DECIDE: several people share it" in line(admin, "conditions")
+
+
+def test_a_log_that_the_audit_section_keeps_is_not_asked_about_as_proof(
+    admin: Connection[TupleRow],
+):
+    admin.execute(
+        "create table audit_log (id int primary key, client_id int references clients, actor_id int references clients,"
+        " table_name text, record_id text, old_values jsonb, new_values jsonb);"
+        " insert into audit_log select n, 1 + n % 180, null, 'x', 'x', '{}', '{}' from generate_series(1, 300) n"
+    )
+    assert "DECIDE" not in line(admin, "audit_log")
