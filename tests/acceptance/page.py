@@ -4,7 +4,7 @@ A block of SQL or YAML whose first line is a comment with a file's name becomes 
 `# policy.yaml, in place of the drafted lines` replaces the lines of these tables, `# policy.yaml, at its end` is added.
 A console block has commands after `$ `, each with what it prints; `exit=4` beside its language is what the last ends with,
 else 0. A line `...` stands for any lines. Days, moments, digests and references are other ones on every day, and compared
-by their shape; so are numbers of lines, and however many spaces stand between two words.
+by their shape; so are numbers of lines and of our own files of SQL, and however many spaces stand between two words.
 """
 
 import fcntl
@@ -22,6 +22,7 @@ COLUMNS = 100
 _BLOCK = re.compile(r"^```(\w+)(?: exit=(\d+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _SHAPES = (
     (re.compile(r"\b[0-9a-f]{64}\b|\b[0-9a-f]{32}\b|\b[0-9a-f]{16}\b|\b[0-9a-f]{8}\b"), "digest"),
+    (re.compile(r"\(\d+ new\)"), "(so many new)"),
     (re.compile(r"\.yaml:\d+: "), ".yaml:line: "),
     (re.compile(r"\b\d{4}-\d\d-\d\d( \d\d:\d\d(:\d\d)?)?(Z| UTC)?"), "day"),
 )
