@@ -17,7 +17,7 @@ test: .venv/ready .venv/timescaledb/ready  ## every test but those of a whole ye
 	$(TEST) --ignore tests/years
 
 test-years: .venv/ready  ## the house and the four systems night by night, over a year each
-	$(TEST) tests/years
+	$(TEST) --dist load tests/years
 
 test-matrix: $(PG:%=test-on-%)  ## the tests that ask a database, on each version (PG="15 18": on these only)
 
