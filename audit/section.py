@@ -109,7 +109,7 @@ def _logs(audit: Audit) -> Iterator[str]:
 
 
 def _guess(catalog: Catalog, owners: Mapping[str, Owner]) -> Audit | None:
-    """Return the audit log, when one table has all that an audit log has."""
+    """Return the audit log, when one table has all that an audit log has, and it is known whose keys its actors are."""
     for name, owner in owners.items():
         table = catalog.tables[name]
         if not _is_log(table):
@@ -125,7 +125,10 @@ def _guess(catalog: Catalog, owners: Mapping[str, Owner]) -> Audit | None:
         record = _first(_names(table), r"^(record|row|entity|object|resource|target)_(id|pk|key)$")
         if isinstance(owner, str) and owner in free and actor and named and record and values:
             seen = [c for c in free if re.search(r"(^|_)(ip(_address)?|user_agent|device)$", c)]
-            theirs = _led(catalog, name, actor) in (None, _led(catalog, name, owner))
+            column, led = table.column(actor), _led(catalog, name, actor)
+            if led is None and column and column.type != "uuid":
+                return None  # a number that no key explains may be anybody's: a person is asked
+            theirs = led in (None, _led(catalog, name, owner))
             return Audit(
                 table=name, subject=owner, actor=actor if theirs else None, record=record, named=named,
                 values=tuple(values), of_actor=tuple(seen if theirs else ()), keep={},

@@ -33,7 +33,7 @@ def of(policy: Policy, key: ForeignKey, kind: str) -> tuple[Sentence, ...]:
     said = tuple(dict.fromkeys(_aside(policy, table, key)))
     if table.keep:
         return said or _beside(policy, table, key, kind)
-    if whole.cleared(policy, key.table):
+    if said and whole.cleared(policy, key.table):
         return said  # an audit log: whose a row is, its section empties
     return (*_owning(policy, table, key, kind, proves=not said), *said)
 

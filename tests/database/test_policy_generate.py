@@ -252,6 +252,33 @@ def test_any_database_gets_a_draft_that_fits(
     assert {kind: s.key for kind, s in policy.subjects.items()} == subjects
 
 
+@pytest.mark.parametrize(
+    ("actor", "drafted"),
+    [
+        ("int references members", "actor"),
+        ("int references nurses", None),
+        ("int", "asked"),
+        ("uuid", "actor"),
+    ],
+)
+def test_the_actor_of_a_drafted_log_is_known_to_be_one_of_the_people(
+    conn: Connection[TupleRow], tmp_path: Path, actor: str, drafted: str | None
+) -> None:
+    """By its value alone the 5 of a nurse is member 5, and the log would lose the nurse with the member."""
+    conn.execute(
+        f"""create table nurses (id int primary key, at text);
+           create table members (id int primary key, email text unique, birth_date date);
+           create table audit_log (id int primary key, member_id int references members, actor {actor},
+                                   table_name text, record_id text, old_values jsonb, ip inet)""".encode()
+    )
+    text = draft(conn, tmp_path)
+    assert ('audit_log: {owner: {member: member_id}, because: "DECIDE' in text) == (
+        drafted == "asked"
+    )
+    assert ("\naudit:\n" in text) == (drafted != "asked")
+    assert ("  actor: actor\n" in text) == ("  of_actor: [ip]" in text) == (drafted == "actor")
+
+
 def test_a_log_that_fits_no_audit_section_is_not_silently_somebodys_rows(
     conn: Connection[TupleRow], tmp_path: Path
 ):
