@@ -36,7 +36,7 @@ from lifecycle.words import did_you_mean
 
 _TOOLS = re.compile(
     r"(^|\.)(alembic_version|schema_migrations|ar_internal_metadata|django_migrations|flyway_schema_history"
-    r"|databasechangelog(lock)?|_?prisma_migrations|knex_migrations(_lock)?|spatial_ref_sys)$"
+    r"|databasechangelog(lock)?|_?prisma_migrations|__drizzle_migrations|_sqlx_migrations|goose_db_version|knex_migrations(_lock)?|spatial_ref_sys)$"
 )
 _OBJECT = re.compile(
     r"(^|_)((s3|object|storage|blob|bucket|file|scan|image|photo|picture|document|attachment|video|audio|thumbnail)_key|s3_\w*key|s3_(path|uri|url))$"

@@ -29,12 +29,14 @@ _MEMBERS = re.compile(
     r"(member(ship)?|participant|attendee|subscriber|collaborator|beneficiar(y|ie)|(^|_)(editor|partner|user|people))s?$"
 )
 _MONEY = re.compile(
-    r"(^|_)(betrag|saldo|steuer|ust|mwst|brutto|netto|montant|importe|iva|tva|subtotal|vat|tax|net|gross|fees?|balance"
-    r"|debit|credit|paid)(_|$)"
-    r"|(^|_)(amount|total)(_(cents?|minor|due|net|gross|paid|price|amount|sum|eur|usd|gbp|chf|in_\w+))?$"
+    r"(^|_)(betrag|saldo|steuer|ust|mwst|brutto|netto|montant|importe|iva|tva"
+    r"|amount|total|subtotal|vat|tax|net|gross|fees?|balance|debit|credit|paid)(_|$)"
 )
-_DOSE = re.compile(
-    r"(^|_)(dose|dosage|quantity|portion|serving|water|food|intake)_amount$|^(tax|vat)_(id|no)$"
+_NO_MONEY = re.compile(
+    r"(^|_)(dose|dosage|quantity|portion|serving|water|food|intake)_amount(_|$)|^(tax|vat)_(id|no)$"
+    r"|(^|_)total_(\w+_)?(mass|weight|volume|distance|size|bytes|duration|time|days|hours|minutes|seconds|sleep|steps|reps|sets"
+    r"|kcal|calor\w+|energy|protein|fat|carb\w*|fib(er|re)|sugar|score|points|count|items|rows|views|likes)(_|$)"
+    r"|(^|_)(total|net|gross)_\w+_(lbs?|kg|g|mg|ml|km|min|sec|ms|pct|percent)$"
 )
 """Sums of something else, and the number of a firm."""
 
@@ -135,6 +137,11 @@ def kept(column: str) -> bool:
     )
 
 
+def household(table: str) -> bool:
+    """Say whether a table is named like those who live together, and not like a firm's account."""
+    return bool(re.search(r"(household|famil(y|ie)|haushalt|foyer)", words(table)))
+
+
 def members(table: str) -> bool:
     """Say whether a table is named like those who belong to something together."""
     return bool(_MEMBERS.search(words(table)))
@@ -143,7 +150,7 @@ def members(table: str) -> bool:
 def money(columns: tuple[str, ...]) -> list[str]:
     """Return the columns that are named like sums of money."""
     held = (name for name in columns if _MONEY.search(words(name)))
-    return [name for name in held if not _DOSE.search(words(name))]
+    return [name for name in held if not _NO_MONEY.search(words(name))]
 
 
 def ledger(table: str) -> bool:

@@ -124,11 +124,12 @@ def _list(draft: Draft, table: Table) -> bool:
     No number of anything, nothing that happened at a time, no word of these people's.
     """
     rest = [c for c in table.columns if c.name not in table.primary_key]
+    named = bool(guess.identifiers(table))
     return draft.seen.quoting.get(table.name) == 0 and not any(
         draft.seen.of(table.name, c.name).telling
         or (family(c.type) in KEYS and not _of_a_kind(draft, table.name, c.name))
         or family(c.type) in ("inet", "cidr", "macaddr")
-        or (TIME.match(c.type) and not habits.kept(c.name))
+        or (TIME.match(c.type) and (named or not habits.kept(c.name)))
         for c in rest
     )
 
@@ -176,18 +177,15 @@ def _mixed(draft: Draft, table: str) -> bool:
 def _addresses(draft: Draft, table: Table) -> list[str]:
     """Return the columns with addresses or names that may be those of the people.
 
-    Not of a handful of rows, nor of a table that others point to, as to a company, when nobody of these people stands
-    in it.
+    Not of a table that others point to, as to a company or a site, when nobody of these people stands in it.
     """
-    if _handful(draft, table):
+    pointed = any(k.referenced == table.name for k in draft.catalog.foreign_keys)
+    apart = guess.has_mail(table) and draft.seen.quoting.get(table.name) == 0
+    if pointed and (apart or _handful(draft, table)):
         return []
     named = guess.identifiers(table, bare=False)
     of = draft.seen.of
-    alike = [c.name for c in table.columns if of(table.name, c.name).alike or c.name in named]
-    pointed = any(
-        k.referenced == table.name for k in draft.catalog.foreign_keys
-    ) and guess.has_mail(table)
-    return [] if pointed and draft.seen.quoting.get(table.name) == 0 else alike
+    return [c.name for c in table.columns if of(table.name, c.name).alike or c.name in named]
 
 
 def likely(draft: Draft, table: Table) -> list[str]:
@@ -227,15 +225,17 @@ def _of_a_kind(draft: Draft, table: str, column: str) -> bool:
 def _one_each(draft: Draft, key: ForeignKey) -> bool:
     """Say whether so few rows of people's point to each row of a table that it may be theirs.
 
-    Not where rows of many people point to each by another key, or none does to most of them: it is there without them.
+    Not where rows of many people point to each by another key; nor where none does to most of them, and it belongs to
+    something else. An address belongs to nothing.
     """
+    elsewhere = any(draft.always(k) for k in draft.leading(key.referenced))
     seen = draft.seen.of(key.table, key.columns[-1])
     each = 8 if key.table in draft.selves else 3 if draft.person(key.table) else 2
     return (
         key.table in draft.owners
         and not set(key.columns) < set(draft.catalog.tables[key.table].primary_key)
         and seen.distinct >= ENOUGH
-        and 2 * seen.distinct >= draft.seen.rows.get(key.referenced, 0)
+        and (not elsewhere or 2 * seen.distinct >= draft.seen.rows.get(key.referenced, 0))
         and not any(_many_each(draft, k) for k in _pointing(draft, key.referenced))
         and seen.filled <= each * seen.distinct
     )

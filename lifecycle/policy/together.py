@@ -34,7 +34,7 @@ def surely(draft: Draft, table: str, how: SharedBy) -> bool:
     seen = draft.seen.of(*split_column(how.shared_by))
     several = 4 * seen.filled >= 5 * seen.distinct >= 5 * ENOUGH
     pointing = {k.table for k in draft.catalog.foreign_keys if k.referenced == table}
-    named = habits.shared(draft.catalog.tables[table].relname)
+    named = habits.household(draft.catalog.tables[table].relname)
     few = seen.filled <= MANY * seen.distinct
     return several and few and named and pointing <= draft.owners.keys()
 

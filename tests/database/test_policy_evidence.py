@@ -243,6 +243,8 @@ def test_a_row_of_many_people_is_not_the_data_of_the_one_who_points_to_it(
         )
         assert asked in drafted(conn)["places"]
         admin.execute("insert into places select n, 'Main St' from generate_series(61, 200) n")
+        assert asked in drafted(conn)["places"]
+        admin.execute("alter table places add kind_id int not null default 1 references kinds")
         assert "DECIDE" not in drafted(conn)["places"]
         admin.execute(
             "delete from places where id > 60; alter table visits add place_id int references places"
