@@ -5,8 +5,7 @@ could not read it leaves out: whoever listens then knows nothing about that tabl
 """
 
 import re
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
@@ -16,11 +15,11 @@ from psycopg.rows import TupleRow
 
 from lifecycle import clock
 from lifecycle.policy import guess, statements, unkeyed
+from lifecycle.policy.asking import Ask, asking
 from lifecycle.policy.lookalikes import family
 from lifecycle.policy.reference import Reference
 from lifecycle.policy.unkeyed import Proposal
 from lifecycle.postgres.catalog import Catalog, Table
-from lifecycle.postgres.owners import step_into
 
 BUDGET = timedelta(seconds=10)
 """How long all samples of one database may take together."""
@@ -101,16 +100,14 @@ def read(
             break
         referring = [c.name for c in table.columns if (table.name, c.name) in keyed]
         try:
-            with look(conn, table, left):
-                counted = _sample(conn, table, people, key, key_type, referring)
-                quotes = (
-                    {} if (table.name, people.name) in leading else _quoting(conn, table, names)
-                )
+            with asking(conn, table.owner, left) as ask:
+                counted = _sample(ask, table, people, key, key_type, referring)
+                quotes = {} if (table.name, people.name) in leading else _quoting(ask, table, names)
                 named = names if any(quotes.values()) else []
-                led = dict(_led(conn, catalog, people, key, table, counted, named, kinds))
+                led = dict(_led(ask, catalog, people, key, table, counted, named, kinds))
                 if more := _texts(table, led, referring):
-                    counted = _sample(conn, table, people, key, key_type, [*referring, *more])
-                counted |= _telling(conn, catalog, table, counted)
+                    counted = _sample(ask, table, people, key, key_type, [*referring, *more])
+                counted |= _telling(ask, catalog, table, counted)
         except psycopg.Error:
             continue  # no right, no time, a foreign server that is away: nothing is known of it
         rows[table.name] = counted.pop("", Seen(0, 0)).filled
@@ -120,20 +117,8 @@ def read(
     return Evidence(rows, columns, quoting, references)
 
 
-@contextmanager
-def look(conn: Connection[TupleRow], table: Table, left: timedelta) -> Generator[None]:
-    """Let a table be read within a time, and nothing else be done; by a superuser as its owner, whose code may run."""
-    with conn.transaction(force_rollback=True):
-        limit = max(1, int(left.total_seconds() * 1000))
-        conn.execute(statements.LOOK_ONLY, {"limit": f"{limit}ms"})
-        if conn.execute(statements.IS_SUPERUSER).fetchone() == (True,):
-            # What is called so by now may be a view, with code of the owner's in it.
-            conn.execute(step_into(table.owner))
-        yield
-
-
 def _led(
-    conn: Connection[TupleRow],
+    ask: Ask,
     catalog: Catalog,
     people: Table,
     key: str,
@@ -151,17 +136,17 @@ def _led(
         *unkeyed.together(catalog, table),
         *unkeyed.numbers(catalog, table, names),
     ):
-        asked = _of_types_there(conn, table, proposed) if proposed.type else proposed
+        asked = _of_types_there(ask, table, proposed) if proposed.type else proposed
         if asked.goals:
-            filled, *found = conn.execute(statements.found(table, asked)).fetchone() or (0,)
+            filled, *found = (ask(statements.found(table, asked)) or [(0,)])[0]
             if said := unkeyed.believed(asked, table, people, filled, found):
                 yield asked.name, said
 
 
-def _of_types_there(conn: Connection[TupleRow], table: Table, asked: Proposal) -> Proposal:
+def _of_types_there(ask: Ask, table: Table, asked: Proposal) -> Proposal:
     """Return the proposal with the goals whose name stands in its type column. Only names of ours come home."""
     words = [goal.spelled for goal in asked.goals]
-    rows = conn.execute(statements.spelled(table, asked.type, words)).fetchall()
+    rows = ask(statements.spelled(table, asked.type, words))
     there = {word for (word,) in rows}
     return replace(asked, goals=tuple(g for g in asked.goals if g.spelled in there))
 
@@ -172,8 +157,8 @@ def _kinds(conn: Connection[TupleRow], catalog: Catalog, end: float) -> unkeyed.
     names = {t.relname: t.name for t in catalog.tables.values()}
     for table in filter(unkeyed.lists, catalog.tables.values()):
         try:
-            with look(conn, table, timedelta(seconds=end - clock.monotonic())):
-                rows = conn.execute(statements.kinds(table, list(names))).fetchall()
+            with asking(conn, table.owner, timedelta(seconds=end - clock.monotonic())) as ask:
+                rows = ask(statements.kinds(table, list(names)))
         except psycopg.Error:
             continue  # as of any table that may not be read
         found[table.name] = {kind: names[name] for kind, name in rows}
@@ -198,8 +183,8 @@ def _names(
         ]
         left = timedelta(seconds=end - clock.monotonic())
         try:
-            with look(conn, table, left):
-                each = conn.execute(statements.one_word_each(table, texts)).fetchone() or ()
+            with asking(conn, table.owner, left) as ask:
+                each = (ask(statements.one_word_each(table, texts)) or [()])[0]
         except psycopg.Error:
             continue  # as of any table that may not be read
         keyed = {*table.primary_key, *(n for n, yes in zip(texts, each, strict=False) if yes)}
@@ -217,19 +202,17 @@ def _texts(table: Table, led: Mapping[str, Reference], counted: Sequence[str]) -
     return [n for n in columns if n in texts and n not in counted]
 
 
-def _quoting(
-    conn: Connection[TupleRow], table: Table, names: Sequence[tuple[str, str]]
-) -> dict[str, int]:
+def _quoting(ask: Ask, table: Table, names: Sequence[tuple[str, str]]) -> dict[str, int]:
     texts = [c.name for c in table.columns if family(c.type) in _QUOTING]
     if not names or not texts:
         return {} if texts else {table.name: 0}
     query = statements.quoting(table, texts, names)
-    [(count,)] = conn.execute(query).fetchall()
+    [(count,)] = ask(query)
     return {table.name: count}
 
 
 def _telling(
-    conn: Connection[TupleRow], catalog: Catalog, table: Table, counted: Mapping[str, Seen]
+    ask: Ask, catalog: Catalog, table: Table, counted: Mapping[str, Seen]
 ) -> dict[str, Seen]:
     json = [c.name for c in table.columns if family(c.type) in JSON]
     alone = not any(table.name in (k.table, k.referenced) for k in catalog.foreign_keys)
@@ -237,7 +220,7 @@ def _telling(
     texts = [name for name in texts if name not in table.primary_key]
     if not json + texts:
         return {}
-    [counts] = conn.execute(statements.telling(table, json, texts)).fetchall()
+    [counts] = ask(statements.telling(table, json, texts))
     return {
         name: replace(counted.get(name, Seen(0, 0)), telling=count)
         for name, count in zip((*json, *texts), counts, strict=True)
@@ -245,7 +228,7 @@ def _telling(
 
 
 def _sample(
-    conn: Connection[TupleRow],
+    ask: Ask,
     table: Table,
     people: Table,
     key: str,
@@ -265,7 +248,7 @@ def _sample(
     ]
     told = [c.name for c in table.columns if family(c.type) == "text"]
     query = statements.sample(table, keys, same, told, people, key)
-    numbers = list(conn.execute(query).fetchone() or ())
+    numbers = list((ask(query) or [()])[0])
     total, rest = numbers[0], numbers[1:]
     filled = dict(zip(keys, rest, strict=False))
     distinct = dict(zip(keys, rest[len(keys) :], strict=False))

@@ -7,7 +7,9 @@ from psycopg import Connection, sql
 from psycopg.rows import TupleRow
 
 from lifecycle.errors import InputError, NotFound
-from lifecycle.policy import evidence, graph, joins, virtual
+from lifecycle.policy import graph, joins, virtual
+from lifecycle.policy.asking import Ask, asking
+from lifecycle.policy.evidence import BUDGET
 from lifecycle.policy.model import Parties, Policy, SharedBy
 from lifecycle.postgres.catalog import Catalog, ForeignKey
 from lifecycle.postgres.names import sql_name
@@ -80,13 +82,13 @@ def people(
     )
     values = {f"k{number}": value for number, value in enumerate(key)}
     there = sql.SQL("select count(*) from {} as t0 where {}").format(sql_name(table), row)
-    with evidence.look(conn, catalog.table(table), evidence.BUDGET):
-        if _count(conn, there, values) == 0:
+    with asking(conn, catalog.table(table).owner, BUDGET) as ask:
+        if _count(ask, there, values) == 0:
             raise NotFound(
                 f"no row of {table} has this key", hint=f"Its columns are: {', '.join(primary)}."
             )
         return tuple(
-            (way, _count(conn, _people(policy, table, way, row), values))
+            (way, _count(ask, _people(policy, table, way, row), values))
             for kind in policy.tables[table].owner or {}
             for way in ways(policy, catalog, table, kind)
         )
@@ -133,7 +135,6 @@ def _end(policy: Policy, way: Way, last: str) -> sql.Composed:
     return sql.SQL("{}{}").format(same, sql.SQL("").join(of_kind))
 
 
-def _count(conn: Connection[TupleRow], query: sql.Composed, values: dict[str, str]) -> int:
-    row = conn.execute(query, values).fetchone()
-    assert row is not None
-    return int(row[0])
+def _count(ask: Ask, query: sql.Composed, values: dict[str, str]) -> int:
+    [(count,)] = ask(query, values)
+    return int(count)

@@ -9,7 +9,7 @@ from datetime import timedelta
 from psycopg import Connection, sql
 from psycopg.rows import TupleRow
 
-from lifecycle.policy import evidence
+from lifecycle.policy.asking import asking
 from lifecycle.postgres.catalog import Table
 from lifecycle.postgres.names import sql_name
 
@@ -29,12 +29,12 @@ def of(conn: Connection[TupleRow], table: Table) -> tuple[str, ...]:
     columns = sql.SQL(", ").join(
         sql.SQL("left({}::text, 200)").format(sql.Identifier(c.name)) for c in table.columns
     )
-    with evidence.look(conn, table, LIMIT):
-        rows = conn.execute(
+    with asking(conn, table.owner, LIMIT) as ask:
+        rows = ask(
             sql.SQL("select {} from {} limit {}").format(
                 columns, sql_name(table.name), sql.Literal(ROWS)
             )
-        ).fetchall()
+        )
     return tuple(
         ", ".join(
             f"{c.name} {_shape(c.type, value)}" for c, value in zip(table.columns, row, strict=True)

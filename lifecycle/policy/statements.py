@@ -1,7 +1,6 @@
 """Every SQL statement with which a draft looks at rows of a managed database: counts of a sample, never a value."""
 
 from collections.abc import Sequence
-from typing import LiteralString
 
 from psycopg import sql
 
@@ -39,12 +38,6 @@ _TELLS = sql.SQL(
 _NO_WORDS = sql.SQL(
     r"count(*) filter (where left({said}, 4000) ~ '^\S*[0-9]\S*$|\S{{25}}|[A-Za-z_][;:/#|]+[0-9]')"
 )
-
-LOOK_ONLY: LiteralString = """
-    select set_config('transaction_read_only', 'on', true), set_config('statement_timeout', %(limit)s, true),
-           set_config('lock_timeout', '200ms', true), set_config('jit', 'off', true)
-"""
-IS_SUPERUSER: LiteralString = "select rolsuper from pg_roles where rolname = current_user"
 
 # An e-mail address, or a number that is written as people write telephone numbers. A long text is neither, and is not
 # even read: its length stands before it.

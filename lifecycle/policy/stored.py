@@ -14,8 +14,9 @@ from psycopg.rows import TupleRow
 
 from lifecycle import clock
 from lifecycle.config.mistake import Mistake, Where
-from lifecycle.policy import questions, questions_of_people, statements
+from lifecycle.policy import questions, questions_of_people
 from lifecycle.policy import statements_of_rows as of_rows
+from lifecycle.policy.asking import asking
 from lifecycle.policy.evidence import BUDGET
 from lifecycle.policy.model import Policy
 from lifecycle.policy.questions import Question, Unsaid
@@ -24,7 +25,6 @@ from lifecycle.policy.reality import Compared
 from lifecycle.postgres import connect, reasons
 from lifecycle.postgres.catalog import Catalog
 from lifecycle.postgres.names import sql_parts
-from lifecycle.postgres.owners import step_into
 
 _UNREAD = {
     "42501": "the login has no right to read, or row security hides rows of",
@@ -107,13 +107,8 @@ def _answers(
 def _ask(
     conn: Connection[TupleRow], catalog: Catalog, asked: Question, left: timedelta
 ) -> Sequence[TupleRow]:
-    with conn.transaction(force_rollback=True):
-        limit = f"{max(1, int(left.total_seconds() * 1000))}ms"
-        conn.execute(statements.LOOK_ONLY, {"limit": limit})
-        if conn.execute(statements.IS_SUPERUSER).fetchone() == (True,):
-            # What is called so by now may be a view, with code of the owner's in it.
-            conn.execute(step_into(catalog.tables[asked.table].owner))
-        return conn.execute(asked.query).fetchall()
+    with asking(conn, catalog.tables[asked.table].owner, left) as ask:
+        return ask(asked.query)
 
 
 def _refusal(conn: Connection[TupleRow], asked: Question, error: psycopg.Error) -> Mistake | Unsaid:

@@ -17,7 +17,8 @@ from lifecycle.errors import Refused
 from lifecycle.holds import place
 from lifecycle.holds.hold import What
 from lifecycle.ledger import code
-from lifecycle.postgres import catalog
+from lifecycle.policy import shapes
+from lifecycle.postgres import catalog, connect
 from retention import expire
 from retention.archive import rows
 from tests.database.clinic import Clinic
@@ -284,3 +285,23 @@ def test_rows_that_are_loaded_while_code_is_exchanged_are_not_there(house: House
             house.say(tells("null"))
         assert conn.execute("select count(*) from pg_temp.loaded").fetchone() == (0,)
         assert conn.execute("show search_path").fetchone() == ("pg_catalog, pg_temp",)
+
+
+def test_an_owners_code_is_no_superuser_where_one_looks_at_his_rows(house: House):
+    house.say("""
+        set role house_owner;
+        create or replace function told(mood) returns text language plpgsql as $$ begin
+            perform set_config('role', 'none', true);
+            raise notice 'as %', current_user;
+            return 'done';
+        exception when others then
+            raise notice 'as %', current_user;
+            return 'done';
+        end $$;
+    """)
+    heard: list[str | None] = []
+    with connect.connect(house.admin, "test", write=False) as conn:
+        conn.add_notice_handler(lambda told: heard.append(told.message_primary))
+        shape = shapes.of(conn, catalog.read(conn).table("log"))
+    assert len(shape) == 3
+    assert set(heard) == {"as house_owner"}

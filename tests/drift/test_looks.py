@@ -17,7 +17,7 @@ LEDGER = "the ledger's own tables, the catalog, and nothing of an application's"
 OWNER = "says DDL, and reads no row: it may not"
 EFFECT = "within `effect` and `Code.look`; looks are `System.snapshot`"
 SCRATCH = "a private server of the service's own"
-PERSON = "who typed the command, over `evidence.look`, which is read only and rolled back"
+PERSON = "who typed the command, over `asking`, which is read only and rolled back"
 
 # By file, how many connections on which more can be done than to look, and what is done on them.
 OPENED = {
