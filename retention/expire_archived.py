@@ -9,7 +9,8 @@ import time
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from psycopg import Connection
 from psycopg.errors import ForeignKeyViolation, LockNotAvailable
@@ -27,7 +28,7 @@ from lifecycle.plan import Decision, Step
 from lifecycle.postgres.catalog import Catalog
 from lifecycle.promise import Task
 from lifecycle.words import counted
-from retention import fixed, shorter
+from retention import cutoff, fixed, shorter
 from retention import statements_of_rows as statements
 from retention.archive import end, prove, rows, shelf, write
 from retention.archive import statements as of_archives
@@ -37,6 +38,7 @@ from retention.archive.prove import Proven
 from retention.archive.rows import Rows
 from retention.batches import PATIENCE, PAUSE, TRIES, Batches
 from retention.pace import Pace
+from retention.rule import RetentionRule
 from retention.survey import Seen
 
 
@@ -57,7 +59,8 @@ def expire(task: Task, batches: Batches, leaf: str, most: int, committed: str) -
     conn, bound = batches.conn, batches.bound
     held = batches.on_hold(gate.known(conn))
     values = {**fixed.of(bound, committed, batches.written), **held.keys}
-    wanted = Rows(bound.table, leaf, statements.seen(bound, held), values)
+    before = _before(task, bound.rule)
+    wanted = Rows(bound.table, leaf, statements.seen(bound, held), values, before=before)
     with rows.reading(conn):
         there = rows.content(conn, wanted).rows
     if there > most:
@@ -70,8 +73,14 @@ def expire(task: Task, batches: Batches, leaf: str, most: int, committed: str) -
             yield from _delete(batches, leaf, proven)
 
 
-def whole(task: Task, catalog: Catalog, record: Record) -> tuple[Leaf, ...]:
-    """Archive all leaves of a partition that stands alone, and prove each. Raise Unproven where that could not be."""
+def whole(
+    task: Task, catalog: Catalog, record: Record, rule: RetentionRule | None
+) -> tuple[Leaf, ...]:
+    """Archive all leaves of a partition that stands alone, and prove each. Raise Unproven where that could not be.
+
+    `rule` is the one by which its time is over today, if there is one.
+    """
+    before = _before(task, rule) if rule else None
     name = record.called or record.name
     leaves = [part.name for part in catalog.table(name).partitions] or [name]
     found: list[Leaf] = []
@@ -81,7 +90,7 @@ def whole(task: Task, catalog: Catalog, record: Record) -> tuple[Leaf, ...]:
     ):
         for leaf in leaves:
             bounds = record.bound if leaf == name else None
-            wanted = Rows(record.parent, leaf, bounds=bounds)
+            wanted = Rows(record.parent, leaf, bounds=bounds, before=before)
             with rows.reading(conn):
                 content = rows.content(conn, wanted)
             if content.rows:
@@ -89,6 +98,13 @@ def whole(task: Task, catalog: Catalog, record: Record) -> tuple[Leaf, ...]:
                     content = proven.content
             found.append(Leaf(wanted, content))
     return tuple(found)
+
+
+def _before(task: Task, rule: RetentionRule) -> datetime | None:
+    """Return the moment before which all is that a rule ends now; None where each row says its own end."""
+    if rule.after is None:
+        return None
+    return cutoff.cutoff(rule.after, ZoneInfo(rule.zone or task.system.policy.timezone), task.now)
 
 
 def differs(task: Task, ddl: Connection[TupleRow], archived: tuple[Leaf, ...]) -> str | None:

@@ -107,14 +107,17 @@ def _archived(
     task: Task, seen: Seen, due: Iterable[Drop]
 ) -> tuple[Mapping[int, tuple[Leaf, ...]], tuple[Failure, ...]]:
     """Return, by number, what of these was archived and proven, as its rule wants it, and what could not be."""
-    wanted = {one.record.relation: one.record for one in seen.alone if one.archive}
+    wanted = {one.record.relation: one for one in seen.alone if one.archive}
+    rules = {one.bound.table: one.bound.rule for one in seen.counted if one.bound.drops}
     archived: dict[int, tuple[Leaf, ...]] = {}
     failures: list[Failure] = []
     for step in due:
         if step.relation in wanted and step.how == "dropped":
             try:
-                record = wanted[step.relation]
-                archived[step.relation] = expire_archived.whole(task, seen.catalog, record)
+                one = wanted[step.relation]
+                rule = rules.get(one.record.parent) if one.over else None
+                leaves = expire_archived.whole(task, seen.catalog, one.record, rule)
+                archived[step.relation] = leaves
             except Unproven as error:
                 failures.append(
                     Failure(step.target, f"it is not dropped: {error.what}", error.hint)

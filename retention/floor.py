@@ -2,13 +2,25 @@
 
 The one for all tables is against `9 days` written for `90 days`. A class of data has one as a law or a contract asks
 for it: `books: {tables: [invoice, payment], least: 10 years, because: "AO 147"}`. What moves into another table is not
-ended; what is archived stays as long as its archive, so one of the two times must be long enough.
+ended; what is archived stays as long as its archive, so one of the two times must be long enough. An archive that is
+there already stays until its rows are old enough, whatever its rule says today.
 """
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from lifecycle.policy.model import Policy
 from retention.rule import RetentionRule, target
+
+
+def stays(table: str, since: datetime, policy: Policy) -> tuple[datetime, str] | None:
+    """Return until when rows of a table from before `since` stay at least, as their class asks for it, and as which."""
+    found = [
+        (of.least.after(since), f"{of.least} for {name} ({of.because})")
+        for name, of in policy.limits.floors.items()
+        if table in of.tables
+    ]
+    return max(found, default=None)
 
 
 def too_soon(rule: RetentionRule, policy: Policy) -> Iterator[tuple[str, str]]:

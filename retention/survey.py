@@ -1,7 +1,6 @@
 """Reads all that a run of retention decides by, in one snapshot: overdue rows, partitions, holds. Changes nothing."""
 
 from collections.abc import Mapping
-from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
@@ -79,7 +78,7 @@ def survey(system: System, now: datetime, only: str | None) -> Seen:
     if only is not None and only not in named:
         hint = f"Rules are about: {', '.join(named)}."
         raise NotFound(f"no retention rule is about {only!r}", hint=hint)
-    with closing(system.connect("retention survey")) as conn:
+    with system.snapshot("retention survey") as conn:  # before the look
         committed = row(conn, statements_of_rows.COMMITTED, {})[0]
     with system.snapshot("retention survey") as conn:
         seen = read(conn, system.policy, now, only, Looks())

@@ -4,6 +4,9 @@ Counted is from when the archive was stored, by the store's own word and by the 
 write to the bucket makes no archive older than it is. Where several rules archive a table, the longest of them counts;
 of a table that no rule archives any more, nothing ends. While a hold may lie on its rows, an archive is fetched and
 loaded to be asked; where that cannot be told, it stays.
+
+Rows of a class that has a floor (`limits.floors`) stay in their archive until they are that old. How old they were when
+it was made, the ledger has; where it has not, they are as old as their archive.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,7 +31,8 @@ from lifecycle.postgres.catalog import Catalog
 from lifecycle.promise import Task
 from lifecycle.system import System
 from lifecycle.words import counted
-from retention.archive import manifest, parquet, rows, shelf, statements, write
+from retention import floor
+from retention.archive import known, manifest, parquet, rows, shelf, statements, write
 from retention.archive import statements_of_return as of_return
 from retention.archive.manifest import Manifest
 from retention.archive.shelf import Shelf
@@ -40,12 +44,16 @@ ENDED = "retention.archive_ended"
 
 @dataclass(frozen=True, slots=True)
 class Old:
-    """An archive whose time is over, since the time it was kept from. `on_hold`: how many of its rows are on hold."""
+    """An archive whose time is over, since the time it was kept from. `on_hold`: how many of its rows are on hold.
+
+    `stays`: until when it stays all the same, and as which class of data asks for it.
+    """
 
     written: Manifest
     since: datetime
     keep: Span
     on_hold: int
+    stays: tuple[datetime, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +99,9 @@ def steps(found: Sequence[Old]) -> Iterator[EndArchive | str]:
     for one in found:
         described, key = one.written.description, one.written.key
         many = counted(described.content.rows, "row")
+        if one.stays:
+            yield f"{key}: its time is over, and it stays until {one.stays[0]:%Y-%m-%d}: {one.stays[1]}"
+            continue
         if one.on_hold:
             yield f"{key}: {one.on_hold:,} of {many} on legal hold, so the archive stays; `lifecycle holds list`"
             continue
@@ -108,7 +119,7 @@ def steps(found: Sequence[Old]) -> Iterator[EndArchive | str]:
 def left(found: Sequence[Old]) -> Iterator[Failure]:
     """Yield what should have ended and is still there, when the bucket is looked at again. Pure."""
     for one in found:
-        if not one.on_hold:
+        if not one.on_hold and not one.stays:
             what = f"its time is over, {one.keep} after {one.since:%Y-%m-%d}, and it is still there"
             yield Failure(
                 one.written.key,
@@ -168,6 +179,11 @@ def _old(
         keep = keeps[written.description.table]
         since = max(written.written_at, _stored(on, key) or written.written_at)
         if keep.after(since) <= now:
+            of = known.before(conn, written) or since
+            stays = floor.stays(written.description.table, of, system.policy)
+            if stays and stays[0] > now:
+                yield Old(written, since, keep, 0, stays)
+                continue
             on_hold = _on_hold(system, conn, on, catalog, holds, written)
             yield Old(written, since, keep, on_hold)
 

@@ -8,6 +8,7 @@ from psycopg.rows import TupleRow
 
 from lifecycle.errors import LifecycleError, NotFound, Refused
 from lifecycle.ledger import evidence
+from retention.archive import statements
 from retention.archive.manifest import Manifest
 from retention.archive.shelf import Shelf
 from retention.archive.write import ARCHIVED
@@ -44,3 +45,13 @@ def since(conn: Connection[TupleRow], written: Manifest) -> datetime:
     """
     at = evidence.first(conn, ARCHIVED, written.key, written.sha256)
     return at or datetime.min.replace(tzinfo=UTC)
+
+
+def before(conn: Connection[TupleRow], written: Manifest) -> datetime | None:
+    """Return a moment from before which all its rows are, by its rule's clock, as the ledger has it.
+
+    None where the ledger does not: its line has left, or is older than this, or its rows say themselves when they end.
+    """
+    values = {"event": ARCHIVED, "target": written.key, "digest": written.sha256}
+    row = conn.execute(statements.BEFORE, values).fetchone()
+    return row[0] if row else None

@@ -3,7 +3,7 @@
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from psycopg import Connection, sql
 from psycopg.rows import TupleRow
@@ -26,7 +26,8 @@ class Rows:
     """Rows of one relation, a table or a leaf of it: all of them, or those of a condition with its values.
 
     The condition names columns behind `statements.ROW`, and may ask a temporary table of keys of the same session.
-    `bounds` are those of a partition that was taken off: PostgreSQL knows them no more.
+    `bounds` are those of a partition that was taken off: PostgreSQL knows them no more. By the clock of their rule all
+    rows are from before `before`, where one says so.
     """
 
     table: str
@@ -34,6 +35,7 @@ class Rows:
     where: sql.Composable = field(default_factory=lambda: ALL)
     values: Mapping[str, object] = field(default_factory=dict[str, object])
     bounds: str | None = None
+    before: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

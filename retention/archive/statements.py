@@ -68,6 +68,10 @@ def stage_like(leaf: str) -> sql.Composed:
 STAGED_BLOCKS = """
     select (pg_relation_size('pg_temp.lifecycle_archived') / current_setting('block_size')::int)::int
 """
+BEFORE = """
+    select max(at - make_interval(days => (counts ->> 'days')::int)) from lifecycle.evidence
+     where event = %(event)s and target = %(target)s and digest = %(digest)s and kind = 'outcome'
+"""
 UNSTAGE = sql.SQL("drop table if exists {staged}").format(staged=STAGED)
 
 

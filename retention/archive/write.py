@@ -56,15 +56,22 @@ def write(task: Task, conn: Connection[TupleRow], to: Shelf, wanted: Rows) -> Ma
         record(task, conn, "intent", ARCHIVED, written)
         progress.phase(f"retention.archives: store {wanted.leaf}")
         to.put(written, file)
-        record(task, conn, "outcome", ARCHIVED, written)
+        record(task, conn, "outcome", ARCHIVED, written, of=wanted)
     return written
 
 
 def record(
-    task: Task, conn: Connection[TupleRow], kind: evidence.Kind, event: str, written: Manifest
+    task: Task,
+    conn: Connection[TupleRow],
+    kind: evidence.Kind,
+    event: str,
+    written: Manifest,
+    of: Rows | None = None,
 ) -> None:
-    """Write down which archive it is, by its place, rows and bytes."""
+    """Write down which archive it is, by its place, rows and bytes; and how old all rows are, where `of` says it."""
     counts = {"rows": written.description.content.rows, "bytes": written.size}
+    if of is not None and of.before is not None:
+        counts["days"] = (task.now - of.before).days
     evidence.record(
         conn, task.claim, kind, event, written.key, counts=counts, digest=written.sha256
     )

@@ -10,10 +10,12 @@ from lifecycle.holds import place
 from lifecycle.holds.hold import What
 from lifecycle.outcome import Verdict
 from lifecycle.outside.objects import Objects
+from lifecycle.policy.model import Floor
 from retention import expire_archived
 from retention.archive import check
 from retention.archive.manifest import Manifest
 from tests.archiving import DELETE, PLAIN, Archiving, told
+from tests.database.test_retention_archives import DROP, LATER, stands_alone
 from tests.house import NOW, ROWS
 from tests.keep import work
 
@@ -146,3 +148,73 @@ def test_a_run_killed_between_the_two_objects_of_an_archive_is_gone_on_with(
     assert everything(house) == [written.key.replace(".parquet", ".json")]
     assert house.run(AFTER).counts["archives ended"] == 1
     assert everything(house) == []
+
+
+BOOKS = {
+    "books": Floor.model_validate({"tables": ("log",), "least": "10 years", "because": "AO 147"})
+}
+
+
+def books(house: Archiving, **said: Any) -> None:
+    """Have a rule that says this, and a class of data that stays for ten years."""
+    house.promise(DELETE | said)
+    limits = house.policy.limits.model_copy(update={"floors": BOOKS})
+    house.policy = house.policy.model_copy(update={"limits": limits})
+
+
+def test_an_archive_that_is_there_stays_as_long_as_its_class_asks_for_whatever_its_rule_says(
+    house: Archiving,
+) -> None:
+    """It was made of rows of 90 days; then the rule was told to keep rows for ten years, and archives for a day."""
+    written = archived(house, keep=None)
+    books(house, after="10 years", keep="1 day")
+    later = NOW + timedelta(days=60)
+    plan = house.plan(later)
+    assert plan.decision.steps == ()
+    [note] = [note for note in plan.decision.notes if written.key in note]
+    assert "its time is over, and it stays until 2036-0" in note
+    assert note.endswith(": 10 years for books (AO 147)")
+    outcome = house.run(later, shown=plan)
+    assert (outcome.verdict, told(outcome)) == (Verdict.PASS, "")
+    assert len(house.archives()) == 1
+    soon = house.plan(NOW.replace(year=2036, month=8, day=1))
+    assert soon.decision.steps == ()
+    [step] = house.plan(NOW.replace(year=2036, month=9, day=15)).decision.steps  # 90 days earlier
+    assert step.target == written.key
+
+
+def test_rows_that_were_old_enough_in_their_table_need_no_more_time_in_an_archive(
+    house: Archiving,
+) -> None:
+    house.say(PLAIN + "insert into log select n, '2010-01-01' from generate_series(1, 9) n")
+    books(house, after="10 years", keep="1 day")
+    assert house.run().counts["deleted"] == 9
+    [written] = house.archives()
+    later = NOW + timedelta(days=60)
+    assert [step.target for step in house.plan(later).decision.steps] == [written.key]
+    assert house.run(later).counts["archives ended"] == 1
+
+
+@pytest.mark.parametrize("forgotten", ["how old they were", "all of it"])
+def test_of_which_nobody_knows_how_old_its_rows_were_an_archive_is_as_old_as_itself(
+    house: Archiving, forgotten: str
+) -> None:
+    """One from before this was written down, and one whose month has left the ledger."""
+    archived(house, keep=None)
+    end = "set counts = counts - 'days'" if forgotten == "how old they were" else "set target = 'x'"
+    house.say(f"""
+        set session_replication_role = replica;
+        update lifecycle.evidence {end} where event = 'retention.archived'
+    """)
+    books(house, after="10 years", keep="1 day")
+    assert house.plan(NOW.replace(year=2036, month=11, day=1)).decision.steps == ()
+    assert len(house.plan(NOW.replace(year=2036, month=12, day=15)).decision.steps) == 1
+
+
+def test_the_archive_of_a_partition_stays_as_long_as_its_class_asks_for(house: Archiving) -> None:
+    stands_alone(house)
+    assert house.run(LATER).counts["dropped"] == 2
+    assert len(house.archives()) == 3
+    books(house, **DROP | {"by": None, "after": "12 years", "keep": "1 day"})
+    assert house.plan(NOW.replace(year=2034, month=10, day=1)).decision.steps == ()
+    assert len(house.plan(NOW.replace(year=2034, month=12, day=31)).decision.steps) == 3

@@ -75,7 +75,6 @@ OPENED = {
     "retention/expire.py": (1, EFFECT),
     "retention/expire_archived.py": (2, EFFECT),
     "retention/forget.py": (1, OWNER),
-    "retention/survey.py": (1, "which transactions have ended"),
     "runbooks/books/run_failed.py": (1, LEDGER),
 }
 
