@@ -2,19 +2,19 @@
 
 from collections.abc import Iterator
 
-import psycopg
 import pytest
-from psycopg.conninfo import conninfo_to_dict
 
 from lifecycle.postgres import server
 from lifecycle.postgres.server import Cluster
 from tests.house import House
 
 
-@pytest.fixture(scope="session")
-def cluster() -> Iterator[Cluster]:
+@pytest.fixture(scope="session", params=["timescale", "apache"])
+def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
+    """A server of each edition. TimescaleDB takes its licence from the server's own configuration, and no other."""
     settings = {
         "shared_preload_libraries": "timescaledb",
+        "timescaledb.license": request.param,
         "timescaledb.telemetry_level": "off",
         "timescaledb.max_background_workers": "0",  # no job of its own runs beside a test
         "max_locks_per_transaction": "512",
@@ -24,12 +24,9 @@ def cluster() -> Iterator[Cluster]:
         yield running
 
 
-@pytest.fixture(params=["timescale", "apache"])
-def house(database: str, request: pytest.FixtureRequest) -> House:
+@pytest.fixture
+def house(database: str) -> House:
     """A house with the extension, on each of its editions."""
-    name = conninfo_to_dict(database)["dbname"]
-    with psycopg.connect(database, autocommit=True) as conn:
-        conn.execute(f"alter database {name} set timescaledb.license = '{request.param}'".encode())
     made = House(database)
     made.say("create extension timescaledb")
     return made

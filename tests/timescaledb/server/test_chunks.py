@@ -164,7 +164,7 @@ def compressed(house: House) -> int:
     return house.number("select count(*) from timescaledb_information.chunks where is_compressed")
 
 
-@pytest.mark.parametrize("house", ["timescale"], indirect=True)
+@pytest.mark.parametrize("cluster", ["timescale"], indirect=True)
 def test_a_compressed_chunk_goes_with_what_it_was_compressed_into(house: House) -> None:
     house.say(OWNER + MARKS)
     assert compressed(house) > 10
@@ -210,7 +210,7 @@ def test_a_compressed_chunk_goes_with_what_it_was_compressed_into(house: House) 
     )
 
 
-@pytest.mark.parametrize("house", ["timescale"], indirect=True)
+@pytest.mark.parametrize("cluster", ["timescale"], indirect=True)
 def test_rows_of_what_is_compressed_do_not_end_one_by_one_and_the_rule_says_so(
     house: House,
 ) -> None:
@@ -231,7 +231,7 @@ def test_rows_end_one_by_one_where_a_rule_says_so(house: House) -> None:
     assert outcome.counts["deleted"] > 40
 
 
-@pytest.mark.parametrize("house", ["timescale"], indirect=True)
+@pytest.mark.parametrize("cluster", ["timescale"], indirect=True)
 def test_a_job_of_timescaledbs_own_that_drops_chunks_is_a_failure_with_what_to_do(
     house: House,
 ) -> None:
@@ -247,7 +247,7 @@ def test_a_job_of_timescaledbs_own_that_drops_chunks_is_a_failure_with_what_to_d
     assert outcome.counts["dropped"] > 0
 
 
-@pytest.mark.parametrize("house", ["timescale"], indirect=True)
+@pytest.mark.parametrize("cluster", ["timescale"], indirect=True)
 def test_a_continuous_aggregate_is_a_copy(house: House) -> None:
     """Scenario 43."""
     made(house)

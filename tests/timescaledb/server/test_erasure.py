@@ -61,6 +61,7 @@ def test_their_rows_go_from_every_chunk_and_nobody_elses(clinic: Clinic) -> None
     assert clinic.traces() == []
 
 
+@pytest.mark.parametrize("cluster", ["timescale"], indirect=True)
 def test_where_it_is_compressed_nobody_is_erased_and_it_is_said_before_anything_goes(
     clinic: Clinic,
 ) -> None:

@@ -37,6 +37,7 @@ def restored(house: House, text: str) -> None:
         conn.execute(text.encode())
 
 
+@pytest.mark.parametrize("cluster", ["timescale"], indirect=True)
 def test_a_chunk_that_was_detached_is_a_table_and_must_be_declared(house: House) -> None:
     made(house)
     rows = house.number(f"select count(*) from {FIRST}")
@@ -108,7 +109,7 @@ def test_a_chunk_in_another_store_is_counted_or_named_as_unread(house: House) ->
     assert failure.what == "1 overdue row in tier, a foreign table"
 
 
-@pytest.mark.parametrize("house", ["timescale"], indirect=True)
+@pytest.mark.parametrize("cluster", ["timescale"], indirect=True)
 def test_what_no_chunk_was_compressed_into_is_a_table(house: House) -> None:
     made(house)
     as_owner(
@@ -153,7 +154,7 @@ def test_code_of_a_chunks_own_must_be_declared_and_a_copy_of_its_tables_need_not
     assert len(reality.compare(house.policy, picture(house)).mistakes) == 3
 
 
-@pytest.mark.parametrize("house", ["timescale"], indirect=True)
+@pytest.mark.parametrize("cluster", ["timescale"], indirect=True)
 def test_a_job_of_another_table_with_the_same_name_is_not_told(house: House) -> None:
     made(house)
     house.say("create schema other authorization house_owner; alter role house_owner login")
@@ -179,7 +180,7 @@ YEARLY = """
 VIEWS = (MONTHLY, YEARLY, "taken as select * from monthly", f"peep as select id from {FIRST}")
 
 
-@pytest.mark.parametrize("house", ["timescale"], indirect=True)
+@pytest.mark.parametrize("cluster", ["timescale"], indirect=True)
 @pytest.mark.parametrize(
     ("rule", "copies"),
     [
