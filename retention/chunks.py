@@ -8,6 +8,7 @@ and what it was compressed into goes with it.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 import psycopg
 from psycopg import Connection
@@ -27,7 +28,7 @@ from lifecycle.partitions.ends import Done
 from lifecycle.plan import Step
 from lifecycle.postgres import connect, hypertables
 from lifecycle.postgres.catalog import Catalog, Table
-from lifecycle.postgres.names import sql_parts
+from lifecycle.postgres.names import policy_name, sql_parts
 from lifecycle.postgres.waits import Need
 from lifecycle.promise import Task
 from lifecycle.words import counted
@@ -135,6 +136,27 @@ def _refusal(step: DropChunk, error: Exception) -> Failure:
             return Failure(step.target, f"it is not dropped: {said.what}", said.hint)
         case _:
             raise error
+
+
+def refreshed(conn: Connection[TupleRow], bound: Bound, now: datetime) -> Failure | None:
+    """Return why dropping chunks would take from a continuous aggregate what it is to keep, by its next refresh.
+
+    A refresh makes anew what it shows of the time of a dropped chunk, of no rows. Raise psycopg.Error as it comes.
+    """
+    schema, name = sql_parts(bound.table)
+    asked = {"schema": schema, "name": name, "now": now, "before": bound.before}
+    found = conn.execute(statements.REFRESHES, asked).fetchone()
+    if found is None:
+        return None
+    job, view_schema, view, offset = found
+    shown = policy_name(view_schema, view)
+    since = f"{offset} back on" if offset else "its beginning on"
+    return Failure(
+        bound.rule.label,
+        f"continuous aggregate {shown} is refreshed from {since} (job {job}): it would lose what it has of those",
+        f"Its owner runs remove_continuous_aggregate_policy('{shown}'), and adds one again whose start_offset is no "
+        f"longer than {bound.rule.after}.",
+    )
 
 
 def beside(conn: Connection[TupleRow], table: Table) -> Iterator[Failure]:

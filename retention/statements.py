@@ -231,6 +231,19 @@ CHUNK_JOBS: LiteralString = """
      order by 1
 """
 
+# Jobs that refresh a continuous aggregate of this hypertable from before %(before)s on, or from its beginning.
+REFRESHES: LiteralString = """
+    select j.job_id, a.user_view_schema, a.user_view_name, j.config ->> 'start_offset'
+      from _timescaledb_catalog.hypertable h
+      join _timescaledb_catalog.continuous_agg a on a.raw_hypertable_id = h.id
+      join timescaledb_information.jobs j on j.config ->> 'mat_hypertable_id' = a.mat_hypertable_id::text
+     where j.proc_name = 'policy_refresh_continuous_aggregate'
+       and (h.schema_name, h.table_name) = (%(schema)s, %(name)s)
+       and (j.config ->> 'start_offset' is null
+            or %(now)s::timestamptz - (j.config ->> 'start_offset')::interval < %(before)s::timestamptz)
+     order by 1
+"""
+
 # Continuous aggregates: the view that says what one is made of, and the view that shows it.
 AGGREGATES: LiteralString = """
     select array_agg(d.oid), array_agg(v.oid)

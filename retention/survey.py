@@ -104,7 +104,7 @@ def read(
         try:
             with conn.transaction(force_rollback=True):
                 beside += chunks.beside(conn, seen.tables[bound.table]) if bound.chunks else ()
-                if (wrong := _wrong(conn, bound)) is not None:
+                if (wrong := _wrong(conn, bound, now)) is not None:
                     failures.append(wrong)
                 else:
                     held = gate.on(holds, policy, seen, bound.table)
@@ -138,10 +138,12 @@ def oldest(system: System, seen: Seen) -> dict[int, date]:
     return found
 
 
-def _wrong(conn: Connection[TupleRow], bound: Bound) -> Failure | None:
+def _wrong(conn: Connection[TupleRow], bound: Bound, now: datetime) -> Failure | None:
     """Return why a rule that fits the catalog cannot be kept as the database is."""
     name = names.sql_name(bound.table).as_string(conn)
     if not bound.chunks and row(conn, statements.HAS_CHILDREN, {"relation": name})[0]:
         what = "the table has child tables (by INHERITS) that the rule would not see"
         return Failure(bound.rule.label, what, "Write a rule for each child table.")
-    return None if bound.drops else references.unindexed(conn, bound)
+    if bound.drops:
+        return chunks.refreshed(conn, bound, now) if bound.chunks else None
+    return references.unindexed(conn, bound)

@@ -271,3 +271,36 @@ def test_what_cannot_be_promised_of_a_chunk_is_refused(
     outcome = house.run()
     assert any(why in failure.what for failure in outcome.failures), outcome.failures
     assert outcome.counts["dropped" if "dropped" in outcome.counts else "deleted"] == 0
+
+
+@pytest.mark.parametrize("cluster", ["timescale"], indirect=True)
+@pytest.mark.parametrize(
+    ("start", "said"),
+    [
+        ("null", "is refreshed from its beginning on"),
+        ("interval '2 years'", "is refreshed from 2 years back on"),
+    ],
+)
+def test_a_refresh_that_reaches_further_back_than_the_rule_is_refused_before_a_chunk_goes(
+    house: House, start: str, said: str
+) -> None:
+    """Scenario 42: the refresh after a drop makes the aggregate forget what the dropped rows were."""
+    made(house)
+    view = """create materialized view monthly with (timescaledb.continuous) as
+        select public.time_bucket('30 days', at) as month, count(*) from public.marks group by 1 with no data"""
+    house.say("alter role house_owner login")
+    house.say(f"set role house_owner; {view}".replace("; create", ";\ncreate"))
+    house.say("call refresh_continuous_aggregate('monthly', null, null)")
+    add = "set role house_owner; select add_continuous_aggregate_policy('monthly', {}, interval '1 day', interval '1 day')"
+    house.say(add.format(start))
+    before = chunks(house)
+    assert house.plan().decision.steps == ()
+    outcome = house.run()
+    assert any(said in failure.what for failure in outcome.failures), outcome.failures
+    assert chunks(house) == before
+    house.say("set role house_owner; select remove_continuous_aggregate_policy('monthly')")
+    house.say(add.format("interval '1 year'"))
+    months = house.number("select count(*) from monthly")
+    assert house.run().counts["dropped"] > 0
+    house.say("call refresh_continuous_aggregate('monthly', '2025-11-21Z', null)")
+    assert house.number("select count(*) from monthly") == months
