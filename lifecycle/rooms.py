@@ -34,6 +34,7 @@ ROOMS = (
     "lifecycle.holds",
     "lifecycle.partitions",
     "lifecycle.maintenance",
+    "lifecycle.timescale",
     "lifecycle.records",
     "audit",
     "backups",

@@ -14,6 +14,7 @@ from lifecycle.policy.look import Look
 from lifecycle.policy.model import Policy, until
 from lifecycle.policy.section import Section
 from lifecycle.postgres.catalog import Catalog
+from lifecycle.timescale.section import SECTION as TIMESCALE
 from retention import floor
 from retention.archive.section import SECTION as ARCHIVES
 from retention.columns import other
@@ -57,6 +58,7 @@ def _sense(rules: Rules, policy: Policy) -> Iterator[Mistake]:
         yield from _objects_left_behind(index, rule, policy)
     yield from _kept_for_ever(rules, policy)
     yield from _dropped_before(rules)
+    yield from _compressed(rules, policy)
 
 
 def _dropped_before(rules: Rules) -> Iterator[Mistake]:
@@ -70,6 +72,28 @@ def _dropped_before(rules: Rules) -> Iterator[Mistake]:
                 what = f"partitions would be dropped before retention[{other_place}] has taken their rows"
                 where: Where = ("retention", index, "after")
                 yield Mistake(where, what, f"write {beside.after or 'a time'} or more")
+
+
+def _compressed(rules: Rules, policy: Policy) -> Iterator[Mistake]:
+    """Find rules that end single rows or values of compressed chunks, or drop chunks before these are compressed."""
+    for index, rule in enumerate(rules):
+        kept = TIMESCALE.of(policy).get(target(rule)[0])
+        if kept is None or kept.compress is None:
+            continue
+        path: Where = ("retention", index)
+        if rule.do != "drop":
+            what = f"chunks of {target(rule)[0]} are compressed, and of these no row or value ends by itself"
+            instead = (
+                "write `do: drop`, which ends whole chunks, or take `compress` out of `timescale`"
+            )
+            yield Mistake((*path, "do"), what, instead)
+        elif rule.after is not None and not _later(rule.after, kept.compress):
+            what = f"its chunks are compressed after {kept.compress}, and would be dropped before or just then"
+            yield Mistake((*path, "after"), what, f"write more than {kept.compress}")
+
+
+def _later(after: Span, compress: Span) -> bool:
+    return after != compress and not after.can_be_shorter_than(compress)
 
 
 def _zone(index: int, zone: str) -> Iterator[Mistake]:

@@ -16,6 +16,7 @@ from lifecycle.admin import logins
 from lifecycle.policy import load, whole
 from lifecycle.settings.model import Settings
 from lifecycle.systems import shipped
+from lifecycle.timescale.section import Hypertable
 from lifecycle.watch import metrics
 
 ROOT = Path(__file__).parents[2]
@@ -24,7 +25,10 @@ RUNNING = (ROOT / "docs/running.md").read_text(encoding="utf-8")
 SYSTEMS = (ROOT / "docs/systems.md").read_text(encoding="utf-8")
 ALERTS = ROOT / "docs/alerts.yml"
 SAMPLES = tuple(load.policy(shipped.named(name).policy)[0] for name in shipped.NAMES)
-JOBS = {job.name: job for sample in SAMPLES for job in rooms.jobs(sample)}
+# No system that comes with it has a hypertable.
+TIMES = {"marks": Hypertable.model_validate({"compress": "30 days", "order_by": ("at desc",)})}
+POLICIES = (*SAMPLES, SAMPLES[0].model_copy(update={"timescale": TIMES}))
+JOBS = {job.name: job for policy in POLICIES for job in rooms.jobs(policy)}
 
 
 def script(name: str) -> Any:
@@ -120,7 +124,7 @@ def test_the_table_of_jobs_has_each_with_its_time_and_limit() -> None:
         name: (cron, timedelta(**{unit.rstrip("s") + "s": int(count)}))
         for name, cron, count, unit in rows
     }
-    plain = [sample.model_copy(update={"schedule": {}}) for sample in SAMPLES]
+    plain = [sample.model_copy(update={"schedule": {}}) for sample in POLICIES]
     offered = [job for sample in plain for job in rooms.jobs(sample)]
     assert told == {job.name: (job.cron, job.limit) for job in offered}
     assert {(job.catch_up, job.max_lateness, job.retry_safe) for job in JOBS.values()} == {

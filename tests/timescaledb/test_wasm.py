@@ -1,5 +1,6 @@
 """What asks TimescaleDB, and what is decided of it: on the build that a package registry has, one connection at a time."""
 
+from datetime import timedelta
 from typing import Any
 
 import psycopg
@@ -9,6 +10,8 @@ from lifecycle.coverage import Looks
 from lifecycle.holds.gate import Held
 from lifecycle.postgres import catalog
 from lifecycle.postgres.names import sql_parts
+from lifecycle.timescale import statements as compression
+from lifecycle.timescale import survey
 from retention import chunks, rules, statements
 from retention.count import count
 from retention.rule import RetentionRule
@@ -137,3 +140,28 @@ def test_chunks_are_no_tables_in_whichever_schema_they_stand(house: House) -> No
     assert set(found) == {"marks", "beats"}
     assert len(found["beats"].partitions) == 2
     assert all(part.name.startswith("_hyper_") for part in found["beats"].partitions)
+
+
+def test_a_chunk_is_compressed_by_its_exact_function_and_what_it_is_then_is_read(
+    house: House,
+) -> None:
+    with psycopg.connect(house.admin, autocommit=True) as conn:
+        conn.execute("set timezone to 'UTC'; set search_path to pg_catalog, pg_temp")
+        seen = survey.read(conn, ["marks"], None)
+        assert seen.engine == survey.Engine("timescale", ("public", 3))
+        cut = seen.cuts["marks"]
+        assert (cut.width, cut.settings, cut.jobs) == (timedelta(days=30), None, ())
+        assert len(cut.chunks) == len(seen.catalog.tables["marks"].partitions)
+        conn.execute("set role house_owner")
+        wanted = survey.Settings(("person",), (("at", True, True), ("id", False, False)))
+        conn.execute(compression.settings("marks", wanted.segment_by, '"at" desc, "id" asc'))
+        assert survey.cuts(conn, ["marks"])["marks"].settings == wanted
+        first = cut.chunks[0].name
+        conn.execute(compression.compress("public", first, again=False, arguments=3))
+        [packed, *others] = survey.cuts(conn, ["marks"])["marks"].chunks
+        assert (packed.name, packed.packed, packed.partial) == (first, True, False)
+        assert packed.settings == wanted
+        assert {(chunk.packed, chunk.settings) for chunk in others} == {(False, None)}
+        conn.execute("insert into public.marks select id, person, at from public.marks limit 1")
+        assert next(chunk.partial for chunk in survey.cuts(conn, ["marks"])["marks"].chunks)
+        conn.execute("drop table public.marks; reset role")  # `drop owned` stumbles over it
