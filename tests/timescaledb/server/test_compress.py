@@ -2,7 +2,7 @@
 
 from collections.abc import Generator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -131,6 +131,30 @@ def test_chunks_whose_time_has_come_are_compressed_and_hold_what_they_held(house
     ]
     assert shown(house).decision.steps == ()
     assert run(house).counts["compressed"] == 0
+
+
+def listed(house: House) -> tuple[object, ...]:
+    [row] = PROMISE.status(house.system(), NOW).rows
+    return row
+
+
+@WHOLE
+def test_status_says_how_many_chunks_are_compressed_and_since_when_the_oldest_is_due(
+    house: House,
+) -> None:
+    made(house)
+    name, chunks, packed, left, oldest = listed(house)
+    assert (name, packed) == ("marks", 0)
+    assert isinstance(oldest, datetime)
+    assert oldest < NOW - timedelta(days=30)
+    run(house)
+    assert listed(house) == ("marks", chunks, left, 0, None)
+
+
+@APACHE
+def test_status_says_why_nothing_is_kept(house: House) -> None:
+    made(house)
+    assert "licence 'apache'" in str(listed(house)[1])
 
 
 @WHOLE
