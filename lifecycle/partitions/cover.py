@@ -50,10 +50,21 @@ def attached(table: Table, key: KeyType) -> tuple[tuple[Attached, ...], list[Fai
 def with_ended(
     parts: tuple[Attached, ...], ended: Iterable[str], key: KeyType
 ) -> tuple[Attached, ...]:
-    """Return the partitions with those that were taken off between them, by their bounds: that time is over."""
-    spent = [Attached("", *_moments(range_bounds(bound), key), "") for bound in ended]
+    """Return the partitions with those that were taken off between them, by their bounds: that time is over.
+
+    What ended is known by its table's name. Bounds that are none of this key are of a table that had the name before,
+    or had another key: they say nothing about this one.
+    """
+    spent = [one for bound in ended if (one := _spent(bound, key))]
     between = [part for part in spent if parts and part.lower > parts[0].lower]
     return tuple(sorted((*parts, *between), key=lambda part: part.lower))
+
+
+def _spent(bound: str, key: KeyType) -> Attached | None:
+    try:
+        return Attached("", *_moments(range_bounds(bound), key), "")
+    except ValueError:
+        return None
 
 
 def below(

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from lifecycle.outcome import Verdict
 from lifecycle.partitions.promise import PROMISE
 from lifecycle.partitions.rule import Partitioning
+from lifecycle.partitions.section import SECTION
 from tests.database.shop import EVENTS, NOW, Shop
 from tests.keep import plan
 
@@ -170,3 +171,25 @@ def test_without_a_word_of_it_the_plan_says_that_new_ones_will_not_be_partitione
 def test_what_cannot_be_meant_is_refused(rule: dict[str, Any], said: str) -> None:
     with pytest.raises(ValidationError, match=said):
         Partitioning.model_validate(BY_PERSON | rule)
+
+
+def test_what_ended_of_a_table_with_another_key_stops_no_table(shop: Shop) -> None:
+    shop.say(
+        "set role shop_owner; create table log (at bigint primary key) partition by range (at);"
+        "create table beside (at date primary key) partition by range (at)"
+    )
+    rule = {"by": "at", "every": "year", "ahead": 1}
+    promise(shop, "log", **rule, then=None, holds="milliseconds")
+    beside = Partitioning.model_validate(rule)
+    shop.policy = shop.policy.model_copy(
+        update={"partitions": {**SECTION.of(shop.policy), "beside": beside}}
+    )
+    shop.run()
+    shop.say("""
+        insert into lifecycle.detached (relation, name, parent, bound, why, grace, run_id, detached_at,
+                                        drop_not_before, snapshot, ended_at, ended)
+        values (1, 'log_2026', 'log', 'FOR VALUES FROM (''2026-01-01'') TO (''2027-01-01'')', 'its rule', '1 day', 1,
+                now(), now(), pg_current_snapshot(), now(), 'dropped')
+    """)
+    outcome = shop.run(NOW.replace(year=2027))
+    assert (outcome.failures, outcome.counts["made"]) == ((), 2)
