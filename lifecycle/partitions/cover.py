@@ -55,16 +55,24 @@ def with_ended(
     What ended is known by its table's name. Bounds that are none of this key are of a table that had the name before,
     or had another key: they say nothing about this one.
     """
-    spent = [one for bound in ended if (one := _spent(bound, key))]
+    spent = [one for bound in ended if (one := _of_bound(bound, key))]
     between = [part for part in spent if parts and part.lower > parts[0].lower]
     return tuple(sorted((*parts, *between), key=lambda part: part.lower))
 
 
-def _spent(bound: str, key: KeyType) -> Attached | None:
+def _of_bound(bound: str, key: KeyType) -> Attached | None:
     try:
         return Attached("", *_moments(range_bounds(bound), key), "")
     except ValueError:
         return None
+
+
+def tops(table: Table, key: KeyType, slots: tuple[Slot, ...]) -> Iterator[str]:
+    """Yield what hangs on the table itself and takes rows of these periods; none of them is a default partition."""
+    for name, bound in table.branches[0].children:
+        part = None if bound == "DEFAULT" else _of_bound(bound, key)
+        if part and any(part.lower < slot.upper and slot.lower < part.upper for slot in slots):
+            yield name
 
 
 def below(

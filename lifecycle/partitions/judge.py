@@ -18,6 +18,7 @@ from lifecycle.partitions.rule import Partitioning, Then
 from lifecycle.partitions.section import SECTION, promised
 from lifecycle.partitions.sets import Bucket
 from lifecycle.partitions.survey import Seen
+from lifecycle.partitions.then import otherwise
 from lifecycle.plan import Decision, Step
 from lifecycle.policy.model import Policy
 from lifecycle.postgres.catalog import Branch, Catalog, Table
@@ -118,6 +119,9 @@ def _places(
     name, key = table.name, plan.key_of(table, rule)
     for branch in table.branches[1:]:
         _branch(looks, branch, table.partition_key, key, slots, rule.then)
+    if rule.then and key:
+        for part, way in otherwise(rule.then, table, key, slots):
+            looks.not_at(Place("branch", part), _otherwise(way, rule.then))
     for part in table.partitions:
         if part.default and name in after.strays:
             looks.found(_stray(name, part.name))
@@ -166,12 +170,21 @@ def _branch(
         with looks.at(place):
             left = tuple(cover.below(branch, key, slots))
         looks.found(*(_between(branch, *gap) for gap in left))
-    elif branch.strategy == "list" and then is not None and then.list:
+    elif then and then.list and (branch.strategy, branch.key) == ("list", then.by):
         with looks.at(place):
             lacking = sets.missing(then, branch)
         looks.found(*(_still(branch.name, bucket) for bucket in lacking))
     else:
         looks.not_at(place, _BELOW)
+
+
+def _otherwise(way: str, then: Then) -> Reason:
+    """Say why a partition that was there before `then` is not promised: it takes its rows as it is."""
+    return Reason(
+        f"it was made otherwise: it is partitioned again {way}, and `then` says by {then.strategy} of {then.by}",
+        "Partitions that are there are not made anew: replace it by hand, or wait until its time is over.",
+        "limit",
+    )
 
 
 def _between(branch: Branch, lower: datetime, upper: datetime) -> Failure:

@@ -5,10 +5,12 @@ from dataclasses import replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from lifecycle.partitions import bounds, grid, sets
+from lifecycle.partitions import bounds, cover, grid, sets
 from lifecycle.partitions.bounds import KeyType
+from lifecycle.partitions.grid import Slot
 from lifecycle.partitions.rule import Then
 from lifecycle.partitions.step import CreatePartition, child_name
+from lifecycle.postgres.catalog import Branch, Table
 from lifecycle.postgres.names import policy_name
 from lifecycle.words import counted
 
@@ -26,6 +28,28 @@ def with_below(
     leaves = tuple(_in_time(made, then, key, zone, time) if then.every else _of_set(made, then))
     said = f"{made.reason}, each with {counted(len(leaves), 'partition')} by {then.strategy} of {then.by}"
     return replace(made, reason=said, below=leaves)
+
+
+def otherwise(
+    then: Then, table: Table, key: KeyType, slots: tuple[Slot, ...]
+) -> Iterator[tuple[str, str]]:
+    """Yield each partition of these periods that is not partitioned again as `then` says, and how it is."""
+    branches = {branch.name: branch for branch in table.branches[1:]}
+    for name in cover.tops(table, key, slots):
+        branch = branches.get(name)
+        if branch is None:
+            yield name, "not at all"
+        elif not _is_so(then, branch):
+            yield (
+                name,
+                f"by {branch.strategy} of {branch.key or 'several columns'}, in {len(branch.children)}",
+            )
+
+
+def _is_so(then: Then, branch: Branch) -> bool:
+    """A set that is not whole is another matter: who judges it says what is missing."""
+    so = (branch.strategy, branch.key) == (then.strategy, then.by)
+    return so and (then.hash in (None, len(branch.children)) or sets.broken(branch) is not None)
 
 
 def _of_set(made: CreatePartition, then: Then) -> Iterator[CreatePartition]:

@@ -193,3 +193,38 @@ def test_what_ended_of_a_table_with_another_key_stops_no_table(shop: Shop) -> No
     """)
     outcome = shop.run(NOW.replace(year=2027))
     assert (outcome.failures, outcome.counts["made"]) == ((), 2)
+
+
+@pytest.mark.parametrize(
+    ("below", "then", "said"),
+    [
+        ("", {"by": "land", "hash": 4}, "partitioned again not at all, and `then` says by hash"),
+        ("partition by list (kind)", {"by": "land", "list": {"de": ("DE",)}}, "by list of kind"),
+        ("partition by list (kind)", {"by": "land", "hash": 2}, "by list of kind"),
+    ],
+)
+def test_a_partition_that_is_not_as_then_says_is_no_pass(
+    shop: Shop, below: str, then: dict[str, Any], said: str
+) -> None:
+    shop.say(
+        "set role shop_owner; create table log (land text not null, kind text, at date not null) partition by range (at);"
+        "create table log_2026_11 partition of log for values from ('2026-11-01') to ('2026-12-01')"
+        f"{below}"
+    )
+    if below:
+        shop.say(
+            "set role shop_owner; create table de partition of log_2026_11 for values in ('DE')"
+        )
+    promise(shop, "log", then=then)
+    outcome = shop.run()
+    assert (outcome.failures, outcome.verdict) == ((), Verdict.UNVERIFIED)
+    unseen: Any = outcome.coverage["unseen"]
+    assert [(one["place"], said in one["why"]) for one in unseen] == [("branch log_2026_11", True)]
+
+
+def test_a_set_of_more_partitions_than_the_policy_says_is_no_pass(shop: Shop) -> None:
+    shop.say(WIDER)
+    promise(shop)
+    assert shop.run().verdict is Verdict.PASS
+    promise(shop, then={"by": "person", "hash": 8})
+    assert shop.run().verdict is Verdict.UNVERIFIED
