@@ -9,13 +9,13 @@ from datetime import UTC, datetime, timedelta
 
 from lifecycle.config.mistake import Where
 from lifecycle.partitions.bounds import key_type, moment_type
-from lifecycle.partitions.rule import Partitioning, Partitions
+from lifecycle.partitions.rule import Partitioning, Partitions, Then
 from lifecycle.partitions.sets import broken
 from lifecycle.policy.draft_text import quote
 from lifecycle.policy.look import TIME, Look
 from lifecycle.policy.model import Owner, Policy
 from lifecycle.policy.section import Section
-from lifecycle.postgres.catalog import Catalog, Partition, Table
+from lifecycle.postgres.catalog import Catalog, Column, Partition, Table
 from lifecycle.words import counted
 
 _LENGTHS = (
@@ -71,10 +71,10 @@ def _truth(partitions: Partitions, look: Look) -> None:
 def _timed(look: Look, path: Where, name: str, rule: Partitioning) -> None:
     """Say so when the key does not hold what the rule says, or no such periods can be cut of it."""
     column = look.column((*path, "by"), name, rule.by)
-    if rule.then is not None:
-        look.column((*path, "then", "by"), name, rule.then.by)
     if column is None:
         return
+    if rule.then is not None:
+        _then(look, (*path, "then"), column, name, rule.then)
     if rule.holds and key_type(column.type, rule.holds) is None:
         said = f"{name}.{rule.by} is {column.type}, which holds no {rule.holds}"
         look.say((*path, "holds"), said, "take `holds` out, or correct it")
@@ -85,6 +85,23 @@ def _timed(look: Look, path: Where, name: str, rule: Partitioning) -> None:
         )
     elif rule.length.unit == "hour" and column.type == "date":
         look.say((*path, "every"), f"{name}.{rule.by} is a date", "write `day` or longer")
+
+
+def _then(look: Look, path: Where, key: Column, name: str, then: Then) -> None:
+    """Say so when no partition of the table can be partitioned again so."""
+    if look.column((*path, "by"), name, then.by) is None:
+        return
+    if then.every and then.length.unit == "hour" and key.type == "date":
+        look.say((*path, "every"), f"{name}.{then.by} is a date", "write `day` or longer")
+    for columns in look.catalog.tables[name].unique:
+        if then.by not in columns:
+            said = f"{name} has a primary or unique key of {', '.join(sorted(columns))} without {then.by}"
+            look.say(
+                (*path, "by"),
+                said,
+                "PostgreSQL wants it in each: take one of them, or widen the key",
+            )
+            return
 
 
 def _by_time(table: Table) -> bool:

@@ -10,6 +10,8 @@ from lifecycle.outcome import Verdict
 from lifecycle.partitions.promise import PROMISE
 from lifecycle.partitions.rule import Partitioning
 from lifecycle.partitions.section import SECTION
+from lifecycle.policy.look import Look
+from lifecycle.postgres import catalog
 from tests.database.shop import EVENTS, NOW, Shop
 from tests.keep import plan
 
@@ -228,3 +230,28 @@ def test_a_set_of_more_partitions_than_the_policy_says_is_no_pass(shop: Shop) ->
     assert shop.run().verdict is Verdict.PASS
     promise(shop, then={"by": "person", "hash": 8})
     assert shop.run().verdict is Verdict.UNVERIFIED
+
+
+@pytest.mark.parametrize(
+    ("key", "then", "said"),
+    [
+        ("", {"by": "at", "every": "hour"}, "log.at is a date"),
+        (
+            ", primary key (id, at)",
+            {"by": "land", "hash": 4},
+            "log has a primary or unique key of at, id without land",
+        ),
+    ],
+)
+def test_a_second_level_that_can_never_be_made_is_a_mistake(
+    shop: Shop, key: str, then: dict[str, Any], said: str
+) -> None:
+    shop.say(
+        f"set role shop_owner; create table log (id int, land text, at date not null{key}) partition by range (at)"
+    )
+    promise(shop, "log", then=then)
+    with shop.system().connect("test") as conn:
+        look = Look(shop.policy, catalog.read(conn), [], [])
+    assert SECTION.truth
+    SECTION.truth(SECTION.of(shop.policy), look)
+    assert [mistake.what for mistake in look.mistakes] == [said]
