@@ -148,10 +148,12 @@ def planned(seen: Ends, child: str, why: str, grace: timedelta) -> Detach | Fail
     if part.kind == "f":
         hint = "Take it off by hand, and end its rows where they are."
         return Failure(child, "its rows lie on another server or in a file", hint)
-    if part.owner != part.parent_owner:
-        what = f"it belongs to {part.owner}, and {part.parent} to {part.parent_owner}"
+    if part.others:
+        name, other = part.others[0]
+        who = "it" if name == child else f"{name}, below it,"
+        what = f"{who} belongs to {other}, and {part.parent} to {part.parent_owner}"
         return Failure(
-            child, what, f"An administrator runs: alter table {child} owner to {part.parent_owner};"
+            child, what, f"An administrator runs: alter table {name} owner to {part.parent_owner};"
         )
     concurrently = part.default is None and not part.referenced_by
     needs = [

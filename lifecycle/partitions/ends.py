@@ -43,6 +43,7 @@ class Child:
     """A partition with what ties it. It hangs on `parent` directly, whose default partition is `default`.
 
     `relation` is PostgreSQL's number for it, `kind` as in pg_class. `pending`: its detach was begun and not ended.
+    `others` are its own name and those of what hangs below it where another than `parent_owner` owns them, with who.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Child:
     default: str | None
     referenced_by: tuple[Reference, ...]
     references: tuple[str, ...]
+    others: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +160,7 @@ def _child(row: TupleRow) -> Child:
         None if default is None else policy_name(default_schema, default),
         tuple(sorted(referencing, key=lambda r: r.table)),
         _names(row[13]),
+        tuple((policy_name(*other[:2]), other[2]) for other in row[14]),
     )
 
 

@@ -14,7 +14,17 @@ CHILDREN = """
               from pg_constraint k
               join pg_class f on f.oid = k.confrelid
               join pg_namespace fn on fn.oid = f.relnamespace
-             where k.contype = 'f' and k.conrelid = c.oid and k.confrelid <> c.oid)
+             where k.contype = 'f' and k.conrelid = c.oid and k.confrelid <> c.oid),
+           (with recursive whole as (
+                select c.oid
+                 union all
+                select h.inhrelid from whole join pg_inherits h on h.inhparent = whole.oid)
+            select coalesce(jsonb_agg(jsonb_build_array(bn.nspname, b.relname, pg_get_userbyid(b.relowner))
+                                      order by b.oid <> c.oid, bn.nspname, b.relname), '[]')
+              from whole
+              join pg_class b on b.oid = whole.oid
+              join pg_namespace bn on bn.oid = b.relnamespace
+             where b.relowner <> p.relowner)
       from unnest(%(schemas)s::text[], %(tables)s::text[]) as asked (schema, name)
       join pg_namespace t on t.nspname = asked.schema
       join pg_class r on r.relnamespace = t.oid and r.relname = asked.name and r.relkind = 'p'

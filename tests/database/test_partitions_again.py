@@ -1,12 +1,14 @@
 """Partitions that are partitioned again: each is made whole, with all that stands below it, or not at all."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
-from lifecycle.outcome import Verdict
+from lifecycle.outcome import Failure, Verdict
+from lifecycle.partitions import detach, ends
 from lifecycle.partitions.promise import PROMISE
 from lifecycle.partitions.rule import Partitioning
 from lifecycle.partitions.section import SECTION
@@ -255,3 +257,18 @@ def test_a_second_level_that_can_never_be_made_is_a_mistake(
     assert SECTION.truth
     SECTION.truth(SECTION.of(shop.policy), look)
     assert [mistake.what for mistake in look.mistakes] == [said]
+
+
+def test_a_leaf_of_another_owner_is_named_before_its_partition_is_begun(shop: Shop) -> None:
+    shop.say(WIDER)
+    promise(shop)
+    shop.run()
+    shop.say("alter table events_2026_11_2 owner to shop_app")
+    with shop.system().snapshot("test") as conn:
+        seen = ends.read(conn, ["events"])
+    refused = detach.planned(seen, "events_2026_11", "its rule", timedelta(0))
+    assert isinstance(refused, Failure)
+    assert (
+        refused.what == "events_2026_11_2, below it, belongs to shop_app, and events to shop_owner"
+    )
+    assert refused.hint.endswith("alter table events_2026_11_2 owner to shop_owner;")
