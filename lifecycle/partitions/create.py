@@ -7,13 +7,13 @@ again. Where the default partition is large, `spare.py` sees to it that ATTACH n
 
 from collections.abc import Iterable
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import groupby
 
 import psycopg
 from psycopg import Connection
-from psycopg.errors import CheckViolation, DuplicateTable, InsufficientPrivilege
+from psycopg.errors import CheckViolation, DuplicateTable, InsufficientPrivilege, QueryCanceled
 from psycopg.rows import TupleRow
 
 from lifecycle.errors import Unproven
@@ -29,6 +29,7 @@ from lifecycle.plan import Decision
 from lifecycle.postgres import connect
 from lifecycle.postgres.waits import Budget, InTheWay
 from lifecycle.promise import Task
+from lifecycle.words import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,8 @@ class _Making:
     waits: Budget
     made: list[CreatePartition]
     failures: list[Failure]
+    too_long: set[str] = field(default_factory=set[str])
+    """Tables of which an ATTACH did not end within HELD, whether somebody was in its way or not."""
 
 
 def _make_of(
@@ -78,7 +81,8 @@ def _make_of(
             with spare.spared(conn, making.task.claim, making.waits, left, making.failures):
                 _make_each(conn, making, left)
     except InTheWay as held:
-        making.failures.append(deferred(parent, held))
+        long = not held.pids and parent in making.too_long
+        making.failures.append(_too_long(step) if long else deferred(parent, held))
     except psycopg.Error as error:  # what a step raises ends with it: of the default partition
         if conn.broken:
             raise connect.explain(error) from None
@@ -91,7 +95,7 @@ def _make_each(
     """Make what can be made. Raise InTheWay where a lock does not come."""
     for step in steps:
         try:
-            attempt = partial(make, conn, making.task.claim, step)
+            attempt = partial(_attempt, conn, making, step)
             making.waits.when_clear(conn, step.needs, attempt)
         except Unproven as error:
             what = f"{step.target} was not made: {error.what}"
@@ -107,6 +111,14 @@ def _make_each(
             making.failures.append(_refusal(conn, step, error))
         else:
             making.made.append(step)
+
+
+def _attempt(conn: Connection[TupleRow], making: _Making, step: CreatePartition) -> None:
+    try:
+        make(conn, making.task.claim, step)
+    except QueryCanceled:
+        making.too_long.add(step.parent)
+        raise
 
 
 def make(conn: Connection[TupleRow], claim: Claim, step: CreatePartition) -> None:
@@ -172,6 +184,20 @@ def _rows_in_default(step: CreatePartition) -> Failure:
         step.parent,
         f"rows of {step.lower} to {step.upper} lie in the default partition",
         "Move them out of the default partition by hand, then run again.",
+    )
+
+
+def _too_long(step: CreatePartition) -> Failure:
+    below = f" with {counted(len(step.below), 'partition')} below it" if step.below else ""
+    hint = "It is tried again by the next run." + (
+        " Where that fails each night: fewer in `then`, or an index less on the table."
+        if below
+        else ""
+    )
+    return Failure(
+        step.parent,
+        f"{step.target}{below} was not attached within {statements.HELD}, and nobody was in its way",
+        hint,
     )
 
 

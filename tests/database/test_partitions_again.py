@@ -8,12 +8,12 @@ import pytest
 from pydantic import ValidationError
 
 from lifecycle.outcome import Failure, Verdict
-from lifecycle.partitions import detach, ends
+from lifecycle.partitions import detach, ends, statements
 from lifecycle.partitions.promise import PROMISE
 from lifecycle.partitions.rule import Partitioning
 from lifecycle.partitions.section import SECTION
 from lifecycle.policy.look import Look
-from lifecycle.postgres import catalog
+from lifecycle.postgres import catalog, waits
 from tests.database.shop import EVENTS, NOW, Shop
 from tests.keep import plan
 
@@ -257,6 +257,21 @@ def test_a_second_level_that_can_never_be_made_is_a_mistake(
     assert SECTION.truth
     SECTION.truth(SECTION.of(shop.policy), look)
     assert [mistake.what for mistake in look.mistakes] == [said]
+
+
+def test_what_is_too_much_for_one_attach_is_said_as_such(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.say(WIDER)
+    promise(shop, then={"by": "person", "hash": 64})
+    monkeypatch.setattr(statements, "HELD", "5ms")
+    monkeypatch.setattr(waits, "PATIENCE", timedelta(seconds=1))
+    [failure] = shop.run().failures
+    assert failure.what == (
+        "events_2026_11 with 64 partitions below it was not attached within 5ms, and nobody was in its way"
+    )
+    with pytest.raises(ValidationError, match="less than or equal to 128"):
+        promise(shop, then={"by": "person", "hash": 129})
 
 
 def test_a_leaf_of_another_owner_is_named_before_its_partition_is_begun(shop: Shop) -> None:
