@@ -22,7 +22,7 @@ from retention.rules import Bound
 class Alone:
     """A table that was a partition. `over`: a rule of today still ends it. `unread`: why its rows were not counted.
 
-    `archive`: that rule wants it archived before it is dropped.
+    `archive`: that rule wants it archived before it is dropped. `timeless` rows tell that rule no time.
     """
 
     record: Record
@@ -30,6 +30,7 @@ class Alone:
     archive: bool
     rows: int = 0
     on_hold: int = 0
+    timeless: int = 0
     unread: Reason | None = None
 
     @property
@@ -74,17 +75,17 @@ def _read(
         bound = rules.get(record.parent)
         over, archive = _over(record, bound), bound is not None and bound.rule.archive
         held = gate.on(holds, policy, catalog, name)
-        counting = statements_of_rows.count_alone(name, held)
+        counting = statements_of_rows.count_alone(name, held, bound)
         try:
             with looks.at(places.alone(name)), conn.transaction(force_rollback=True):
-                rows, on_hold = conn.execute(counting, held.keys).fetchone() or (0, 0)
+                many = conn.execute(counting, held.keys).fetchone() or (0, 0, 0)
         except psycopg.Error as error:
             said = connect.explain(error)
             if conn.broken:
                 raise said from None
             yield Alone(record, over, archive, unread=Reason(said.what, said.hint))
         else:
-            yield Alone(record, over, archive, rows, on_hold)
+            yield Alone(record, over, archive, many[0], many[1], many[2])
 
 
 def sizes(conn: Connection[TupleRow], of: Sequence[str]) -> dict[str, int]:

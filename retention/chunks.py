@@ -108,8 +108,8 @@ def _must_go(task: Task, step: DropChunk, held: gate.Held) -> int:
         now = service.execute(statements.CHUNK, _named(step)).fetchone()
         if now is None or hypertables.clause(*now) != step.bound:
             raise Stays("it is no chunk of these bounds any more", "Look at the plan again.")
-        counting = statements_of_rows.count_alone(step.target, held)
-        rows, on_hold = service.execute(counting, held.keys).fetchone() or (0, 1)
+        counting = statements_of_rows.count_alone(step.target, held, None)
+        rows, on_hold, _ = service.execute(counting, held.keys).fetchone() or (0, 1, 0)
     if on_hold:
         what = f"{on_hold:,} of {counted(rows, 'row')} on legal hold"
         raise Stays(what, "It is dropped by the first run after that has ended.")

@@ -255,7 +255,7 @@ def _remember(conn: Connection[TupleRow], task: Task, seen: Seen, ended: Ended) 
     stopped = {failure.target for failure in ended.failures}
     for counted in seen.counted:
         rule = counted.bound.rule
-        now = shorter.kept(rule)
+        now = shorter.kept(counted.bound)
         if not task.seen_by_person and rule.label in seen.changed:
             continue
         if rule.label not in stopped and seen.remembered.get(rule.label) != now:

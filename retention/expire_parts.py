@@ -25,7 +25,9 @@ from retention import chunks, expire_archived, shorter
 from retention import statements_of_rows as statements
 from retention.chunks import DropChunk
 from retention.expire_archived import Leaf
+from retention.plan_parts import timeless
 from retention.rule import of_partitions
+from retention.rules import Bound
 from retention.survey import Seen
 
 
@@ -132,17 +134,19 @@ def _kept(
     conn: Connection[TupleRow],
     step: Drop,
 ) -> str | None:
-    """Say what keeps it: rows on a hold that stands while it would be dropped, or that were not archived."""
+    """Say what keeps it: rows on a hold that stands while it would be dropped, without a time, or not archived."""
     held = gate.on(gate.standing(conn), task.system.policy, seen.catalog, step.target)
-    return _on_hold(task, step, held) or expire_archived.differs(
+    table = next(o.record.parent for o in seen.alone if o.record.relation == step.relation)
+    bounds = (one.bound for one in seen.counted if one.bound.drops and one.bound.table == table)
+    return _rows(task, step, held, next(bounds, None)) or expire_archived.differs(
         task, conn, archived.get(step.relation, ())
     )
 
 
-def _on_hold(task: Task, step: Drop, held: gate.Held) -> str | None:
-    if held.rows is None:
-        return None
+def _rows(task: Task, step: Drop, held: gate.Held, bound: Bound | None) -> str | None:
     with task.system.snapshot("retention.drop") as service:
-        row = service.execute(statements.count_alone(step.target, held), held.keys).fetchone()
-    assert row is not None
-    return f"{row[1]:,} of {counted(row[0], 'row')} on legal hold" if row[1] else None
+        counting = statements.count_alone(step.target, held, bound)
+        rows, on_hold, dateless = service.execute(counting, held.keys).fetchone() or (0, 0, 0)
+    if on_hold:
+        return f"{on_hold:,} of {counted(rows, 'row')} on legal hold"
+    return timeless(dateless) if dateless else None

@@ -73,7 +73,10 @@ def _sampled(
 
 
 def _owners(table: Table) -> dict[str, str]:
-    return {table.name: table.owner} | {p.name: p.relation.owner for p in table.partitions}
+    """Return who owns the table and each relation below it, those included that are partitioned again."""
+    branches = {branch.name: branch.owner for branch in table.branches}
+    leaves = {part.name: part.relation.owner for part in table.partitions}
+    return {table.name: table.owner} | branches | leaves
 
 
 def _analyse(system: System, owners: Mapping[str, str]) -> frozenset[str]:

@@ -69,9 +69,8 @@ def _taken_off(seen: Seen, rule: Counted, part: Part) -> Iterator[Step | Failure
             f"it is not taken off: whether it has a row on legal hold nobody can tell: {reason.why}"
         )
         yield Failure(part.name, what, reason.hint)
-    elif timeless := sum(rule.dateless.get(leaf, 0) for leaf in part.leaves):
-        what = f"{counted(timeless, 'row')} in it tell no time, so nobody knows whether it is over: it stays whole"
-        yield Failure(part.name, what, _TIMELESS)
+    elif dateless := sum(rule.dateless.get(leaf, 0) for leaf in part.leaves):
+        yield Failure(part.name, f"it stays whole: {timeless(dateless)}", _TIMELESS)
     elif bound.chunks:
         # How large a chunk is, its compressed part included, only TimescaleDB can say.
         size = counted(rule.in_part(part).rows, "row")
@@ -85,6 +84,12 @@ def _taken_off(seen: Seen, rule: Counted, part: Part) -> Iterator[Step | Failure
         size = f"{counted(rule.in_part(part).rows, 'row')}, {_bytes(seen, part.name)}"
         stands = f"it is dropped {bound.rule.stands} later"
         yield replace(step, cost=f"{_bound(step)}: {size}; {step.cost}; {stands}")
+
+
+def timeless(rows: int) -> str:
+    """Say that rows tell no time."""
+    tell = "tells" if rows == 1 else "tell"
+    return f"{counted(rows, 'row')} in it {tell} no time, so nobody knows whether it is over"
 
 
 def _of_alone(seen: Seen, now: datetime) -> Iterator[Step | Failure | str]:
@@ -114,6 +119,8 @@ def _dropped(seen: Seen, one: Alone, step: Drop) -> Drop | Failure | str:
             f"it was taken off {one.record.parent}, and no rule ends it any more: it is not dropped",
             "Attach it again, with the bounds that `lifecycle.detached` has, or drop it by hand.",
         )
+    if one.timeless:
+        return Failure(one.name, f"it is not dropped: {timeless(one.timeless)}", _TIMELESS)
     if one.on_hold:
         what = f"{one.on_hold:,} of {counted(one.rows, 'row')} on legal hold, so it is not dropped"
         return f"{one.name}: {what}; {_HOLDS}"

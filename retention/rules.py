@@ -32,7 +32,8 @@ class Bound:
     has no primary key: then its whole text does. `foreign` are the leaves that lie on another server. `references` are
     the foreign keys that refuse a delete of what they point to. `parts` are the partitions of a rule that drops them,
     `columns` those that one moves. `detaching` are the leaves that are neither in the table nor alone. `chunks`: its
-    leaves are chunks of a hypertable. `holds`: what the key `by` of its partitions holds that is no moment.
+    leaves are chunks of a hypertable. `holds`: what the key `by` of its partitions holds that is no moment. `zone` is
+    the one whose midnights count.
     """
 
     place: int
@@ -50,6 +51,7 @@ class Bound:
     detaching: frozenset[str] = frozenset()
     chunks: bool = False
     holds: Holds | None = None
+    zone: str = "UTC"
 
     @property
     def drops(self) -> bool:
@@ -118,7 +120,8 @@ def _bind(policy: Policy, catalog: Catalog, place: int, now: datetime) -> Bound:
         )
     if rule.do == "drop" and table.strategy != "range":
         raise _Unfit("the table is not partitioned by a range of time, so no partition of it ends")
-    moment = cutoff.cutoff(rule.after, ZoneInfo(rule.zone or policy.timezone), now)
+    zone = rule.zone or policy.timezone
+    moment = cutoff.cutoff(rule.after, ZoneInfo(zone), now)
     before = cutoff.value(moment, key)
     leaves, ended = _reach(table, rule, by, before, holds)
     return Bound(
@@ -137,6 +140,7 @@ def _bind(policy: Policy, catalog: Catalog, place: int, now: datetime) -> Bound:
         frozenset(part.name for part in table.partitions if part.detaching),
         table.kind == "h",
         holds,
+        zone,
     )
 
 
@@ -152,9 +156,15 @@ def _reach(
     """Return the relations that can hold overdue rows, and the partitions of a rule that drops them."""
     try:
         leaves = _leaves(table, by, before, holds or "timestamptz")
-        return leaves, parts.parts(table, rule, before, holds) if rule.do == "drop" else ()
+        ended = parts.parts(table, rule, before, holds) if rule.do == "drop" else ()
     except ValueError as bound:
         raise _Unfit(f"a partition of it has a bound that is no moment: {bound}") from None
+    if holds and ended and all(part.over for part in ended if part.ends):
+        newest = max(part.ends for part in ended if part.ends)
+        raise _Unfit(
+            f"the time of all its partitions would be over, of the newest on {newest}: does its key hold {holds}?"
+        )
+    return leaves, ended
 
 
 def _moved(catalog: Catalog, rule: RetentionRule, table: Table) -> tuple[str, ...]:

@@ -2,16 +2,16 @@
 
 Example: `{table: jobs, after: 90 days}` was kept every night. Somebody writes `9 days`. In the next night no row of
 `jobs` goes: the run fails and names the rule, until a person has applied its plan. From then on it is kept unattended.
-So is a rule that counts from another column now, in another zone, archives no more, or speaks of other rows of a table
-of which another rule was kept. A table's first rule is not asked about: the cap on rows is there for that, and so is
-the floor.
+So is a rule that counts from another column now, in another zone, by a key that holds its time otherwise, archives no
+more, or speaks of other rows of a table of which another rule was kept. A table's first rule is not asked about: the
+cap on rows is there for that, and so is the floor.
 """
 
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from retention.rule import RetentionRule
+from retention.rules import Bound
 
 APPLY = (
     "Look at `lifecycle retention plan`; after `lifecycle retention apply PLAN` every run does it."
@@ -31,18 +31,21 @@ class Kept:
     says: str
 
 
-def kept(rule: RetentionRule) -> Kept:
-    """Return what a rule says, to be remembered."""
-    said = [rule.do, rule.by, rule.expires, rule.zone, rule.scope]
-    said += [one for one in ("archived" if rule.archive else None, rule.to, rule.keep) if one]
+def kept(bound: Bound) -> Kept:
+    """Return what a rule says, to be remembered, with all that other sections say of its clock."""
+    rule = bound.rule
+    said = [rule.do, rule.by, rule.expires, bound.zone, rule.scope]
+    archived = "archived" if rule.archive else None
+    said += [one for one in (archived, rule.to, rule.keep, bound.holds) if one]
     says = "\n".join(map(str, said))
     seconds = None if rule.after is None else round(rule.after.at_least().total_seconds())
     return Kept(rule.table, seconds, hashlib.sha256(says.encode()).hexdigest()[:32])
 
 
-def why(rule: RetentionRule, remembered: Remembered) -> str | None:
+def why(bound: Bound, remembered: Remembered) -> str | None:
     """Return what has changed, so that a person has to see what it ends; None where nothing has."""
-    before, now = remembered.get(rule.label), kept(rule)
+    rule = bound.rule
+    before, now = remembered.get(rule.label), kept(bound)
     if before is None:
         others = [label for label, one in remembered.items() if one.target == rule.table]
         return "it speaks of other rows than the rule before it" if others else None
@@ -53,7 +56,7 @@ def why(rule: RetentionRule, remembered: Remembered) -> str | None:
     return None
 
 
-def changed(rules: Iterable[RetentionRule], remembered: Remembered) -> dict[str, str]:
+def changed(rules: Iterable[Bound], remembered: Remembered) -> dict[str, str]:
     """Return why a person has to look, by the label of each such rule."""
-    found = {rule.label: why(rule, remembered) for rule in rules}
+    found = {bound.rule.label: why(bound, remembered) for bound in rules}
     return {label: reason for label, reason in found.items() if reason}

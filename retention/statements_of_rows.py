@@ -36,10 +36,15 @@ def count_whole(leaf: str, bound: Bound, held: Held) -> sql.Composed:
     """).format(leaf=_read(leaf, bound), overdue=_overdue(bound), off_hold=_off_hold(held))
 
 
-def count_alone(name: str, held: Held) -> sql.Composed:
-    """Count the rows of what was taken off, and those on legal hold."""
-    return sql.SQL("select count(*), count(*) filter (where {held}) from {name} as t").format(
-        name=sql_name(name), held=held.rows or sql.SQL("false").format()
+def count_alone(name: str, held: Held, bound: Bound | None) -> sql.Composed:
+    """Count the rows of what was taken off, those on legal hold, and those that tell no time to the rule, if any."""
+    nobody = sql.SQL("false").format()
+    return sql.SQL("""
+        select count(*), count(*) filter (where {held}), count(*) filter (where {timeless}) from {name} as t
+    """).format(
+        name=sql_name(name),
+        held=held.rows or nobody,
+        timeless=sql.SQL("({}) is not true").format(_dated(bound)) if bound else nobody,
     )
 
 

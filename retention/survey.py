@@ -65,7 +65,15 @@ class Seen:
     def changed(self) -> Mapping[str, str]:
         """Return why a person has to see what a rule ends, by the label of each that has changed and ends rows."""
         old = {one.written.description.table for one in self.old}
-        ending = (c.bound.rule for c in self.counted if c.rows or c.waiting or c.archived in old)
+        alone = {one.record.parent for one in self.alone}
+        ending = (
+            c.bound
+            for c in self.counted
+            if c.rows
+            or c.waiting
+            or c.archived in old
+            or (c.bound.drops and c.bound.table in alone)
+        )
         return shorter.changed(ending, self.remembered)
 
 

@@ -242,7 +242,7 @@ def _branches(raw: _Raw, oid: int) -> Iterator[Branch]:
     children = [child for child in raw.children.get(oid, ()) if not raw.relations[child][10]]
     row = raw.relations[oid]
     hanging = tuple((raw.names[child], raw.relations[child][11] or "") for child in children)
-    yield Branch(raw.names[oid], _STRATEGY[row[12]], _key(raw, oid), row[11] or "", hanging)
+    yield Branch(raw.names[oid], _STRATEGY[row[12]], _key(raw, oid), row[11] or "", hanging, row[5])
     for child in children:
         if raw.relations[child][3] == "p":
             yield from _branches(raw, child)

@@ -86,7 +86,7 @@ def pictured(table: Table, column: str, compressed: bool, chunks: Sequence[Chunk
         partitions=tuple(chunk.part for chunk in chunks),
         compressed=compressed,
         estimated_rows=sum(chunk.rows for chunk in chunks),
-        branches=(Branch(table.name, "range", column, "", children),),
+        branches=(Branch(table.name, "range", column, "", children, table.owner),),
     )
 
 

@@ -91,6 +91,7 @@ class Branch:
     key: str | None
     bound: str
     children: tuple[tuple[str, str], ...]
+    owner: str
 
 
 @dataclass(frozen=True, slots=True)

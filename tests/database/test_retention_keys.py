@@ -95,7 +95,7 @@ def test_a_partition_with_keys_that_tell_no_time_stays_whole_and_is_named(house:
     made(house, "uuid", holds, encode, bound, f"insert into log values ({odd});")
     outcome = house.run()
     assert outcome.verdict is Verdict.FAIL
-    assert "log_2022: 1 row in it tell no time" in "; ".join(
+    assert "log_2022: it stays whole: 1 row in it tells no time" in "; ".join(
         f"{failure.target}: {failure.what}" for failure in outcome.failures
     )
     assert attached(house) == ["log_2022", "log_2024", "log_2025"]
@@ -135,3 +135,82 @@ def test_without_a_word_on_what_the_key_holds_nothing_ends(house: House) -> None
     assert outcome.verdict is Verdict.FAIL
     assert "the rule counts from at, which is no date or timestamp of it" in str(outcome.failures)
     assert len(attached(house)) == 4
+
+
+def test_a_unit_that_would_end_all_of_a_table_is_refused(house: House) -> None:
+    made(house, *KEYS[1][:3])
+    promise(house, PARTITIONED | {"holds": "microseconds"})
+    outcome = house.run()
+    assert "does its key hold microseconds?" in str(outcome.failures)
+    assert len(attached(house)) == 4
+
+
+def test_another_unit_ends_nothing_before_a_person_has_seen_it(house: House) -> None:
+    made(house, *KEYS[1][:3])
+    assert house.run().verdict is Verdict.PASS
+    house.say("update lifecycle.detached set drop_not_before = now() - interval '1 s'")
+    first, last = (f"{year * 31_556_952_000_000}" for year in (60, 61))
+    house.say(f"create table log_far partition of log for values from ({first}) to ({last})")
+    house.say("alter table log_far owner to house_owner")
+    promise(house, PARTITIONED | {"holds": "microseconds"})
+    outcome = house.run(LATER)
+    assert "a person has to see that first" in str(outcome.failures)
+    assert (outcome.counts["taken off"], outcome.counts["dropped"]) == (0, 0)
+
+
+def test_a_row_without_a_time_that_comes_while_the_partition_is_taken_off_keeps_it(
+    house: House,
+) -> None:
+    _, holds, encode, bound = KEYS[3]
+    made(house, "uuid", holds, encode, bound)
+    assert house.run().counts["taken off"] == 2
+    odd = OF_VERSION.format("'2022-05-01Z'", "4")
+    # As if it had committed between the look and the detach: nobody else's rows are newer than that.
+    house.say(f"insert into log_2022 values ({odd})")
+    house.say(
+        "update lifecycle.detached set drop_not_before = now() - interval '1 s', snapshot = pg_current_snapshot()"
+    )
+    outcome = house.run(LATER)
+    assert [(f.target, f.what) for f in outcome.failures] == [
+        (
+            "log_2022",
+            "it is not dropped: 1 row in it tells no time, so nobody knows whether it is over",
+        )
+    ]
+    assert house.number("select count(*) from log_2022") == 11
+
+
+@pytest.mark.parametrize("do", ["drop", "delete"])
+def test_samples_of_what_is_partitioned_again_stop_no_run(house: House, do: str) -> None:
+    house.say(f"""
+        {OWNER} create table log (at date not null, land text) partition by range (at);
+        create table log_2022 partition of log for values from ('2022-01-01') to ('2023-01-01')
+            partition by list (land);
+        create table log_2022_de partition of log_2022 for values in ('DE');
+        create table log_2026 partition of log for values from ('2026-01-01') to ('2027-01-01');
+        insert into log select date '2022-05-05', 'DE' from generate_series(1, 50);
+        insert into log select date '2026-11-05', 'DE' from generate_series(1, 50);
+        analyze log;
+    """)
+    promise(house, PARTITIONED, RULE | {"do": do})
+    outcome = house.run()
+    assert outcome.failures == ()
+    assert outcome.counts["overdue"] == 0
+
+
+def test_what_was_taken_off_to_be_archived_is_not_dropped_without_before_a_person_has_seen_it(
+    house: House,
+) -> None:
+    house.say(f"""
+        {OWNER} create table log (at date primary key) partition by range (at);
+        create table log_2022 partition of log for values from ('2022-01-01') to ('2023-01-01');
+        create table log_2026 partition of log for values from ('2026-01-01') to ('2027-01-01');
+        insert into log values ('2022-05-05'), ('2026-05-05');
+    """)
+    promise(house, PARTITIONED, RULE | {"archive": True})
+    assert house.run().counts["taken off"] == 1
+    promise(house, PARTITIONED)
+    house.say("update lifecycle.detached set drop_not_before = now() - interval '1 s'")
+    outcome = house.run(LATER)
+    assert "a person has to see that first" in str(outcome.failures)
+    assert house.number("select count(*) from log_2022") == 1
