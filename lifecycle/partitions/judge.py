@@ -179,10 +179,11 @@ def _branch(
 
 
 def _otherwise(way: str, then: Then) -> Reason:
-    """Say why a partition that was there before `then` is not promised: it takes its rows as it is."""
+    """Say of a partition that was there before `then` how it is: what it takes is judged by that, where one can."""
     return Reason(
-        f"it was made otherwise: it is partitioned again {way}, and `then` says by {then.strategy} of {then.by}",
-        "Partitions that are there are not made anew: replace it by hand, or wait until its time is over.",
+        f"it was made otherwise: {way}, and `then` says by {then.strategy} of {then.by}",
+        "Partitions that are there are not made anew: replace it by hand, or wait until its time is over. Where it is "
+        "partitioned again, a row that none of its leaves takes is refused.",
         "limit",
     )
 

@@ -38,12 +38,10 @@ def otherwise(
     for name in cover.tops(table, key, slots):
         branch = branches.get(name)
         if branch is None:
-            yield name, "not at all"
+            yield name, "it is not partitioned again"
         elif not _is_so(then, branch):
-            yield (
-                name,
-                f"by {branch.strategy} of {branch.key or 'several columns'}, in {len(branch.children)}",
-            )
+            way = f"by {branch.strategy} of {branch.key or 'several columns'}"
+            yield name, f"it is partitioned again {way}, in {len(branch.children)}"
 
 
 def _is_so(then: Then, branch: Branch) -> bool:

@@ -202,7 +202,7 @@ def test_what_ended_of_a_table_with_another_key_stops_no_table(shop: Shop) -> No
 @pytest.mark.parametrize(
     ("below", "then", "said"),
     [
-        ("", {"by": "land", "hash": 4}, "partitioned again not at all, and `then` says by hash"),
+        ("", {"by": "land", "hash": 4}, "it is not partitioned again, and `then` says by hash"),
         ("partition by list (kind)", {"by": "land", "list": {"de": ("DE",)}}, "by list of kind"),
         ("partition by list (kind)", {"by": "land", "hash": 2}, "by list of kind"),
     ],
