@@ -6,6 +6,7 @@ servers all tests share; `vitalis` gives it a copy of the sample system, cloned 
 
 import itertools
 import secrets
+import signal
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -47,6 +48,10 @@ PLAIN = sql.SQL("")
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Choose the PostgreSQL and where its files lie, before anything is collected; report as it goes."""
+    if (
+        signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    ):  # as a shell has it for what it runs beside
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     place = memory.begin()
     config.add_cleanup(lambda: memory.end(place))
     binaries = postgresql.choose()
