@@ -22,14 +22,12 @@ from lifecycle.system import System
 from retention.promise import PROMISE as RETENTION
 from tests import build, declare
 from tests.keep import keep
+from tests.roles import roles
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
-TABLES = """
-    do $$ begin
-        create role mallory login;
-        create role payroll_owner nologin;
-    exception when duplicate_object or unique_violation then null; end $$;
+TABLES = f"""
+    {roles("mallory login", "payroll_owner")}
     grant usage, create on schema public to mallory, payroll_owner;
     set role payroll_owner;
     create table payroll (id int primary key, salary int not null, at timestamptz not null default '2020-01-01');

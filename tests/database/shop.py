@@ -21,15 +21,12 @@ from lifecycle.promise import Task
 from lifecycle.system import System
 from tests import build
 from tests.keep import keep
+from tests.roles import roles
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
-ROLES = """
-    do $$ begin
-        create role shop_owner nologin;
-        create role shop_app nologin;
-        create role shop_reader nologin;
-    exception when duplicate_object then null; end $$;
+ROLES = f"""
+    {roles("shop_owner", "shop_app", "shop_reader")}
     grant create, usage on schema public to shop_owner;
     grant usage on schema public to shop_app, shop_reader;
 """

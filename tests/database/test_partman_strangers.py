@@ -14,10 +14,11 @@ from lifecycle.partitions import statements_of_partman
 from tests.database.partman import EXTENSION, LOG, PARTMAN, TABLES
 from tests.database.shop import Shop, held
 from tests.database.test_partman import apply, planned, state
+from tests.roles import roles
 
 # Somebody with a schema and no other right, a superuser no more if a test that failed has left him one.
-MALLORY = """
-    do $$ begin create role mallory; exception when duplicate_object then null; end $$;
+MALLORY = f"""
+    {roles("mallory login")}
     alter role mallory nosuperuser;
     create schema mallory authorization mallory; grant usage on schema mallory to public;
 """

@@ -24,7 +24,9 @@ from tests.database.test_partition_ends import (
 )
 from tests.waiting import wait_until
 
-LATE = "insert into events_2020 (id, person, at) values (777, 1, '2020-05-05')"
+LATE = (
+    "insert into events_2020 (id, person, at) overriding system value values (777, 1, '2020-05-05')"
+)
 SAVEPOINT = "savepoint s{0}; insert into other values ({0});"
 
 
