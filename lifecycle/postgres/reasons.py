@@ -109,6 +109,13 @@ STATES: tuple[tuple[str, type[LifecycleError], str, str], ...] = (
         "the database server's disk is full",
         "Free space on the server, then resume the run.",
     ),
+    (
+        "53200",
+        Refused,
+        "the database server has no memory left, or no place for one more lock",
+        "Whoever reads a table takes a lock on each of its partitions and their indexes: raise"
+        " max_locks_per_transaction on the server, which needs a restart, then resume the run.",
+    ),
     ("25006", Refused, "the server is read-only", "Point the dsn at the primary."),
     ("42P01", NotFound, _MISSING, _MISSING_HINT),
     ("3F000", NotFound, _MISSING, _MISSING_HINT),
