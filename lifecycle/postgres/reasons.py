@@ -113,8 +113,7 @@ STATES: tuple[tuple[str, type[LifecycleError], str, str], ...] = (
         "53200",
         Refused,
         "the database server has no memory left, or no place for one more lock",
-        "Whoever reads a table takes a lock on each of its partitions and their indexes: raise"
-        " max_locks_per_transaction on the server, which needs a restart, then resume the run.",
+        "Reading a table locks each of its partitions and indexes: raise max_locks_per_transaction (needs a restart).",
     ),
     ("25006", Refused, "the server is read-only", "Point the dsn at the primary."),
     ("42P01", NotFound, _MISSING, _MISSING_HINT),
