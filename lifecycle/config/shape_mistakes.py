@@ -11,6 +11,7 @@ from typing import Annotated, Any, Union, cast, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 
 from lifecycle.config.mistake import Mistake, Where
+from lifecycle.config.span import Span
 from lifecycle.words import did_you_mean
 
 WORDS = {
@@ -18,6 +19,8 @@ WORDS = {
     "int_type": ("not a whole number", "write digits without quotes"),
     "int_parsing": ("not a whole number", "write digits without quotes"),
     "int_from_float": ("not a whole number", "write digits without a point"),
+    "float_type": ("not a number", "write digits without quotes"),
+    "finite_number": ("not a number", "write digits"),
     "bool_type": ("neither true nor false", "write true or false"),
     "tuple_type": ("not a list", "write [first, second]"),
     "list_type": ("not a list", "write [first, second]"),
@@ -160,7 +163,19 @@ def _branches(kind: Any) -> Iterator[Any]:
         yield kind
 
 
+_KINDS: dict[Any, str] = {
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    Span: "a span of time, like '90 days'",
+}
+
+
 def _spelled(kinds: list[Any]) -> Iterator[str]:
     for kind in kinds:
         fields = _fields(kind)
-        yield "{" + ", ".join(f"{name}: ..." for name in fields) + "}" if fields else "a name"
+        yield (
+            "{" + ", ".join(f"{name}: ..." for name in fields) + "}"
+            if fields
+            else _KINDS.get(kind, "a name")
+        )

@@ -12,8 +12,15 @@ from functools import partial
 from itertools import groupby
 
 import psycopg
-from psycopg import Connection
-from psycopg.errors import CheckViolation, DuplicateTable, InsufficientPrivilege, QueryCanceled
+from psycopg import Connection, sql
+from psycopg.errors import (
+    CheckViolation,
+    DuplicateTable,
+    InsufficientPrivilege,
+    InvalidParameterValue,
+    QueryCanceled,
+    UndefinedObject,
+)
 from psycopg.rows import TupleRow
 
 from lifecycle.errors import Unproven
@@ -22,7 +29,14 @@ from lifecycle.ledger.changed import Changed
 from lifecycle.ledger.claims import Claim
 from lifecycle.ledger.effect import effect
 from lifecycle.outcome import Failure
-from lifecycle.partitions import owner, policies, spare, statements, statements_of_defaults
+from lifecycle.partitions import (
+    owner,
+    policies,
+    spare,
+    statements,
+    statements_of_defaults,
+    statements_of_storage,
+)
 from lifecycle.partitions.step import CreatePartition, deferred
 from lifecycle.partitions.survey import Seen
 from lifecycle.plan import Decision
@@ -143,7 +157,7 @@ def make(conn: Connection[TupleRow], claim: Claim, step: CreatePartition) -> Non
 def _bear(conn: Connection[TupleRow], say: owner.Say, step: CreatePartition) -> None:
     """Make the table, with all that it has of its parent, so that nobody sees it yet."""
     _name(conn, step)
-    say(statements.create(step), statements.CARRY_OVER)
+    say(statements.create(step), statements.CARRY_OVER, *statements_of_storage.put(step))
     policies.must_be_copied(conn)
 
 
@@ -218,6 +232,9 @@ def _refusal(conn: Connection[TupleRow], step: CreatePartition, error: psycopg.E
             f"something else is called {step.target}",
             "Lifecycle adopts and drops nothing it did not make: rename it or drop it by hand.",
         )
+    if why := _not_stored(conn, step, error):
+        what, hint = why
+        return Failure(step.parent, f"{step.target} was not made: {what}", hint)
     if isinstance(error, InsufficientPrivilege) and not _member(conn, step.owner):
         return Failure(
             step.parent,
@@ -232,6 +249,29 @@ def _refusal(conn: Connection[TupleRow], step: CreatePartition, error: psycopg.E
         )
     said = connect.explain(error)
     return Failure(step.parent, f"{step.target} was not made: {said.what}", said.hint)
+
+
+def _not_stored(
+    conn: Connection[TupleRow], step: CreatePartition, error: psycopg.Error
+) -> tuple[str, str] | None:
+    """Return why it cannot be stored as the policy says, and what to do; None where that was not in the way."""
+    if isinstance(error, InvalidParameterValue) and step.parameters:
+        names = ", ".join(name for name, _ in step.parameters)
+        what = f"PostgreSQL takes no such value of one of {names}"
+        return what, "Correct `stored.parameters` in the policy."
+    if not step.tablespace or not isinstance(error, UndefinedObject | InsufficientPrivilege):
+        return None
+    asked = {"tablespace": step.tablespace, "owner": step.owner}
+    may = conn.execute(statements_of_storage.MAY_USE, asked).fetchone()
+    if may is None:
+        what = f"there is no tablespace {step.tablespace}"
+        return what, "Correct `stored.tablespace` in the policy, or have it made."
+    if not may[0]:
+        what = f"{step.owner} may not use tablespace {step.tablespace}"
+        place = sql.Identifier(step.tablespace).as_string(conn)
+        hint = f"An administrator runs: grant create on tablespace {place} to {step.owner};"
+        return what, hint
+    return None
 
 
 def _member(conn: Connection[TupleRow], owner: str) -> bool:

@@ -14,6 +14,7 @@ from itertools import count, islice, takewhile
 from typing import Literal, NamedTuple, cast
 from zoneinfo import ZoneInfo
 
+from lifecycle.config.span import Span
 from lifecycle.partitions.bounds import KeyType, on_utc
 
 Unit = Literal["year", "quarter", "month", "week", "day", "hour"]
@@ -26,6 +27,13 @@ class Every(NamedTuple):
 
     each: int
     unit: Unit
+
+    @property
+    def span(self) -> Span:
+        """Return it as a span of time; a quarter is 3 months."""
+        return (
+            Span(3 * self.each, "month") if self.unit == "quarter" else Span(self.each, self.unit)
+        )
 
 
 def every(text: str) -> Every:
@@ -44,10 +52,15 @@ class Slot:
 
 
 def slots(
-    length: Every, key: KeyType, zone: ZoneInfo, now: datetime, ahead: int
+    length: Every, key: KeyType, zone: ZoneInfo, now: datetime, ahead: int | Span
 ) -> tuple[Slot, ...]:
-    """Return the period that `now` (aware) is in, and the `ahead` periods after it."""
-    return tuple(islice(_endless(length, key, zone, now), ahead + 1))
+    """Return the period that `now` (aware) is in, and those after it: so many, or all that begin within a span."""
+    periods = _endless(length, key, zone, now)
+    if isinstance(ahead, int):
+        return tuple(islice(periods, ahead + 1))
+    reach = ahead.after(now.astimezone(zone))
+    last = reach.astimezone(UTC if on_utc(key) else zone).replace(tzinfo=None)
+    return tuple(takewhile(lambda slot: slot.lower <= last, periods))
 
 
 def between(

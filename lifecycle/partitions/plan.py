@@ -16,7 +16,7 @@ from lifecycle.partitions.cover import Attached
 from lifecycle.partitions.grid import Slot
 from lifecycle.partitions.rule import Partitioning
 from lifecycle.partitions.section import SECTION, promised
-from lifecycle.partitions.step import CreatePartition, beside, child_name, step
+from lifecycle.partitions.step import CreatePartition, beside, child_name, step, stored_so
 from lifecycle.partitions.survey import Seen
 from lifecycle.partitions.then import with_below
 from lifecycle.plan import Decision
@@ -71,7 +71,7 @@ def decide(policy: Policy, seen: Seen, now: datetime) -> Decision[CreatePartitio
         for one in found:
             match one:
                 case CreatePartition():
-                    steps.append(beside(one, seen, table))
+                    steps.append(stored_so(beside(one, seen, table), partitioning.stored))
                 case Failure():
                     blocked.append(one)
                 case str():

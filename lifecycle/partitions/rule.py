@@ -6,13 +6,18 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, model_validator
 
+from lifecycle.config.span import Span
 from lifecycle.partitions.bounds import Holds
 from lifecycle.partitions.grid import Every, every
+from lifecycle.partitions.stored import Stored
 from lifecycle.policy.part import Column, Part, TableName, Text
 
 MOST = 128
 """Leaves of one partition: so many of a plain table with two indexes were attached within the 200 ms for which others
 may wait, of one with foreign keys, triggers and policies fewer; 1024 never are (measured)."""
+
+MOST_AHEAD = 400
+"""Partitions beyond the current one."""
 
 
 def _is_length(text: str) -> str:
@@ -81,10 +86,10 @@ class Partitioning(Part):
         description="the length of one partition: `month`, `6 months`; a year, quarter, month, week, day or hour",
         examples=["month", "6 months"],
     )
-    ahead: Annotated[int, Field(ge=1, le=400)] | None = Field(
+    ahead: Annotated[int, Field(ge=1, le=MOST_AHEAD)] | Span | None = Field(
         default=None,
-        description="how many partitions must exist beyond the current one",
-        examples=[3],
+        description="how many partitions must exist beyond the current one, or how far they must reach: `60 days`",
+        examples=[3, "60 days"],
     )
     holds: Holds | None = Field(
         default=None,
@@ -104,6 +109,9 @@ class Partitioning(Part):
         default=None,
         description="of a table by time: how each of its partitions is partitioned again",
     )
+    stored: Stored | None = Field(
+        default=None, description="where the partitions that are made lie, and how"
+    )
 
     @model_validator(mode="after")
     def _one_way(self) -> "Partitioning":
@@ -120,6 +128,22 @@ class Partitioning(Part):
                 "`then: {every: ...}` cuts shorter periods of the same key: write the same `by`"
             )
         _each_once(self.list)
+        return self
+
+    @model_validator(mode="after")
+    def _reaches(self) -> "Partitioning":
+        if not isinstance(self.ahead, Span):
+            return self
+        one = self.length.span
+        if self.ahead.can_be_shorter_than(one):
+            raise ValueError(
+                f"`ahead: {self.ahead}` can be shorter than one partition, and the next would be made at the last "
+                f"moment; write {one} or more"
+            )
+        if self.ahead.at_most() > MOST_AHEAD * one.at_least():
+            raise ValueError(
+                f"`ahead: {self.ahead}` can be more than {MOST_AHEAD} partitions; write less, or a longer `every`"
+            )
         return self
 
     @property

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 
 from lifecycle.config.mistake import Where
+from lifecycle.config.span import Span
 from lifecycle.partitions.bounds import key_type, moment_type
 from lifecycle.partitions.rule import Partitioning, Partitions, Then
 from lifecycle.partitions.sets import broken
@@ -119,7 +120,12 @@ def _sentence(partitions: Partitions, name: str) -> Iterator[str]:
         # `3 6-month partitions` is three of one length.
         length = rule.every.removesuffix("s").replace(" ", "-")
         again = f", each again by {rule.then.strategy} of {rule.then.by}" if rule.then else ""
-        yield f"{counted(rule.ahead or 0, f'{length} partition')} ahead{again}"
+        many = (
+            f"{length} partitions {rule.ahead}"
+            if isinstance(rule.ahead, Span)
+            else counted(rule.ahead or 0, f"{length} partition")
+        )
+        yield f"{many} ahead{again}"
     else:
         yield f"its set of {counted(rule.hash or len(rule.list or ()), 'partition')} by {rule.strategy} whole"
 

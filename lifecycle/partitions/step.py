@@ -4,6 +4,7 @@ import hashlib
 from dataclasses import dataclass, replace
 
 from lifecycle.outcome import Failure
+from lifecycle.partitions.stored import Stored
 from lifecycle.partitions.survey import Seen
 from lifecycle.plan import Step
 from lifecycle.postgres import waits
@@ -28,6 +29,7 @@ class CreatePartition(Step):
     `needs` are the locks of others' that it takes, `spares` the default partition that is too large to be looked
     through under a lock. `moves` are rows of its period that lie in the default partition `moves_from`, of which these
     `columns` are moved in the transaction that makes it. `below` are its own partitions, where it has some.
+    `tablespace` and `parameters` are what the policy says of how it is stored: the first of all, the others of leaves.
     """
 
     parent: str
@@ -46,6 +48,8 @@ class CreatePartition(Step):
     moves_from: str = ""
     columns: tuple[str, ...] = ()
     below: tuple["CreatePartition", ...] = ()
+    tablespace: str = ""
+    parameters: tuple[tuple[str, str], ...] = ()
 
 
 def step(
@@ -72,6 +76,19 @@ def step(
         upper=bounds[1],
         strategy=table.strategy or "",
         values=values,
+    )
+
+
+def stored_so(made: CreatePartition, stored: Stored | None) -> CreatePartition:
+    """Return the step with how it is stored, and all below it."""
+    if stored is None:
+        return made
+    below = tuple(stored_so(leaf, stored) for leaf in made.below)
+    return replace(
+        made,
+        tablespace=stored.tablespace or "",
+        parameters=() if below else stored.spelled,  # PostgreSQL: a partitioned table has none
+        below=below,
     )
 
 

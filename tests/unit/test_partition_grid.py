@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lifecycle.config.span import Span
 from lifecycle.partitions import grid
 from lifecycle.partitions.bounds import KeyType, on_utc
 from lifecycle.partitions.grid import Every
@@ -35,7 +36,7 @@ ZONES = [
 moments = st.datetimes(datetime(1990, 1, 1), datetime(2090, 1, 1), timezones=st.just(UTC))
 
 
-def labels(text: str, key: KeyType, zone: str, now: datetime, ahead: int) -> list[str]:
+def labels(text: str, key: KeyType, zone: str, now: datetime, ahead: int | Span) -> list[str]:
     return [slot.label for slot in grid.slots(grid.every(text), key, ZoneInfo(zone), now, ahead)]
 
 
@@ -148,3 +149,26 @@ def test_several_units_are_counted_from_the_calendars_beginning() -> None:
         "2026_11_26_06",
         "2026_11_26_12",
     ]
+
+
+@given(st.sampled_from(LENGTHS), st.sampled_from(KEYS), st.sampled_from(ZONES), moments)
+def test_a_reach_in_time_has_the_period_of_its_last_moment_and_none_after_it(
+    length: Every, key: KeyType, zone: str, now: datetime
+) -> None:
+    reach = Span(400, "day")
+    found = grid.slots(length, key, ZoneInfo(zone), now, reach)
+    end = reach.after(now.astimezone(ZoneInfo(zone)))
+    end = (end.astimezone(UTC) if on_utc(key) else end).replace(tzinfo=None)
+    assert found[-1].lower <= end < found[-1].upper
+    assert found == grid.slots(length, key, ZoneInfo(zone), now, len(found) - 1)
+
+
+def test_so_many_days_ahead_are_as_many_periods_as_the_calendar_has_in_them() -> None:
+    asked = Span.parse("60 days")
+    january = datetime(2026, 1, 2, tzinfo=UTC)
+    assert labels("month", "date", "UTC", january, asked) == ["2026_01", "2026_02", "2026_03"]
+    july = datetime(2026, 7, 3, tzinfo=UTC)
+    assert labels("month", "date", "UTC", july, asked) == ["2026_07", "2026_08", "2026_09"]
+    assert (
+        labels("month", "date", "UTC", datetime(2026, 7, 2, 23, tzinfo=UTC), asked)[-1] == "2026_08"
+    )

@@ -22,6 +22,7 @@ SCHEMAS: dict[str, dict[str, tuple[str, ...]]] = {
     # kind of schema -> what it always finds (""), and what with a limit of this name
     "bool": {"": ("bool_type",)},
     "dict": {"": ("dict_type",), "min_length": ("too_short",)},
+    "float": {"": ("float_type",)},
     "function-after": {"": ("value_error",)},
     "function-plain": {"": ()},  # serializers
     "int": {
