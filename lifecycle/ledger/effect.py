@@ -11,7 +11,7 @@ application's as it was held against the policy; was it exchanged since, everyth
 statement touches a table of the application's with the rights of the service. Never decides what is changed.
 """
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -52,6 +52,12 @@ class Change:
             reference=reference,
             digest=digest,
         )
+
+    def record_each(
+        self, kind: Kind, event: str, targets: Sequence[str], *, counts: Mapping[str, int]
+    ) -> None:
+        """Record one line of evidence of each target, as `evidence.record_each` has it."""
+        evidence.record_each(self.conn, self.claim, kind, event, targets, counts=counts)
 
 
 @contextmanager

@@ -79,6 +79,15 @@ RECORD = """
      where id is not null
 """
 
+RECORD_EACH = """
+    select recorded.id
+      from unnest(%(targets)s::text[]) with ordinality as one (target, place)
+     cross join lateral lifecycle.record_evidence(%(id)s, %(holder)s, %(attempt)s, %(kind)s, %(event)s, one.target,
+                                                  null, %(counts)s::jsonb, null) as recorded (id)
+     where recorded.id is not null
+     order by one.place
+"""
+
 # --- the schedule: up to when the slots of a job have been turned into runs
 
 REGISTER = """

@@ -1,8 +1,9 @@
-"""Makes the partitions of a plan, one transaction each, and never makes anybody wait.
+"""Makes the partitions of a plan, and never makes anybody wait.
 
 Nothing is tried while somebody holds a lock that is needed (`waits.py`), and from ATTACH on the transaction has
-HELD to end. A transaction makes a whole partition or nothing, so a run may be killed at any instant and started
-again. Where the default partition is large, `spare.py` sees to it that ATTACH need not look through it.
+HELD to end. A transaction makes whole partitions or nothing, so a run may be killed at any instant and started
+again. Many are made in one (`together.py`); what is left is made here, one transaction each, and says why it cannot be.
+Where the default partition is large, `spare.py` sees to it that ATTACH need not look through it.
 """
 
 from collections.abc import Iterable
@@ -36,6 +37,7 @@ from lifecycle.partitions import (
     statements,
     statements_of_defaults,
     statements_of_storage,
+    together,
 )
 from lifecycle.partitions.step import CreatePartition, deferred
 from lifecycle.partitions.survey import Seen
@@ -62,7 +64,8 @@ def carry_out(task: Task, seen: Seen, decision: Decision[CreatePartition]) -> Ma
     with closing(task.system.connect_ddl("partitions.create")) as conn:
         for parent, left in seen.spared.items():
             making.failures += spare.let_go(conn, task.claim, parent, left)
-        for parent, steps in groupby(decision.steps, lambda step: step.parent):
+        making.made, left = together.make(conn, task.claim, making.waits, decision.steps)
+        for parent, steps in groupby(left, lambda step: step.parent):
             _make_of(conn, making, parent, tuple(steps))
     return Made(tuple(making.made), tuple(making.failures))
 

@@ -40,6 +40,13 @@ def must_be_copied(conn: Connection[TupleRow]) -> None:
         raise NotCopied
 
 
+def must_all_be_copied(conn: Connection[TupleRow], named: Mapping[str, object]) -> None:
+    """Raise NotCopied when a policy of these partitions differs, by their parents' names and their own in a schema."""
+    for parent, children in _families(conn.execute(statements_of_leaves.TREES_OF_PAIRS, named)):
+        if not all(same(parent, child) for child in children):
+            raise NotCopied
+
+
 def different(
     conn: Connection[TupleRow], asked: Mapping[str, list[str]]
 ) -> dict[tuple[str, str], str]:

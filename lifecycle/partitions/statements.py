@@ -40,7 +40,16 @@ _ENCLOSE = """
 
 NAME_BOTH = """
     select set_config('lifecycle.parent', format('%%I.%%I', %(schema)s::text, %(parent)s::text), true),
-           set_config('lifecycle.child', format('%%I.%%I', %(schema)s::text, %(child)s::text), true)
+           set_config('lifecycle.child', format('%%I.%%I', %(schema)s::text, %(child)s::text), true),
+           set_config('lifecycle.parents', array[format('%%I.%%I', %(schema)s::text, %(parent)s::text)]::text, true),
+           set_config('lifecycle.children', array[format('%%I.%%I', %(schema)s::text, %(child)s::text)]::text, true)
+"""
+
+# Of several partitions, each at the place of its parent.
+NAME_ALL = """
+    select set_config('lifecycle.parents', array_agg(format('%%I.%%I', %(schema)s::text, parent))::text, true),
+           set_config('lifecycle.children', array_agg(format('%%I.%%I', %(schema)s::text, child))::text, true)
+      from unnest(%(parents)s::text[], %(children)s::text[]) as pair (parent, child)
 """
 
 
@@ -120,86 +129,97 @@ _EDITED = r"""
                     with ordinality as words (m, place)) as words)
 """
 
-# What LIKE does not bring, before anybody can see the table. Runs as the table's owner, after NAME_BOTH.
+# What LIKE does not bring, before anybody can see the tables. Runs as the owner, after NAME_BOTH or NAME_ALL.
 _CARRY_OVER = r"""
 do $$
 declare
-    parent constant regclass := current_setting('lifecycle.parent')::regclass;
-    child constant regclass := current_setting('lifecycle.child')::regclass;
+    parent regclass;
+    child regclass;
     of_parent pg_class;
     of_child pg_class;
     found record;
 begin
-    select * into strict of_parent from pg_class where oid = parent;
-    select * into strict of_child from pg_class where oid = child;
-    if of_parent.relrowsecurity then
-        execute format('alter table %s enable row level security', child);
-    end if;
-    for found in
-        select p.polname,
-               case when p.polpermissive then 'permissive' else 'restrictive' end as kind,
-               case p.polcmd when 'r' then 'select' when 'a' then 'insert' when 'w' then 'update'
-                             when 'd' then 'delete' else 'all' end as command,
-               (select string_agg(case when member = 0 then 'public'
-                                       else quote_ident(pg_get_userbyid(member)) end, ', ')
-                  from unnest(p.polroles) as member) as members,
-               EDITED(p.polqual) as visible, EDITED(p.polwithcheck) as allowed
-          from pg_policy p
-         where p.polrelid = parent
-         order by p.polname
+    for parent, child in
+        select * from unnest(current_setting('lifecycle.parents')::regclass[],
+                             current_setting('lifecycle.children')::regclass[])
     loop
-        execute format('create policy %I on %s as %s for %s to %s',
-                       found.polname, child, found.kind, found.command, found.members)
-             || coalesce(' using (' || found.visible || ')', '')
-             || coalesce(' with check (' || found.allowed || ')', '');
-    end loop;
+        select * into strict of_parent from pg_class where oid = parent;
+        select * into strict of_child from pg_class where oid = child;
+        if of_parent.relrowsecurity then
+            execute format('alter table %s enable row level security', child);
+        end if;
+        for found in
+            select p.polname,
+                   case when p.polpermissive then 'permissive' else 'restrictive' end as kind,
+                   case p.polcmd when 'r' then 'select' when 'a' then 'insert' when 'w' then 'update'
+                                 when 'd' then 'delete' else 'all' end as command,
+                   (select string_agg(case when member = 0 then 'public'
+                                           else quote_ident(pg_get_userbyid(member)) end, ', ')
+                      from unnest(p.polroles) as member) as members,
+                   EDITED(p.polqual) as visible, EDITED(p.polwithcheck) as allowed
+              from pg_policy p
+             where p.polrelid = parent
+             order by p.polname
+        loop
+            execute format('create policy %I on %s as %s for %s to %s',
+                           found.polname, child, found.kind, found.command, found.members)
+                 || coalesce(' using (' || found.visible || ')', '')
+                 || coalesce(' with check (' || found.allowed || ')', '');
+        end loop;
 
-    -- Grants: the parent's and nothing more. What default privileges added is taken away first.
-    for found in
-        select distinct case when a.grantee = 0 then 'public'
-                             else quote_ident(pg_get_userbyid(a.grantee)) end as grantee
-          from aclexplode(coalesce(of_child.relacl, acldefault('r', of_child.relowner))) as a
-    loop
-        execute format('revoke all on %s from %s', child, found.grantee);
-    end loop;
-    for found in
-        select case when given.grantee = 0 then 'public'
-                    else quote_ident(pg_get_userbyid(given.grantee)) end as grantee,
-               given.is_grantable, string_agg(given.privilege, ', ') as privileges
-          from (select a.grantee, a.is_grantable, a.privilege_type as privilege
-                  from aclexplode(coalesce(of_parent.relacl, acldefault('r', of_parent.relowner))) as a
-                 union all
-                select a.grantee, a.is_grantable, format('%s (%I)', a.privilege_type, t.attname)
-                  from pg_attribute t, aclexplode(t.attacl) as a
-                 where t.attrelid = parent and not t.attisdropped) as given
-         group by given.grantee, given.is_grantable
-    loop
-        execute format('grant %s on %s to %s', found.privileges, child, found.grantee)
-             || case when found.is_grantable then ' with grant option' else '' end;
-    end loop;
+        -- Grants: the parent's and nothing more. What default privileges added is taken away first.
+        if of_child.relacl is distinct from of_parent.relacl
+            or exists (select from pg_attribute t where t.attrelid = parent and t.attacl is not null)
+        then
+            for found in
+                select distinct case when a.grantee = 0 then 'public'
+                                     else quote_ident(pg_get_userbyid(a.grantee)) end as grantee
+                  from aclexplode(coalesce(of_child.relacl, acldefault('r', of_child.relowner))) as a
+            loop
+                execute format('revoke all on %s from %s', child, found.grantee);
+            end loop;
+            for found in
+                select case when given.grantee = 0 then 'public'
+                            else quote_ident(pg_get_userbyid(given.grantee)) end as grantee,
+                       given.is_grantable, string_agg(given.privilege, ', ') as privileges
+                  from (select a.grantee, a.is_grantable, a.privilege_type as privilege
+                          from aclexplode(coalesce(of_parent.relacl, acldefault('r', of_parent.relowner))) as a
+                         union all
+                        select a.grantee, a.is_grantable, format('%s (%I)', a.privilege_type, t.attname)
+                          from pg_attribute t, aclexplode(t.attacl) as a
+                         where t.attrelid = parent and not t.attisdropped) as given
+                 group by given.grantee, given.is_grantable
+            loop
+                execute format('grant %s on %s to %s', found.privileges, child, found.grantee)
+                     || case when found.is_grantable then ' with grant option' else '' end;
+            end loop;
+        end if;
 
-    -- How it is stored, replicated and estimated.
-    if of_parent.reltablespace <> 0 and not of_child.relispartition then
-        execute format('alter table %s set tablespace %I', child,
-                       (select spcname from pg_tablespace where oid = of_parent.reltablespace));
-    end if;
-    if of_parent.relreplident in ('f', 'n') then
-        execute format('alter table %s replica identity %s', child,
-                       case of_parent.relreplident when 'f' then 'full' else 'nothing' end);
-    end if;
-    for found in
-        select attname, attstattarget from pg_attribute
-         where attrelid = parent and attnum > 0 and not attisdropped and attstattarget >= 0
-    loop
-        execute format('alter table %s alter column %I set statistics %s', child, found.attname, found.attstattarget);
-    end loop;
-    for found in
-        select a.attname, string_agg(format('%I = %s', split_part(o, '=', 1), split_part(o, '=', 2)), ', ') as options
-          from pg_attribute a, unnest(a.attoptions) as o
-         where a.attrelid = parent and a.attnum > 0 and not a.attisdropped
-         group by a.attname
-    loop
-        execute format('alter table %s alter column %I set (%s)', child, found.attname, found.options);
+        -- How it is stored, replicated and estimated.
+        if of_parent.reltablespace <> 0 and not of_child.relispartition then
+            execute format('alter table %s set tablespace %I', child,
+                           (select spcname from pg_tablespace where oid = of_parent.reltablespace));
+        end if;
+        if of_parent.relreplident in ('f', 'n') then
+            execute format('alter table %s replica identity %s', child,
+                           case of_parent.relreplident when 'f' then 'full' else 'nothing' end);
+        end if;
+        for found in
+            select attname, attstattarget from pg_attribute
+             where attrelid = parent and attnum > 0 and not attisdropped and attstattarget >= 0
+        loop
+            execute format('alter table %s alter column %I set statistics %s',
+                           child, found.attname, found.attstattarget);
+        end loop;
+        for found in
+            select a.attname,
+                   string_agg(format('%I = %s', split_part(o, '=', 1), split_part(o, '=', 2)), ', ') as options
+              from pg_attribute a, unnest(a.attoptions) as o
+             where a.attrelid = parent and a.attnum > 0 and not a.attisdropped
+             group by a.attname
+        loop
+            execute format('alter table %s alter column %I set (%s)', child, found.attname, found.options);
+        end loop;
     end loop;
 end
 $$
@@ -219,8 +239,10 @@ declare
 begin
     -- From the top: what stands below a partition takes after that.
     for made in
-        select relid as child, parentrelid as parent
-          from pg_partition_tree(current_setting('lifecycle.child')::regclass) order by level
+        select t.relid as child, t.parentrelid as parent
+          from unnest(current_setting('lifecycle.children')::regclass[]) as one (child)
+         cross join lateral pg_partition_tree(one.child) as t
+         order by t.level
     loop
         if (select relforcerowsecurity from pg_class where oid = made.parent) then
             execute format('alter table %s force row level security', made.child);

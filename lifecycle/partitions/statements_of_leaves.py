@@ -123,3 +123,15 @@ TREES_OF_BOTH = _TREES.replace(
           from unnest(array['lifecycle.parent', 'lifecycle.child']) as which
     """,
 )
+TREES_OF_PAIRS = _TREES.replace(
+    "PAIRS",
+    """
+        select distinct p.oid as parent, one.oid
+          from unnest(%(parents)s::text[], %(children)s::text[]) as named (parent, child)
+          join pg_namespace m on m.nspname = %(schema)s
+          join pg_class p on p.relnamespace = m.oid and p.relname = named.parent
+          join pg_class h on h.relnamespace = m.oid and h.relname = named.child
+         cross join lateral unnest(array[p.oid, h.oid]) as one (oid)
+         where exists (select from pg_policy where polrelid in (p.oid, h.oid))
+    """,
+)

@@ -976,7 +976,7 @@ def test_a_policy_that_somebody_changes_on_the_way_is_refused_and_nothing_is_mad
     shop.say(
         "alter table log enable row level security; create policy p on log using (id > 1);"
         "create function open() returns event_trigger language plpgsql as $$ begin"
-        "  if current_setting('lifecycle.child', true) <> '' then execute format('alter policy p on %s using (true)', current_setting('lifecycle.child')); end if;"
+        "  if current_setting('lifecycle.children', true) <> '' then execute format('alter policy p on %s using (true)', (current_setting('lifecycle.children')::regclass[])[1]); end if;"
         "end $$; create event trigger open on ddl_command_end when tag in ('CREATE POLICY') execute function open()"
     )
     shop.promise(log=("at", "year", 1))
