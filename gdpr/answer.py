@@ -27,6 +27,7 @@ from lifecycle.outside import objects
 from lifecycle.policy.model import Policy
 from lifecycle.postgres.owners import analyze, step_into
 from lifecycle.system import System
+from lifecycle.timescale import emptied
 
 LEDGER = "erasure-ledger"
 """The bucket, by its name in the settings, that outlives a restore of the database."""
@@ -37,7 +38,7 @@ def refresh_statistics(system: System, reach: Reach, note: Note) -> None:
 
     So it is done with tables of the person of whose samples nothing can be read: those of what an index works out. What
     goes on quoting them the proof finds: where that login cannot step into the owner, and where no row is left,
-    as ANALYZE then leaves the former samples standing.
+    as ANALYZE then leaves the former samples standing. Of batches of compressed rows they go with their relation.
     """
     of_person = {name for table in reach.tables() for name in table.relations}
     with system.snapshot("gdpr.analyze") as conn:
@@ -46,6 +47,11 @@ def refresh_statistics(system: System, reach: Reach, note: Note) -> None:
     if quoting:
         with contextlib.closing(system.connect_ddl("gdpr.analyze")) as owners:
             _analyse(owners, reach, quoting)
+        batches = {name for table in reach.catalog.tables.values() for name in table.batches}
+        if batches & quoting:
+            with system.snapshot("gdpr.analyze") as conn:
+                still = sampled(conn, searched(conn, reach, note))
+            emptied.anew(system, reach.catalog, still)
 
 
 def _analyse(conn: Connection[TupleRow], reach: Reach, relations: Iterable[str]) -> None:
@@ -53,6 +59,7 @@ def _analyse(conn: Connection[TupleRow], reach: Reach, relations: Iterable[str])
     owners = {name: table.owner for name, table in reach.catalog.tables.items()}
     for table in reach.catalog.tables.values():
         owners |= {leaf.name: leaf.relation.owner for leaf in table.partitions}
+        owners |= dict.fromkeys(table.batches, table.owner)
     for relation in owners.keys() & set(relations):
         with (
             contextlib.suppress(

@@ -17,7 +17,7 @@ from psycopg.rows import TupleRow
 
 from audit import anonymise
 from audit.section import SECTION as AUDIT
-from gdpr import held, notes, request_statements, statements
+from gdpr import batches, held, notes, request_statements, statements
 from gdpr import statements_of_search as search
 from gdpr.notes import Note
 from gdpr.person import Rows, about, as_person, count, noted, searched
@@ -87,7 +87,7 @@ def erase(work: Erasing) -> None:
     def attempt() -> None:
         with effect(work.conn, work.claim, work.code) as change:
             gone = _let_go(work)
-            _not_on_hold_since(work, gone.holds)
+            _nothing_since(work, gone)
             _write_down(change, work, gone)
             gone_from = gone.rows.erased()
             notes.mark_erased(work.conn, work.reference, work.whose, gone.requests, gone_from)
@@ -99,7 +99,8 @@ def erase(work: Erasing) -> None:
 class _Gone:
     """What one transaction did. `requests` are the person's open requests: nobody can be named in them now.
 
-    `searched` is the note with the identifiers alone that nobody else goes by. `holds` stood when it began.
+    `searched` is the note with the identifiers alone that nobody else goes by. `holds` stood when it began; of that
+    moment `chunks` has what TimescaleDB had noted of them.
     """
 
     searched: Note
@@ -107,11 +108,12 @@ class _Gone:
     audited: Mapping[str, int]
     requests: tuple[str, ...]
     holds: tuple[Hold, ...]
+    chunks: Mapping[int, str]
 
 
 def _let_go(work: Erasing) -> _Gone:
     conn, reach, person = work.conn, work.reach, about(work.note.person)
-    holds = gate.standing(conn)
+    holds, chunks = gate.standing(conn), batches.noted(conn, reach)
     if why := held.held(conn, reach, holds, person):
         raise Refused("; ".join(why), hint="No row was changed. See `lifecycle holds list`.")
     # Only now, as many holds take a while to compare; whoever changed the person since makes this one begin anew.
@@ -131,31 +133,42 @@ def _let_go(work: Erasing) -> _Gone:
         _must_be(mention.name, gone, expected.mentions[mention.name])
     witness = _witness(work)
     before = _digests(work, witness)
-    counted = conn.execute(statements.let_go(reach), person).fetchone() or ()
-    wanted = (*expected.deleted.items(), *expected.kept.items())
-    for (table, rows), gone in zip(wanted, counted, strict=True):
-        _must_be(table, gone, rows)
+    before_all, packed = _rows(work, expected, before_all)
     audited = anonymise.anonymise(conn, reach.policy, reach.catalog, as_person(reach, known))
-    _nothing_else_changed(work, before_all, expected, audited)
+    _nothing_else_changed(work, before_all, expected, audited, packed)
     if _digests(work, witness) != before:
         raise Unproven(
             "the rows of another person would have changed too",
             hint="Nothing was changed. A trigger on the tables of the plan does it; see `lifecycle gdpr plan`.",
         )
-    return _Gone(known, expected, audited, requests, holds)
+    return _Gone(known, expected, audited, requests, holds, chunks)
 
 
-def _not_on_hold_since(work: Erasing, holds: tuple[Hold, ...]) -> None:
-    """Raise Conflict where the holds are others than this transaction saw: what it reads is of its beginning.
+def _rows(work: Erasing, expected: Rows, before: Changed) -> tuple[Changed, Mapping[str, int]]:
+    """Let the rows go, first those to which nothing points; return what `batches.let_go` does."""
+    conn, reach, person = work.conn, work.reach, about(work.note.person)
+    before, packed = batches.let_go(conn, reach, person, expected.deleted, before)
+    counted = conn.execute(statements.let_go(reach), person).fetchone() or ()
+    plain = {t: n for t, n in expected.deleted.items() if t not in reach.compressed}
+    for (table, rows), gone in zip({**plain, **expected.kept}.items(), counted, strict=True):
+        _must_be(table, gone, rows)
+    return before, packed
 
-    One that is placed from here on is answered when this transaction has ended: who placed it hears that she is gone.
+
+def _nothing_since(work: Erasing, gone: _Gone) -> None:
+    """Raise Conflict where holds or chunks are others than this transaction saw: what it reads is of its beginning.
+
+    A hold that is placed from here on is answered when this transaction has ended: who placed it hears that she is
+    gone. A chunk of these rows nobody compresses from here on.
     """
     with closing(work.system.connect("gdpr.holds")) as another:
-        if gate.known(another) != holds:
-            raise Conflict(
-                "a legal hold was placed or ended while the erasure began",
-                hint="No row was changed. The next run looks again.",
-            )
+        if gate.known(another) != gone.holds:
+            what = "a legal hold was placed or ended while the erasure began"
+        elif batches.written_anew(gone.chunks, batches.noted(another, work.reach)):
+            what = "chunks were compressed while the erasure began, and it saw them as if they were empty"
+        else:
+            return
+    raise Conflict(what, hint="No row was changed. The next run looks again.")
 
 
 def _as_agreed(work: Erasing, expected: Rows) -> None:
@@ -201,11 +214,16 @@ def _must_be(where: str, gone: int, expected: int) -> None:
 
 
 def _nothing_else_changed(
-    work: Erasing, before: Changed, expected: Rows, audited: Mapping[str, int]
+    work: Erasing,
+    before: Changed,
+    expected: Rows,
+    audited: Mapping[str, int],
+    packed: Mapping[str, int],
 ) -> None:
     """Raise Unproven when more changed than was counted; declared triggers may add to the log and to archives."""
     policy, ended = work.reach.policy, expected.by_table()
     adding = frozenset(to for table in ended for to in triggers.written_to(policy, table))
+    ended |= packed
     log = AUDIT.of(policy)
     if log is not None:
         ended[log.table] = ended.get(log.table, 0) + sum(audited.values())

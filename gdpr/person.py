@@ -4,7 +4,7 @@ Reads only. Never decides: `plan.py` judges what is found here, for everybody of
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from psycopg import Connection
@@ -12,7 +12,8 @@ from psycopg.rows import TupleRow
 
 from audit import anonymise
 from audit.anonymise import Person
-from gdpr import held, statements
+from gdpr import batches, held, statements
+from gdpr.batches import Batches
 from gdpr.notes import Note
 from gdpr.reach import Reach
 from gdpr.rows import hanging, mentioning, owned
@@ -63,7 +64,7 @@ class Survey:
     """What was found about one person. `audit_keys`: a digest of which rows of the log these are; else as `Noted`.
 
     `ambiguous`: identifiers that another person goes by too, so they are not searched for. `on_hold`: why it has to
-    wait, in words.
+    wait, in words. `packed`: what of their rows stands in compressed chunks, by table.
     """
 
     note: Note
@@ -75,6 +76,7 @@ class Survey:
     ambiguous: int
     sees_all: bool
     on_hold: tuple[str, ...] = ()
+    packed: Mapping[str, Batches] = field(default_factory=dict[str, Batches])
 
     def changed(self) -> int:
         """Return how many rows would be deleted or changed, the log's included: what the cap is held against."""
@@ -90,8 +92,9 @@ def survey(
 ) -> Survey | None:
     """Return what there is of a person, or None when neither their own row nor an earlier note says who it is.
 
-    `holds` are those that stand.
+    `holds` are those that stand. Raise Refused where compressed rows cannot be read.
     """
+    batches.must_be_readable(conn, reach)
     found = noted(conn, reach, person, earlier)
     if found is None:
         return None
@@ -108,6 +111,7 @@ def survey(
         ambiguous,
         bool(_column(conn, statements.SEES_ALL, {})[0]),
         held.held(conn, reach, holds, about(person)),
+        batches.count(conn, reach, about(person)),
     )
 
 

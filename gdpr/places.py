@@ -12,6 +12,7 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from audit.section import SECTION as AUDIT
+from gdpr import aggregates
 from gdpr import statements_of_search as search
 from gdpr.notes import Note
 from gdpr.reach import Reach
@@ -46,8 +47,9 @@ BEYOND = {
 _SPELLED_PLAINLY = (
     *("text", "character varying", "character", '"char"', "name", "citext", "public.citext"),
     *("json", "jsonb", "uuid", "inet", "cidr", "macaddr"),
+    "_timescaledb_internal.compressed_data",
 )
-"""Types whose text is the value itself, or JSON."""
+"""Types whose text is the value itself, or JSON; and the columns of a batch, which are read as those of its rows."""
 
 _NO_TEXT = (
     *("smallint", "integer", "bigint", "numeric", "real", "double precision", "boolean", "money"),
@@ -129,9 +131,9 @@ def log(reach: Reach) -> tuple[Place, ...]:
 
 
 def read_with(table: Table) -> tuple[Place, ...]:
-    """Return what a query of this table reads: itself and its leaves, but for those that pend detach."""
+    """Return what a query of this table reads: itself, its leaves but for those that pend detach, and its batches."""
     leaves = (part.name for part in table.partitions if not part.detaching)
-    return tuple(Place("relation", name) for name in (table.name, *leaves))
+    return tuple(Place("relation", name) for name in (table.name, *leaves, *table.batches))
 
 
 def of_person(note: Note) -> frozenset[Place]:
@@ -205,13 +207,16 @@ def numbers(reach: Reach) -> dict[Place, Reason]:
 def _beside(looks: Looks, conn: Connection[TupleRow], before: Catalog, after: Catalog) -> None:
     """Say which relations no query of a declared table has read."""
     searched = _searched(before) & _searched(after)
+    searched |= {name for one in aggregates.there(conn) for name in one.relations}
     detaching = {
         part.name for table in after.tables.values() for part in table.partitions if part.detaching
     }
     for relation, kind in _stored(conn):
         if relation in detaching:
             looks.not_at(Place("relation", relation), _DETACHING)
-        elif kind != "m" and relation not in searched:  # views are read by themselves
+        elif (
+            kind != "m" and relation not in searched
+        ):  # views and aggregates are read by themselves
             looks.not_at(Place("relation", relation), _unsearched(kind))
 
 

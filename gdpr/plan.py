@@ -85,18 +85,37 @@ def reasons(reach: Reach, found: Survey, cap: int | None) -> Iterator[str]:
     for table in reach.tables():
         for part in table.detaching:
             yield f"rows of {table.name} cannot be reached: the detach of {part} was begun and not ended, finish it"
-        there = found.rows.deleted.get(table.name, 0) + found.rows.kept.get(table.name, 0)
-        if table.compressed and there:
-            yield (
-                f"TimescaleDB compresses {table.name}, and what goes with a batch of it cannot be counted"
-                f" ({counted(there, 'row')} there): decompress its chunks, and switch compression off meanwhile"
-            )
+    yield from _in_batches(reach, found)
     guarded = [t for t in (*reach.deleted, *reach.kept) if reach.table(t).rls]
     if guarded and not found.sees_all:
         yield f"row-level security hides rows of {counted(len(guarded), 'table')} from this role: it lacks BYPASSRLS"
     if cap is not None and found.changed() > cap:
         much = counted(found.changed(), "row")
         yield f"{much} would go or change, more than the {cap:,} that were looked at or allowed"
+
+
+def _in_batches(reach: Reach, found: Survey) -> Iterator[str]:
+    """Yield why rows of compressed chunks cannot go: TimescaleDB would take batches of others apart for them."""
+    for name, there in found.packed.items():
+        if there.otherwise:
+            yield (
+                f"{counted(there.otherwise, 'chunk')} of {name} with rows of theirs "
+                f"{'is' if there.otherwise == 1 else 'are'} compressed otherwise than by {reach.owner(name)}: "
+                "`lifecycle timescale apply` compresses them anew by `segment_by`"
+            )
+    for name in (*reach.deleted, *reach.kept):
+        through = {key.referenced for key in reach.ways(name)}
+        for other in sorted(through):
+            if reach.table(other).compressed and reach.owner(name) is not None:
+                yield f"rows of {name} are reached through {other}, which TimescaleDB compresses: those go first"
+    changing = {**found.rows.kept, **{m.name: found.rows.mentions[m.name] for m in reach.mentions}}
+    for where, rows in changing.items():
+        name = where if where in reach.kept else where.rpartition(".")[0]
+        if rows and reach.table(name).compressed:
+            yield (
+                f"{counted(rows, 'row')} of {name} would change, and TimescaleDB compresses it: take `compress` out of "
+                "`timescale`, and decompress its chunks"
+            )
 
 
 def steps_of(reach: Reach, case: Case) -> Iterator[ErasureStep]:
@@ -157,11 +176,31 @@ def _in_tables(reach: Reach, found: Survey) -> Iterator[tuple[str, str, str, int
     for where, rows in found.rows.mentions.items():
         yield "set null", where, lose, rows
     for table in reach.deleted:
-        yield "delete", table, "the person's own rows", found.rows.deleted[table]
+        yield (
+            "delete",
+            table,
+            f"the person's own rows{_packed(reach, found, table)}",
+            found.rows.deleted[table],
+        )
     for table in reach.kept:
         keep = reach.policy.tables[table].keep
         if keep:
             yield f"clear {', '.join(keep.clear)}", table, keep.because, found.rows.kept[table]
+
+
+def _packed(reach: Reach, found: Survey, table: str) -> str:
+    """Return what stands of these rows in compressed chunks, and what becomes of it."""
+    there = found.packed.get(table)
+    if there is None or not there.batches:
+        return ""
+    watched = any(
+        trigger.row and trigger.enabled in "OA" for trigger in reach.table(table).triggers
+    )
+    how = "taken apart first, as a trigger sees each row" if watched else "deleted whole"
+    return (
+        f", {there.packed:,} of them in {counted(there.batches, 'batch', 'batches')} of "
+        f"{counted(there.chunks, 'compressed chunk')}: {how}"
+    )
 
 
 def _notes(case: Case) -> Iterator[str]:

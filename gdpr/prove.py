@@ -6,7 +6,6 @@ the erasure does not: materialized views, the planner's statistics, the object s
 anything.
 """
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,8 +15,9 @@ from psycopg.rows import TupleRow
 
 from audit import anonymise
 from audit.section import SECTION as AUDIT
-from gdpr import places, statements
+from gdpr import aggregates, batches, places, statements
 from gdpr import statements_of_search as search
+from gdpr.needles import spellings, stands_in
 from gdpr.notes import Note
 from gdpr.payer import payer
 from gdpr.person import as_person, count, searched
@@ -101,6 +101,7 @@ def prove(system: System, note: Note) -> Proof:
                 proof.looks.not_at(place, reason)
             after = catalog.read(conn)
             there = reach(policy, after, kind)
+            _written_anew(proof, system, conn, there)
             _detaching(proof, there)
             places.unreached(proof.looks, conn, before, after)
             promised = places.promised(conn, there) | places.of_person(note)
@@ -115,6 +116,16 @@ def _detaching(proof: _Search, reach: Reach) -> None:
             what = f"the detach of {part} was begun and not ended: nobody finds rows there through {table.name}"
             hint = "Finish it: `alter table ... detach partition ... finalize`, or attach it again."
             proof.found(table.name, what, hint)
+
+
+def _written_anew(proof: _Search, system: System, conn: Connection[TupleRow], reach: Reach) -> None:
+    """Find the proof void where chunks were compressed meanwhile: to this snapshot they are empty."""
+    with system.snapshot("gdpr prove again") as another:
+        moved = batches.written_anew(batches.noted(conn, reach), batches.noted(another, reach))
+    if moved:
+        what = f"{counted(moved, 'chunk')} of a hypertable changed while it was searched"
+        hint = "Rows in them were perhaps not seen. The request stays open; the next run searches again."
+        proof.found("hypertables", what, hint)
 
 
 def _rows(proof: _Search, conn: Connection[TupleRow], reach: Reach, note: Note) -> None:
@@ -143,6 +154,11 @@ def _values(proof: _Search, conn: Connection[TupleRow], reach: Reach, note: Note
             left = _hits(proof, conn, table, spellings(note))
         if left:
             proof.found(table.name, f"an identifier stands in {counted(left, 'row')}")
+        for name in table.batches:
+            with proof.looks.at(Place("relation", name)):
+                left = batches.showing(conn, name, spellings(note))
+            if left:
+                proof.found(name, f"an identifier stands in {counted(left, 'batch', 'batches')}")
 
 
 def _hits(proof: _Search, conn: Connection[TupleRow], table: Table, needles: Sequence[str]) -> int:
@@ -171,6 +187,12 @@ def _views(proof: _Search, conn: Connection[TupleRow], note: Note) -> None:
         proof.read("views", 1)
         if left:
             proof.found(view, "an identifier stands in a materialized view: refresh it")
+    for one, left in aggregates.showing(proof.looks, conn, spellings(note)):
+        proof.read("views", 1)
+        if left:
+            what = f"an identifier stands in {counted(left, 'row')} of a continuous aggregate"
+            again = aggregates.AGAIN.format(view=one.view, stored=f"{one.schema}.{one.stored}")
+            proof.found(one.view, what, again)
 
 
 def in_views(looks: Looks, conn: Connection[TupleRow], note: Note) -> Iterator[tuple[str, int]]:
@@ -261,35 +283,3 @@ def _payers(proof: _Search, system: System, note: Note) -> None:
                 account.must_be_deleted(customer)
             except Unproven as error:
                 proof.found("stripe", error.what)
-
-
-def spellings(note: Note) -> list[str]:
-    """Return what to search for: every spelling of every identifier long enough to mean somebody."""
-    long = [needle for needle in note.needles() if len(needle) >= anonymise.SHORTEST]
-    return list(dict.fromkeys(one for needle in long for one in anonymise.spellings(needle)))
-
-
-def stands_in(text: str, needle: str) -> bool:
-    """Say whether `needle` stands in `text` as a whole, and not as a part of a longer word or address."""
-    text, needle = text.casefold(), needle.casefold()
-    start = text.find(needle)
-    while start >= 0:
-        before, after = text[:start], text[start + len(needle) :]
-        if _begins(before, "@" in needle) and _ends(after, "@" in needle):
-            return True
-        start = text.find(needle, start + 1)
-    return False
-
-
-def _begins(before: str, address: bool) -> bool:
-    if re.search(r"\\[bfnrt]$|\\u[0-9a-f]{4}$", before[-6:]):
-        return True  # JSON spells a line feed so, and it is no letter
-    if before[-1:].isalnum():
-        return False
-    return not (address and before[-1:] in tuple("._%+-") and before[-2:-1].isalnum())
-
-
-def _ends(after: str, address: bool) -> bool:
-    if after[:1].isalnum():
-        return False
-    return not (address and after[:1] in (".", "-") and after[1:2].isalnum())

@@ -13,9 +13,10 @@ from psycopg.rows import TupleRow
 
 from audit.section import SECTION as AUDIT
 from gdpr import statements_of_search as search
+from gdpr.needles import spellings
 from gdpr.notes import Note
 from gdpr.person import about
-from gdpr.prove import quoting, spellings
+from gdpr.prove import quoting
 from gdpr.reach import Reach, searchable
 from gdpr.rows import is_person, mentioning, owned
 from lifecycle import progress

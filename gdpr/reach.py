@@ -61,6 +61,11 @@ class Reach:
         """Return the key column of the people's own table."""
         return self.column(self.subject.table, self.subject.key)
 
+    @property
+    def compressed(self) -> tuple[str, ...]:
+        """Return the tables of the person's own rows that TimescaleDB compresses: these go by themselves."""
+        return tuple(name for name in self.deleted if self.table(name).compressed)
+
     def table(self, name: str) -> Table:
         """Return a table of the live database. Raise NotFound."""
         return self.catalog.table(name)

@@ -44,13 +44,15 @@ def let_go(reach: Reach) -> sql.Composed:
 
     One statement, because PostgreSQL then judges every predicate by the same snapshot and checks the foreign
     keys when all rows are gone: rows reached through one another, cycles and tables that point to themselves
-    need no order. The counts come as one row, tables in the order of `deleted`, then `kept`.
+    need no order. The counts come as one row, tables in the order of `deleted`, then `kept`; without those that are
+    compressed.
     """
     parts = [
         sql.SQL("delete from {table} as t where {rows} returning 1").format(
             table=reach.relation(table), rows=owned(reach, table)
         )
         for table in reach.deleted
+        if table not in reach.compressed
     ]
     for table in reach.kept:
         keep = reach.policy.tables[table].keep

@@ -78,6 +78,19 @@ MATVIEWS = """
       from pg_class c join pg_namespace n on n.oid = c.relnamespace
      where c.relkind = 'm' and c.relispopulated and n.nspname <> 'lifecycle'
 """
+TIMESCALEDB = "select exists (select from pg_extension where extname = 'timescaledb')"
+AGGREGATES = """
+    select a.view_schema, a.view_name, n.nspname, m.relname,
+           has_schema_privilege(n.oid, 'usage') and has_table_privilege(m.oid, 'select'),
+           array(select array[k.nspname::text, c.relname::text]
+                   from pg_inherits i join pg_class c on c.oid = i.inhrelid
+                   join pg_namespace k on k.oid = c.relnamespace
+                  where i.inhparent = m.oid)
+      from timescaledb_information.continuous_aggregates a
+      join pg_namespace n on n.nspname = a.materialization_hypertable_schema
+      join pg_class m on m.relnamespace = n.oid and m.relname = a.materialization_hypertable_name
+     order by 1, 2
+"""
 STATISTICS = """
     select schemaname, tablename,
            concat_ws(E'\\n', most_common_vals::text, histogram_bounds::text, most_common_elems::text)
@@ -103,6 +116,29 @@ WORKED_OUT = """
        and n.nspname !~ '^pg_temp_'
      order by 1, 3
 """
+
+
+# What a batch of compressed rows shows beside them: the value that all have, the lowest and the highest.
+SHOWN = """
+    select a.attname
+      from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace
+     where (n.nspname, c.relname) = (%(schema)s, %(name)s) and a.attnum > 0 and not a.attisdropped
+       and format_type(a.atttypid, null) <> '_timescaledb_internal.compressed_data'
+     order by a.attnum
+"""
+
+
+def shown(schema: str, name: str, columns: Sequence[str]) -> sql.Composed:
+    """Return the query of what these columns show of the batches in which any of %(needles)s stands there."""
+    text = sql.SQL("concat_ws(E'\\n', {})").format(
+        sql.SQL(", ").join(sql.SQL("t.{}::text").format(sql.Identifier(one)) for one in columns)
+    )
+    return sql.SQL("""
+        select {text} from {table} as t
+         where exists (select from unnest(%(needles)s::text[]) as n (needle)
+                        where strpos(lower({text}), lower(n.needle)) > 0)""").format(
+        text=text, table=sql.Identifier(schema, name)
+    )
 
 
 def whole_rows(schema: str, view: str) -> sql.Composed:

@@ -51,12 +51,13 @@ def so_far(conn: Connection[TupleRow]) -> Changed:
     ended: Counter[str] = Counter()
     rows = conn.execute(of_changes.CHANGED).fetchall()
     wholes = _hypertables(conn, [row[4] for row in rows if row[4] is not None])
+    packed = _packed(conn, [row[6] for row in rows])
     unsaid: dict[str, int] = {}
-    for schema, name, more, fewer, parent, new in rows:
-        table = wholes.get(parent) or _name(schema, name, new)
+    for schema, name, more, fewer, parent, new, oid in rows:
+        table = wholes.get(parent) or packed.get(oid) or _name(schema, name, new)
         added[table] += more
         ended[table] += fewer
-        unsaid |= {table: new} if new and parent not in wholes else {}
+        unsaid |= {table: new} if new and parent not in wholes and oid not in packed else {}
     locked = [
         (_name(schema, name, new), new) for schema, name, new in conn.execute(of_changes.REWRITTEN)
     ]
@@ -79,6 +80,19 @@ def _hypertables(conn: Connection[TupleRow], parents: Sequence[int]) -> Mapping[
         return {}
     found = conn.execute(of_changes.HYPERTABLES, {"oids": parents})
     return {oid: policy_name(schema, name) for oid, schema, name in found}
+
+
+def batches(table: str) -> str:
+    """Return what the batches of a hypertable's compressed chunks are called here: each is a row of many rows."""
+    return f"batches of {table}"
+
+
+def _packed(conn: Connection[TupleRow], relations: Sequence[int]) -> Mapping[int, str]:
+    """Return those of these in which TimescaleDB keeps batches of rows, by what they are called."""
+    if not relations or conn.execute(of_changes.TIMESCALEDB).fetchone() != (True,):
+        return {}
+    found = conn.execute(of_changes.BATCHES, {"oids": relations})
+    return {oid: batches(policy_name(schema, name)) for oid, schema, name in found}
 
 
 def must_be(

@@ -19,7 +19,7 @@ CHANGED = f"""
           from pg_class as t where t.relkind in ('r', 't', 'm', 'p'))
     select n.nspname, c.relname, sum(s.added)::bigint, sum(s.ended)::bigint,
            case when not c.relispartition then i.inhparent end,
-           max({_NEW})
+           max({_NEW}), c.oid
       from counted as s
       join pg_class as c on c.oid = coalesce(pg_partition_root(s.relid), s.relid)
       join pg_namespace as n on n.oid = c.relnamespace
@@ -29,7 +29,7 @@ CHANGED = f"""
        and not exists (select from pg_depend e join pg_extension x on x.oid = e.refobjid
                         where (e.classid, e.objid, e.deptype) = ('pg_class'::regclass, c.oid, 'e')
                           and x.extname = 'timescaledb')
-     group by 1, 2, 5
+     group by 1, 2, 5, 7
 """  # noqa: S608 - put together from constants only
 
 TIMESCALEDB = "select exists (select from pg_extension where extname = 'timescaledb')"
@@ -40,6 +40,17 @@ HYPERTABLES = """
       from _timescaledb_catalog.hypertable h
       join pg_namespace n on n.nspname = h.schema_name
       join pg_class c on c.relnamespace = n.oid and c.relname = h.table_name
+     where c.oid = any (%(oids)s::oid[])
+"""
+
+# Which of these hold batches of the rows of compressed chunks, and of which hypertable.
+BATCHES = """
+    select c.oid, h.schema_name, h.table_name
+      from _timescaledb_catalog.chunk x
+      join _timescaledb_catalog.chunk k on k.compressed_chunk_id = x.id
+      join _timescaledb_catalog.hypertable h on h.id = k.hypertable_id
+      join pg_namespace n on n.nspname = x.schema_name
+      join pg_class c on c.relnamespace = n.oid and c.relname = x.table_name
      where c.oid = any (%(oids)s::oid[])
 """
 

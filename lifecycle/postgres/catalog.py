@@ -227,9 +227,9 @@ def _table(raw: _Raw, oid: int) -> Table:
 
 
 def _hypertable(raw: _Raw, timescale: Hypertables, oid: int) -> Table:
-    chunks = timescale.ordered(raw.children.get(oid, ()))
-    parts = [timescale.chunk(raw.relations[c], raw.names, len(raw.policies[c])) for c in chunks]
-    return hypertables.pictured(_table(raw, oid), *timescale.of[oid], parts)
+    there = timescale.ordered(raw.children.get(oid, ()))
+    chunks = [timescale.chunk(raw.relations[c], raw.names, len(raw.policies[c])) for c in there]
+    return timescale.pictured(_table(raw, oid), oid, chunks, raw.names)
 
 
 def _key(raw: _Raw, oid: int) -> str | None:

@@ -53,6 +53,24 @@ class Hypertables:
         part = Partition(name, lower, upper, False, "", relation, bound, row[3], table)
         return Chunk(part, row[8])
 
+    def pictured(
+        self, table: Table, oid: int, chunks: Sequence[Chunk], names: Mapping[int, str]
+    ) -> Table:
+        """Return a hypertable with its chunks, by its oid."""
+        column, compressed = self.of[oid]
+        children = tuple((chunk.part.name, chunk.part.bound) for chunk in chunks)
+        return replace(
+            table,
+            kind="h",
+            partition_key=column,
+            strategy="range",
+            partitions=tuple(chunk.part for chunk in chunks),
+            compressed=compressed,
+            batches=tuple(names[one] for one in sorted(self.inside) if self.parts.get(one) == oid),
+            estimated_rows=sum(chunk.rows for chunk in chunks),
+            branches=(Branch(table.name, "range", column, "", children, table.owner),),
+        )
+
 
 NONE = Hypertables({}, {}, {}, frozenset(), frozenset())
 
@@ -73,21 +91,6 @@ def read(
     copied = {oid for oid, whole in (chunks | inside).items() if whole in shown}
     parts = {oid: whole for oid, whole in (chunks | inside).items() if whole in of}
     return Hypertables(of, bounds, parts, frozenset(inside), frozenset(shown | copied))
-
-
-def pictured(table: Table, column: str, compressed: bool, chunks: Sequence[Chunk]) -> Table:
-    """Return a hypertable with its chunks."""
-    children = tuple((chunk.part.name, chunk.part.bound) for chunk in chunks)
-    return replace(
-        table,
-        kind="h",
-        partition_key=column,
-        strategy="range",
-        partitions=tuple(chunk.part for chunk in chunks),
-        compressed=compressed,
-        estimated_rows=sum(chunk.rows for chunk in chunks),
-        branches=(Branch(table.name, "range", column, "", children, table.owner),),
-    )
 
 
 def clause(lower: str | None, upper: str | None) -> str:

@@ -98,7 +98,8 @@ class Branch:
 class Table:
     """A table that is nobody's partition. `kind` is `r`, `p` when partitioned, `h` when a hypertable of TimescaleDB's.
 
-    The partitions of a hypertable are its chunks. `compressed`: it is one that TimescaleDB compresses.
+    The partitions of a hypertable are its chunks. `compressed`: it is one that TimescaleDB compresses; `batches` are
+    the relations in which the rows of its compressed chunks stand, and are read with them.
 
     `partition_key` is None when the key has several columns or is an expression; `strategy` is `range`, `list`
     or `hash`. `inherits`: a child by INHERITS, so its parent's queries see its rows too. `estimated_rows` sums
@@ -127,6 +128,7 @@ class Table:
     branches: tuple[Branch, ...] = ()
     unique: tuple[frozenset[str], ...] = ()
     compressed: bool = False
+    batches: tuple[str, ...] = ()
 
     @property
     def relations(self) -> tuple[str, ...]:

@@ -85,14 +85,38 @@ def _tables(kept: Hypertables) -> Iterator[tuple[Where, str]]:
 
 def _sense(kept: Hypertables, policy: Policy) -> Iterator[Mistake]:
     for name, rule in kept.items():
-        declared = policy.tables.get(name)
-        if rule.compress is not None and declared is not None and declared.personal is None:
-            yield Mistake(
-                ("timescale", name, "compress"),
-                f"{name} holds rows of people, and of compressed chunks no row can be erased or counted by itself",
-                "take `compress` out; or keep who it is apart, in a table that is not compressed, and declare this one "
-                "`personal: none` with the reason",
+        if rule.compress is not None:
+            for key, what, instead in _of_people(name, rule, policy):
+                yield Mistake(("timescale", name, key), what, instead)
+
+
+_APART = "take `compress` out; or keep what this is about apart, in a table that is not compressed"
+
+
+def _of_people(name: str, rule: Hypertable, policy: Policy) -> Iterator[tuple[str, str, str]]:
+    """Yield why a person could not be erased from it: at which key, what, and what to do.
+
+    Whole batches go, so a batch must have rows of one person alone, and nobody may want to change a row in one.
+    """
+    declared = policy.tables.get(name)
+    if declared is None or declared.personal is not None:
+        return
+    for kind, how in (declared.owner or {}).items():
+        if not isinstance(how, str):
+            what = f"rows of {name} are a {kind}'s by way of other rows, and a batch is cut by columns of its own"
+            yield (
+                "compress",
+                what,
+                f"give it a column that names the {kind}, or take `compress` out",
             )
+        elif how not in rule.segment_by:
+            what = f"{how} says which {kind} a row of {name} is about, and a batch would mix people: none could go"
+            yield "segment_by", what, f"add {how}: a person's batches then go whole"
+    if declared.keep or declared.emptied or declared.author:
+        what = f"rows of {name} stay and change in an erasure, and a compressed row does not change by itself"
+        yield "compress", what, _APART
+    if any(subject.table == name for subject in policy.subjects.values()):
+        yield "compress", f"{name} says who people are", _APART
 
 
 def _truth(kept: Hypertables, look: Look) -> None:
@@ -164,7 +188,7 @@ def _sentence(kept: Hypertables, name: str) -> Iterator[str]:
 def _draft(policy: Policy, catalog: Catalog) -> Iterator[str]:
     names = [name for name in policy.tables if catalog.tables[name].kind == "h"]
     if names:
-        yield "# Hypertables are compressed by what is written here, and only where they hold nobody's rows:"
+        yield "# Hypertables are compressed by what is written here; `segment_by` names whose rows these are:"
         yield "# timescale:"
     for name in names:
         key = catalog.tables[name].partition_key or "time"

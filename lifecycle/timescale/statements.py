@@ -53,6 +53,13 @@ CHUNKS: LiteralString = """
      order by k.range_start, k.chunk_schema, k.chunk_name
 """
 
+# The chunk that is compressed into this relation.
+WHOSE_BATCHES: LiteralString = """
+    select k.schema_name, k.table_name
+      from _timescaledb_catalog.chunk k join _timescaledb_catalog.chunk x on x.id = k.compressed_chunk_id
+     where (x.schema_name, x.table_name) = (%(schema)s, %(name)s) and k.status & 1 = 1
+"""
+
 # Jobs of the extension's that compress: the time after which, in seconds where it counts from a chunk's end.
 JOBS: LiteralString = """
     select j.hypertable_schema, j.hypertable_name, j.job_id,
@@ -72,6 +79,11 @@ def settings(table: str, segment_by: tuple[str, ...], order_by: str) -> sql.Comp
         "alter table {} set (timescaledb.compress, timescaledb.compress_segmentby = {},"
         " timescaledb.compress_orderby = {})"
     ).format(sql_name(table), sql.Literal(listed(segment_by)), sql.Literal(order_by))
+
+
+def is_empty(relation: str) -> sql.Composed:
+    """Return the query of whether a relation has no row."""
+    return sql.SQL("select not exists (select from {})").format(sql_name(relation))
 
 
 def listed(columns: tuple[str, ...]) -> str:

@@ -95,11 +95,12 @@ def read(conn: Connection[TupleRow], names: Iterable[str], only: str | None) -> 
     seen = catalog.read(conn)
     if EXTENSION not in seen.extensions:
         return Seen(seen, None, {}, only)
-    engine = _engine(conn)
+    engine = look(conn)
     return Seen(seen, engine, cuts(conn, names) if engine.call else {}, only)
 
 
-def _engine(conn: Connection[TupleRow]) -> Engine:
+def look(conn: Connection[TupleRow]) -> Engine:
+    """Return what the extension, which is there, can do here. Raise psycopg.Error as it comes."""
     licence, known, found = conn.execute(statements.ENGINE).fetchone() or (None, False, None)
     calls = [(schema, _TYPES[types]) for schema, types in found or () if types in _TYPES]
     return Engine(licence or "", calls[0] if known and len(calls) == 1 else None)

@@ -66,6 +66,7 @@ OPENED = {
     "lifecycle/running/run.py": (4, LEDGER),
     "lifecycle/running/worker.py": (1, LEDGER),
     "lifecycle/schedule/tick.py": (1, LEDGER),
+    "lifecycle/timescale/emptied.py": (1, OWNER),
     "lifecycle/watch/check.py": (1, LEDGER),
     "lifecycle/watch/gather.py": (1, "the ledger; figures of rooms are read only and rolled back"),
     "retention/archive/check.py": (1, LEDGER),
@@ -91,6 +92,7 @@ KEPT = {
     "lifecycle/schedule/cover.py": (2, LEDGER),
     "lifecycle/schedule/reclaim.py": (2, LEDGER),
     "lifecycle/systems/rows.py": (1, "sample rows, for a demo"),
+    "lifecycle/timescale/emptied.py": (1, OWNER),
     "retention/archive/write.py": (1, "a savepoint in what is rolled back"),
     "retention/forget.py": (1, OWNER),
 }

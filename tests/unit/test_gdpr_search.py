@@ -5,8 +5,8 @@ import json
 import pytest
 
 from audit.anonymise import pattern
+from gdpr.needles import spellings, stands_in
 from gdpr.notes import Note
-from gdpr.prove import spellings, stands_in
 
 ANNA, NAME = "anna@example.org", 'Anna "Nan" Lind'
 FOUND = [

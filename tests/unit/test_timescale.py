@@ -112,13 +112,43 @@ def test_a_rule_that_says_half_is_a_mistake(rule: dict[str, Any], said: str) -> 
         Hypertable.model_validate(rule, strict=False)
 
 
-def test_a_table_of_people_must_not_be_compressed_and_may_be_cut() -> None:
-    people = {"tables": {"marks": {"owner": {"patient": "device"}}}}
-    [mistake] = SECTION.sense(SECTION.of(policy()), policy(**people))
-    assert mistake.path == ("timescale", "marks", "compress")
-    assert "holds rows of people" in mistake.what
-    cut = policy({"chunks": "1 month"}, **people)
+@pytest.mark.parametrize(
+    ("table", "path", "said"),
+    [
+        ({"owner": {"patient": "device"}}, None, ""),
+        ({"owner": {"patient": "person"}}, "segment_by", "a batch would mix people"),
+        ({"owner": {"patient": "device", "nurse": "by"}}, "segment_by", "says which nurse"),
+        ({"owner": {"patient": {"through": ["visit"]}}}, "compress", "by way of other rows"),
+        (
+            {"owner": {"patient": "device"}, "keep": {"clear": ["note"], "because": "b"}},
+            "compress",
+            "a compressed row does not change by itself",
+        ),
+        (
+            {"owner": {"patient": "device"}, "mentions": {"by": "set null"}},
+            "compress",
+            "a compressed row does not change by itself",
+        ),
+    ],
+)
+def test_a_table_of_people_is_compressed_where_their_batches_go_whole(
+    table: dict[str, Any], path: str | None, said: str
+) -> None:
+    people = policy(tables={"marks": table})
+    mistakes = list(SECTION.sense(SECTION.of(people), people))
+    assert [m.path for m in mistakes] == ([("timescale", "marks", path)] if path else [])
+    assert all(said in mistake.what for mistake in mistakes)
+    cut = policy({"chunks": "1 month"}, tables={"marks": table})
     assert list(SECTION.sense(SECTION.of(cut), cut)) == []
+
+
+def test_who_people_are_is_not_compressed() -> None:
+    told = policy(
+        tables={"marks": {"owner": {"patient": "device"}}},
+        subjects={"patient": {"table": "marks", "key": "device", "identifiers": ["device"]}},
+    )
+    [mistake] = SECTION.sense(SECTION.of(told), told)
+    assert mistake.what == "marks says who people are"
 
 
 @pytest.mark.parametrize(

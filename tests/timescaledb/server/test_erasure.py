@@ -61,28 +61,6 @@ def test_their_rows_go_from_every_chunk_and_nobody_elses(clinic: Clinic) -> None
     assert clinic.traces() == []
 
 
-@pytest.mark.parametrize("cluster", ["timescale"], indirect=True)
-def test_where_it_is_compressed_nobody_is_erased_and_it_is_said_before_anything_goes(
-    clinic: Clinic,
-) -> None:
-    """A batch of compressed rows goes at once, and nobody can count whose they were."""
-    clinic.ask(
-        "alter table beat set (timescaledb.compress, timescaledb.compress_segmentby = 'person_id')"
-    )
-    clinic.ask("select count(public.compress_chunk(c)) from public.show_chunks('beat') c")
-    before = clinic.everything()
-    outcome = clinic.erase()
-    [failure] = outcome.failures
-    assert "TimescaleDB compresses beat" in failure.what
-    assert "21 rows there" in failure.what
-    assert clinic.everything() == before
-    assert len(clinic.store.versions("papers", "scan-1")) == 2
-    clinic.ask("select count(public.decompress_chunk(c)) from public.show_chunks('beat') c")
-    clinic.ask("alter table beat set (timescaledb.compress = false)")
-    assert clinic.erase().failures == ()
-    assert clinic.traces() == []
-
-
 def test_rows_beside_all_chunks_leave_an_erasure_unproven(clinic: Clinic) -> None:
     with psycopg.connect(clinic.admin, autocommit=True) as conn:
         conn.execute("set timescaledb.restoring = on")
