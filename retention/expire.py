@@ -10,7 +10,6 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
-from datetime import timedelta
 from functools import lru_cache, partial
 
 import psycopg
@@ -173,15 +172,11 @@ def _stretch(batches: Batches, leaf: str, stretch: Stretch, *, pass_over: bool) 
     rest: Stretch | None = stretch
     while rest is not None:
         piece, rest = rest.first(batches.pace.rows)
-        began = clock.monotonic()
         try:
-            gone = _batch(batches, leaf, piece, pass_over=pass_over)
+            yield _batch(batches, leaf, piece, pass_over=pass_over)
         except ForeignKeyViolation:
             for half in piece.halves():
                 yield from _stretch(batches, leaf, half, pass_over=pass_over)
-        else:
-            batches.pace.took(gone.rows, timedelta(seconds=clock.monotonic() - began))
-            yield gone
 
 
 def _batch(batches: Batches, leaf: str, piece: Stretch, *, pass_over: bool) -> Gone:
@@ -205,8 +200,11 @@ def batch(batches: Batches, leaf: str, piece: Stretch, *, pass_over: bool) -> Go
         held = batches.on_hold(gate.standing(conn))  # as they stand now, and until this is over
         before = changed.so_far(conn)
         values |= held.keys
+        began = clock.monotonic()
         gone = _end(conn, leaf, bound, held, values, pass_over=pass_over)
-        changed.must_be(before, changed.so_far(conn), {bound.table: gone.rows}, batches.adding)
+        after = changed.so_far(conn)
+        batches.pace.since(began, gone.rows)
+        changed.must_be(before, after, {bound.table: gone.rows}, batches.adding)
         if gone.rows:
             counts = {"rows": gone.rows}
             change.record("effect", f"retention.{bound.rule.done}", bound.rule.table, counts=counts)

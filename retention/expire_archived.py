@@ -9,7 +9,7 @@ import time
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from psycopg import Connection
@@ -172,16 +172,13 @@ def _delete(batches: Batches, leaf: str, proven: Proven) -> Iterator[int]:
             first, last = todo.pop(0)
             after = min(last, first + pace.rows)
             todo[:0] = [(after, last)] if after < last else []
-            began = clock.monotonic()
             try:
-                yield _batch(batches, proven, first, after)
+                yield _batch(batches, proven, pace, first, after)
             except LockNotAvailable:
                 locked.append((first, after))
             except ForeignKeyViolation:
                 half = (first + after) // 2
                 todo[:0] = [(first, half), (half, after)] if half > first else []
-            else:
-                pace.took(after - first, timedelta(seconds=clock.monotonic() - began))
         todo = locked
         if not todo:
             return
@@ -192,7 +189,7 @@ def _delete(batches: Batches, leaf: str, proven: Proven) -> Iterator[int]:
     )
 
 
-def _batch(batches: Batches, proven: Proven, first: int, after: int) -> int:
+def _batch(batches: Batches, proven: Proven, pace: Pace, first: int, last: int) -> int:
     conn, bound = batches.conn, batches.bound
     batches.throttle.wait()
     with effect(conn, batches.claim, batches.code) as change:
@@ -200,8 +197,11 @@ def _batch(batches: Batches, proven: Proven, first: int, after: int) -> int:
         before = changed.so_far(conn)
         conn.execute(PATIENCE)
         free = statements.free(bound, held)
-        gone = prove.let_go(change, proven, first, after, free, held.keys)
-        changed.must_be(before, changed.so_far(conn), {bound.table: gone}, batches.adding)
+        began = clock.monotonic()
+        gone = prove.let_go(change, proven, first, last, free, held.keys)
+        after = changed.so_far(conn)
+        pace.since(began, last - first)
+        changed.must_be(before, after, {bound.table: gone}, batches.adding)
         if gone:
             digest = proven.written.sha256
             counts = {"rows": gone}

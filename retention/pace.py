@@ -1,11 +1,17 @@
-"""How many rows go in one transaction: so many that it takes a moment, whatever hangs on them. Pure."""
+"""How many rows go in one transaction: so many that they take a moment, whatever hangs on them.
+
+Only what the rows take counts, with their triggers: what every transaction waits for and asks before and after them
+becomes no shorter with fewer rows. Were it counted, a busy server would be given a transaction for each row.
+"""
 
 from dataclasses import dataclass
 from datetime import timedelta
 
+from lifecycle import clock
+
 SHORT = timedelta(milliseconds=50)
 LONG = timedelta(milliseconds=100)
-"""How long a transaction should take: whoever waits for one of its rows waits no longer than that."""
+"""How long the rows of a transaction should take: whoever waits for one of them waits little longer than that."""
 
 
 @dataclass(slots=True)
@@ -14,8 +20,9 @@ class Pace:
 
     rows: int = 10
 
-    def took(self, rows: int, took: timedelta) -> None:
-        """Learn from a transaction that ended `rows`: twice as many next time, or half."""
+    def since(self, began: float, rows: int) -> None:
+        """Learn that `rows` have taken from `began`, by the monotonic clock, until now: twice as many next, or half."""
+        took = timedelta(seconds=clock.monotonic() - began)
         if took > LONG:
             self.rows = max(1, min(rows, self.rows) // 2)
         elif took < SHORT and rows >= self.rows // 2:

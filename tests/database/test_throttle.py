@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Generator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import psycopg
@@ -15,7 +16,7 @@ import pytest
 from lifecycle.outcome import Verdict
 from lifecycle.policy.model import Limits
 from lifecycle.postgres.server import Cluster
-from retention import throttle
+from retention import pace, throttle
 from tests.house import LOG, PLAIN, House
 
 WRITTEN = "select pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')::bigint"
@@ -128,3 +129,22 @@ def test_a_slot_that_nobody_uses_holds_up_nothing(house: House) -> None:
         assert house.run().counts["deleted"] == 8000
     finally:
         house.say("select pg_drop_replication_slot('nobody_uses')")
+
+
+def test_what_a_batch_waits_for_before_its_rows_makes_no_batch_smaller(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that is slow for every transaction would else be given one for each row."""
+    monkeypatch.setattr(pace, "LONG", timedelta(seconds=1))
+    house.promise(LOG)
+    with psycopg.connect(house.admin) as placing:
+        placing.execute("select pg_advisory_xact_lock(7, 20190405)")  # as who places a hold
+        freed = threading.Timer(2, placing.rollback)
+        freed.start()
+        assert house.run().counts["deleted"] == 8000
+        freed.join()
+    first, second = house.ask(
+        "select (counts ->> 'rows')::int from lifecycle.evidence"
+        " where event = 'retention.deleted' order by id limit 2"
+    )
+    assert second >= first
