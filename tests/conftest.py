@@ -81,6 +81,7 @@ def cluster() -> Iterator[Cluster]:
         "max_locks_per_transaction": "512",
         "max_prepared_transactions": "4",
         "autovacuum": "off",  # whether the planner has samples is for a test to say
+        "jit": "off",  # compiling a question to a big catalog takes a superuser ten times what answering it does
     }
     with server.temporary(server.find_binaries(), settings=settings) as running:
         yield running

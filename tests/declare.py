@@ -3,12 +3,17 @@
 from lifecycle.policy import triggers
 from lifecycle.policy.model import Declared, Policy
 from lifecycle.postgres import catalog, connect
+from lifecycle.postgres.catalog import Catalog
 
 
 def triggers_now(conninfo: str, policy: Policy, does: str = "checks") -> Policy:
     """Return the policy with every trigger and rule declared as it is; what is declared already keeps its words."""
     with connect.connect(conninfo, "test", write=False) as conn:
-        seen = catalog.read(conn)
+        return triggers_of(catalog.read(conn), policy, does)
+
+
+def triggers_of(seen: Catalog, policy: Policy, does: str = "checks") -> Policy:
+    """Return the same of a database that was looked at already."""
     tables = dict(policy.tables)
     for name, table in tables.items():
         if name not in seen.tables:

@@ -88,15 +88,16 @@ class House:
         with psycopg.connect(self.admin, autocommit=True) as conn:
             conn.execute("set timezone to 'UTC'")
             nobodys = Table(personal="none", because="a test made it")
+            seen = catalog.read(conn)
             update = {
                 "retention": retention,
                 "limits": limits,
                 "timezone": zone,
-                "tables": dict.fromkeys(catalog.read(conn).tables, nobodys),
+                "tables": dict.fromkeys(seen.tables, nobodys),
             }
             self.policy = self.policy.model_copy(update=update)
-            install.install(conn, self.policy, catalog.read(conn), None)
-        self.policy = declare.triggers_now(self.admin, self.policy, does)
+            install.install(conn, self.policy, seen, None)
+        self.policy = declare.triggers_of(seen, self.policy, does)
 
     def system(self) -> System:
         return build.system(self.admin, self.policy)
