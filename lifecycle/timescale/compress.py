@@ -67,7 +67,6 @@ def _set(conn: Connection[TupleRow], task: Task, step: Set) -> None:
 
 def _compress(conn: Connection[TupleRow], task: Task, step: Compress) -> None:
     progress.phase(f"{JOB}: {step.target}")
-    schema, arguments = step.call
     with effect(conn, task.claim, None) as change:
         before = _look(conn, step)
         if before is None or step.binds != f"{before.name} {before.lower} {before.upper}":
@@ -75,7 +74,7 @@ def _compress(conn: Connection[TupleRow], task: Task, step: Compress) -> None:
         for again in (step.again, True):
             with owner.enclosed(conn, step.owner, step.schema) as say:
                 say(
-                    statements.compress(schema, step.target, again=again, arguments=arguments),
+                    statements.compress(step.place, step.target, again=again),
                     within="0",  # the limit of the run holds
                 )
             if _is_as_wanted(step, _look(conn, step)):

@@ -34,18 +34,15 @@ def anew(system: System, catalog: Catalog, relations: Iterable[str]) -> None:
         empty = [
             name for name in names if conn.execute(statements.is_empty(name)).fetchone() == (True,)
         ]
-        call = survey.look(conn).call if empty else None
-    if call is None:
+        schema = survey.look(conn).place if empty else None
+    if schema is None:
         return
-    schema, arguments = call
     with closing(system.connect_ddl("timescale.anew")) as conn:
         for name in empty:
             place, relation = sql_parts(name)
             asked = {"schema": place, "name": relation}
             for chunk in conn.execute(statements.WHOSE_BATCHES, asked).fetchall():
-                text = statements.compress(
-                    schema, policy_name(*chunk), again=True, arguments=arguments
-                )
+                text = statements.compress(schema, policy_name(*chunk), again=True)
                 with (
                     suppress(*_LATER),
                     conn.transaction(),

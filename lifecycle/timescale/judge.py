@@ -25,14 +25,19 @@ def judge(
     rules = promised(policy, task.only)
     looks.found(*done.failures)
     after = survey.survey(task.system, task.now, task.only)
+    counts = {"hypertables": len(rules), "set": len(done.tables), "compressed": len(done.chunks)}
+    counts |= {"chunks": 0, "packed": 0, "due": 0}
     for name, rule in rules.items():
         with looks.at(Place("hypertable", name)):
             if not unfit(after, name, rule):  # a refusal has said it
                 looks.found(*_wrong(policy, after, name, rule, task.now))
+                cut = after.cuts[name]
+                counts["chunks"] += len(cut.chunks)
+                counts["packed"] += sum(chunk.packed for chunk in cut.chunks)
+                counts["due"] += len([*due(rule, cut, cutoff(policy, rule, task.now))])
     summary = (
         f"{counted(len(done.chunks), 'chunk')} compressed, of {counted(len(rules), 'hypertable')}"
     )
-    counts = {"hypertables": len(rules), "set": len(done.tables), "compressed": len(done.chunks)}
     return Judgement(looks.cover(Place("hypertable", name) for name in rules), summary, counts)
 
 

@@ -41,7 +41,7 @@ class Compress(Step):
     owner: str
     wanted: Settings
     again: bool
-    call: tuple[str, int]
+    place: str
     needs: tuple[Need, ...]
 
 
@@ -90,12 +90,12 @@ def unfit(seen: Seen, name: str, rule: Hypertable) -> Failure | None:
             f"nothing is compressed: this TimescaleDB runs under its licence {seen.engine.licence!r}, which cannot",
             "Take `compress` out of the policy, or set `timescaledb.license` to 'timescale' if you may.",
         )
-    if seen.engine.call is None or (name not in seen.cuts and table.kind == "h"):
+    if seen.engine.place is None or (name not in seen.cuts and table.kind == "h"):
         version = seen.catalog.extensions[EXTENSION]
         return Failure(
             name,
             f"TimescaleDB {version} keeps its notes or its function compress_chunk otherwise than known here",
-            "Nothing was changed. Known are 2.16 to 2.28: update one of the two.",
+            "Nothing was changed. Known are 2.22 to 2.28: update one of the two.",
         )
     found = [f"{what}: {instead}" for _, what, instead in wrong(rule, seen.catalog, table)]
     if found:
@@ -125,7 +125,7 @@ def _steps(
     seen: Seen, name: str, rule: Hypertable, before: datetime | None
 ) -> Iterator[Set | Compress]:
     table, cut = seen.catalog.tables[name], seen.cuts[name]
-    if rule.compress is None or seen.engine is None or seen.engine.call is None:
+    if rule.compress is None or seen.engine is None or seen.engine.place is None:
         return
     if cut.settings != wanted(rule):
         yield Set(
@@ -152,7 +152,7 @@ def _steps(
             owner=table.owner,
             wanted=wanted(rule),
             again=chunk.packed,
-            call=seen.engine.call,
+            place=seen.engine.place,
             needs=(Need(chunk.name, "AccessExclusiveLock"),),
         )
 

@@ -4,9 +4,10 @@ from typing import LiteralString
 
 from psycopg import sql
 
+from lifecycle.ledger.plans import NARROWED
 from lifecycle.postgres.names import sql_name
 
-# The edition; whether the notes are those that are known here (from 2.16 on a chunk's settings are told by the chunk);
+# The edition; whether the notes are those that are known here, where a chunk's settings are told by the chunk;
 # and the extension's own function, of which nobody else can have another under its schema, name and types. Whoever made
 # the extension may take it out and add one of his own: not one in C, which only a superuser makes.
 ENGINE: LiteralString = """
@@ -53,6 +54,16 @@ CHUNKS: LiteralString = """
      order by k.range_start, k.chunk_schema, k.chunk_name
 """
 
+# What the last run over all hypertables counted, and when.
+LAST_COUNTED: LiteralString = f"""
+    select r.finished_at, r.counts
+      from lifecycle.run r
+     where r.system = %(system)s and r.job = 'timescale.compress' and r.state = 'finished' and r.counts ? 'due'
+       and not {NARROWED}
+     order by r.scheduled_for desc
+     limit 1
+"""  # noqa: S608 - a condition of ours
+
 # The chunk that is compressed into this relation.
 WHOSE_BATCHES: LiteralString = """
     select k.schema_name, k.table_name
@@ -91,12 +102,10 @@ def listed(columns: tuple[str, ...]) -> str:
     return ", ".join(sql.Identifier(column).as_string(None) for column in columns)
 
 
-def compress(schema: str, chunk: str, *, again: bool, arguments: int) -> sql.Composed:
+def compress(schema: str, chunk: str, *, again: bool) -> sql.Composed:
     """Compress a chunk, and one that is compressed once more. Each argument has the very type that was looked up."""
-    return sql.SQL("select {}({}::pg_catalog.regclass, {}::pg_catalog.bool, {}{})").format(
+    return sql.SQL("select {}({}::pg_catalog.regclass, true, {}::pg_catalog.bool)").format(
         sql.Identifier(schema, "compress_chunk"),
         sql.Literal(sql_name(chunk).as_string(None)),
-        sql.Literal(True),
-        sql.SQL("{}::pg_catalog.bool").format(sql.Literal(again)),
-        sql.SQL(", null::pg_catalog.bool" * (arguments - 3)),
+        sql.Literal(again),
     )

@@ -18,8 +18,8 @@ from lifecycle.timescale.section import EXTENSION, SECTION
 COMPRESSED, SET = "timescale.compressed", "timescale.set"
 """What the ledger calls a chunk that was compressed, and a table whose settings were set."""
 
-_TYPES = {"regclass,boolean,boolean": 3, "regclass,boolean,boolean,boolean": 4}
-"""The arguments of compress_chunk that are known: of 2.16 and 2.22, and of the versions between."""
+_TYPES = "regclass,boolean,boolean"
+"""The arguments of compress_chunk that are known: those from 2.22 on, of which 2.23 and 2.28 are tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +68,10 @@ class Cut:
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """What the extension can do here. `call` is where its function is and how many arguments it has, if known."""
+    """What the extension can do here. `place` is the schema of its function, where that is known."""
 
     licence: str
-    call: tuple[str, int] | None
+    place: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,14 +96,14 @@ def read(conn: Connection[TupleRow], names: Iterable[str], only: str | None) -> 
     if EXTENSION not in seen.extensions:
         return Seen(seen, None, {}, only)
     engine = look(conn)
-    return Seen(seen, engine, cuts(conn, names) if engine.call else {}, only)
+    return Seen(seen, engine, cuts(conn, names) if engine.place else {}, only)
 
 
 def look(conn: Connection[TupleRow]) -> Engine:
     """Return what the extension, which is there, can do here. Raise psycopg.Error as it comes."""
     licence, known, found = conn.execute(statements.ENGINE).fetchone() or (None, False, None)
-    calls = [(schema, _TYPES[types]) for schema, types in found or () if types in _TYPES]
-    return Engine(licence or "", calls[0] if known and len(calls) == 1 else None)
+    places = [schema for schema, types in found or () if types == _TYPES]
+    return Engine(licence or "", places[0] if known and len(places) == 1 else None)
 
 
 def cuts(conn: Connection[TupleRow], names: Iterable[str]) -> dict[str, Cut]:

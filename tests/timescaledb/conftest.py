@@ -42,5 +42,5 @@ def emptied(wasm: str) -> Iterator[str]:
     """The same, with nothing of this test in it when the next begins."""
     yield wasm
     with psycopg.connect(wasm, autocommit=True) as conn:
-        conn.execute("reset role")
+        conn.execute("reset role; set search_path to public")  # all of the server's is one session
         conn.execute("drop owned by house_owner cascade")

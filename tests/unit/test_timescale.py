@@ -24,7 +24,7 @@ RULE: dict[str, Any] = {
     "order_by": ["at desc"],
 }
 WANTED = Settings(("device",), (("at", True, True),))
-WHOLE = Engine("timescale", ("public", 3))
+WHOLE = Engine("timescale", "public")
 MARKS = Table(
     name="marks",
     schema="public",
@@ -232,7 +232,7 @@ KEY = ForeignKey("k", "hint", ("a",), "marks", ("device",), "a", validated=True)
     ("found", "said"),
     [
         (seen(engine=None), "TimescaleDB is not in this database"),
-        (seen(engine=Engine("apache", ("public", 3))), "licence 'apache'"),
+        (seen(engine=Engine("apache", "public")), "licence 'apache'"),
         (seen(engine=Engine("timescale", None)), "otherwise than known here"),
         (seen(table=replace(MARKS, kind="r")), "marks is no hypertable"),
         (seen(table=replace(MARKS, rls=True)), "each excludes the other"),

@@ -245,3 +245,14 @@ def test_a_continuous_aggregate_that_shows_the_person_keeps_the_request_open_unt
     assert clinic.ask("select count(*) from daily") == [60]
     assert clinic.erase().failures == ()
     assert (clinic.traces(), inside(clinic)) == ([], [])
+
+
+def test_row_security_and_compression_exclude_each_other_still(clinic: Clinic) -> None:
+    """What keeps Longevity Coach from following its owners' document; see docs/timescale.md."""
+    with pytest.raises(psycopg.errors.FeatureNotSupported):
+        clinic.ask("alter table beat enable row level security")
+    clinic.ask("create table other (at timestamptz not null)")
+    clinic.ask("select from public.create_hypertable('other', 'at')")
+    clinic.ask("alter table other enable row level security")
+    with pytest.raises(psycopg.errors.FeatureNotSupported):
+        clinic.ask("alter table other set (timescaledb.compress)")
