@@ -24,6 +24,7 @@ from lifecycle.ledger.claims import Claim
 from lifecycle.ledger.code import Code
 from lifecycle.ledger.effect import effect
 from lifecycle.outside import objects
+from lifecycle.policy import triggers
 from lifecycle.policy.model import Policy
 from lifecycle.postgres.owners import analyze, step_into
 from lifecycle.system import System
@@ -122,7 +123,7 @@ def complete(
     """Answer all requests of the person, empty their notes and write the proof down, in one transaction.
 
     Raise Conflict when the request is no longer open, or is another person's: somebody changed it behind this run's
-    back.
+    back; Unproven when anything else would have changed with it.
     """
     erasure = SECTION.of(policy)
     assert erasure is not None  # without it nobody could have asked
@@ -139,7 +140,9 @@ def complete(
             asked |= notes.mark_proven(conn, entry.whose)
             place.forget(conn, erasure.subject, entry.note.person, entry.note.needles())
         values["requests"] = sorted(asked)
+        change.begin()
         answered = conn.execute(request_statements.complete(requests), values).rowcount
+        change.must_be({requests.table: answered}, triggers.written_to(policy, requests.table))
         if not answered:
             raise Conflict(
                 "the person is erased, and the request was changed by somebody else meanwhile",

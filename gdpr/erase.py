@@ -26,13 +26,13 @@ from gdpr.section import SECTION
 from lifecycle.errors import Conflict, Refused, Unproven
 from lifecycle.holds import gate
 from lifecycle.holds.hold import Hold
-from lifecycle.ledger import changed
 from lifecycle.ledger.changed import Changed
 from lifecycle.ledger.claims import Claim
 from lifecycle.ledger.code import Code
 from lifecycle.ledger.effect import Change, effect
 from lifecycle.policy import triggers
 from lifecycle.postgres import connect
+from lifecycle.postgres.session import settle
 from lifecycle.system import System
 from lifecycle.words import counted
 
@@ -71,8 +71,8 @@ def rehearse(work: Erasing) -> None:
     """
 
     def attempt() -> None:
-        with effect(work.conn, work.claim, work.code, rehearsal=True):
-            _no_residue(work, _let_go(work).searched)
+        with effect(work.conn, work.claim, work.code, rehearsal=True) as change:
+            _no_residue(work, _let_go(change, work).searched)
 
     _again_while_passing(work, attempt)
 
@@ -86,7 +86,7 @@ def erase(work: Erasing) -> None:
 
     def attempt() -> None:
         with effect(work.conn, work.claim, work.code) as change:
-            gone = _let_go(work)
+            gone = _let_go(change, work)
             _nothing_since(work, gone)
             _write_down(change, work, gone)
             gone_from = gone.rows.erased()
@@ -111,7 +111,7 @@ class _Gone:
     chunks: Mapping[int, str]
 
 
-def _let_go(work: Erasing) -> _Gone:
+def _let_go(change: Change, work: Erasing) -> _Gone:
     conn, reach, person = work.conn, work.reach, about(work.note.person)
     holds, chunks = gate.standing(conn), batches.noted(conn, reach)
     if why := held.held(conn, reach, holds, person):
@@ -127,15 +127,16 @@ def _let_go(work: Erasing) -> _Gone:
             hint="They came after the plan was made. Look at `lifecycle gdpr plan`.",
         )
     requests, known = _requests(work), searched(conn, reach, work.note)
-    before_all = changed.so_far(conn)
     for mention in reach.mentions:
         gone = conn.execute(statements.clear_mention(reach, mention), person).rowcount
+        settle(conn)  # code may have set what the next statement means
         _must_be(mention.name, gone, expected.mentions[mention.name])
     witness = _witness(work)
     before = _digests(work, witness)
-    before_all, packed = _rows(work, expected, before_all)
+    before_all, packed = _rows(work, expected, change.before)
+    settle(conn)
     audited = anonymise.anonymise(conn, reach.policy, reach.catalog, as_person(reach, known))
-    _nothing_else_changed(work, before_all, expected, audited, packed)
+    _nothing_else_changed(change, work, before_all, expected, audited, packed)
     if _digests(work, witness) != before:
         raise Unproven(
             "the rows of another person would have changed too",
@@ -214,6 +215,7 @@ def _must_be(where: str, gone: int, expected: int) -> None:
 
 
 def _nothing_else_changed(
+    change: Change,
     work: Erasing,
     before: Changed,
     expected: Rows,
@@ -221,13 +223,11 @@ def _nothing_else_changed(
     packed: Mapping[str, int],
 ) -> None:
     """Raise Unproven when more changed than was counted; declared triggers may add to the log and to archives."""
-    policy, ended = work.reach.policy, expected.by_table()
+    policy, ended = work.reach.policy, expected.by_table() | packed
     adding = frozenset(to for table in ended for to in triggers.written_to(policy, table))
-    ended |= packed
-    log = AUDIT.of(policy)
-    if log is not None:
+    if log := AUDIT.of(policy):
         ended[log.table] = ended.get(log.table, 0) + sum(audited.values())
-    changed.must_be(before, changed.so_far(work.conn), ended, adding)
+    change.must_be(ended, adding, before)
 
 
 def _witness(work: Erasing) -> str | None:

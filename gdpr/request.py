@@ -41,6 +41,7 @@ from lifecycle.ledger.effect import effect
 from lifecycle.outcome import Failure
 from lifecycle.outside.keys import ReferenceKey, reference_key
 from lifecycle.plan import Decision
+from lifecycle.policy import triggers
 from lifecycle.postgres import connect
 from lifecycle.promise import Task
 from lifecycle.system import System
@@ -152,12 +153,12 @@ def _claim(desk: Desk, conn: Connection[TupleRow], as_seen: Code, request: Open)
         "due": request.due,
         "person": request.person,
     }
-    counts = {"requests": 1}
-    conn.isolation_level = (
-        IsolationLevel.READ_COMMITTED
-    )  # it waits for a cancellation, and heeds it
+    counts, adding = {"requests": 1}, triggers.written_to(desk.system.policy, requests.table)
+    # It waits for a cancellation, and heeds it.
+    conn.isolation_level = IsolationLevel.READ_COMMITTED
     with effect(conn, desk.claim, as_seen) as change:
         claimed = conn.execute(request_statements.claim_request(requests), values).rowcount
+        change.must_be({requests.table: claimed}, adding)
         if claimed:
             change.record(
                 "effect", "gdpr.claimed", requests.table, counts=counts, reference=request.reference

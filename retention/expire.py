@@ -22,7 +22,7 @@ from lifecycle.errors import DeadlineExceeded, Unproven
 from lifecycle.holds import gate
 from lifecycle.holds.gate import Held
 from lifecycle.holds.hold import Hold
-from lifecycle.ledger import changed, code
+from lifecycle.ledger import code
 from lifecycle.ledger.effect import effect
 from lifecycle.outcome import Failure
 from lifecycle.plan import Decision, Step
@@ -198,13 +198,11 @@ def batch(batches: Batches, leaf: str, piece: Stretch, *, pass_over: bool) -> Go
     values: dict[str, object] = piece.values() | {"before": bound.before}
     with effect(conn, batches.claim, batches.code) as change:
         held = batches.on_hold(gate.standing(conn))  # as they stand now, and until this is over
-        before = changed.so_far(conn)
         values |= held.keys
         began = clock.monotonic()
         gone = _end(conn, leaf, bound, held, values, pass_over=pass_over)
-        after = changed.so_far(conn)
+        change.must_be({bound.table: gone.rows}, batches.adding)
         batches.pace.since(began, gone.rows)
-        changed.must_be(before, after, {bound.table: gone.rows}, batches.adding)
         if gone.rows:
             counts = {"rows": gone.rows}
             change.record("effect", f"retention.{bound.rule.done}", bound.rule.table, counts=counts)

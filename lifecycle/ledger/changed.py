@@ -2,11 +2,12 @@
 
 The plan says what may change; this says what did. Rows come from the session's own statistics, which a superuser may
 have switched off: then nothing can be counted, and nothing is done. A TRUNCATE counts no row and is seen by its lock.
+Who counts says first which names are PostgreSQL's own: code that ran in between may have set another search path.
 """
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from psycopg import Connection
 from psycopg.rows import TupleRow
@@ -14,21 +15,26 @@ from psycopg.rows import TupleRow
 from lifecycle.errors import Refused, Unproven
 from lifecycle.ledger import statements
 from lifecycle.ledger import statements_of_changes as of_changes
+from lifecycle.postgres import session
 from lifecycle.postgres.names import policy_name
 from lifecycle.words import counted
+
+LEDGER = "lifecycle"
+"""The schema of our own tables."""
 
 
 @dataclass(frozen=True, slots=True)
 class Changed:
     """What this session has changed up to a moment, by table: rows added, rows updated or deleted; tables rewritten.
 
-    `unsaid` are the numbers of tables, by names that this transaction may have given: whoever's code ran in it may have
-    made a value one.
+    `ledger` has the rows written to tables of ours, by name. `unsaid` are the numbers of tables, by names that this
+    transaction may have given: whoever's code ran in it may have made a value one.
     """
 
     added: Mapping[str, int]
     ended: Mapping[str, int]
     rewritten: frozenset[str]
+    ledger: Mapping[str, int]
     unsaid: Mapping[str, int]
 
     def called(self, table: str) -> str:
@@ -41,6 +47,12 @@ class Changed:
 def so_far(conn: Connection[TupleRow]) -> Changed:
     """Let what is deferred act now, and count. Raise Refused where the server does not count."""
     conn.execute(statements.IMMEDIATE)
+    return as_it_is(conn)
+
+
+def as_it_is(conn: Connection[TupleRow]) -> Changed:
+    """Count, and let what is deferred wait. Raise as `so_far`."""
+    conn.execute(session.PATH)
     if conn.execute(of_changes.COUNTS).fetchone() != (True,):
         raise Refused(
             "the server does not count what a transaction changes (track_counts is off)",
@@ -49,7 +61,8 @@ def so_far(conn: Connection[TupleRow]) -> Changed:
         )
     added: Counter[str] = Counter()
     ended: Counter[str] = Counter()
-    rows = conn.execute(of_changes.CHANGED).fetchall()
+    found = conn.execute(of_changes.CHANGED).fetchall()
+    rows = [row for row in found if row[0] != LEDGER]
     wholes = _hypertables(conn, [row[4] for row in rows if row[4] is not None])
     packed = _packed(conn, [row[6] for row in rows])
     unsaid: dict[str, int] = {}
@@ -65,6 +78,7 @@ def so_far(conn: Connection[TupleRow]) -> Changed:
         {name: rows for name, rows in added.items() if rows},
         {name: rows for name, rows in ended.items() if rows},
         frozenset(name for name, _ in locked),
+        {row[1]: row[2] + row[3] for row in found if row[0] == LEDGER},
         unsaid | {name: new for name, new in locked if new},
     )
 
@@ -103,7 +117,9 @@ def must_be(
     Rows may be added to the tables `adding`, as many as there are: an audit log, an archive.
     """
     for table in sorted(after.rewritten - before.rewritten):
-        raise _unplanned(f"{after.called(table)} would have been emptied or altered")
+        raise _unplanned(
+            f"{after.called(table)} would have been emptied or altered, or written to on another server"
+        )
     for table, rows in (Counter(after.ended) - Counter(before.ended)).items():
         if rows != ended.get(table, 0):
             raise _unplanned(
@@ -115,6 +131,25 @@ def must_be(
             raise _unplanned(
                 f"{after.called(table)}: {counted(rows, 'row')} would have been added, and the plan adds none"
             )
+
+
+def must_be_alone(before: Changed, after: Changed) -> None:
+    """Raise Unproven when somebody has written on the ledger meanwhile, where nobody of ours did."""
+    for table, rows in (Counter(after.ledger) - Counter(before.ledger)).items():
+        raise _unplanned(
+            f"{LEDGER}.{table}: {counted(rows, 'row')} would have been written by code of the application's"
+        )
+
+
+def must_be_over(counted_then: Changed, before: Changed, after: Changed) -> None:
+    """Raise Unproven where rows were changed since they were counted, or between two looks at the very end.
+
+    What a trigger defers while deferred ones act comes after the count. It can wait once more only for a row that is
+    changed: where no row was between two looks that let all act, nothing waits any more.
+    """
+    then, now = (replace(one, ledger={}, unsaid={}) for one in (counted_then, after))
+    if then != now or before != after:
+        raise _unplanned("rows would have been changed after all that changes was counted")
 
 
 def _unplanned(what: str) -> Unproven:

@@ -9,8 +9,9 @@ _NEW = """
          then c.oid::bigint end
 """
 
-# Rows this session has added, and updated or deleted, by table: also those that a cascade or a trigger changed. What
-# TimescaleDB notes down for itself is nobody's row; a chunk of it is known by the oid of whom it inherits from.
+# Rows this session has added, and updated or deleted, by table, the ledger's too: also those that a cascade or a
+# trigger changed. What TimescaleDB notes down for itself is nobody's row; a chunk of it is known by the oid of whom it
+# inherits from.
 # What pg_stat_xact_user_tables shows is asked without it: it adds up each index of each table in the database first.
 CHANGED = f"""
     with counted (relid, added, ended) as materialized (
@@ -25,7 +26,7 @@ CHANGED = f"""
       join pg_namespace as n on n.oid = c.relnamespace
       left join pg_inherits as i on i.inhrelid = c.oid and i.inhseqno = 1
      where s.added + s.ended > 0
-       and n.nspname not in ('lifecycle', 'pg_catalog', 'information_schema') and n.nspname !~ '^pg_toast'
+       and n.nspname not in ('pg_catalog', 'information_schema') and n.nspname !~ '^pg_toast'
        and not exists (select from pg_depend e join pg_extension x on x.oid = e.refobjid
                         where (e.classid, e.objid, e.deptype) = ('pg_class'::regclass, c.oid, 'e')
                           and x.extname = 'timescaledb')
@@ -55,14 +56,17 @@ BATCHES = """
 """
 
 # Whoever truncates, alters or makes a table holds it against everybody until the transaction ends; whoever places or
-# releases a legal hold has their table for himself among those who do.
+# releases a legal hold has their table for himself among those who do. Rows that are sent to another server are counted
+# nowhere: the lock on the foreign table tells, but for one that is a part of a table, whose rows are ours to end.
 REWRITTEN = f"""
     select n.nspname, c.relname, {_NEW}
       from pg_locks as l
       join pg_class as c on c.oid = l.relation
       join pg_namespace as n on n.oid = c.relnamespace
      where l.locktype = 'relation' and l.pid = pg_backend_pid()
-       and (l.mode = 'AccessExclusiveLock' or n.nspname = 'lifecycle' and l.mode = 'ShareUpdateExclusiveLock')
+       and (l.mode = 'AccessExclusiveLock' or n.nspname = 'lifecycle' and l.mode = 'ShareUpdateExclusiveLock'
+            or c.relkind = 'f' and l.mode = 'RowExclusiveLock'
+               and not exists (select from pg_inherits i where i.inhrelid = c.oid))
        and l.database = (select oid from pg_database where datname = current_database())
        and c.relkind in ('r', 'p', 'm', 'f') and n.nspname !~ '^pg_(temp|toast)'
 """  # noqa: S608 - put together from constants only

@@ -20,7 +20,7 @@ from psycopg.sql import Composed
 from lifecycle import forgotten, progress, scratch
 from lifecycle.coverage import Judgement, Looks, Place
 from lifecycle.errors import Conflict, LifecycleError, Refused, Unproven
-from lifecycle.ledger import changed, code
+from lifecycle.ledger import code
 from lifecycle.ledger.effect import effect
 from lifecycle.outcome import Failure
 from lifecycle.plan import Decision, Plan, Step
@@ -217,7 +217,7 @@ def _restore(task: Task, conn: Connection[TupleRow], it: Loaded) -> int:
         effect(conn, task.claim, None if to.new else seen) as change,
     ):
         rows.pin(conn)
-        before = changed.so_far(conn)
+        change.begin()
         lay = conn.execute(statements.restore(to.name, it.fit.columns)).fetchall()
         for schema, relname, default, many in lay:
             if default:
@@ -226,7 +226,7 @@ def _restore(task: Task, conn: Connection[TupleRow], it: Loaded) -> int:
                     hint="Make the partition of that time first. Nothing was restored.",
                 )
         came = sum(many for *_, many in lay)
-        changed.must_be(before, changed.so_far(conn), {}, adding | {to.name, *_leaves(it)})
+        change.must_be({}, adding | {to.name, *_leaves(it)})
         _, there, other = _compared(conn, to, it.fit)
         if there != it.rows or other != it.other:
             raise Unproven(
