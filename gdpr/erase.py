@@ -223,7 +223,7 @@ def _nothing_else_changed(
     packed: Mapping[str, int],
 ) -> None:
     """Raise Unproven when more changed than was counted; declared triggers may add to the log and to archives."""
-    policy, ended = work.reach.policy, expected.by_table() | packed
+    policy, ended = work.reach.policy, {**expected.by_table(), **packed}
     adding = frozenset(to for table in ended for to in triggers.written_to(policy, table))
     if log := AUDIT.of(policy):
         ended[log.table] = ended.get(log.table, 0) + sum(audited.values())

@@ -214,7 +214,7 @@ def _target(
             and said.form == "text"
             and not virtual.alike(here, other)
         ):
-            what = f"{name} is {here.type}, and {to.table}.{other.name} is {other.type}"
+            what = f"{name} is {virtual.typed_as(here)}, and {to.table}.{other.name} is {virtual.typed_as(other)}"
             instead = "name the column that has its values, or say how both are written, as `form: digits`"
             look.say(at, what, instead)
     for key in look.catalog.foreign_keys:

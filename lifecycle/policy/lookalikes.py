@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 
 from lifecycle.policy.model import Policy
-from lifecycle.postgres.catalog import Catalog, Table
+from lifecycle.postgres.catalog import Catalog, Column, Table
 
 _TEXT = re.compile(r"^(text|citext|character varying(\(\d+\))?|character\(\d+\))$")
 _BARE = ("id", "uuid", "uid", "pk", "key", "guid")
@@ -59,6 +59,15 @@ def facts(
         column = people.column(name)
         if column and "mail" in name.lower():
             yield name.lower(), family(column.type)
+
+
+def key_called(table: Table, column: Column) -> str | None:
+    """Return the key of this table, if such a column is called as what leads to it: `visit_id` for visits.id."""
+    key = table.column(table.primary_key[0]) if len(table.primary_key) == 1 else None
+    if key is None or family(key.type) != family(column.type):
+        return None
+    called = {*facts(table.relname.lower().removesuffix("s"), table, key.name, ())}
+    return key.name if (column.name.lower(), family(column.type)) in called else None
 
 
 def family(type_: str) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import combinations
 
 from lifecycle.config.mistake import Where, dotted
-from lifecycle.policy import virtual
+from lifecycle.policy import lookalikes, virtual
 from lifecycle.policy.look import Look
 from lifecycle.policy.people import Subject
 from lifecycle.policy.reference import Reference, Target
@@ -96,7 +96,10 @@ def _key(look: Look, path: Where, subject: Subject) -> None:
 def _owner(look: Look, leads: Leads, table: str, kind: str, column: str) -> bool:
     """Say so where the keys of an owner's column lead elsewhere; return whether it names a person."""
     subject = look.policy.subjects.get(kind)
-    if (table, column) not in leads or not subject or _names(look, leads, kind, (table, column)):
+    if (table, column) not in leads:
+        _another_key(look, leads, table, kind, column)
+        return True
+    if not subject or _names(look, leads, kind, (table, column)):
         return True
     key = next(k for k in look.catalog.foreign_keys if k.table == table and column in k.columns)
     there = dict(zip(key.columns, key.referenced_columns, strict=True))[column]
@@ -112,6 +115,28 @@ def _owner(look: Look, leads: Leads, table: str, kind: str, column: str) -> bool
             instead = f"where the row is theirs whose that one is, own it `through: [{by}]`"
     look.say(("tables", table, "owner", kind), what, instead)
     return False
+
+
+def _another_key(look: Look, leads: Leads, table: str, kind: str, column: str) -> None:
+    """Say so where a column without any key is called as another table's key is: `visit_id`, and visits.visit_id."""
+    subject, here = look.policy.subjects.get(kind), look.catalog.tables[table].column(column)
+    people = look.catalog.tables.get(subject.table) if subject else None
+    if not subject or not here or not people:
+        return
+    theirs = {name for name, _ in lookalikes.facts(kind, people, subject.key, ())}
+    for other in look.catalog.tables.values():
+        if column.lower() in theirs or other.name in (table, subject.table):
+            continue
+        key = lookalikes.key_called(other, here)
+        if key and not _names(look, leads, kind, (other.name, key)):
+            what = f"{column} is called as the key of {other.name} is, and no foreign key or reference says whose it is"
+            instead = (
+                f"write `references: {{{column}: {{to: {other.name}({key})}}}}` and own it `through: [{column}]`, or, "
+                f"where it holds {subject.table}.{subject.key}, `references: {{{column}: {{to: "
+                f"{subject.table}({subject.key})}}}}`"
+            )
+            look.say(("tables", table, "owner", kind), what, instead)
+            return
 
 
 def _kinds(look: Look, leads: Leads, table: str, columns: Mapping[str, str]) -> None:

@@ -149,7 +149,8 @@ def _same_type(look: Look, path: Where, kind: str, column: Column) -> bool:
     key = people.column(subject.key) if subject and people else None
     if subject is None or key is None or virtual.alike(key, column):
         return True
-    what = f"{column.name} is {column.type}, and {subject.table}.{subject.key} is {key.type}"
+    here, there = virtual.typed_as(column), virtual.typed_as(key)
+    what = f"{column.name} is {here}, and {subject.table}.{subject.key} is {there}"
     instead = (
         f"name the column that holds the key, or add `references: {{{column.name}: {{to: ..., form: ...}}}}` and own "
         f"the table `through: [{column.name}]`"

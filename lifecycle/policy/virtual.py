@@ -62,8 +62,14 @@ def loose(key: ForeignKey) -> bool:
 
 
 def alike(one: Column, other: Column) -> bool:
-    """Say whether PostgreSQL compares the two as they stand, and by an index."""
-    return one.type == other.type or {one.type, other.type} <= set(WHOLE)
+    """Say whether PostgreSQL compares the two as they stand, by an index, and finds the same values equal."""
+    same = one.type == other.type or {one.type, other.type} <= set(WHOLE)
+    return same and one.loose == other.loose
+
+
+def typed_as(column: Column) -> str:
+    """Return a column's type for people, with the collation by which values that are written differently are equal."""
+    return f"{column.type} collate {column.loose}" if column.loose else column.type
 
 
 def columns(name: str, said: Reference) -> tuple[str, ...]:

@@ -17,13 +17,17 @@ from lifecycle.postgres.names import sql_parts
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column. `type` as PostgreSQL prints it: `uuid`, `character varying(80)`, `text[]`."""
+    """One column. `type` as PostgreSQL prints it: `uuid`, `character varying(80)`, `text[]`.
+
+    `loose` is the name of its collation, where values that are written differently are equal by it.
+    """
 
     name: str
     type: str
     not_null: bool
     generated: bool
     identity: bool
+    loose: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,8 +117,9 @@ BARRED: LiteralString = f"""
 
 COLUMNS: LiteralString = """
     select attrelid, attnum, attname, format_type(atttypid, atttypmod), attnotnull,
-           attgenerated <> '', attidentity <> ''
+           attgenerated <> '', attidentity <> '', coalesce(c.collname, '')
       from pg_attribute
+      left join pg_collation c on c.oid = attcollation and not c.collisdeterministic
      where attrelid = any(%(oids)s) and attnum > 0 and not attisdropped
      order by attrelid, attnum
 """

@@ -30,6 +30,9 @@ create table codes (id bigint primary key, words text);
 create table visits (visit_id bigint primary key, patient_id bigint references patients,
                      profile_id bigint not null references profiles, extra_id bigint references extras,
                      code_id bigint references codes, nurse_no bigint, pulse bigint);
+create collation loose (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+create table members (code text primary key);
+create table cards (card_id bigint primary key, code text collate loose, visit_id bigint, member_code text collate loose);
 create table sheets (sheet_id bigint primary key, profile_id bigint references profiles);
 create table old_sheets () inherits (sheets);
 create table papers (paper_id bigint primary key, owner_type text, owner_id bigint, phone text, ward bigint, bed bigint);
@@ -41,6 +44,7 @@ GOOD: dict[str, Any] = {
     "subjects": {
         "patient": {"table": "patients", "key": "id", "identifiers": ["email"]},
         "nurse": {"table": "nurses", "key": "id", "identifiers": ["email"]},
+        "member": {"table": "members", "key": "code"},
     },
     "tables": {
         "patients": {"owner": {"patient": "id"}},
@@ -58,6 +62,11 @@ GOOD: dict[str, Any] = {
             "references": {"profile_id": {"to": "profiles(profile_id)"}},
         },
         "papers": {"owner": {"patient": "owner_id"}},
+        "members": {"owner": {"member": "code"}},
+        "cards": {
+            "personal": "none",
+            "because": "code of a card, member_code of another club, visit_id of a gym",
+        },
         "stays": {"owner": {"patient": {"through": ["ward", "bed"]}}},
     },
 }
@@ -111,6 +120,11 @@ def changed(conn: Connection[TupleRow], change: dict[str, Any]) -> Policy:
         # a column that the catalog shows in two keys has one sentence
         ({"tables/stays/mentions": {"bed": "set null"}}, ["tables.stays.mentions.bed: foreign key stays_ward_bed_fkey (ward, bed) to patients has two sentences: owner (tables.stays.owner.patient.through) and mention (tables.stays.mentions.bed); keep the one that holds"]),
         ({"tables/stays/ignore": {"ward": "x"}, "tables/stays/mentions": {"bed": "set null"}, "tables/stays/owner": {"patient": "stay_id"}}, ["tables.stays.ignore.ward: foreign key stays_ward_bed_fkey (ward, bed) to patients has two sentences: mention (tables.stays.mentions.bed) and ignore (tables.stays.ignore.ward)"]),
+        # what is called as another table's key is no person's without a word
+        ({"tables/cards": {"owner": {"patient": "visit_id"}}}, ["tables.cards.owner.patient: visit_id is called as the key of visits is, and no foreign key or reference says whose it is; write `references: {visit_id: {to: visits(visit_id)}}` and own it `through: [visit_id]`, or, where it holds patients.id, `references: {visit_id: {to: patients(id)}}`"]),
+        # a value that is found equal though it is written differently is not that person's
+        ({"tables/cards": {"owner": {"member": "code"}}}, ["tables.cards.owner.member: code is text collate loose, and members.code is text;"]),
+        ({"tables/cards": {"owner": {"member": {"through": ["code"]}}, "references": {"code": {"to": "members(code)"}}}}, ["tables.cards.references.code.to: code is text collate loose, and members.code is text;"]),
         # a mention leads to somebody
         ({"tables/visits/mentions": {"pulse": "set null", "extra_id": "set null"}}, ["tables.visits.mentions.pulse: pulse leads to nobody; say what it leads to under `references`, or take it out"]),
         ({"tables/visits/mentions": {"code_id": "set null", "extra_id": "set null"}}, ["tables.visits.mentions.code_id: code_id leads to nobody"]),
@@ -217,6 +231,8 @@ def test_no_rule_clears_the_date_that_a_kept_row_ends_by(conn: Connection[TupleR
         # many rows of one person, each with their key; and what is left as it is
         {"tables/papers": {"references": {"owner_id": {"to": "profiles(patient_id)"}}, "owner": {"patient": {"through": ["owner_id"]}}}},
         {"tables/papers": {"references": BY_PHONE, "owner": {"patient": "owner_id"}, "ignore": {"phone": "of the ward"}}},
+        # called as another table's key, and said to be a person's
+        {"tables/cards": {"owner": {"patient": "visit_id"}, "references": {"visit_id": {"to": "patients(id)"}}}},
     ],
 )  # fmt: skip
 def test_what_is_one_persons_fits(conn: Connection[TupleRow], change: dict[str, Any]) -> None:
