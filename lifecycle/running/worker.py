@@ -16,6 +16,7 @@ from datetime import timedelta
 import psycopg
 
 from lifecycle import clock
+from lifecycle.cli_options import open_system
 from lifecycle.errors import Fenced, LifecycleError
 from lifecycle.job import Job
 from lifecycle.ledger import claims
@@ -116,6 +117,8 @@ def _settle(
                 return
             how = f"signal {-status}" if status < 0 else f"status {status}"
             summary = f"its process ended with {how} before the run did"
+            if status > 0 and (why := _in_the_way(system.name)):
+                summary += f": {why}"
             became = claims.abandon(conn, claim, retry_safe=job.retry_safe, summary=summary)
     except (psycopg.Error, LifecycleError) as error:
         # Its heartbeat stopped: whichever daemon ticks when the database is back takes it over.
@@ -123,6 +126,15 @@ def _settle(
         return
     if became is not None:
         log.warning("process died", run=claim.id, job=job.name, state=became, summary=summary)
+
+
+def _in_the_way(system: str) -> str | None:
+    """Return what is wrong with the files that a run's process reads anew: edited since, they are not ours any more."""
+    try:
+        open_system(system)
+    except LifecycleError as error:
+        return error.what
+    return None
 
 
 def hears(system: System, job: Job, ours: Mapping[str, str]) -> dict[str, str]:

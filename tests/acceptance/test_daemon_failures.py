@@ -347,3 +347,16 @@ def processes(words: str) -> list[int]:
         except OSError:
             continue
     return found
+
+
+def test_a_policy_that_was_edited_and_cannot_be_read_is_told_where_its_run_is_lost(stage: Stage):
+    stage.configure(heartbeat="15 seconds")
+    daemon = stage.start("daemon", jobs={"job": {"does": "steps"}})
+    stage.until(lambda: stage.value("select count(*) from lifecycle.schedule"))
+    with (stage.directory / "policy.yaml").open("a") as policy:
+        policy.write("retention: [{table: effect\n")
+    stage.queue("job")
+    stage.until(lambda: stage.runs()[-1][1] == "lost")
+    message = stage.value("select message from lifecycle.alert where kind = 'lost'")
+    assert "policy.yaml" in message
+    daemon.kill()
