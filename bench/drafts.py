@@ -15,6 +15,7 @@ from ruamel.yaml import YAML
 from bench.score import Score, score
 from lifecycle import clock
 from lifecycle.policy import evidence, generate
+from lifecycle.policy.seen import NOTHING, Evidence
 from lifecycle.postgres import catalog, connect, server
 
 SCHEMAS = Path(__file__).parents[1] / "tests/schemas"
@@ -94,12 +95,12 @@ def measure() -> Iterator[str]:
 
 def _draft(
     conninfo: str, subject: str, budget: timedelta
-) -> tuple[str, evidence.Evidence, float, list[tuple[str, tuple[str, ...]]]]:
+) -> tuple[str, Evidence, float, list[tuple[str, tuple[str, ...]]]]:
     begun = clock.monotonic()
     with connect.connect(conninfo, "bench", write=False) as conn:
         seen = catalog.read(conn)
         who = generate.subject(seen, subject)
-        rows = evidence.read(conn, seen, who.table, who.key, budget) if who else evidence.NOTHING
+        rows = evidence.read(conn, seen, who.table, who.key, budget) if who else NOTHING
     text = generate.draft(seen, who, rows)
     keys = [(k.table, k.columns) for k in seen.foreign_keys]
     return text, rows, clock.monotonic() - begun, keys

@@ -119,6 +119,15 @@ def _verdict(line: Line, key: Line, together: list[set[str]]) -> str:
         return "right" if key["row"] == "goes" and how in key["by"] else "deletes"
     if "shared_by" in how:
         return {"shared": "right", "goes": "leaves", "stays": "deletes"}[key["row"]]
+    if "party" in how:  # it stays while the other is there, so both must be those whose it is
+        two = key["row"] != "stays" and set(how["party"]) <= set(key.get("by", ()))
+        return (
+            "right"
+            if two or key["row"] == "shared"
+            else "deletes"
+            if key["row"] == "stays"
+            else "leaves"
+        )
     # A foreign key of several columns is one way, and a key of the answers may name one of them.
     way, by = set(how["through"]), set(key.get("by", ()))
     by |= {c for columns in together if columns <= way and columns & by for c in columns}

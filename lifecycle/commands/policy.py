@@ -11,6 +11,7 @@ from lifecycle.cli_options import JsonOption, SystemOption
 from lifecycle.commands import policy_check, policy_decide, policy_questions
 from lifecycle.commands.policy_check import File
 from lifecycle.commands.policy_places import conninfo, must_be_new, own_file, write_new
+from lifecycle.policy.seen import NOTHING
 
 if TYPE_CHECKING:
     from lifecycle.policy.model import Table
@@ -80,7 +81,7 @@ def generate(
     with connect.connect(conninfo(from_dsn, None), "policy", write=False) as conn:
         picture = catalog.read(conn)
         who = drafted.subject(picture, subject)
-        seen = evidence.read(conn, picture, who.table, who.key) if who else evidence.NOTHING
+        seen = evidence.read(conn, picture, who.table, who.key) if who else NOTHING
         hidden = barred.hidden(conn, picture)
     text = drafted.draft(picture, who, seen)
     if output is None and as_json:

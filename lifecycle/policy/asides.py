@@ -10,7 +10,7 @@ from lifecycle.policy import foreign_keys, habits, virtual
 from lifecycle.policy.check import DECIDE
 from lifecycle.policy.drafting import Draft
 from lifecycle.policy.lookalikes import family
-from lifecycle.policy.model import Policy, Table
+from lifecycle.policy.model import Parties, Policy, Table
 from lifecycle.policy.virtual import WHOLE
 from lifecycle.postgres.catalog import Catalog, Column, ForeignKey
 
@@ -33,7 +33,25 @@ def said(policy: Policy, catalog: Catalog, looked: Draft | None) -> Policy:
             policy = _add(policy, key.table, **{"author" if wrote else "mentions": aside})
         elif looked and looked.to_people(key) and not _asked(policy.tables[key.table]):
             policy = _after_them(policy, key, kind, tombstone(looked))
-    return policy
+    return _after_parties(policy, looked) if looked else policy
+
+
+def _after_parties(policy: Policy, looked: Draft) -> Policy:
+    """Return the policy with a tombstone, where one of two parties may not be NULL."""
+    named = {
+        kind
+        for name, entry in policy.tables.items()
+        for kind, how in (entry.owner or {}).items()
+        if isinstance(how, Parties) and any(looked.filled(name, side) for side in how.party)
+    }
+    stone = tombstone(looked)
+    subjects = {
+        kind: said.model_copy(update={"tombstone": said.tombstone or stone or None})
+        if kind in named
+        else said
+        for kind, said in policy.subjects.items()
+    }
+    return policy.model_copy(update={"subjects": subjects})
 
 
 def _after_them(

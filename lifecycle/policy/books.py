@@ -14,6 +14,9 @@ from collections.abc import Iterator
 from lifecycle.policy import guess, habits, virtual
 from lifecycle.policy.drafting import Draft
 from lifecycle.policy.model import SharedBy, Through
+from lifecycle.postgres.catalog import Table
+
+_NO_SUM = ("boolean", "date", "uuid")
 
 
 def found(draft: Draft, table: str) -> str:
@@ -61,12 +64,16 @@ def _ledger(draft: Draft, table: str) -> bool:
 
 def _money(draft: Draft, table: str) -> bool:
     tables = (draft.catalog.tables[name] for name in _family(draft, table))
-    return any(habits.money(tuple(c.name for c in one.columns)) for one in tables)
+    return any(habits.money(_sums(one)) for one in tables)
 
 
 def _books(draft: Draft, table: str) -> str:
-    columns = tuple(c.name for c in draft.catalog.tables[table].columns)
-    return habits.books(_name(draft, table), columns)
+    return habits.books(_name(draft, table), _sums(draft.catalog.tables[table]))
+
+
+def _sums(table: Table) -> tuple[str, ...]:
+    """Return the columns in which a sum can stand: whether a fee was waived is none."""
+    return tuple(c.name for c in table.columns if c.type not in _NO_SUM)
 
 
 def _name(draft: Draft, table: str) -> str:

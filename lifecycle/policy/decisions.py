@@ -194,6 +194,8 @@ def _naming(table: Table) -> list[str]:
             columns[str(how)] = None
         elif "through" in how:
             columns |= dict.fromkeys(str(c) for c in how["through"])
+        for side, half in how.get("party", {}).items() if not isinstance(how, str) else ():
+            columns |= dict.fromkeys(str(c) for c in (side, *half))
     if not columns:
         raise InputError(
             "no column of it names the person, so none can be cleared",

@@ -16,10 +16,10 @@ There are few questions, each for many tables: whoever has answered one for a ta
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from lifecycle.policy import books, guess, habits, together, virtual
+from lifecycle.policy import books, guess, habits, others, together, virtual
 from lifecycle.policy.check import PART_OF, SAME
 from lifecycle.policy.drafting import ENOUGH, Draft
-from lifecycle.policy.model import Owner, SharedBy, Through
+from lifecycle.policy.model import Owner, Parties, SharedBy, Through
 from lifecycle.policy.whose import part_of
 from lifecycle.postgres.catalog import ForeignKey, Table
 
@@ -33,9 +33,6 @@ STAYS = "would the row stay without the person?"
 
 _GOES = (TWO, STAYS)
 """Questions of which each answer ends the row with somebody: its parts go with it, whatever is answered."""
-
-SPARSE = 0.2
-"""A second person who stands in fewer rows than this is mentioned there, and the row is not theirs too."""
 
 COPY = 5
 """So many columns named as the people's: it is a copy of theirs, and an address in it may be another's by now."""
@@ -71,6 +68,8 @@ def reasons(draft: Draft) -> dict[str, str]:
 def _reason(draft: Draft, table: str, how: Owner) -> str:
     if isinstance(how, SharedBy) or table == draft.people.name:
         return "the people themselves"
+    if isinstance(how, Parties):
+        return f"{' and '.join(how.party)} vary like the same people: it stays while one of two is there"
     column = draft.person(table)
     if column is None:
         keys = draft.ways(table, how) if isinstance(how, Through) else ()
@@ -107,46 +106,29 @@ def _of_books(draft: Draft, table: str, money: str) -> Doubt:
     return Doubt(f"{SAME}{head}", money) if head else Doubt(BOOKS, money)
 
 
-def _acted(draft: Draft, table: Table, column: str) -> bool:
-    """Say whether a row is what many people did for themselves, and nobody else is in it or in what hangs on it."""
-    found, name = table.column(column), table.name
-    ends = [
-        draft.catalog.tables[k.referenced] for k in draft.leading(name) if column not in k.columns
-    ]
-    hanging = (k.table for k in draft.catalog.foreign_keys if k.referenced == name != k.table)
-    alone = (
-        draft.naming(name) == (column,)
-        and not guess.identifiers(table)
-        and not any(guess.holds_people(end) or end.name in draft.owners for end in ends)
-        and all(n in draft.owners and not draft.naming(n) for n in hanging)
-    )
-    return (
-        alone
-        and habits.acted(column)
-        and draft.many(name, column)
-        and bool(found and found.not_null)
-    )
-
-
 def _named(draft: Draft, table: Table, column: str) -> Iterator[Doubt]:
     """Yield the doubts about rows that go with whom this column names."""
     name, keys = table.name, draft.naming(table.name)
     seen, many = draft.seen.of(name, column), draft.many(name, column)
     told = f"{column}: {seen.distinct} people in {seen.filled} rows"
-    wrote = habits.wrote(column) and not _acted(draft, table, column)
-    if wrote or draft.few(name, column) or (_odd(column) and not many):
+    wrote = habits.wrote(column) and not others.acted(draft, table, column)
+    if wrote or others.few(draft, name, column) or (others.odd(column) and not many):
         yield Doubt(WRITTEN, told)
-    if _odd(column) and any(draft.always(k) for k in _into_people(draft, name)):
+    if others.odd(column) and any(draft.always(k) for k in others.into_people(draft, name)):
         yield Doubt(TWO, f"{column}, and whoever owns what it points to")
-    others = [o for o in keys if o != column and _party(draft, name, o, column)]
-    if others and column not in draft.pair(name):
-        yield Doubt(TWO, ", ".join((column, *others)))
+    two = [o for o in keys if o != column and others.party(draft, name, o, column)]
+    two += [k.name for k in draft.leading(name) if others.about(draft, k, column)]
+    if two and column not in draft.pair(name):
+        yield Doubt(TWO, ", ".join((column, *dict.fromkeys(two))))
     yield from _without_a_key(draft, name, column)
     if any(k.on_delete == "n" and column in k.columns for k in draft.leading(name)):
         yield Doubt(STAYS, f"{column} is set to NULL by the database when the person goes")
     yield from _whose_name(draft, table, column)
     likely = habits.words(column) in draft.likely()
     pair = column in draft.pair(name)
+    first = [o for o in keys if o != column and draft.filled(name, o) and not pair]
+    if first and not likely and not draft.filled(name, column):
+        yield Doubt(STAYS, f"{column} may be NULL, and {', '.join(first)} may not")
     if not likely and not pair and (seen.filled < ENOUGH or draft.share(name, column) < MOST):
         yield Doubt(
             STAYS, f"{column} is filled in {seen.filled} of {draft.seen.rows.get(name, 0)} rows"
@@ -166,66 +148,23 @@ def _without_a_key(draft: Draft, table: str, column: str) -> Iterator[Doubt]:
 def _whose_name(draft: Draft, table: Table, column: str) -> Iterator[Doubt]:
     """Yield the doubts about a name or an address in the row, which may be another one's than the owner's."""
     seen = draft.seen.of(table.name, column)
-    if other := _somebody_else(draft, table):
+    led = [k.name for k in draft.leading(table.name) if isinstance(k, virtual.Virtual)]
+    if other := others.somebody_else(draft, table, led):
         yield Doubt(TWO, f"{column}, and whose address stands in {other}")
     if guess.holds_people(table) and seen.distinct != seen.filled:
         yield Doubt(TWO, f"{column}, and whose name or address stands in the row")
-
-
-def _somebody_else(draft: Draft, table: Table) -> str:
-    """Return the column with e-mail addresses that are not these people's, beside a name; nothing where none has."""
-    led = {k.name for k in draft.leading(table.name) if isinstance(k, virtual.Virtual)}
-    named = any(c.name.lower().endswith("name") for c in table.columns)
-    return next(
-        (
-            c.name
-            for c in table.columns
-            if named
-            and "mail" in c.name.lower()
-            and draft.seen.of(table.name, c.name).alike >= ENOUGH
-            and c.name not in led
-        ),
-        "",
-    )
-
-
-def _odd(column: str) -> bool:
-    return habits.author(column) or habits.side(column)
-
-
-def _party(draft: Draft, table: str, column: str, owner: str = "") -> bool:
-    """Say whether a second person stands in the row who is more than mentioned there or who wrote it."""
-    freed = any(k.on_delete == "n" and column in k.columns for k in draft.leading(table))
-    if freed and habits.wrote(column):
-        return False
-    if draft.wrote(table, column) or (owner and draft.aside(table, column, owner)):
-        return not (draft.may_name_nobody(table, column) or draft.beside(table, column))
-    found = draft.catalog.tables[table].column(column)
-    if found is None or found.not_null or draft.share(table, column) >= SPARSE:
-        held = found is not None and found.not_null
-        return (
-            held
-            or draft.many(table, column)
-            or not (habits.author(column) or draft.few(table, column))
-        )
-    return False
-
-
-def _into_people(draft: Draft, table: str) -> list[ForeignKey]:
-    """Return the foreign keys to rows that are somebody's, but for those to the people."""
-    return [
-        k
-        for k in draft.leading(table)
-        if k.referenced in draft.owners and k.referenced not in draft.selves
-    ]
 
 
 def _through(draft: Draft, table: str, how: Through) -> Iterator[Doubt]:
     """Yield the doubts about rows that go with whoever owns the row they point to."""
     keys = draft.ways(table, how)
     parents = ", ".join(dict.fromkeys(k.referenced for k in keys))
-    if others := [name for name in draft.naming(table) if _party(draft, table, name)]:
-        yield Doubt(TWO, f"{', '.join(others)}, and whoever owns its {parents}")
+    if two := [name for name in draft.naming(table) if others.party(draft, table, name)]:
+        yield Doubt(TWO, f"{', '.join(two)}, and whoever owns its {parents}")
+    if not any(virtual.loose(k) for k in keys) and (
+        other := others.somebody_else(draft, draft.catalog.tables[table], led=())
+    ):
+        yield Doubt(TWO, f"whoever owns its {parents}, and whose address stands in {other}")
     yield from _unexplained(draft, table)
     if len({k.name if virtual.typed(k) else k.referenced for k in keys}) > 1:
         yield Doubt(TWO, f"whoever owns its {parents}")
@@ -262,8 +201,15 @@ def _by_value(draft: Draft, table: str, key: ForeignKey) -> Iterator[Doubt]:
     """Yield the doubts about rows that lead to a person by a type and an id, or by an address."""
     found = draft.catalog.tables[table]
     same = {c.name for c in found.columns} & {c.name for c in draft.people.columns}
-    if not virtual.typed(key) and len(same) >= COPY:
+    if virtual.typed(key):
+        return
+    if len(same) >= COPY:
         yield Doubt(TWO, f"{key.name}, and whose other columns are as in {draft.people.name}")
+    if beside := [name for name in draft.naming(table) if not habits.wrote(name)]:
+        yield Doubt(TWO, f"{key.name}, and {', '.join(beside)}")
+    if draft.few(table, key.columns[-1]):
+        seen = draft.seen.of(table, key.columns[-1])
+        yield Doubt(WRITTEN, f"{key.name}: {seen.distinct} addresses in {seen.filled} rows")
 
 
 def _unexplained(draft: Draft, table: str) -> Iterator[Doubt]:
@@ -282,10 +228,10 @@ def _unexplained(draft: Draft, table: str) -> Iterator[Doubt]:
 def _surely_part(draft: Draft, table: str, key: ForeignKey) -> bool:
     """Say whether a row is a detail of what it points to: by cascade, key or name, or as no other leads to people."""
     found = draft.catalog.tables[table]
-    others = [k for k in _into_people(draft, table) if k is not key and draft.always(k)]
+    more = [k for k in others.into_people(draft, table) if k is not key and draft.always(k)]
     return (
-        (key.on_delete == "c" and not any(k.on_delete == "c" for k in others))
+        (key.on_delete == "c" and not any(k.on_delete == "c" for k in more))
         or set(key.columns) <= set(found.primary_key)
         or part_of(draft, key)
-        or not others
+        or not more
     )

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from lifecycle.policy import guess, habits, lookalikes, virtual
-from lifecycle.policy.evidence import Evidence
 from lifecycle.policy.model import Owner, Through
+from lifecycle.policy.seen import Evidence
 from lifecycle.postgres.catalog import Catalog, ForeignKey, Table
 
 ENOUGH = 30
@@ -91,6 +91,11 @@ class Draft:
         table = self.catalog.tables[key.table]
         return all((c := table.column(name)) is not None and c.not_null for name in key.columns)
 
+    def filled(self, table: str, column: str) -> bool:
+        """Say whether every row has a value in this column, by the schema."""
+        found = self.catalog.tables[table].column(column)
+        return found is not None and found.not_null
+
     def as_good_as_always(self, key: ForeignKey) -> bool:
         """Say whether every row has this reference, by the schema; or as rows say, several to each that they point to.
 
@@ -120,39 +125,50 @@ class Draft:
 
     def staff(self, table: str, column: str) -> bool:
         """Say whether so few people stand in so many rows that they did their work there."""
-        seen, everybody = self.seen.of(table, column), self.seen.rows.get(self.people.name, 0)
-        return 0 < 10 * seen.distinct <= everybody and seen.filled >= 20 * seen.distinct
+        seen = self.seen.of(table, column)
+        return self.rare(table, column) and seen.filled >= 20 * seen.distinct
+
+    def rare(self, table: str, column: str) -> bool:
+        """Say whether at most one of ten people stands in a column, as those who work there do."""
+        everybody = self.seen.rows.get(self.people.name, 0)
+        return 0 < 10 * self.seen.of(table, column).distinct <= everybody
 
     def pair(self, table: str) -> tuple[str, ...]:
         """Return the two columns of a table that says of two people that they have to do with each other, and no more.
 
         Such a row says nothing without either of them. Nor does one that the database itself ends with either.
         """
-        found, naming = self.catalog.tables[table], self.naming(table)
-        words = [
-            c.name
-            for c in found.columns
-            if c.name not in naming and lookalikes.family(c.type) in _WORDS
-        ]
+        naming, words = self.naming(table), self.words(table)
         keys = [k for k in self.leading(table) if k.columns[-1] in naming]
         ends = [k.on_delete for k in keys] == ["c", "c"] and not any(map(habits.author, naming))
         two = len(naming) == 2 and all(
             self.many(table, n) and not habits.author(n) and not habits.side(n) for n in naming
         )
         straight = all(len(k.columns) == 1 for k in keys)
-        bare = two and all(habits.sort(w) for w in words)
+        bare = two and not words
         return naming if len(naming) == 2 and straight and (bare or ends) else ()
+
+    def words(self, table: str) -> list[str]:
+        """Return the columns in which something can be said: but for people and of which kind a row is."""
+        return [
+            c.name
+            for c in self.catalog.tables[table].columns
+            if c.name not in self.naming(table)
+            and lookalikes.family(c.type) in _WORDS
+            and not habits.sort(c.name)
+        ]
 
     def aside(self, table: str, column: str, owner: str) -> bool:
         """Say whether a person stands in a row beside its `owner` as one who wrote it or has to do with it.
 
-        By name; or as few do in many rows, while those who own them are many.
+        By name; or as few do in many rows, while those who own them are many: as few as a staff is, or called so.
         """
         about = self.many(table, owner) and not habits.author(owner)
+        staff = habits.author(column) or self.rare(table, column)
         return (
             self.wrote(table, column)
             or (habits.wrote(column) and about)
-            or (self.few(table, column) and about)
+            or (self.few(table, column) and about and staff)
         )
 
     def has_a_login(self, table: str, column: str) -> bool:

@@ -5,20 +5,21 @@ could not read it leaves out: whoever listens then knows nothing about that tabl
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
+from itertools import combinations
 
 import psycopg
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from lifecycle import clock
-from lifecycle.policy import guess, statements, unkeyed
+from lifecycle.policy import guess, leads, statements
 from lifecycle.policy.asking import Ask, asking
+from lifecycle.policy.leads import Known
 from lifecycle.policy.lookalikes import family
-from lifecycle.policy.reference import Reference
-from lifecycle.policy.unkeyed import Proposal
+from lifecycle.policy.seen import Both, Evidence, Seen
 from lifecycle.postgres.catalog import Catalog, Table
 
 BUDGET = timedelta(seconds=10)
@@ -37,45 +38,6 @@ _WEAK = re.compile(r"(?<!user)(?<!user_)name$")
 """Names that several people have, or that are written in several words."""
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """A column in the sample: values that are not NULL, and how many different ones.
-
-    `known`: how many of them are keys of the people's table, where no foreign key says so. `alike`: how many look like
-    the e-mail address or telephone number of somebody. `telling`: how many may tell of somebody in another way: JSON by
-    what a key in it is called, or a list of numbers; a text by being no words, of a table that no key leads from or to.
-    """
-
-    filled: int
-    distinct: int
-    known: int = 0
-    alike: int = 0
-    telling: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """Table -> rows of its sample, and (table, column) -> what was seen. Without a table: it was not read.
-
-    `quoting`: table -> rows in whose texts an identifier of one of the people stands, where that was asked.
-    `references`: table -> what a column leads to, where all its values were found there and no foreign key says so.
-    """
-
-    rows: Mapping[str, int] = field(default_factory=dict[str, int])
-    columns: Mapping[tuple[str, str], Seen] = field(default_factory=dict[tuple[str, str], Seen])
-    quoting: Mapping[str, int] = field(default_factory=dict[str, int])
-    references: Mapping[str, Mapping[str, Reference]] = field(
-        default_factory=dict[str, Mapping[str, Reference]]
-    )
-
-    def of(self, table: str, column: str) -> Seen:
-        """Return what was seen of a column; nothing, where it was not read."""
-        return self.columns.get((table, column), Seen(0, 0))
-
-
-NOTHING = Evidence()
-
-
 def read(
     conn: Connection[TupleRow],
     catalog: Catalog,
@@ -85,84 +47,60 @@ def read(
 ) -> Evidence:
     """Sample every table of the database, the smallest first, for as long as the budget lasts."""
     end = clock.monotonic() + budget.total_seconds()
-    rows: dict[str, int] = {}
-    columns: dict[tuple[str, str], Seen] = {}
-    quoting: dict[str, int] = {}
-    references: dict[str, Mapping[str, Reference]] = {}
-    key_type = family(found.type) if (found := people.column(key)) else ""
     of_people = (people, *guess.logins(catalog, people))
-    names, kinds = _names(conn, of_people, key, end), _kinds(conn, catalog, end)
-    leading = {(k.table, k.referenced) for k in catalog.foreign_keys}
-    keyed = {(k.table, c) for k in catalog.foreign_keys for c in k.columns}
+    names, kinds = _names(conn, of_people, key, end), leads.kinds(conn, catalog, end)
+    known = Known(catalog, people, key, names, kinds)
+    parts: list[Evidence] = []
     for table in sorted(catalog.tables.values(), key=lambda t: (t.estimated_rows, t.name)):
         left = timedelta(seconds=end - clock.monotonic())
         if left <= timedelta(0):
             break
-        referring = [c.name for c in table.columns if (table.name, c.name) in keyed]
         try:
             with asking(conn, table.owner, left) as ask:
-                counted = _sample(ask, table, people, key, key_type, referring)
-                quotes = {} if (table.name, people.name) in leading else _quoting(ask, table, names)
-                named = names if any(quotes.values()) else []
-                led = dict(_led(ask, catalog, people, key, table, counted, named, kinds))
-                if more := _texts(table, led, referring):
-                    counted = _sample(ask, table, people, key, key_type, [*referring, *more])
-                counted |= _telling(ask, catalog, table, counted)
+                parts.append(_of_table(ask, known, table))
         except psycopg.Error:
             continue  # no right, no time, a foreign server that is away: nothing is known of it
-        rows[table.name] = counted.pop("", Seen(0, 0)).filled
-        columns |= {(table.name, name): seen for name, seen in counted.items()}
-        quoting |= quotes
-        references |= {table.name: led} if led else {}
-    return Evidence(rows, columns, quoting, references)
+    return Evidence(
+        rows={name: n for part in parts for name, n in part.rows.items()},
+        columns={column: seen for part in parts for column, seen in part.columns.items()},
+        quoting={name: n for part in parts for name, n in part.quoting.items()},
+        references={name: said for part in parts for name, said in part.references.items()},
+        both={pair: both for part in parts for pair, both in part.both.items()},
+    )
 
 
-def _led(
-    ask: Ask,
-    catalog: Catalog,
-    people: Table,
-    key: str,
-    table: Table,
-    counted: Mapping[str, Seen],
-    names: Sequence[tuple[str, str]],
-    kinds: unkeyed.Kinds,
-) -> Iterator[tuple[str, Reference]]:
-    """Yield each column that leads somewhere without a foreign key, with where."""
-    own = table.name in {people.name, *(t.name for t in guess.logins(catalog, people))}
-    addresses = [name for name, seen in counted.items() if name and seen.alike and not own]
-    for proposed in (
-        *unkeyed.proposals(catalog, people, key, table, kinds),
-        *unkeyed.mails((people, *guess.logins(catalog, people)), addresses),
-        *unkeyed.together(catalog, table),
-        *unkeyed.numbers(catalog, table, names),
-    ):
-        asked = _of_types_there(ask, table, proposed) if proposed.type else proposed
-        if asked.goals:
-            filled, *found = (ask(statements.found(table, asked)) or [(0,)])[0]
-            if said := unkeyed.believed(asked, table, people, filled, found):
-                yield asked.name, said
+def _of_table(ask: Ask, known: Known, table: Table) -> Evidence:
+    """Return what a sample of this table shows. Raise psycopg.Error as it comes."""
+    keys = [k for k in known.catalog.foreign_keys if k.table == table.name]
+    referring = [c.name for c in table.columns if any(c.name in k.columns for k in keys)]
+    counted = _sample(ask, known, table, referring)
+    to_people = (known.people.name, (known.key,))
+    sides = [k.columns[0] for k in keys if (k.referenced, k.referenced_columns) == to_people]
+    related = any(k.referenced == known.people.name for k in keys)
+    quotes = {} if related else _quoting(ask, table, known.names)
+    looked = list(leads.looked(ask, known, table, counted, quoting=any(quotes.values())))
+    led = {name: said for name, said in looked if said}
+    if more := leads.texts(table, led, referring):
+        counted = _sample(ask, known, table, [*referring, *more])
+    counted |= _telling(ask, known.catalog, table, counted)
+    counted |= leads.apart(ask, table, [n for n, said in looked if not said], counted)
+    return Evidence(
+        rows={table.name: counted.pop("", Seen(0, 0)).filled},
+        columns={(table.name, name): seen for name, seen in counted.items()},
+        quoting=quotes,
+        references={table.name: led} if led else {},
+        both=_both(ask, table, tuple(dict.fromkeys(sides))),
+    )
 
 
-def _of_types_there(ask: Ask, table: Table, asked: Proposal) -> Proposal:
-    """Return the proposal with the goals whose name stands in its type column. Only names of ours come home."""
-    words = [goal.spelled for goal in asked.goals]
-    rows = ask(statements.spelled(table, asked.type, words))
-    there = {word for (word,) in rows}
-    return replace(asked, goals=tuple(g for g in asked.goals if g.spelled in there))
-
-
-def _kinds(conn: Connection[TupleRow], catalog: Catalog, end: float) -> unkeyed.Kinds:
-    """Return what the tables that list types say of ours. Only names of ours come home."""
-    found: dict[str, dict[str, str]] = {}
-    names = {t.relname: t.name for t in catalog.tables.values()}
-    for table in filter(unkeyed.lists, catalog.tables.values()):
-        try:
-            with asking(conn, table.owner, timedelta(seconds=end - clock.monotonic())) as ask:
-                rows = ask(statements.kinds(table, list(names)))
-        except psycopg.Error:
-            continue  # as of any table that may not be read
-        found[table.name] = {kind: names[name] for kind, name in rows}
-    return found
+def _both(ask: Ask, table: Table, columns: Sequence[str]) -> dict[tuple[str, str, str], Both]:
+    """Return who stands in two of these columns, of each two of them."""
+    pairs = list(combinations(columns, 2))
+    counts = iter((ask(statements.common(table, pairs)) or [()])[0] if pairs else ())
+    return {
+        (table.name, *pair): Both(*two)
+        for pair, two in zip(pairs, zip(counts, counts, strict=True), strict=False)
+    }
 
 
 def _names(
@@ -195,13 +133,6 @@ def _names(
     return list(found)
 
 
-def _texts(table: Table, led: Mapping[str, Reference], counted: Sequence[str]) -> list[str]:
-    """Return the texts that lead somewhere, as is known by now: others are not counted."""
-    columns = [n for name, said in led.items() for n in said.columns or (name,)]
-    texts = {c.name for c in table.columns if family(c.type) == "text"}
-    return [n for n in columns if n in texts and n not in counted]
-
-
 def _quoting(ask: Ask, table: Table, names: Sequence[tuple[str, str]]) -> dict[str, int]:
     texts = [c.name for c in table.columns if family(c.type) in _QUOTING]
     if not names or not texts:
@@ -227,14 +158,8 @@ def _telling(
     }
 
 
-def _sample(
-    ask: Ask,
-    table: Table,
-    people: Table,
-    key: str,
-    key_type: str,
-    referring: Sequence[str],
-) -> dict[str, Seen]:
+def _sample(ask: Ask, known: Known, table: Table, referring: Sequence[str]) -> dict[str, Seen]:
+    key_type = family(found.type) if (found := known.people.column(known.key)) else ""
     counted = {*_COUNTED[:-1], key_type}
     keys = [
         c.name
@@ -247,15 +172,20 @@ def _sample(
         if key_type in _COUNTED and family(c.type) == key_type and c.name not in referring
     ]
     told = [c.name for c in table.columns if family(c.type) == "text"]
-    query = statements.sample(table, keys, same, told, people, key)
+    called = [name for name in told if name.lower().endswith("name")]
+    query = statements.sample(table, keys, same, told, called, known.people, known.key)
     numbers = list((ask(query) or [()])[0])
     total, rest = numbers[0], numbers[1:]
     filled = dict(zip(keys, rest, strict=False))
     distinct = dict(zip(keys, rest[len(keys) :], strict=False))
-    known = dict(zip(same, rest[2 * len(keys) :], strict=False))
-    alike = dict(zip(told, rest[2 * len(keys) + len(same) :], strict=True))
-    found = {
-        name: Seen(*(counts.get(name, 0) for counts in (filled, distinct, known, alike)))
+    theirs = dict(zip(same, rest[2 * len(keys) :], strict=False))
+    alike = dict(zip(told, rest[2 * len(keys) + len(same) :], strict=False))
+    named = dict(zip(called, rest[len(rest) - len(called) :], strict=False))
+    shown = {
+        name: Seen(
+            *(counts.get(name, 0) for counts in (filled, distinct, theirs, alike)),
+            named=named.get(name, 0),
+        )
         for name in {*keys, *same, *told}
     }
-    return found | {"": Seen(total, 0)}
+    return shown | {"": Seen(total, 0)}

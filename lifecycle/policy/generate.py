@@ -25,12 +25,12 @@ from lifecycle.policy import (
 from lifecycle.policy.check import DECIDE
 from lifecycle.policy.doubts import Doubt
 from lifecycle.policy.drafting import Draft
-from lifecycle.policy.evidence import NOTHING, Evidence
 from lifecycle.policy.guess import Candidate
 from lifecycle.policy.model import Owner, Policy
 from lifecycle.policy.model import Table as Declared
 from lifecycle.policy.names import split_column
 from lifecycle.policy.people import Payer, Subject
+from lifecycle.policy.seen import NOTHING, Evidence
 from lifecycle.postgres.catalog import Catalog
 from lifecycle.words import did_you_mean
 

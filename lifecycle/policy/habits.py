@@ -68,6 +68,14 @@ _PROOF = re.compile(
     r"|exam|grade|transcript|diploma)_?(request|report|event|log|trail|record|case|participant|check|result|entry|file"
     r"|register|registry|protocol)?(s|ies)?)(_|$)"
 )
+_NAME = re.compile(
+    r"(^|_)(first|last|full|given|family|sur|display|user|nick|middle|maiden|legal|real|preferred|holder|owner|member|customer"
+    r"|client|patient|contact|person|people|author|sender|recipient|receiver|payer|payee|guest|host|buyer|seller|guardian"
+    r"|parent|child|mother|father|spouse|partner|kin|relative|emergency|employee|staff|doctor|nurse|student|teacher|attendee"
+    r"|participant|subscriber|signer|beneficiary|insured|caller|visitor|account|login|contact_person)_?name$"
+)
+"""Names of people; those before `name` in other columns are things: facility_name."""
+
 _FIRM = re.compile(r"(^|_)(vat|tax|ust|eori)_?id$")
 _SHARED = re.compile(r"(account|household|famil(y|ie)|tenant|subscription|(^|_)team)s?$")
 _ACTED = re.compile(
@@ -175,6 +183,12 @@ def books(table: str, columns: tuple[str, ...]) -> str:
     name = words(table)
     named = ledger(table) or _AGREED.search(name) or _PROOF.search(name)
     return ", ".join(held[:3]) or (table if named else "")
+
+
+def of_something(column: str) -> bool:
+    """Say whether a column is named like the name of some thing, as facility_name, unless its values say otherwise."""
+    name = words(column)
+    return name.endswith("_name") and not _NAME.search(name)
 
 
 def an_id(column: str) -> bool:

@@ -34,8 +34,8 @@ from lifecycle.policy import (
 from lifecycle.policy.check import DECIDE
 from lifecycle.policy.doubts import Doubt
 from lifecycle.policy.drafting import Draft
-from lifecycle.policy.evidence import Evidence
 from lifecycle.policy.model import Owner, Parties, Policy, Table, Through
+from lifecycle.policy.seen import NOTHING, Evidence
 from lifecycle.postgres.catalog import Catalog, ForeignKey
 
 UNSEEN = "a new table: no row of it was there to be looked at"
@@ -54,9 +54,7 @@ class Beside:
     unseen: Collection[str] = ()
 
 
-def look(
-    conn: Connection[TupleRow], policy: Policy, catalog: Catalog
-) -> dict[str, evidence.Evidence]:
+def look(conn: Connection[TupleRow], policy: Policy, catalog: Catalog) -> dict[str, Evidence]:
     """Count some rows for each kind of people, all within the time of one draft."""
     places = {
         (subject.table, subject.key): None
@@ -146,7 +144,7 @@ def _drafts(beside: Beside, fresh: Collection[str]) -> Iterator[tuple[str, Draft
             for name, table in beside.policy.tables.items()
             if name in catalog.tables and name not in fresh
         }
-        seen = beside.seen.get(kind, evidence.NOTHING)
+        seen = beside.seen.get(kind, NOTHING)
         yield kind, whose.owned(Draft(catalog, people, subject.key, {}, seen, settled=settled))
 
 

@@ -185,7 +185,12 @@ def _addresses(draft: Draft, table: Table) -> list[str]:
         return []
     named = guess.identifiers(table, bare=False)
     of = draft.seen.of
-    return [c.name for c in table.columns if of(table.name, c.name).alike or c.name in named]
+    return [
+        c.name
+        for c in table.columns
+        if (seen := of(table.name, c.name)).alike
+        or (c.name in named and (seen.named or not habits.of_something(c.name)))
+    ]
 
 
 def likely(draft: Draft, table: Table) -> list[str]:
@@ -211,7 +216,7 @@ def _loose(draft: Draft, table: Table) -> list[str]:
     return [
         c.name
         for c in found
-        if not _of_a_kind(draft, table.name, c.name)
+        if not (_of_a_kind(draft, table.name, c.name) or draft.seen.of(table.name, c.name).apart)
         and (quoted or family(c.type) != "text" or habits.an_id(c.name))
     ]
 

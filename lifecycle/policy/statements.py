@@ -48,18 +48,32 @@ _ALIKE = sql.SQL(
 )
 
 
+# Given names and a family name, as people write them.
+_NAMED = sql.SQL(
+    r"count(*) filter (where case when octet_length(s.{column}) <= 120 then"
+    r" s.{column}::text ~ '^\s*[[:upper:]][^0-9\s]+([ -][^0-9\s]+)*[ ,]+[[:upper:]][^0-9\s]+\s*$' end)"
+)
+
+# A number that a program made up: letters and digits in one word. It is nobody's key where no key is so.
+_MADE_UP = sql.SQL(
+    r"count({column}) >= {enough} and bool_and({column}::text ~"
+    r" '^([A-Za-z]{{1,12}}[_-])?(?=[A-Za-z]*[0-9])(?=[0-9]*[A-Za-z])[A-Za-z0-9]{{10,}}$')"
+)
+
+
 def sample(
     table: Table,
     keys: Sequence[str],
     same: Sequence[str],
     texts: Sequence[str],
+    names: Sequence[str],
     people: Table,
     key: str,
 ) -> sql.Composed:
     """Return the query of one row: how many rows, then counts of columns.
 
     Of `keys` how many values, then how many different ones; of `same` how many are keys of people; of `texts` how many
-    look like an address or a telephone number.
+    look like an address or a telephone number; of `names` how many are like the name of somebody.
     """
     known = sql.SQL(
         "count(*) filter (where exists (select from {people} as p where p.{key} = s.{column}))"
@@ -75,6 +89,7 @@ def sample(
             for name in same
         ),
         *(_ALIKE.format(column=sql.Identifier(name)) for name in texts),
+        *(_NAMED.format(column=sql.Identifier(name)) for name in names),
     ]
     columns = [sql.Identifier(name) for name in dict.fromkeys([*keys, *same, *texts])]
     few = table.estimated_rows <= 5 * ROWS
@@ -140,6 +155,38 @@ def one_word_each(table: Table, texts: Sequence[str]) -> sql.Composed:
     return sql.SQL("select {each} from (select * from {table} limit {rows}) as s").format(
         each=sql.SQL(", ").join(
             each.format(column=sql.Identifier(name), enough=sql.Literal(ENOUGH)) for name in texts
+        ),
+        table=sql_name(table.name),
+        rows=sql.Literal(ROWS),
+    )
+
+
+def common(table: Table, pairs: Sequence[tuple[str, str]]) -> sql.Composed:
+    """Return the query of one row: how many different values both columns of a pair have, and rows with one in both."""
+    one = sql.SQL(
+        "(select count(*) from (select {a} from s where {a} is not null intersect select {b} from s) as c),"
+        " (select count(*) from s where {a} = {b})"
+    )
+    return sql.SQL(
+        "with s as materialized (select {columns} from {table} limit {rows}) select {counts}"
+    ).format(
+        columns=sql.SQL(", ").join(
+            sql.Identifier(n) for n in dict.fromkeys(name for pair in pairs for name in pair)
+        ),
+        table=sql_name(table.name),
+        rows=sql.Literal(ROWS),
+        counts=sql.SQL(", ").join(
+            one.format(a=sql.Identifier(a), b=sql.Identifier(b)) for a, b in pairs
+        ),
+    )
+
+
+def made_up(table: Table, texts: Sequence[str]) -> sql.Composed:
+    """Return the query of one row that says of each text column whether all its values were made up by a program."""
+    return sql.SQL("select {each} from (select * from {table} limit {rows}) as s").format(
+        each=sql.SQL(", ").join(
+            _MADE_UP.format(column=sql.Identifier(name), enough=sql.Literal(ENOUGH))
+            for name in texts
         ),
         table=sql_name(table.name),
         rows=sql.Literal(ROWS),

@@ -71,8 +71,8 @@ def proposals(
             yield listed
         elif type_ := _type(table, column.name):
             yield Proposal((column.name,), tuple(_spelled(catalog, column)), type_)
-        elif goals := tuple(_goals(catalog, people, key, table, column)):
-            yield Proposal((column.name,), goals)
+        else:
+            yield Proposal((column.name,), tuple(_goals(catalog, people, key, table, column)))
 
 
 def lists(table: Table) -> bool:

@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from lifecycle.policy import guess, habits, lookalikes, virtual
-from lifecycle.policy.drafting import ENOUGH, HALF, Draft
-from lifecycle.policy.model import Owner, SharedBy, Through
+from lifecycle.policy import guess, habits, lookalikes, sides, virtual
+from lifecycle.policy.drafting import ENOUGH, HALF, NEARLY, Draft
+from lifecycle.policy.model import Owner, Parties, SharedBy, Through
 from lifecycle.postgres.catalog import Catalog, ForeignKey, Table
 
 
@@ -58,6 +58,8 @@ def _named(draft: Draft) -> dict[str, Owner]:
 
 
 def _column(how: Owner) -> str:
+    if isinstance(how, Parties):
+        return next(iter(how.party))
     return next(reversed(how.through)) if isinstance(how, Through) else str(how)
 
 
@@ -103,6 +105,8 @@ def _by_key(draft: Draft, name: str) -> Owner | None:
             scored.append((score + 2 * column.not_null, different, how))
     if scored and (pair := draft.pair(name)):
         return Through(through=pair)
+    if scored and (parties := sides.of(draft, name)):
+        return parties
     return max(scored, key=lambda found: found[:2])[2] if scored else None
 
 
@@ -130,7 +134,11 @@ def _by_name(draft: Draft, table: Table) -> str | None:
 
 
 def _by_address(draft: Draft, owners: Mapping[str, Owner]) -> dict[str, Owner]:
-    """Return the tables that nothing but an address leads from: whoever has it owns the row."""
+    """Return the tables that nothing but an address leads from: whoever has it owns the row.
+
+    But for those that others point to and of which some have none: it is one to write to, and rows hang on it.
+    """
+    pointed = {k.referenced for k in draft.catalog.foreign_keys if k.table != k.referenced}
     return {
         k.table: Through(through=virtual.words(k))
         for k in draft.catalog.foreign_keys
@@ -138,6 +146,7 @@ def _by_address(draft: Draft, owners: Mapping[str, Owner]) -> dict[str, Owner]:
         and not virtual.typed(k)
         and k.table not in owners
         and k.table not in draft.settled
+        and (k.table not in pointed or draft.share(k.table, k.columns[0]) >= NEARLY)
         and not habits.author(k.name)
     }
 

@@ -10,7 +10,7 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from lifecycle.policy import evidence, generate
-from lifecycle.policy.evidence import Evidence, Seen
+from lifecycle.policy.seen import NOTHING, Evidence, Seen
 from lifecycle.postgres import catalog, connect
 
 HOSPITAL = """
@@ -274,7 +274,7 @@ def test_a_thing_to_which_crowds_belong_is_of_none_of_them(
 def test_without_time_nothing_is_read_and_all_that_rows_would_have_said_is_asked(
     conn: Connection[TupleRow],
 ):
-    assert looked(conn, timedelta(0)) == evidence.NOTHING
+    assert looked(conn, timedelta(0)) == NOTHING
 
 
 def test_a_table_that_takes_longer_than_the_time_left_is_left_out(

@@ -17,6 +17,7 @@ from lifecycle.partitions.section import SECTION as PARTITIONS
 from lifecycle.policy import evidence, generate, load, reality
 from lifecycle.policy.draft_text import quote
 from lifecycle.policy.model import Policy, SharedBy, Through
+from lifecycle.policy.seen import NOTHING
 from lifecycle.postgres import catalog, connect
 from lifecycle.systems import vitalis
 from retention.section import SECTION as RETENTION
@@ -35,7 +36,7 @@ def conn(database: str) -> Iterator[Connection[TupleRow]]:
 def draft(conn: Connection[TupleRow], directory: Path, subject: str | None = None) -> str:
     seen = catalog.read(conn)
     who = generate.subject(seen, subject)
-    rows = evidence.read(conn, seen, who.table, who.key) if who else evidence.NOTHING
+    rows = evidence.read(conn, seen, who.table, who.key) if who else NOTHING
     text = generate.draft(seen, who, rows)
     (directory / "draft.yaml").write_text(text)
     return text

@@ -17,7 +17,7 @@ from bench import drafts
         ("clinic", 61, 22),
         ("railsapp", 49, 31),
         ("prismaapp", 61, 23),
-        ("djangoapp", 57, 25),
+        ("djangoapp", 56, 26),
         ("erp", 27, 9),
         ("supabaseapp", 34, 9),
     ],

@@ -1,0 +1,108 @@
+"""Judges who else stands in a row besides whom it may go with: who wrote it, another party, somebody's address.
+
+Pure. `doubts.py` asks about whom this finds.
+"""
+
+from collections.abc import Collection
+
+from lifecycle.policy import guess, habits, virtual
+from lifecycle.policy.drafting import ENOUGH, Draft
+from lifecycle.postgres.catalog import ForeignKey, Table
+
+SPARSE = 0.2
+"""A second person who stands in fewer rows than this is mentioned there, and the row is not theirs too."""
+
+
+def acted(draft: Draft, table: Table, column: str) -> bool:
+    """Say whether a row is what many people did for themselves, and nobody else is in it or in what hangs on it."""
+    found, name = table.column(column), table.name
+    ends = [
+        draft.catalog.tables[k.referenced] for k in draft.leading(name) if column not in k.columns
+    ]
+    hanging = (k.table for k in draft.catalog.foreign_keys if k.referenced == name != k.table)
+    alone = (
+        draft.naming(name) == (column,)
+        and not guess.identifiers(table)
+        and not any(guess.holds_people(end) or end.name in draft.owners for end in ends)
+        and all(n in draft.owners and not draft.naming(n) for n in hanging)
+    )
+    return (
+        alone
+        and habits.acted(column)
+        and draft.many(name, column)
+        and bool(found and found.not_null)
+    )
+
+
+def few(draft: Draft, table: str, column: str) -> bool:
+    """Say whether so few people stand in a column that they may only have written the rows.
+
+    What is called like the person, where nobody else can be meant, is theirs unless they are as few as a staff is.
+    """
+    alone = (
+        habits.words(column) in draft.likely()
+        and draft.naming(table) == (column,)
+        and not into_people(draft, table)
+        and not any(virtual.loose(k) and k.referenced in draft.owners for k in draft.leading(table))
+    )
+    if alone and draft.seen.of(table, column).filled and not draft.rare(table, column):
+        return False
+    return draft.few(table, column)
+
+
+def somebody_else(draft: Draft, table: Table, led: Collection[str]) -> str:
+    """Return the column with e-mail addresses, but for `led` to these people, beside a name; nothing where none has."""
+    named = any(c.name.lower().endswith("name") for c in table.columns)
+    return next(
+        (
+            c.name
+            for c in table.columns
+            if named
+            and "mail" in c.name.lower()
+            and draft.seen.of(table.name, c.name).alike >= ENOUGH
+            and c.name not in led
+        ),
+        "",
+    )
+
+
+def odd(column: str) -> bool:
+    """Say whether a column is named like somebody who did something, or like one of two."""
+    return habits.author(column) or habits.side(column)
+
+
+def about(draft: Draft, key: ForeignKey, owner: str) -> bool:
+    """Say whether a row leads by its type to people, while whom `owner` names may only have done something to them."""
+    likely = habits.words(owner) in draft.likely()
+    straight = isinstance(key, virtual.Virtual) and key.of_type and key.referenced in draft.selves
+    return bool(straight) and not likely and bool(draft.words(key.table))
+
+
+def party(draft: Draft, table: str, column: str, owner: str = "") -> bool:
+    """Say whether a second person stands in the row who is more than mentioned there or who wrote it."""
+    likely, rare = draft.likely(), draft.rare(table, column)
+    if owner and habits.words(owner) not in likely and habits.words(column) in likely and not rare:
+        return True  # who is called like the person is not beside another one
+    freed = any(k.on_delete == "n" and column in k.columns for k in draft.leading(table))
+    if freed and habits.wrote(column):
+        return False
+    if draft.wrote(table, column) or (owner and draft.aside(table, column, owner)):
+        return not (draft.may_name_nobody(table, column) or draft.beside(table, column))
+    found = draft.catalog.tables[table].column(column)
+    if found is None or found.not_null or draft.share(table, column) >= SPARSE:
+        held = found is not None and found.not_null
+        return (
+            held
+            or draft.many(table, column)
+            or not (habits.author(column) or (rare and draft.few(table, column)))
+        )
+    return False
+
+
+def into_people(draft: Draft, table: str) -> list[ForeignKey]:
+    """Return the foreign keys to rows that are somebody's, but for those to the people."""
+    return [
+        k
+        for k in draft.leading(table)
+        if k.referenced in draft.owners and k.referenced not in draft.selves
+    ]
