@@ -22,7 +22,8 @@ from retention.rules import Bound
 class Alone:
     """A table that was a partition. `over`: a rule of today still ends it. `unread`: why its rows were not counted.
 
-    `archive`: that rule wants it archived before it is dropped. `timeless` rows tell that rule no time.
+    `archive`: that rule wants it archived before it is dropped. `timeless` rows tell that rule no time,
+    and by `kept_back` ones it says that the whole stays.
     """
 
     record: Record
@@ -32,6 +33,7 @@ class Alone:
     on_hold: int = 0
     timeless: int = 0
     unread: Reason | None = None
+    kept_back: int = 0
 
     @property
     def name(self) -> str:
@@ -78,14 +80,15 @@ def _read(
         counting = statements_of_rows.count_alone(name, held, bound)
         try:
             with looks.at(places.alone(name)), conn.transaction(force_rollback=True):
-                many = conn.execute(counting, held.keys).fetchone() or (0, 0, 0)
+                many = conn.execute(counting, held.keys).fetchone() or (0, 0, 0, 0)
         except psycopg.Error as error:
             said = connect.explain(error)
             if conn.broken:
                 raise said from None
             yield Alone(record, over, archive, unread=Reason(said.what, said.hint))
         else:
-            yield Alone(record, over, archive, many[0], many[1], many[2])
+            rows, on_hold, timeless, back = many
+            yield Alone(record, over, archive, rows, on_hold, timeless, kept_back=back)
 
 
 def sizes(conn: Connection[TupleRow], of: Sequence[str]) -> dict[str, int]:

@@ -109,7 +109,7 @@ def _must_go(task: Task, step: DropChunk, held: gate.Held) -> int:
         if now is None or hypertables.clause(*now) != step.bound:
             raise Stays("it is no chunk of these bounds any more", "Look at the plan again.")
         counting = statements_of_rows.count_alone(step.target, held, None)
-        rows, on_hold, _ = service.execute(counting, held.keys).fetchone() or (0, 1, 0)
+        rows, on_hold, *_ = service.execute(counting, held.keys).fetchone() or (0, 1)
     if on_hold:
         what = f"{on_hold:,} of {counted(rows, 'row')} on legal hold"
         raise Stays(what, "It is dropped by the first run after that has ended.")
@@ -155,7 +155,7 @@ def refreshed(conn: Connection[TupleRow], bound: Bound, now: datetime) -> Failur
         bound.rule.label,
         f"continuous aggregate {shown} is refreshed from {since} (job {job}): it would lose what it has of those",
         f"Its owner runs remove_continuous_aggregate_policy('{shown}'), and adds one again whose start_offset is no "
-        f"longer than {bound.rule.after}.",
+        f"longer than {bound.rule.after or 'what the rule keeps'}.",
     )
 
 

@@ -38,7 +38,8 @@ class Counted:
     """A rule and what it would end, per leaf that holds any; `dateless`: rows per leaf that no rule can judge.
 
     `unread` are the leaves that could not be counted, with the reason; `beyond` how many overdue rows a query of the
-    table sees that stand in none of the others, or why it could not be asked.
+    table sees that stand in none of the others, or why it could not be asked. `back`: rows per leaf for which, by
+    `unless` of the rule, their partition stays whole.
     """
 
     bound: Bound
@@ -46,6 +47,7 @@ class Counted:
     dateless: Mapping[str, int]
     unread: Mapping[str, Reason] = field(default_factory=dict[str, Reason])
     beyond: int | Reason = 0
+    back: Mapping[str, int] = field(default_factory=dict[str, int])
 
     @property
     def archived(self) -> str | None:
@@ -81,6 +83,20 @@ class Counted:
         return tuple(p for p in self.bound.parts if p.over and self.in_part(p).on_hold)
 
     @property
+    def kept_back(self) -> Mapping[Part, int]:
+        """Return the partitions that would be dropped and have rows for which the rule keeps them, with how many."""
+        parts = (part for part in self.bound.parts if part.over and part not in self.held)
+        found = {part: sum(self.back.get(leaf, 0) for leaf in part.leaves) for part in parts}
+        return {part: rows for part, rows in found.items() if rows}
+
+    @property
+    def too_many(self) -> tuple[Part, ...]:
+        """Return the partitions that are to go, with rows or without."""
+        return tuple(
+            p for p in self.bound.parts if p.over and p not in self.held and p not in self.kept_back
+        )
+
+    @property
     def waiting(self) -> tuple[Part, ...]:
         """Return the partitions with overdue rows and others: they end when the time of the last one is over."""
         return tuple(p for p in self.bound.parts if not p.over and p.ends and self.in_part(p).rows)
@@ -93,7 +109,9 @@ class Counted:
 
     @property
     def _due(self) -> tuple[Overdue, ...]:
-        stay = {leaf for part in (*self.held, *self.waiting) for leaf in part.leaves}
+        stay = {
+            leaf for part in (*self.held, *self.kept_back, *self.waiting) for leaf in part.leaves
+        }
         return tuple(leaf for leaf in self.overdue if leaf.leaf not in stay)
 
     @property
@@ -116,6 +134,7 @@ def count(conn: Connection[TupleRow], bound: Bound, held: Held, looks: Looks) ->
     """Count one rule's rows. A leaf that cannot be read hides no other. Raise Unreachable when the server goes away."""
     overdue: list[Overdue] = []
     unread: dict[str, Reason] = {}
+    back: dict[str, int] = {}
     for leaf in bound.leaves:
         if leaf in bound.detaching and not bound.drops:
             looks.not_at(places.leaf(bound, leaf), _DETACHING)
@@ -130,6 +149,8 @@ def count(conn: Connection[TupleRow], bound: Bound, held: Held, looks: Looks) ->
                     else statements_of_rows.count_overdue(leaf, bound, held)
                 )
                 rows, keys, referenced = row(conn, counting, values)
+                if bound.rule.unless:
+                    back[leaf] = row(conn, statements_of_rows.count_kept_back(leaf, bound), {})[0]
                 on_hold = 0
                 if held.rows is not None:
                     counting = statements_of_rows.count_on_hold(leaf, bound, held)
@@ -142,7 +163,7 @@ def count(conn: Connection[TupleRow], bound: Bound, held: Held, looks: Looks) ->
     readable = [leaf for leaf in bound.leaves if leaf not in unread]
     dateless = _dateless(conn, bound, readable, looks)
     beyond = _beyond(conn, bound, held, overdue, looks) if bound.parted else 0
-    return Counted(bound, tuple(overdue), dateless, unread, beyond)
+    return Counted(bound, tuple(overdue), dateless, unread, beyond, back)
 
 
 def _beyond(

@@ -53,3 +53,14 @@ def value(moment: datetime, key: KeyType) -> datetime | date:
             return moment.replace(tzinfo=None)
         case _:
             return moment.astimezone(UTC)
+
+
+def of_key(moment: datetime, key: KeyType) -> datetime | date:
+    """Return a moment on the key's own clock as a column of this type compares with it."""
+    match key:
+        case "date":
+            return moment.date()
+        case "timestamp":
+            return moment
+        case _:
+            return moment.replace(tzinfo=UTC)

@@ -25,7 +25,7 @@ from retention import chunks, expire_archived, shorter
 from retention import statements_of_rows as statements
 from retention.chunks import DropChunk
 from retention.expire_archived import Leaf
-from retention.plan_parts import timeless
+from retention.plan_parts import timeless, unless
 from retention.rule import of_partitions
 from retention.rules import Bound
 from retention.survey import Seen
@@ -146,7 +146,10 @@ def _kept(
 def _rows(task: Task, step: Drop, held: gate.Held, bound: Bound | None) -> str | None:
     with task.system.snapshot("retention.drop") as service:
         counting = statements.count_alone(step.target, held, bound)
-        rows, on_hold, dateless = service.execute(counting, held.keys).fetchone() or (0, 0, 0)
+        found = service.execute(counting, held.keys).fetchone() or (0, 0, 0, 0)
+        rows, on_hold, dateless, kept_back = found
     if on_hold:
         return f"{on_hold:,} of {counted(rows, 'row')} on legal hold"
+    if kept_back and bound:
+        return unless(bound.rule, kept_back)
     return timeless(dateless) if dateless else None

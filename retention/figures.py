@@ -15,6 +15,7 @@ _COUNTED = {
     "retention_rows_overdue": "overdue",
     "retention_rows_on_hold": "on hold",
     "retention_rows_without_a_date": "without a date",
+    "retention_partitions_to_end": "partitions to end",
 }
 
 FIGURES = (
@@ -26,6 +27,10 @@ FIGURES = (
     Figure(
         "retention_rows_without_a_date",
         "Rows that no rule can end, as they have no date to count from.",
+    ),
+    Figure(
+        "retention_partitions_to_end",
+        "Partitions that were to end, by age, number or size, and still stood after the last run.",
     ),
     Figure("retention_counted_timestamp_seconds", "When the last run over all rules counted that."),
 )

@@ -9,6 +9,8 @@ there already stays until its rows are old enough, whatever its rule says today.
 from collections.abc import Iterator
 from datetime import datetime
 
+from lifecycle.config.span import Span
+from lifecycle.partitions.section import SECTION as PARTITIONS
 from lifecycle.policy.model import Policy
 from retention.rule import RetentionRule, target
 
@@ -23,18 +25,47 @@ def stays(table: str, since: datetime, policy: Policy) -> tuple[datetime, str] |
     return max(found, default=None)
 
 
+def least(rule: RetentionRule, policy: Policy) -> tuple[Span, ...]:
+    """Return how long rows stay that a rule ends by number or size: the floor of all tables, and of their classes."""
+    classes = (
+        of.least
+        for of in policy.limits.floors.values()
+        if rule.table in of.tables and not _archived(rule, of.least)
+    )
+    return policy.limits.floor, *classes
+
+
+def _archived(rule: RetentionRule, long: Span) -> bool:
+    return rule.archive and (rule.keep is None or not rule.keep.can_be_shorter_than(long))
+
+
 def too_soon(rule: RetentionRule, policy: Policy) -> Iterator[tuple[str, str]]:
     """Yield each floor that a rule is below, and what to write instead."""
-    floor = policy.limits.floor
-    if rule.after is not None and rule.after.can_be_shorter_than(floor):
-        instead = f"write {floor} or more, or lower `limits.floor` on purpose"
-        yield f"{rule.after} is below the floor of {floor}", instead
+    floor, time = policy.limits.floor, _time(rule, policy)
+    said = str(rule.after) if rule.after else f"`newest: {rule.newest}`"
+    said += f" (rows stay {time} at least)" if rule.newest and time else ""
+    if rule.newest == 1 or (time is not None and time.can_be_shorter_than(floor)):
+        instead = f"write {'more' if rule.newest else f'{floor} or more'}, or lower `limits.floor` on purpose"
+        yield f"{said} is below the floor of {floor}", instead
     if rule.do == "move" or (rule.archive and rule.keep is None):
         return
     table, _ = target(rule)
     for name, of in policy.limits.floors.items():
-        times = [time for time in (rule.after, rule.keep) if time is not None]
-        if table in of.tables and all(time.can_be_shorter_than(of.least) for time in times):
-            said = " or ".join(map(str, times)) or f"what {rule.expires} says"
+        times = [one for one in (time, rule.keep) if one is not None]
+        if table in of.tables and all(one.can_be_shorter_than(of.least) for one in times):
+            by_itself = f"what {rule.expires} says" if rule.expires else f"`{rule.told_by}`"
+            said = " or ".join(map(str, times)) or by_itself
             what = f"{said} is below the floor of {name}, {of.least} ({of.because})"
             yield what, f"write {of.least} or more, or take {table} out of `limits.floors.{name}`"
+
+
+def _time(rule: RetentionRule, policy: Policy) -> Span | None:
+    """Return how long a row stays at least by the rule itself, None where nobody can tell.
+
+    Of `newest: 3` a partition ends when the third after it begins: two lengths after its last row, if all are there.
+    """
+    partitioned = PARTITIONS.of(policy).get(rule.table)
+    if rule.newest is None or rule.newest == 1 or partitioned is None or not partitioned.every:
+        return rule.after
+    one = partitioned.length.span
+    return Span((rule.newest - 1) * one.count, one.unit)

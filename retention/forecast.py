@@ -22,7 +22,7 @@ from lifecycle.policy.model import Policy
 from lifecycle.postgres import catalog, connect
 from lifecycle.postgres.names import sql_name
 from lifecycle.system import System
-from retention import rules, statements_of_forecast
+from retention import rules, statements_of_forecast, weigh
 from retention.parts import Part
 from retention.rules import Bound
 from retention.section import SECTION
@@ -61,7 +61,8 @@ def forecast(
     with system.snapshot("retention forecast") as conn:
         seen = catalog.read(conn)
         moments = tuple(_moments(policy, now, months))
-        each = [rules.bind(policy, seen, at, table) for at in moments]
+        weighed = weigh.tables(conn, policy, seen, table)
+        each = [rules.bind(policy, seen, at, table, weighed) for at in moments]
         endings: list[Ending] = []
         failures = list(each[0][1])
         for bounds in zip(*(fit for fit, _ in each), strict=True):

@@ -14,7 +14,7 @@ from lifecycle.outcome import Failure
 from lifecycle.plan import Decision, Step
 from lifecycle.promise import Listing, Task
 from lifecycle.system import System
-from retention import copies, judge_parts, places, rules, survey
+from retention import copies, judge_parts, places, plan_parts, rules, survey
 from retention.archive import end
 from retention.archive.section import SECTION as ARCHIVES
 from retention.count import Counted
@@ -55,7 +55,9 @@ def judge(task: Task, seen: Seen, decision: Decision[Step], ended: Ended) -> Jud
     known = frozenset(f.target for f in (*decision.refusals, *ended.failures))
     judge_parts.judge(looks, after, task.now, known)
     looks.found(*(f for f in after.failures if f.target not in known))
-    promised = places.promised(*rules.bind(policy, after.catalog, task.now, task.only))
+    promised = places.promised(
+        *rules.bind(policy, after.catalog, task.now, task.only, after.weighed)
+    )
     for failure in after.failures:
         for place in promised[failure.target]:
             looks.not_at(place, Reason(failure.what, failure.hint))
@@ -152,6 +154,10 @@ def _in_the_way(counted: Counted) -> Iterator[str]:
     yield from (f"{leaf}: {reason.why}" for leaf, reason in counted.unread.items())
     for part in counted.held:
         yield f"{part.name}: on legal hold"
+    for part, rows in counted.kept_back.items():
+        yield f"{part.name}: {plan_parts.unless(counted.bound.rule, rows)}"
+    if counted.bound.rule.told_by in ("newest", "size") and counted.too_many:
+        yield f"{words.counted(len(counted.too_many), 'partition')} too many"
     for part in counted.waiting:
         rows = words.counted(counted.in_part(part).rows, "overdue row")
         yield f"{rows} of {part.name} end with it on {part.ends}"
@@ -166,7 +172,7 @@ def status(system: System, now: datetime) -> Listing:
             counted.bound.rule.label,
             counted.bound.rule.do,
             counted.bound.rule.ends,
-            counted.bound.before,
+            "" if counted.bound.nothing else counted.bound.before,
             counted.rows,
             oldest.get(counted.bound.place),
             counted.on_hold,

@@ -17,7 +17,7 @@ def judge(looks: Looks, after: Seen, now: datetime, known: frozenset[str]) -> No
     """Write down what is overdue and not `known`: told already, by the partition's name or for its whole rule."""
     for rule in after.counted:
         if rule.bound.drops:
-            looks.found(*_still(rule, known))
+            looks.found(*_still(rule, known), *_empty(rule, known), *_heavy(rule, known))
     for one in after.alone:
         if one.unread is not None:
             looks.not_at(places.alone(one.name), one.unread)
@@ -44,6 +44,30 @@ def _still(rule: Counted, known: frozenset[str]) -> Iterator[Failure]:
             )
 
 
+def _empty(rule: Counted, known: frozenset[str]) -> Iterator[Failure]:
+    """Yield the partitions past their time that have no row, and so no overdue one."""
+    label = rule.bound.rule.label
+    for part in () if label in known else rule.too_many:
+        told = part.name in known or not rule.unread.keys().isdisjoint(part.leaves)
+        if not told and not rule.in_part(part).rows:
+            hint = "What was in its way is told beside it; the next run tries again."
+            yield Failure(label, f"{part.name} was to end, and stands without a row", hint)
+
+
+def _heavy(rule: Counted, known: frozenset[str]) -> Iterator[Failure]:
+    """Yield that a table is larger than promised, where all that may end has ended."""
+    bound, most = rule.bound, rule.bound.rule.bytes
+    kept = rule.held or rule.kept_back or rule.too_many
+    if most is not None and bound.weighs > most and not kept and bound.rule.label not in known:
+        yield Failure(
+            bound.rule.label,
+            f"{bound.table} takes {bound.weighs / 2**20:,.1f} MB, and {bound.rule.size} are promised: nothing that "
+            "may end is left",
+            "Partitions of the present, and of the time that a floor of the policy keeps, do not end by a size. Write "
+            "a larger one, shorter partitions, or lower the floor on purpose.",
+        )
+
+
 def _late(one: Alone, now: datetime) -> bool:
     due = one.record.drop_not_before
     return one.over and not one.on_hold and one.record.due and due is not None and due <= now
@@ -64,7 +88,12 @@ def counts(after: Seen) -> dict[str, int]:
     drops = [rule for rule in after.counted if rule.bound.drops]
     waiting = sum(rule.in_part(part).rows for rule in drops for part in rule.waiting)
     alone = sum(one.rows for one in after.alone)
-    found = {"waiting for their partition": waiting, "in their grace": alone}
+    found = {
+        "waiting for their partition": waiting,
+        "in their grace": alone,
+        "partitions to end": sum(len(rule.too_many) for rule in drops),
+        "partitions kept by unless": sum(len(rule.kept_back) for rule in drops),
+    }
     return {name: rows for name, rows in found.items() if rows}
 
 

@@ -4,14 +4,16 @@ A partition ends when the time of the last row that it may hold is over: when it
 What hangs on the table directly ends whole, with all that is below it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
 from lifecycle.partitions import bounds
 from lifecycle.partitions.bounds import Holds, KeyType
 from lifecycle.postgres.catalog import Table, range_bounds
-from retention.rule import RetentionRule
+
+Ends = Callable[[datetime], datetime | None]
+"""Tells from an upper bound when its partition ends, on the key's clock; None where nobody knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +21,8 @@ class Part:
     """A partition that hangs on the table directly, with the leaves below it; `over`: its time is.
 
     `ends` is the day on which its last row's time is over, on the clock of the key; None where it never is, as it is
-    the default partition or has no upper bound. `since` is its lower bound.
+    the default partition or has no upper bound, or where nobody knows, as it ends by the size of the table. `since` is
+    its lower bound.
     """
 
     name: str
@@ -30,18 +33,19 @@ class Part:
 
 
 def parts(
-    table: Table, rule: RetentionRule, before: datetime | date, holds: Holds | None
+    table: Table, ends: Ends, before: datetime | date, holds: Holds | None
 ) -> tuple[Part, ...]:
     """Return the partitions of a table, those being detached left out. `before` is the rule's cutoff.
 
-    `holds` is what the key holds that is no moment. Raise ValueError where a bound is none.
+    `ends` tells when one ends that has this upper bound. `holds` is what the key holds that is no moment. Raise
+    ValueError where a bound is none.
     """
     above = {child: branch.name for branch in table.branches for child, _ in branch.children}
     leaves: dict[str, list[str]] = {}
     for leaf in table.partitions:
         if not leaf.detaching:
             leaves.setdefault(_top(leaf.name, above, table.name), []).append(leaf.name)
-    return tuple(_parts(table, rule, edge(before), holds or "timestamptz", leaves))
+    return tuple(_parts(table, ends, edge(before), holds or "timestamptz", leaves))
 
 
 def edge(before: datetime | date) -> datetime:
@@ -57,7 +61,7 @@ def over(bound: str, before: datetime | date, holds: Holds | None) -> bool:
 
 def _parts(
     table: Table,
-    rule: RetentionRule,
+    ends: Ends,
     cutoff: datetime,
     key: KeyType,
     leaves: Mapping[str, list[str]],
@@ -67,15 +71,17 @@ def _parts(
         lower = bounds.LOWEST if first is None else bounds.parse(first, key)
         lower = bounds.HIGHEST if bound == "DEFAULT" else lower  # what it takes, others do not
         upper = bounds.HIGHEST if last is None else bounds.parse(last, key)
-        yield Part(name, tuple(leaves.get(name, ())), upper <= cutoff, _ends(rule, upper), lower)
+        yield Part(name, tuple(leaves.get(name, ())), upper <= cutoff, _day(ends, upper), lower)
 
 
-def _ends(rule: RetentionRule, upper: datetime) -> date | None:
-    assert rule.after is not None
+def _day(ends: Ends, upper: datetime) -> date | None:
+    if upper == bounds.HIGHEST:
+        return None
     try:
-        return rule.after.after(upper).date() if upper != bounds.HIGHEST else None
+        moment = ends(upper)
     except (OverflowError, ValueError):
         return None
+    return None if moment is None else moment.date()
 
 
 def _top(leaf: str, above: Mapping[str, str], table: str) -> str:

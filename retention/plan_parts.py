@@ -17,6 +17,7 @@ from retention import chunks
 from retention.alone import Alone
 from retention.count import Counted
 from retention.parts import Part
+from retention.rule import RetentionRule, words
 from retention.survey import Seen
 
 _TIMELESS = "Give them a time, or move them out of it: rows dated -infinity, UUIDs that are not of version 7."
@@ -53,6 +54,9 @@ def _of_rule(seen: Seen, rule: Counted) -> Iterator[Step | Failure | str]:
             there = rows.rows + rows.on_hold
             what = f"{rows.on_hold:,} of {counted(there, 'row')} on legal hold, so it stays whole"
             yield f"{table}: {part.name}: {what}; {_HOLDS}"
+        elif part in rule.kept_back:
+            why = unless(rule.bound.rule, rule.kept_back[part])
+            yield f"{table}: {part.name}: {why}, so it stays whole"
         elif part.over:
             yield from _taken_off(seen, rule, part)
         elif part in rule.waiting:
@@ -84,6 +88,11 @@ def _taken_off(seen: Seen, rule: Counted, part: Part) -> Iterator[Step | Failure
         size = f"{counted(rule.in_part(part).rows, 'row')}, {_bytes(seen, part.name)}"
         stands = f"it is dropped {bound.rule.stands} later"
         yield replace(step, cost=f"{_bound(step)}: {size}; {step.cost}; {stands}")
+
+
+def unless(rule: RetentionRule, rows: int) -> str:
+    """Say that a rule keeps a partition for rows of it."""
+    return f"{counted(rows, 'row')} of which the rule says: {words(rule.kept_back)}"
 
 
 def timeless(rows: int) -> str:
@@ -121,6 +130,11 @@ def _dropped(seen: Seen, one: Alone, step: Drop) -> Drop | Failure | str:
         )
     if one.timeless:
         return Failure(one.name, f"it is not dropped: {timeless(one.timeless)}", _TIMELESS)
+    if one.kept_back:
+        what = f"it is not dropped: {counted(one.kept_back, 'row')} came to have what its rule says `unless` of"
+        return Failure(
+            one.name, what, "Attach it again, and it is taken off when they have it no more."
+        )
     if one.on_hold:
         what = f"{one.on_hold:,} of {counted(one.rows, 'row')} on legal hold, so it is not dropped"
         return f"{one.name}: {what}; {_HOLDS}"

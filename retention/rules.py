@@ -1,5 +1,6 @@
 """Binds a policy's rules to the tables they speak of. Pure: what cannot be carried out is said, not attempted."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
@@ -13,11 +14,13 @@ from lifecycle.partitions.section import SECTION as PARTITIONS
 from lifecycle.policy.model import Policy
 from lifecycle.postgres.catalog import Catalog, Table
 from lifecycle.postgres.shape import ForeignKey
-from retention import cutoff, floor, parts
+from retention import floor, parts
+from retention.amount import Weighed
+from retention.clocks import Clock
 from retention.columns import other
 from retention.parts import Part
 from retention.rule import RetentionRule, target
-from retention.section import SECTION
+from retention.section import MANY_KEYS, SECTION
 
 CHANGES_OTHERS = {"c": "delete", "n": "clear", "d": "reset"}
 """What a foreign key does to the rows that point to a deleted one, by pg_constraint.confdeltype."""
@@ -33,7 +36,8 @@ class Bound:
     the foreign keys that refuse a delete of what they point to. `parts` are the partitions of a rule that drops them,
     `columns` those that one moves. `detaching` are the leaves that are neither in the table nor alone. `chunks`: its
     leaves are chunks of a hypertable. `holds`: what the key `by` of its partitions holds that is no moment. `zone` is
-    the one whose midnights count.
+    the one whose midnights count. Of a rule that keeps so many
+    partitions, `every` is how long the policy makes one; of one that keeps so many bytes, the table `weighs` as many.
     """
 
     place: int
@@ -52,11 +56,18 @@ class Bound:
     chunks: bool = False
     holds: Holds | None = None
     zone: str = "UTC"
+    every: str | None = None
+    weighs: int = 0
 
     @property
     def drops(self) -> bool:
         """Say whether whole partitions end."""
         return self.rule.do == "drop"
+
+    @property
+    def nothing(self) -> bool:
+        """Say whether nothing at all is over."""
+        return parts.edge(self.before) == bounds.LOWEST
 
     @property
     def edge(self) -> datetime | date | int | UUID:
@@ -79,11 +90,15 @@ class _Unfit(Exception):
 
 
 def bind(
-    policy: Policy, catalog: Catalog, now: datetime, only: str | None
+    policy: Policy,
+    catalog: Catalog,
+    now: datetime,
+    only: str | None,
+    weighed: Mapping[str, tuple[Weighed, ...]] | None = None,
 ) -> tuple[list[Bound], list[Failure]]:
     """Return the rules that can be carried out, in the policy's order, and why the others cannot.
 
-    With `only`, the rules of this table or column alone.
+    With `only`, the rules of this table or column alone. `weighed` are the tables of which a rule keeps so many bytes.
     """
     fit: list[Bound] = []
     unfit: list[Failure] = []
@@ -91,17 +106,24 @@ def bind(
         if only not in (None, rule.table):
             continue
         try:
-            fit.append(_bind(policy, catalog, place, now))
+            fit.append(_bind(policy, catalog, place, now, weighed or {}))
         except _Unfit as reason:
             hint = "Correct the rule in the policy; `lifecycle policy check` shows it in the file."
             unfit.append(Failure(rule.label, str(reason), hint))
     return fit, unfit
 
 
-def _bind(policy: Policy, catalog: Catalog, place: int, now: datetime) -> Bound:
+def _bind(
+    policy: Policy,
+    catalog: Catalog,
+    place: int,
+    now: datetime,
+    weighed: Mapping[str, tuple[Weighed, ...]],
+) -> Bound:
     rule = SECTION.of(policy)[place]
     table, column = _target(catalog, rule)
     _allow(policy, catalog, rule, table)
+    _must_fit(rule, table)
     by = rule.clock or table.partition_key
     found = table.column(by) if by else None
     holds = _holds(policy, rule)
@@ -110,20 +132,9 @@ def _bind(policy: Policy, catalog: Catalog, place: int, now: datetime) -> Bound:
         raise _Unfit(
             f"the rule counts from {by or 'no column'}, which is no date or timestamp of it"
         )
-    if rule.do != "drop" and table.compressed:
-        raise _Unfit(
-            "TimescaleDB compresses it: whole chunks end, by `do: drop`, and no row or value by itself"
-        )
-    if rule.do == "drop" and table.kind == "h" and (rule.archive or rule.grace):
-        raise _Unfit(
-            "a chunk of a hypertable cannot stand alone: neither `archive` nor `grace` is kept for one"
-        )
-    if rule.do == "drop" and table.strategy != "range":
-        raise _Unfit("the table is not partitioned by a range of time, so no partition of it ends")
     zone = rule.zone or policy.timezone
-    moment = cutoff.cutoff(rule.after, ZoneInfo(zone), now)
-    before = cutoff.value(moment, key)
-    leaves, ended = _reach(table, rule, by, before, holds)
+    of = Clock(policy, rule, table, key, ZoneInfo(zone), weighed.get(table.name, ()))
+    before, leaves, ended = _reach(of, by, now)
     return Bound(
         place,
         rule,
@@ -141,30 +152,58 @@ def _bind(policy: Policy, catalog: Catalog, place: int, now: datetime) -> Bound:
         table.kind == "h",
         holds,
         zone,
+        of.every if rule.newest else None,
+        of.weighs,
     )
+
+
+def _reach(
+    of: Clock, by: str, now: datetime
+) -> tuple[datetime | date, tuple[str, ...], tuple[Part, ...]]:
+    """Return the cutoff, the relations that can hold overdue rows, and the partitions of a rule that drops them."""
+    rule, holds = of.rule, _holds(of.policy, of.rule)
+    try:
+        before = of.before(now)
+        leaves = _leaves(of.table, by, before, holds or "timestamptz")
+        ended = parts.parts(of.table, of.ends, before, holds) if rule.do == "drop" else ()
+        past = rule.told_by in ("newest", "size") and holds and of.past(now)
+    except ValueError as bound:
+        raise _Unfit(f"a partition of it has a bound that is no moment: {bound}") from None
+    if past:
+        raise _Unfit(f"all its partitions would lie in the past: does its key hold {holds}?")
+    if rule.after and holds and ended and all(part.over for part in ended if part.ends):
+        newest = max(part.ends for part in ended if part.ends)
+        raise _Unfit(
+            f"the time of all its partitions would be over, of the newest on {newest}: does its key hold {holds}?"
+        )
+    return before, leaves, ended
+
+
+def _must_fit(rule: RetentionRule, table: Table) -> None:
+    """Raise _Unfit when the table is not of a kind of which partitions, or rows, end so."""
+    if rule.do == "drop" and table.partition_key is None and table.kind == "p":
+        raise _Unfit(f"it {MANY_KEYS}")
+    if rule.do != "drop" and table.compressed:
+        raise _Unfit(
+            "TimescaleDB compresses it: whole chunks end, by `do: drop`, and no row or value by itself"
+        )
+    if rule.do == "drop" and table.kind == "h" and (rule.archive or rule.grace):
+        raise _Unfit(
+            "a chunk of a hypertable cannot stand alone: neither `archive` nor `grace` is kept for one"
+        )
+    if table.kind == "h" and (rule.size or rule.unless):
+        raise _Unfit(
+            "it is a hypertable: how large a chunk is only TimescaleDB can say, and one is dropped at once, so "
+            "neither `size` nor `unless` is kept"
+        )
+    if rule.do == "drop" and table.strategy != "range":
+        raise _Unfit("the table is not partitioned by a range of time, so no partition of it ends")
 
 
 def _holds(policy: Policy, rule: RetentionRule) -> Holds | None:
     """Return what the key of partitions that a rule drops holds instead of a moment."""
     partitioned = PARTITIONS.of(policy).get(rule.table) if rule.do == "drop" else None
     return partitioned.holds if partitioned else None
-
-
-def _reach(
-    table: Table, rule: RetentionRule, by: str, before: datetime | date, holds: Holds | None
-) -> tuple[tuple[str, ...], tuple[Part, ...]]:
-    """Return the relations that can hold overdue rows, and the partitions of a rule that drops them."""
-    try:
-        leaves = _leaves(table, by, before, holds or "timestamptz")
-        ended = parts.parts(table, rule, before, holds) if rule.do == "drop" else ()
-    except ValueError as bound:
-        raise _Unfit(f"a partition of it has a bound that is no moment: {bound}") from None
-    if holds and ended and all(part.over for part in ended if part.ends):
-        newest = max(part.ends for part in ended if part.ends)
-        raise _Unfit(
-            f"the time of all its partitions would be over, of the newest on {newest}: does its key hold {holds}?"
-        )
-    return leaves, ended
 
 
 def _moved(catalog: Catalog, rule: RetentionRule, table: Table) -> tuple[str, ...]:

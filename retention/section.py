@@ -13,12 +13,13 @@ from lifecycle.policy.draft_text import quote
 from lifecycle.policy.look import Look
 from lifecycle.policy.model import Policy, until
 from lifecycle.policy.section import Section
-from lifecycle.postgres.catalog import Catalog
-from lifecycle.timescale.section import SECTION as TIMESCALE
-from retention import floor
+from lifecycle.postgres.catalog import Catalog, Table
+from retention import floor, together
 from retention.archive.section import SECTION as ARCHIVES
 from retention.columns import other
 from retention.rule import RetentionRule, Rules, target
+
+MANY_KEYS = "is partitioned by several columns or an expression, and no rule tells from such bounds when one ends"
 
 
 def _tables(rules: Rules) -> Iterator[tuple[Where, str]]:
@@ -37,7 +38,7 @@ def _sense(rules: Rules, policy: Policy) -> Iterator[Mistake]:
         if rule.zone is not None:
             yield from _zone(index, rule.zone)
         for what, instead in floor.too_soon(rule, policy):
-            clock: Where = ("retention", index, "after" if rule.after else "expires")
+            clock: Where = ("retention", index, rule.told_by)
             yield Mistake(clock, what, instead)
         yield from _aim(index, rule, policy)
         if rule.do != "clear" and table in forever:
@@ -57,43 +58,8 @@ def _sense(rules: Rules, policy: Policy) -> Iterator[Mistake]:
             yield Mistake(here, "rows cannot move into their own table", "name another")
         yield from _objects_left_behind(index, rule, policy)
     yield from _kept_for_ever(rules, policy)
-    yield from _dropped_before(rules)
-    yield from _compressed(rules, policy)
-
-
-def _dropped_before(rules: Rules) -> Iterator[Mistake]:
-    """Find partitions that would be dropped with rows that another rule moves, or archives, later."""
-    for index, rule in enumerate(rules):
-        for other_place, beside in enumerate(rules):
-            keeps = beside.to is not None or (beside.archive and not rule.archive)
-            if rule.do != "drop" or beside.table != rule.table or not keeps or rule.after is None:
-                continue
-            if beside.after is None or rule.after.can_be_shorter_than(beside.after):
-                what = f"partitions would be dropped before retention[{other_place}] has taken their rows"
-                where: Where = ("retention", index, "after")
-                yield Mistake(where, what, f"write {beside.after or 'a time'} or more")
-
-
-def _compressed(rules: Rules, policy: Policy) -> Iterator[Mistake]:
-    """Find rules that end single rows or values of compressed chunks, or drop chunks before these are compressed."""
-    for index, rule in enumerate(rules):
-        kept = TIMESCALE.of(policy).get(target(rule)[0])
-        if kept is None or kept.compress is None:
-            continue
-        path: Where = ("retention", index)
-        if rule.do != "drop":
-            what = f"chunks of {target(rule)[0]} are compressed, and of these no row or value ends by itself"
-            instead = (
-                "write `do: drop`, which ends whole chunks, or take `compress` out of `timescale`"
-            )
-            yield Mistake((*path, "do"), what, instead)
-        elif rule.after is not None and not _later(rule.after, kept.compress):
-            what = f"its chunks are compressed after {kept.compress}, and would be dropped before or just then"
-            yield Mistake((*path, "after"), what, f"write more than {kept.compress}")
-
-
-def _later(after: Span, compress: Span) -> bool:
-    return after != compress and not after.can_be_shorter_than(compress)
+    yield from together.dropped_before(rules)
+    yield from together.compressed(rules, policy)
 
 
 def _zone(index: int, zone: str) -> Iterator[Mistake]:
@@ -167,9 +133,8 @@ def _truth(rules: Rules, look: Look) -> None:
         if table is None:
             continue
         by = rule.clock or table.partition_key
-        if rule.do == "drop" and table.strategy != "range":
-            what = f"{name} is not partitioned by a range of time, and `do: drop` ends whole partitions"
-            look.say((*path, "do"), what, "write `do: delete` with `by:`")
+        if rule.do == "drop" and (of := _no_partitions(table)):
+            look.say((*path, "do"), f"{name} {of}", "write `do: delete` with `by:`")
         elif by is None:
             look.say(
                 path,
@@ -182,13 +147,28 @@ def _truth(rules: Rules, look: Look) -> None:
             look.clearable((*path, "table"), name, cleared)
             _stopped_clocks(look, rules, index, name)
         _told_apart(look, index, rule, name)
-        for one in rule.where:
-            look.column((*path, "where", one), name, one)
+        _named(look, index, rule, name)
         column = table.column(by) if by else None
         if column and not column.not_null:
             look.notes.append(
                 f"rows of {name} without a {by} are kept for ever (retention[{index}])"
             )
+
+
+def _no_partitions(table: Table) -> str | None:
+    """Return why no partition of a table ends by a rule."""
+    if table.kind == "p" and table.partition_key is None:
+        return MANY_KEYS
+    if table.strategy != "range":
+        return "is not partitioned by a range of time, and `do: drop` ends whole partitions"
+    return None
+
+
+def _named(look: Look, index: int, rule: RetentionRule, name: str) -> None:
+    """Say so where the rule names a column that is not there."""
+    for word, columns in (("where", rule.where), ("unless", rule.unless)):
+        for one in columns:
+            look.column(("retention", index, word, one), name, one)
 
 
 def _timed(look: Look, index: int, rule: RetentionRule, by: str) -> None:
@@ -257,7 +237,8 @@ def _sentence(rules: Rules, name: str) -> Iterator[str]:
         table, column = target(rule)
         if table == name:
             of = rule.label.removeprefix(rule.table)
-            yield f"{rule.do} {column or 'rows'}{of} {rule.ends}: {rule.because}"
+            what = "partitions" if rule.do == "drop" else f"{column or 'rows'}{of}"
+            yield f"{rule.do} {what} {rule.ends}: {rule.because}"
 
 
 def _draft(policy: Policy, catalog: Catalog) -> Iterator[str]:

@@ -24,7 +24,10 @@ Remembered = Mapping[str, "Kept"]
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What a rule said when a run last carried it out. `seconds` is its shortest time, None where the row says it."""
+    """What a rule said when a run last carried it out.
+
+    `seconds` is its shortest time, or how many partitions or bytes it keeps; None where the row says it.
+    """
 
     target: str
     seconds: int | None
@@ -36,10 +39,14 @@ def kept(bound: Bound) -> Kept:
     rule = bound.rule
     said = [rule.do, rule.by, rule.expires, bound.zone, rule.scope]
     archived = "archived" if rule.archive else None
-    said += [one for one in (archived, rule.to, rule.keep, bound.holds) if one]
+    said += [one for one in (archived, rule.to, rule.keep, bound.holds, bound.every) if one]
+    by = rule.told_by if rule.told_by in ("newest", "size") else None
+    said += [one for one in (by, rule.kept_back) if one]
     says = "\n".join(map(str, said))
-    seconds = None if rule.after is None else round(rule.after.at_least().total_seconds())
-    return Kept(rule.table, seconds, hashlib.sha256(says.encode()).hexdigest()[:32])
+    least = rule.newest or rule.bytes
+    if rule.after is not None:
+        least = round(rule.after.at_least().total_seconds())
+    return Kept(rule.table, least, hashlib.sha256(says.encode()).hexdigest()[:32])
 
 
 def why(bound: Bound, remembered: Remembered) -> str | None:
@@ -52,7 +59,8 @@ def why(bound: Bound, remembered: Remembered) -> str | None:
     if before.says != now.says:
         return "it does something else, or counts from another moment, than when it was last kept"
     if before.seconds is not None and now.seconds is not None and now.seconds < before.seconds:
-        return "its time is shorter than when it was last kept"
+        word = "shorter" if rule.after else "smaller"
+        return f"its {'time' if rule.after else rule.told_by} is {word} than when it was last kept"
     return None
 
 

@@ -7,6 +7,7 @@ rows at the same address in every other partition as well. In every statement th
 from psycopg import sql
 
 from lifecycle.holds.gate import Held
+from lifecycle.policy.people import Value
 from lifecycle.postgres.names import sql_name
 from lifecycle.postgres.rows import count_and_digest
 from lifecycle.postgres.shape import ForeignKey
@@ -37,14 +38,27 @@ def count_whole(leaf: str, bound: Bound, held: Held) -> sql.Composed:
 
 
 def count_alone(name: str, held: Held, bound: Bound | None) -> sql.Composed:
-    """Count the rows of what was taken off, those on legal hold, and those that tell no time to the rule, if any."""
+    """Count the rows of what was taken off, and those of them that keep it.
+
+    By a legal hold; as they tell no time to the rule, if any; and as it says `unless`.
+    """
     nobody = sql.SQL("false").format()
     return sql.SQL("""
-        select count(*), count(*) filter (where {held}), count(*) filter (where {timeless}) from {name} as t
+        select count(*), count(*) filter (where {held}), count(*) filter (where {timeless}),
+               count(*) filter (where {unless})
+          from {name} as t
     """).format(
+        unless=_is(bound.rule.kept_back) if bound and bound.rule.unless else nobody,
         name=sql_name(name),
         held=held.rows or nobody,
         timeless=sql.SQL("({}) is not true").format(_dated(bound)) if bound else nobody,
+    )
+
+
+def count_kept_back(leaf: str, bound: Bound) -> sql.Composed:
+    """Count the rows of one leaf for which its partition stays whole, by `unless` of the rule."""
+    return sql.SQL("select count(*) from only {leaf} as t where {unless}").format(
+        leaf=sql_name(leaf), unless=_is(bound.rule.kept_back)
     )
 
 
@@ -214,15 +228,21 @@ def _dated(bound: Bound) -> sql.Composed:
 
 def scope(bound: Bound) -> sql.Composed:
     """The rows the rule speaks of at all: with a value to clear, and of the values that it names."""
-    parts = [
-        sql.SQL(" and {} in ({})").format(
-            sql.Identifier("t", column), sql.SQL(", ").join(map(sql.Literal, values))
-        )
-        for column, values in bound.rule.scope
-    ]
+    parts = [sql.SQL(" and {}").format(_is(bound.rule.scope))] if bound.rule.scope else []
     if bound.column is not None:
         parts.append(sql.SQL(" and {} is not null").format(sql.Identifier("t", bound.column)))
     return sql.SQL("").join(parts)
+
+
+def _is(values: tuple[tuple[str, tuple[Value, ...]], ...]) -> sql.Composed:
+    """The rows whose columns have these values."""
+    ways = (
+        sql.SQL("{} in ({})").format(
+            sql.Identifier("t", column), sql.SQL(", ").join(map(sql.Literal, of))
+        )
+        for column, of in values
+    )
+    return sql.SQL(" and ").join(ways)
 
 
 def _free(bound: Bound, held: Held) -> sql.Composed:

@@ -29,8 +29,10 @@ from retention import (
     shorter,
     statements,
     statements_of_rows,
+    weigh,
 )
 from retention.alone import Alone
+from retention.amount import Weighed
 from retention.archive import end
 from retention.archive.end import Old
 from retention.count import Counted, count, reason, row
@@ -47,6 +49,7 @@ class Seen:
     `remembered` is what each rule said when it was last carried out, `beside` what is wrong whatever the rules find:
     holds of which nobody knows on what, what stands beside chunks. `old` are the archives whose own time is over.
     `committed` is a snapshot, as PostgreSQL spells it, of what had committed before the look: savepoints, too.
+    `weighed` are the tables of which a rule keeps so many bytes.
     """
 
     catalog: Catalog
@@ -60,6 +63,9 @@ class Seen:
     beside: tuple[Failure, ...] = ()
     old: tuple[Old, ...] = ()
     committed: str = ""
+    weighed: Mapping[str, tuple[Weighed, ...]] = field(
+        default_factory=dict[str, tuple[Weighed, ...]]
+    )
 
     @property
     def changed(self) -> Mapping[str, str]:
@@ -104,7 +110,8 @@ def read(
     """
     seen = catalog.read(conn)
     reality.must_fit(policy, seen, but_for="retention")  # one bad rule stops no other
-    fit, unfit = rules.bind(policy, seen, now, only)
+    weighed = weigh.tables(conn, policy, seen, only)
+    fit, unfit = rules.bind(policy, seen, now, only, weighed)
     holds = gate.known(conn)
     counted: list[Counted] = []
     failures, beside = [*unfit], [*gate.lost(holds, policy, seen)]
@@ -127,7 +134,7 @@ def read(
     sizes = alone.sizes(conn, [*found.children, *(one.name for one in standing)])
     kept = {rule: Kept(*said) for rule, *said in conn.execute(statements.KEPT)}
     rest = (holds, found, standing, sizes, kept, tuple(beside))
-    return Seen(seen, tuple(counted), tuple(failures), *rest)
+    return Seen(seen, tuple(counted), tuple(failures), *rest, weighed=weighed)
 
 
 def oldest(system: System, seen: Seen) -> dict[int, date]:

@@ -221,7 +221,8 @@ def _unfit(name: str, table: Table | None, partitioning: Partitioning) -> Failur
     if table is None:
         what = "the table does not exist"
     elif not fits(table, partitioning):
-        what = f"the table is not partitioned by {partitioning.strategy} of {partitioning.by}"
+        way = f"by {table.strategy} of {table.partition_key or 'several columns'}"
+        what = f"the table is partitioned {way if table.strategy else 'not at all'}"
     else:
         what = (
             f"its key {partitioning.by} cannot be cut into partitions of one {partitioning.every}"

@@ -132,6 +132,7 @@ def test_monitors_know_what_the_last_run_over_all_rules_counted(house: House) ->
         "retention_rows_overdue": 1,
         "retention_rows_on_hold": 0,
         "retention_rows_without_a_date": 2,
+        "retention_partitions_to_end": 0,
     }
 
 
