@@ -8,7 +8,7 @@ itself, `reality.py` whether it fits the live database, both with `subjects.py` 
 policy's references beside the foreign keys, `sentences.py` finds what is said of each, `graph.py` in which order a
 person's rows can go, `stored.py` asks the rows what `questions.py` makes of it. `generate.py` drafts a policy for a
 database it has never seen: `evidence.py` counts rows, `leads.py` finds where columns lead without a foreign key,
-`whose.py` proposes, `sides.py` what is between two, `doubts.py` and `nobodys.py` ask, `asides.py` speaks of those who do
-not own the row. Never connects to anything: the catalog is handed in, a connection where rows are asked.
+`whose.py` proposes, `sides.py` what is between two, `doubts.py` and `nobodys.py` ask, `asides.py` speaks of those who
+do not own the row. Never connects to anything: the catalog is handed in, a connection where rows are asked.
 Read `model.py` first.
 """
