@@ -29,7 +29,8 @@ _STANDING = f"""
                  where system = %(system)s and state = 'running' group by job)
     select k.job, n.state, n.verdict, coalesce(f.since, d.covered_until), p.succeeded, t.seconds,
            coalesce(q.n, 0), coalesce(r.n, 0),
-           coalesce(c.lost, 0), coalesce(c.missed, 0), s.reason is not null, s.reason
+           coalesce(c.lost, 0), coalesce(c.missed, 0), s.reason is not null, s.reason,
+           greatest(d.covered_until, w.slot)
       from known k
       left join queued q using (job)
       left join running r using (job)
@@ -40,6 +41,10 @@ _STANDING = f"""
           select state, verdict from lifecycle.run r
            where system = %(system)s and job = k.job and state <> 'queued' and not {NARROWED}
            order by scheduled_for desc limit 1) n on true
+      left join lateral (
+          select scheduled_for as slot from lifecycle.run
+           where system = %(system)s and job = k.job and asked_by = 'schedule'
+           order by scheduled_for desc limit 1) w on d.covered_until is not null
       left join lateral (
           select queued_at as since from lifecycle.run where system = %(system)s and job = k.job
            order by scheduled_for limit 1) f on true
@@ -63,7 +68,7 @@ class Standing:
     `succeeded` is when it last ended with nothing found wrong and nothing in its way.
 
     `since` is when its first run was queued; before that, up to when its slots were looked at: where no daemon does
-    so any more, that instant grows old.
+    so any more, that instant grows old. `seen_to` is up to when slots have become runs, None where no daemon was yet.
     """
 
     job: str
@@ -78,6 +83,7 @@ class Standing:
     missed: int
     paused: bool
     pause_reason: str | None
+    seen_to: datetime | None
 
 
 def read(conn: Connection[TupleRow], system: str) -> dict[str, Standing]:

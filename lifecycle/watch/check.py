@@ -12,12 +12,15 @@ from datetime import datetime, timedelta
 from enum import IntEnum
 from functools import lru_cache
 
-from lifecycle import cron, rooms, show
+from lifecycle import cron, rooms, show, words
 from lifecycle.job import Job
 from lifecycle.ledger import standing
 from lifecycle.ledger.standing import Standing
 from lifecycle.postgres.patient import PATIENCE
 from lifecycle.system import System
+
+LOOKED = timedelta(minutes=10)
+"""How old a slot may be that no daemon has looked at: a restart of one, or of its database, takes less."""
 
 
 class State(IntEnum):
@@ -76,8 +79,19 @@ def judge(system: str, timezone: str, job: Job, found: Standing | None, now: dat
     since = (found.succeeded or found.since) if found else None
     age = now - since if since else None
     state, why = _opinion(found, age, warn, crit)
+    if state is State.OK and found and (slot := _left(job, timezone, found, now)):
+        state = State.WARNING
+        why = f"its slot of {words.moment(slot)} was left where it is: is a daemon running?"
     succeeded = found.succeeded if found else None
     return Judged(system, job.name, state, why, now - succeeded if succeeded else None, warn, crit)
+
+
+def _left(job: Job, timezone: str, found: Standing, now: datetime) -> datetime | None:
+    """Return the first slot of which nobody has made a run, though it is past: who would look is not there."""
+    if found.seen_to is None:
+        return None
+    slot = cron.next_slot(job.cron, timezone, found.seen_to)
+    return slot if slot is not None and slot < now - LOOKED else None
 
 
 def _opinion(

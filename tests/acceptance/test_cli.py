@@ -566,3 +566,22 @@ def test_init_by_somebody_who_is_no_administrator_is_refused_and_changes_nothing
         finally:
             conn.execute("drop role passer_by")
     assert conninfo_to_dict(bare.admin)["dbname"] == bare.database
+
+
+def test_check_warns_within_minutes_of_a_slot_that_no_daemon_was_there_for(
+    at: Workspace, vitalis: Any
+) -> None:
+    succeeded(at, vitalis)
+    with psycopg.connect(at.admin, autocommit=True) as conn:
+        conn.execute(
+            "update lifecycle.run set asked_by = 'schedule', scheduled_for = now() - interval '23 hours'"
+        )
+        conn.execute(
+            """insert into lifecycle.schedule (system, job, cron, timezone, covered_until)
+               select 'vitalis', 'gdpr.erase', '15 4 * * *', 'UTC', now() - interval '1 day'"""
+        )
+    ended = at.cli("check", "--nagios")
+    assert ended.returncode == 1
+    assert re.search(
+        r"vitalis/gdpr\.erase: its slot of \S+ 04:15\S* .*is a daemon running\?", ended.stdout
+    )
