@@ -81,6 +81,26 @@ def test_the_chunks_whose_time_is_over_are_those_of_the_plan_and_all_rows_are_co
     assert waiting > 0
 
 
+def test_chunks_beside_each_other_are_one_of_the_newest_and_by_size_none_ends(house: House) -> None:
+    newest = RetentionRule.model_validate(
+        {"table": "marks", "newest": 3, "do": "drop", "because": "x"}
+    )
+    size = {"table": "marks", "size": "1 MB", "do": "drop", "because": "x"}
+    of_size = house.policy.model_copy(update={"retention": (RetentionRule.model_validate(size),)})
+    with psycopg.connect(house.admin, autocommit=True) as conn:
+        conn.execute("set timezone to 'UTC'")
+        seen = catalog.read(conn)
+        policy = house.policy.model_copy(update={"retention": (newest,), "timezone": "UTC"})
+        [bound], [] = rules.bind(policy, seen, NOW, None)
+        [], [unfit] = rules.bind(of_size, seen, NOW, None)
+    parts = seen.tables["marks"].partitions
+    begun = sorted({part.lower or "" for part in parts if (part.lower or "") <= "2026-11-21"})
+    over = {part.name for part in bound.parts if part.over}
+    assert over == {part.name for part in parts if (part.upper or "") <= begun[-3]}
+    assert len(over) > len({part.lower for part in parts if part.name in over}) > 3
+    assert "how large a chunk is only TimescaleDB can say" in unfit.what
+
+
 def test_a_chunk_that_is_dropped_leaves_no_note_of_timescaledbs(house: House) -> None:
     with psycopg.connect(house.admin, autocommit=True) as conn:
         chunk = catalog.read(conn).tables["marks"].partitions[0]
