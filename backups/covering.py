@@ -1,31 +1,40 @@
 """What a drill covers: the dump, the rows of each of its tables, and all else that a database is made of. Pure."""
 
-from backups.manifest import Manifest
-from lifecycle.coverage import Coverage, Looks, Place, Reason
+from collections.abc import Iterator
 
-_NOT_COMPARED = Reason(
-    "the manifest holds counts and hashes of rows only, so a dump that lost them passes",
-    "Compare it by hand after a restore that matters: `pg_dump --schema-only` of both.",
+from backups import structure
+from backups.manifest import Manifest
+from backups.restore import Restored
+from backups.structure import KINDS, Structure
+from lifecycle.coverage import Coverage, Looks, Place, Reason
+from lifecycle.outcome import Failure
+
+_AS_A_WHOLE = (
+    "publications and event triggers",
+    "extension versions",
+    "large objects",
+    "locale and collations",
+)
+STRUCTURE = tuple(Place("structure", name) for name in (*KINDS, *_AS_A_WHOLE))
+"""What a dump carries beside rows."""
+
+_OLD = Reason(
+    "the manifest is of the first format and says nothing of it",
+    "The next dump's does: `lifecycle run backups.dump`.",
+)
+_OF_OTHERS = Reason(
+    "some rights were given by somebody else than an object's owner, and only a superuser could give them so again",
+    "Let the owner give them, or compare them by hand after a restore: `pg_dump --schema-only` of both.",
     "limit",
 )
-
-STRUCTURE = tuple(
-    Place("structure", name)
-    for name in (
-        "columns, types, defaults and generated columns",
-        "keys, indexes and constraints",
-        "row security and policies",
-        "owners and grants",
-        "triggers and rules",
-        "views and functions",
-        "sequences",
-        "publications, comments and extension versions",
-        "large objects",
-        "locale and collations",
-    )
+_OTHER_VERSION = Reason(
+    "the copy has extensions of another version than the database",
+    "Install the version of the database's server on this host.",
 )
-"""What a dump carries beside rows, and a drill does not compare yet."""
-
+_OTHER_ORDER = Reason(
+    "this host orders text by another version of the same collation",
+    "Drill on a host with the C library and ICU of the database's server: indexes on text may be ordered otherwise.",
+)
 _READ_ONLY = Reason("the dump was read and not restored", "`lifecycle backups drill` restores it.")
 
 
@@ -57,10 +66,46 @@ def cover(
     """
     dump = dump_of(newest)
     tables = {Place("table", name) for name in newest.tables} if newest else set[Place]()
-    for place in STRUCTURE:
-        looks.not_at(place, _NOT_COMPARED)
     if newest:
         of_extensions(looks, newest)
-    for place in (dump, *tables) if reason else tables if not restore else ():
+    missed = (dump, *tables, *STRUCTURE) if reason else (*tables, *STRUCTURE) if not restore else ()
+    for place in missed:
         looks.not_at(place, reason or _READ_ONLY)
     return looks.cover({dump, *tables, *STRUCTURE})
+
+
+def compare(looks: Looks, dumped: Manifest, restored: Restored) -> tuple[Failure, ...]:
+    """Return what beside rows is not in the copy as it was dumped; `looks` takes down what was compared."""
+    unseen = _not_comparable(dumped, restored)
+    for place in STRUCTURE:
+        reason = _OLD if dumped.structure is None else unseen.get(place.name)
+        if reason is not None:
+            looks.not_at(place, reason)
+    if dumped.structure is None:
+        return ()
+    with looks.at(*(place for place in STRUCTURE if place.name not in unseen)):
+        return (
+            *structure.differences(dumped.structure, restored.structure),
+            *_not_listed(dumped.structure, restored.contents),
+        )
+
+
+def _not_comparable(dumped: Manifest, restored: Restored) -> dict[str, Reason]:
+    """Return why a part of the structure cannot be compared here, by its name."""
+    found = dict[str, Reason]()
+    if dumped.structure is not None and structure.of_others(dumped.structure):
+        found["owners and grants"] = _OF_OTHERS
+    here = restored.source.extensions
+    if any(here.get(name) != version for name, version in dumped.source.extensions.items()):
+        found["extension versions"] = _OTHER_VERSION
+    if dumped.source.locale != restored.source.locale:
+        found["locale and collations"] = _OTHER_ORDER
+    return found
+
+
+def _not_listed(dumped: Structure, contents: str) -> Iterator[Failure]:
+    """Yield what only a superuser could restore and the dump's list of contents does not name."""
+    for what, name in dumped.by_name:
+        spelled = name.replace("\n", " ").replace("\r", " ")
+        if f" {what} - {spelled} " not in contents:
+            yield Failure(f"{what.lower()} {name}", "is not in the dump", structure.HINT)

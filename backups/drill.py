@@ -163,10 +163,11 @@ def prove(
         if not restore:
             return ()
         restored = restore_into_scratch(dumped, binaries, directory, timings)
-        timings.counts["tables"] = len(restored)
-        timings.counts["rows"] = sum(content.rows for content in restored.values())
-        with looks.at(*(Place("table", name) for name in restored)):
-            return manifest.differences(dumped.tables, restored)
+        timings.counts["tables"] = len(restored.tables)
+        timings.counts["rows"] = sum(content.rows for content in restored.tables.values())
+        with looks.at(*(Place("table", name) for name in restored.tables)):
+            differ = manifest.differences(dumped.tables, restored.tables)
+        return differ + covering.compare(looks, dumped, restored)
 
 
 def _binaries(system: System, dumped: Manifest) -> Binaries:

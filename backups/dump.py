@@ -15,11 +15,12 @@ import psycopg
 from psycopg import Connection, IsolationLevel
 from psycopg.rows import TupleRow
 
-from backups import covering, manifest, measure, scratch, shelf, statements
+from backups import covering, manifest, measure, scratch, shelf, statements, structure
 from backups.manifest import Content, Manifest, Source
 from backups.section import SECTION
+from backups.structure import Structure
 from lifecycle import clock, progress
-from lifecycle.coverage import NOTHING_ASKED, Judgement, Looks, Place, Reason
+from lifecycle.coverage import NOTHING_ASKED, Judgement, Looks, Place
 from lifecycle.errors import NotFound, Refused
 from lifecycle.ledger import evidence
 from lifecycle.ledger.claims import Claim
@@ -41,12 +42,6 @@ LET_READ = (
 )
 """What lets the service read the large objects that are there."""
 
-_LARGE_OBJECTS = Reason(
-    "the database holds large objects, and the manifest counts rows of tables only",
-    "They are in the dump; nothing compares them after a restore yet.",
-    "limit",
-)
-
 
 @dataclass(frozen=True, slots=True)
 class Taken:
@@ -57,6 +52,7 @@ class Taken:
     source: Source
     tables: dict[str, Content]
     of_extensions: tuple[str, ...]
+    structure: Structure
 
 
 def carry_out(task: Task) -> Judgement:
@@ -115,6 +111,7 @@ def take(system: System, binaries: Binaries, directory: Path) -> Taken:
         scratch.must_fit(directory, source.database_bytes)
         progress.phase("backups.dump: count")
         tables, of_extensions = measure.tables(conn), measure.of_extensions(conn)
+        made_of = structure.read(conn)
         progress.phase("backups.dump: dump")
         with commands.libpq(system.conninfo(), directory) as (dsn, secret):
             commands.run(
@@ -133,7 +130,7 @@ def take(system: System, binaries: Binaries, directory: Path) -> Taken:
     version = commands.run(
         (str(binaries.tool("pg_dump")), "--version"), env={}, limit=timedelta(minutes=1)
     )
-    return Taken(file, version.stdout.strip(), source, tables, of_extensions)
+    return Taken(file, version.stdout.strip(), source, tables, of_extensions, made_of)
 
 
 def _all_readable(conn: Connection[TupleRow]) -> None:
@@ -179,6 +176,7 @@ def _manifest(
         source=taken.source,
         tables=taken.tables,
         of_extensions=taken.of_extensions,
+        structure=taken.structure,
     )
 
 
@@ -210,13 +208,9 @@ def _counts(written: Manifest) -> dict[str, int]:
 
 def _judgement(system: System, claim: Claim, written: Manifest, how: str) -> Judgement:
     """Return what the dump covers: every table of the database as it is now, and what is no table."""
-    looks, large, stored = Looks(), Place("large objects", ""), Place("object", written.key)
+    looks, stored = Looks(), Place("object", written.key)
     with system.connect("backups.dump", write=False) as conn:
         tables = {Place("table", name) for name in measure.names(conn)}
-        with looks.at(large):
-            row = conn.execute(statements.LARGE_OBJECTS).fetchone()
-    if row and row[0]:
-        looks.not_at(large, _LARGE_OBJECTS)
     covering.of_extensions(looks, written)
     with looks.at(stored, *(Place("table", name) for name in written.tables)):
         held = shelf.of_slot(system, claim)
@@ -226,7 +220,7 @@ def _judgement(system: System, claim: Claim, written: Manifest, how: str) -> Jud
         f"dump {how}: {counted(written.rows, 'row')} of {counted(len(written.tables), 'table')}, "
         f"{counted(written.size, 'byte')}, under {written.key}"
     )
-    return Judgement(looks.cover({stored, large, *tables}), summary, _counts(written))
+    return Judgement(looks.cover({stored, *tables}), summary, _counts(written))
 
 
 def _not_held(written: Manifest) -> Failure:

@@ -9,20 +9,16 @@ from datetime import datetime
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, Field, ValidationError
 
+from backups.part import Part
+from backups.structure import Structure
 from lifecycle.errors import Unproven
 from lifecycle.outcome import Failure
 from lifecycle.words import counted
 
 NAME = "manifest.json"
 DATA = "data.dump"
-
-
-class Part(BaseModel):
-    """What all parts of a manifest share."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Content(Part):
@@ -43,6 +39,7 @@ class Locale(Part):
     ctype: str
     name: str | None
     rules: str | None
+    version: str | None = None
 
 
 class Source(Part):
@@ -62,9 +59,12 @@ class Source(Part):
 
 
 class Manifest(Part):
-    """One complete dump. `of_extensions` are tables of extensions that held rows: counted is none of them."""
+    """One complete dump. `of_extensions` are tables of extensions that held rows: counted is none of them.
 
-    format: Literal["lifecycle.dump.v1"] = "lifecycle.dump.v1"
+    A manifest of the first format has no `structure`.
+    """
+
+    format: Literal["lifecycle.dump.v1", "lifecycle.dump.v2"] = "lifecycle.dump.v2"
     system: str
     run: int
     attempt: int
@@ -78,6 +78,7 @@ class Manifest(Part):
     source: Source
     tables: dict[str, Content]
     of_extensions: tuple[str, ...] = ()
+    structure: Structure | None = None
 
     @property
     def rows(self) -> int:

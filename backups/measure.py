@@ -53,7 +53,7 @@ def source(conn: Connection[TupleRow]) -> Source:
     spoken = conn.execute(statements.LOCALE).fetchone()
     assert row is not None
     assert spoken is not None
-    provider, collate, ctype, name, rules = spoken
+    provider, collate, ctype, name, rules, version = spoken
     extensions = conn.execute(statements.EXTENSIONS).fetchall()
     return Source(
         database=row[0],
@@ -61,7 +61,9 @@ def source(conn: Connection[TupleRow]) -> Source:
         server_version=row[2],
         major=row[3],
         encoding=row[4],
-        locale=Locale(provider=provider, collate=collate, ctype=ctype, name=name, rules=rules),
+        locale=Locale(
+            provider=provider, collate=collate, ctype=ctype, name=name, rules=rules, version=version
+        ),
         database_bytes=row[5],
         snapshot_lsn=row[6],
         extensions={name: version for name, version, _ in extensions},

@@ -6,16 +6,20 @@ superuser, whoever owns a table could run programs on this host (`copy .. to pro
     schemas       the restorer, who owns the database and is no superuser
     extensions    a superuser, by the names in the manifest and from this host's own packages, while nothing of the dump
                   is there that could run; nothing of the dump itself is ever said by a superuser
-    all the rest  the restorer again, who measures it, too
+    all the rest  the restorer again, who measures it, too: a member of each role that the dump names, none of which can
+                  do anything here but own; so each object has its owner, and what its owner granted
+    rights        last, as a dump has them; one that could not be given is found by the comparison
 
-Owners, grants, event triggers and publications stay out of the copy: `covering` names them as not compared.
+Event triggers and publications stay out of the copy: that the dump has them says its list of contents.
 """
 
 import re
 from collections.abc import Generator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import LiteralString
 
 import psycopg
 from psycopg import Connection
@@ -23,8 +27,9 @@ from psycopg.conninfo import make_conninfo
 from psycopg.errors import InsufficientPrivilege
 from psycopg.rows import TupleRow
 
-from backups import manifest, measure, statements
-from backups.manifest import Content, Manifest
+from backups import manifest, measure, statements, structure
+from backups.manifest import Content, Manifest, Source
+from backups.structure import Structure
 from backups.timings import Timings
 from lifecycle import clock, progress, scratch
 from lifecycle.errors import CommandFailed, LifecycleError, Refused
@@ -38,18 +43,34 @@ LIMIT = timedelta(hours=8)
 RESTORED = "restored"
 """The database of the copy."""
 
+SUPERUSER = "lifecycle_scratch"
+"""The scratch server's. Of no name that a dump has: `postgres` is there a role like any other."""
+
 # A line of `pg_restore --list`: its number, two oids, what it is. Nobody but pg_dump writes that far to the left.
-_IS = re.compile(r"\d+; \d+ \d+ (?:COMMENT - )?(SCHEMA|EXTENSION|EVENT TRIGGER) ")
+_IS = re.compile(
+    r"\d+; \d+ \d+ (?:COMMENT - )?"
+    r"(SCHEMA|EXTENSION|EVENT TRIGGER|PUBLICATION|DEFAULT ACL|ACL|MATERIALIZED VIEW DATA) "
+)
 
 # What pg_restore says of where it was, and the errors in the scratch server's log.
 _AT = re.compile(r"pg_restore: from TOC entry (\d+);")
 _STATE = re.compile(r"^([0-9A-Z]{5}) ERROR: ", re.MULTILINE)
 
 
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What a copy holds and is made of, and the list of contents of the dump it was made from."""
+
+    tables: dict[str, Content]
+    structure: Structure
+    source: Source
+    contents: str
+
+
 def restore_into_scratch(
     dumped: Manifest, binaries: Binaries, directory: Path, timings: Timings
-) -> dict[str, Content]:
-    """Restore the dump in `directory` into a scratch server, return what its tables hold, and remove the server.
+) -> Restored:
+    """Restore the dump in `directory` into a scratch server, return what that holds, and remove the server.
 
     Raise CommandFailed when the dump cannot be restored, Refused when this host lacks what it takes, or when the dump
     holds what only a superuser can make.
@@ -59,7 +80,7 @@ def restore_into_scratch(
         try:
             _prepare(cluster, dumped)
             with timings.phase("restore"):
-                _restore(cluster, restorer, dumped, directory)
+                contents = _restore(cluster, restorer, dumped, directory)
             _forget_settings(cluster)
             with (
                 timings.phase("compare"),
@@ -67,7 +88,9 @@ def restore_into_scratch(
                 conn.transaction(),
             ):
                 measure.pin(conn, LIMIT)
-                return measure.tables(conn)
+                return Restored(
+                    measure.tables(conn), structure.read(conn), measure.source(conn), contents
+                )
         except psycopg.Error as error:
             raise connect.explain(error) from None
 
@@ -82,7 +105,7 @@ def pg_restore(binaries: Binaries, *arguments: str) -> str:
 def _server(directory: Path, binaries: Binaries, timings: Timings) -> Generator[Cluster]:
     began = clock.monotonic()
     progress.phase("backups.drill: start a scratch server")
-    server = scratch.cluster(directory, binaries)
+    server = scratch.cluster(directory, binaries, SUPERUSER)
     try:
         cluster = server.__enter__()
     except CommandFailed as error:  # the scratch server's trouble, not the dump's
@@ -111,6 +134,7 @@ def _prepare(cluster: Cluster, dumped: Manifest) -> None:
         for role in dumped.source.roles:
             if conn.execute(statements.ROLE_EXISTS, {"role": role}).fetchone() is None:
                 conn.execute(statements.create_role(role))
+                conn.execute(statements.let_be(role))
         _make_database(conn, dumped)
 
 
@@ -131,18 +155,36 @@ def _make_database(conn: Connection[TupleRow], dumped: Manifest) -> None:
         ) from None
 
 
-def _restore(cluster: Cluster, restorer: str, dumped: Manifest, directory: Path) -> None:
-    """Restore the dump in parts. What pg_restore lists decides what is said when, and never who says it."""
+def _restore(cluster: Cluster, restorer: str, dumped: Manifest, directory: Path) -> str:
+    """Restore the dump in parts and return its contents: they decide what is said when, never who says it."""
     file = directory / manifest.DATA
     entries = dict[str, list[str]]()
+    contents = pg_restore(cluster.binaries, "--list", str(file))
     # Cut at line feeds only: pg_restore takes these out of names, and no other of Unicode's ends of a line.
-    for line in pg_restore(cluster.binaries, "--list", str(file)).split("\n"):
+    for line in contents.split("\n"):
         if line and not line.startswith(";"):
             what = _IS.match(line)
             entries.setdefault(what[1] if what else "rest", []).append(line)
     _part(cluster, restorer, file, entries.get("SCHEMA"))
     _make_extensions(cluster, dumped)
+    _say(cluster, restorer, statements.LET_OWN)
     _part(cluster, restorer, file, entries.get("rest"))
+    _say(cluster, restorer, statements.LET_OWN_NO_MORE)
+    _part(
+        cluster,
+        restorer,
+        file,
+        entries.get("ACL", []) + entries.get("DEFAULT ACL", []),
+        strict=False,
+    )
+    _part(cluster, restorer, file, entries.get("MATERIALIZED VIEW DATA"))
+    return contents
+
+
+def _say(cluster: Cluster, restorer: str, statement: LiteralString) -> None:
+    _forget_settings(cluster)
+    with connect.connect(restorer, "backups.drill", write=True) as conn:
+        conn.execute(statement)
 
 
 def _forget_settings(cluster: Cluster) -> None:
@@ -151,23 +193,28 @@ def _forget_settings(cluster: Cluster) -> None:
         conn.execute(statements.FORGET_SETTINGS)
 
 
-def _part(cluster: Cluster, dsn: str, file: Path, entries: list[str] | None) -> None:
-    """Restore these lines of the dump's table of contents. Raise as `restore_into_scratch` does."""
+def _part(
+    cluster: Cluster, dsn: str, file: Path, entries: list[str] | None, *, strict: bool = True
+) -> None:
+    """Restore these lines of the dump's table of contents. Raise as `restore_into_scratch` does.
+
+    Not `strict`: go on after what cannot be said. Whoever compares finds what is missing then.
+    """
     if not entries:
         return
+    _forget_settings(cluster)
     listed = file.with_name("entries")
     listed.write_text("\n".join(entries), encoding="utf-8")
     command = (
         str(cluster.binaries.tool("pg_restore")),
-        *("--exit-on-error", "--verbose"),
-        *("--no-owner", "--no-privileges", "--no-tablespaces", "--no-security-labels"),
-        *("--no-subscriptions", "--no-publications"),
+        *(("--exit-on-error", "--verbose") if strict else ()),
+        *("--no-tablespaces", "--no-security-labels", "--no-subscriptions", "--no-publications"),
         f"--use-list={listed}",
         f"--dbname={dsn}",
         str(file),
     )
     ended = commands.attempt(command, env={}, limit=LIMIT)
-    if ended.exit_code != 0:
+    if strict and ended.exit_code != 0:
         raise _stopped(cluster, ended.stderr_tail, entries)
 
 

@@ -30,11 +30,10 @@ SOURCE = """
 # another name before version 17.
 LOCALE = """
     select d.datlocprovider::text, d.datcollate, d.datctype,
-           coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale'), to_jsonb(d) ->> 'daticurules'
+           coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale'), to_jsonb(d) ->> 'daticurules',
+           pg_database_collation_actual_version(d.oid)
       from pg_database d where d.datname = current_database()
 """
-
-LARGE_OBJECTS = "select count(*) from pg_largeobject_metadata"
 
 # Nothing grants all of them at once before PostgreSQL 18's default privileges, and pg_dump ends at the first it may not
 # read.
@@ -108,6 +107,11 @@ def create_role(role: str) -> sql.Composed:
     return sql.SQL("create role {} nologin").format(sql.Identifier(role))
 
 
+def let_be(role: str) -> sql.Composed:
+    """Return what lets the restorer make things in this role's name (scratch server only)."""
+    return sql.SQL("grant {} to {}").format(sql.Identifier(role), sql.Identifier(RESTORER))
+
+
 def create_database(name: str, encoding: str, locale: Locale) -> sql.Composed:
     """Return what makes an empty database for the restorer, encoded and ordered as its source (scratch server only)."""
     options: list[sql.Composable] = [
@@ -135,6 +139,20 @@ RESTORER = "lifecycle_restorer"
 """Who restores a dump (scratch server only). Owns the copy, and sees its rows whatever policies they have."""
 
 CREATE_RESTORER = "create role lifecycle_restorer login nosuperuser bypassrls"
+
+# Whoever gets something in a schema must be allowed to make things there, and a dump says who may only at its end.
+LET_OWN = """
+    do $$
+    declare schema name;
+    begin
+        for schema in select nspname from pg_namespace where nspname !~ '^pg_' and nspname <> 'information_schema' loop
+            execute format('grant create on schema %I to public', schema);
+        end loop;
+    end $$
+"""
+LET_OWN_NO_MORE = LET_OWN.replace("grant create", "revoke create").replace(
+    "to public", "from public"
+)
 
 # Code of a dump runs as the restorer, who owns the copy, and what it sets for either holds for the next session.
 FORGET_SETTINGS = """

@@ -69,11 +69,11 @@ def left_behind(settings: Settings, prefix: str) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def cluster(ours: Path, binaries: Binaries) -> Generator[Cluster]:
+def cluster(ours: Path, binaries: Binaries, superuser: str = "postgres") -> Generator[Cluster]:
     """Give a running private server beside our directory and remove it at the end. Raise as `Cluster` does."""
-    made = Cluster(beside(ours), binaries)
+    made = Cluster(beside(ours), binaries, superuser)
     try:
-        Cluster.create(made.directory, binaries, fast=True)
+        Cluster.create(made.directory, binaries, fast=True, superuser=superuser)
         # Nothing that came with the data may act: no archiving, no workers, no network.
         made.start(
             settings={

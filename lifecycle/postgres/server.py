@@ -50,6 +50,7 @@ class Cluster:
 
     directory: Path
     binaries: Binaries
+    superuser: str = "postgres"
 
     @classmethod
     def create(
@@ -59,6 +60,7 @@ class Cluster:
         *,
         settings: Mapping[str, str] | None = None,
         fast: bool = False,
+        superuser: str = "postgres",
     ) -> "Cluster":
         """Make a new, stopped cluster with data checksums, UTF-8 and the C locale.
 
@@ -66,12 +68,12 @@ class Cluster:
         Raise Conflict if the directory is not empty, Refused if the server's account cannot reach
         it, CommandFailed if initdb fails (nothing is left behind then).
         """
-        cluster = cls(directory.absolute(), binaries)
+        cluster = cls(directory.absolute(), binaries, superuser)
         if directory.exists() and any(directory.iterdir()):
             raise Conflict(f"{directory} is not empty", hint="Name a new or an empty directory.")
         door.make(cluster.directory)
         command = ("--data-checksums", "--encoding=UTF8", "--locale-provider=libc", "--locale=C")
-        command += ("--auth-local=trust", "--auth-host=reject", "--username=postgres")
+        command += ("--auth-local=trust", "--auth-host=reject", f"--username={superuser}")
         command += ("--no-instructions",) + (("--no-sync",) if fast else ())
         try:
             cluster.run("initdb", *command, "-D", str(cluster.data), timeout=180)
@@ -200,10 +202,10 @@ class Cluster:
             shutil.rmtree(self.data)
         shutil.rmtree(self.directory)
 
-    def dsn(self, dbname: str = "postgres", user: str = "postgres") -> str:
+    def dsn(self, dbname: str = "postgres", user: str | None = None) -> str:
         """Return the connection string: no password, because the directory is the lock."""
         host = str(door.sockets(self.directory))
-        return make_conninfo(host=host, port=door.PORT, dbname=dbname, user=user)
+        return make_conninfo(host=host, port=door.PORT, dbname=dbname, user=user or self.superuser)
 
     def run(self, tool: str, *arguments: str, timeout: float = 600) -> str:
         """Run one of PostgreSQL's programs as the server's account and return what it printed.

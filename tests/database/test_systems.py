@@ -65,7 +65,6 @@ class Truth:
     """The columns of the log that name somebody."""
 
 
-DRILL = "structure row security and policies"
 SPELLING = "spelling escaped, encoded or decomposed"
 TRUTH = {
     "heartguard": Truth(
@@ -78,11 +77,11 @@ TRUTH = {
             "maintenance.analyze": "pass",
             "maintenance.refresh": "pass",
             "gdpr.erase": "could not verify",
-            "backups.drill": "could not verify",
+            "backups.drill": "pass",
             "records.keep": "pass",
             "audit.report": "pass",
         },
-        unseen={"gdpr.erase": SPELLING, "backups.drill": DRILL},
+        unseen={"gdpr.erase": SPELLING},
         hers={
             "device_timeseries": "device_id in (select id from user_devices where user_id = %(due)s)",
             "health_goal_progress": "goal_id in (select id from user_health_goals where user_id = %(due)s)",
@@ -99,14 +98,13 @@ TRUTH = {
             "maintenance.analyze": "pass",
             "maintenance.refresh": "pass",
             "gdpr.erase": "could not verify",
-            "backups.drill": "could not verify",
+            "backups.drill": "pass",
             "records.keep": "pass",
             "audit.report": "pass",
         },
         unseen={
             "retention.expire": "copy materialised view mv_biomarker_months",
             "gdpr.erase": SPELLING,
-            "backups.drill": DRILL,
         },
         hers={},
         ended={"biomarkers": "timestamp < current_date - interval '10 years'"},
@@ -123,14 +121,13 @@ TRUTH = {
             "maintenance.analyze": "pass",
             "maintenance.refresh": "pass",
             "gdpr.erase": "could not verify",
-            "backups.drill": "could not verify",
+            "backups.drill": "pass",
             "records.keep": "pass",
             "audit.report": "pass",
         },
         unseen={
             "retention.expire": "rows without a date of chat_memory",
             "gdpr.erase": SPELLING,
-            "backups.drill": DRILL,
         },
         hers=dict.fromkeys(
             (

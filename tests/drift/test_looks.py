@@ -27,7 +27,7 @@ OPENED = {
     "backups/drill.py": (2, LEDGER),
     "backups/dump.py": (5, "the ledger; the dump itself is read only and rolled back"),
     "backups/findings.py": (3, LEDGER),
-    "backups/restore.py": (4, SCRATCH),
+    "backups/restore.py": (5, SCRATCH),
     "gdpr/answer.py": (1, OWNER),
     "gdpr/erase.py": (1, LEDGER),
     "gdpr/findings.py": (2, LEDGER),
