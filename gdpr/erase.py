@@ -17,7 +17,7 @@ from psycopg.rows import TupleRow
 
 from audit import anonymise
 from audit.section import SECTION as AUDIT
-from gdpr import batches, held, notes, request_statements, statements
+from gdpr import aside, batches, held, notes, request_statements, statements
 from gdpr import statements_of_search as search
 from gdpr.notes import Note
 from gdpr.person import Rows, about, as_person, count, noted, searched
@@ -128,9 +128,7 @@ def _let_go(change: Change, work: Erasing) -> _Gone:
         )
     requests, known = _requests(work), searched(conn, reach, work.note)
     for mention in reach.mentions:
-        gone = conn.execute(statements.clear_mention(reach, mention), person).rowcount
-        settle(conn)  # code may have set what the next statement means
-        _must_be(mention.name, gone, expected.mentions[mention.name])
+        aside.clear(conn, reach, mention, person, expected.mentions[mention.name])
     witness = _witness(work)
     before = _digests(work, witness)
     before_all, packed = _rows(work, expected, change.before)

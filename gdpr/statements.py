@@ -7,6 +7,7 @@ from psycopg import sql
 
 from gdpr.reach import Mention, Reach
 from gdpr.rows import columns, mentioning, owned
+from lifecycle.policy import triggers
 from lifecycle.postgres.names import sql_name
 from lifecycle.postgres.rows import count_and_digest, row_as_text
 
@@ -31,8 +32,24 @@ def lock_person(reach: Reach) -> sql.Composed:
 
 
 def clear_mention(reach: Reach, mention: Mention) -> sql.Composed:
-    """Return the update that takes the mention out of rows that stay."""
-    return sql.SQL("update {table} as t set {column} = null where {rows}").format(
+    """Return the update that takes the mention out of rows that stay: (how many, whether all else is as it was).
+
+    All else of these rows is what no declared trigger sets.
+    """
+    table, sets = reach.table(mention.table), triggers.set_by(reach.policy, mention.table)
+    beside = [
+        c.name
+        for c in table.columns
+        if sets is not None and c.name not in (mention.column, *sets) and not c.generated
+    ]
+    row = row_as_text("t", beside) if beside else sql.SQL("''")
+    return sql.SQL("""
+        with was as (select {row} as row from {table} as t where {rows}),
+             cleared as (update {table} as t set {column} = null where {rows} returning {row} as row)
+        select (select count(*) from cleared),
+               (select sum(hashtextextended(row, 0)) from cleared)
+               is not distinct from (select sum(hashtextextended(row, 0)) from was)""").format(
+        row=row,
         table=reach.relation(mention.table),
         column=sql.Identifier(mention.column),
         rows=mentioning(reach, mention),

@@ -119,6 +119,16 @@ def written_to(policy: Policy, name: str) -> frozenset[str]:
     return frozenset(found)
 
 
+def set_by(policy: Policy, name: str) -> frozenset[str] | None:
+    """Return the columns that a table's declared triggers set in a row that is changed; None where they compute any."""
+    said = [one.does for one in policy.tables[name].triggers.values()]
+    if "computes" in said:
+        return None
+    return frozenset(
+        re.findall(r"\w+", " ".join(one[5:] for one in said if one.startswith("sets ")))
+    )
+
+
 def _archive(declared: Declared) -> str:
     """Return the table that it archives to, or nothing."""
     before, _, table = declared.does.partition("archives to ")

@@ -137,3 +137,19 @@ def test_rows_that_go_to_another_server_are_seen_by_the_lock_on_the_table_that_l
     assert outcome.verdict is Verdict.FAIL
     assert firm.ask("select id from kept") == []
     assert firm.ask("select id from sessions order by id") == [1, 2]
+
+
+def test_a_trigger_that_sets_more_of_a_row_of_others_than_it_is_said_to_undoes_the_erasure(
+    clinic: Clinic,
+):
+    clinic.ask("""
+        set role clinic_owner;
+        create function wipe() returns trigger language plpgsql as $f$ begin new.note := null; return new; end $f$;
+        create trigger wipe before update on visit for each row execute function wipe()""")
+    outcome = clinic.declared("sets number").erase()
+    assert outcome.verdict is Verdict.FAIL
+    assert "more than doctor_id would have changed in rows of others" in outcome.failures[0].what
+    assert clinic.ask("select note from visit where site = 2 and number = 1") == [
+        "Otto, seen by his wife"
+    ]
+    assert clinic.declared("sets note").erase().failures == ()
