@@ -27,6 +27,10 @@ _OF_OTHERS = Reason(
     "Let the owner give them, or compare them by hand after a restore: `pg_dump --schema-only` of both.",
     "limit",
 )
+_OTHER_MAJOR = Reason(
+    "the copy runs on another major version of PostgreSQL than the database, which spells definitions otherwise",
+    "Install the programs of the server's own version on this host, or name them under `postgres_binaries:`.",
+)
 _OTHER_VERSION = Reason(
     "the copy has extensions of another version than the database",
     "Install the version of the database's server on this host.",
@@ -81,7 +85,7 @@ def compare(looks: Looks, dumped: Manifest, restored: Restored) -> tuple[Failure
         reason = _OLD if dumped.structure is None else unseen.get(place.name)
         if reason is not None:
             looks.not_at(place, reason)
-    if dumped.structure is None:
+    if dumped.structure is None or len(unseen) == len(STRUCTURE):
         return ()
     with looks.at(*(place for place in STRUCTURE if place.name not in unseen)):
         return (
@@ -93,6 +97,8 @@ def compare(looks: Looks, dumped: Manifest, restored: Restored) -> tuple[Failure
 def _not_comparable(dumped: Manifest, restored: Restored) -> dict[str, Reason]:
     """Return why a part of the structure cannot be compared here, by its name."""
     found = dict[str, Reason]()
+    if dumped.source.major != restored.source.major:
+        return dict.fromkeys((place.name for place in STRUCTURE), _OTHER_MAJOR)
     if dumped.structure is not None and structure.of_others(dumped.structure):
         found["owners and grants"] = _OF_OTHERS
     here = restored.source.extensions

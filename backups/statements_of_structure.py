@@ -58,10 +58,13 @@ RELATIONS = _of("""
      where r.relkind in ('r', 'p', 'v', 'm', 'f', 'c')
 """)
 
+# A child by inheritance has its parent's columns first once it is made anew, whatever it was before.
 # PostgreSQL keeps notes of its own among a column's options in some minor releases; no dump carries them.
 COLUMNS = _of("""
     select format('column %s.%I', r.name, a.attname),
-           concat_ws(' ', row_number() over (partition by r.oid order by a.attnum),
+           concat_ws(' ',
+               case when r.relispartition or not exists (select from pg_inherits where inhrelid = r.oid)
+                    then row_number() over (partition by r.oid order by a.attnum) end,
                format_type(a.atttypid, a.atttypmod),
                nullif(a.attcollation, t.typcollation)::regcollation, a.attnotnull, a.attidentity, a.attgenerated,
                a.attstorage, a.attcompression, nullif(to_jsonb(a) ->> 'attstattarget', '-1'),
@@ -187,7 +190,7 @@ SEQUENCES = _of("""
 
 # How far each has come: it moves on while a dump is taken, so a copy may be ahead and never behind.
 POSITIONS = _of("""
-    select r.name, coalesce(pg_sequence_last_value(r.oid), s.seqstart - s.seqincrement), s.seqincrement
+    select r.name, coalesce(pg_sequence_last_value(r.oid), s.seqstart::numeric - s.seqincrement), s.seqincrement
       from relation r join pg_sequence s on s.seqrelid = r.oid
 """)
 
@@ -205,13 +208,15 @@ OTHERS = _of(""",
         union all select 'pg_cast'::regclass, oid, null from pg_cast)
     select i.type || ' ' || i.identity, coalesce(o.owner::regrole::text, '-')
       from other o cross join pg_identify_object(o.catalog, o.oid, 0) i
-     where o.oid >= 16384 and not exists (select from theirs where classid = o.catalog and objid = o.oid)
+     where o.oid >= 16384 and i.identity is not null and coalesce(i.schema, '') !~ '^(pg_|information_schema$)'
+       and not exists (select from theirs where classid = o.catalog and objid = o.oid)
 """)
 
 COMMENTS = """
     select 'comment on ' || i.type || ' ' || i.identity, d.description
       from pg_description d cross join pg_identify_object(d.classoid, d.objoid, d.objsubid) i
-     where d.objoid >= 16384 and i.type not in ('extension', 'event trigger', 'publication')
+     where d.objoid >= 16384 and i.type not in ('extension', 'event trigger', 'publication', 'subscription')
+       and i.identity is not null and coalesce(i.schema, '') !~ '^(pg_|information_schema$)'
        and not exists (select from pg_depend e where e.deptype = 'e' and e.classid = d.classoid and e.objid = d.objoid)
 """
 
