@@ -5,8 +5,10 @@ servers all tests share; `vitalis` gives it a copy of the sample system, cloned 
 """
 
 import itertools
+import os
 import secrets
 import signal
+import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -52,6 +54,9 @@ def pytest_configure(config: pytest.Config) -> None:
         signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     ):  # as a shell has it for what it runs beside
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    # Processes are started by the hundred: each would compile anew what nobody was allowed to keep.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
     place = memory.begin()
     config.add_cleanup(lambda: memory.end(place))
     binaries = postgresql.choose()

@@ -2,6 +2,7 @@
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -9,11 +10,6 @@ import pytest
 from tests.packages import PACKAGES
 
 ROOT = Path(__file__).parents[2]
-TREES = {
-    str(file.relative_to(ROOT)): ast.parse(file.read_text(encoding="utf-8"))
-    for package in PACKAGES
-    for file in sorted((ROOT / package).rglob("*.py"))
-}
 SANDBOX = "lifecycle/sandbox/"
 """The stand-ins; no part of the product ("the product never imports it")."""
 
@@ -25,6 +21,16 @@ HELD = {  # charter: (what only it does, as a name that is imported or called)
         r"(datetime|date|time)\.(now|utcnow|today|time|monotonic|perf_counter)"
     ),
 }
+
+
+@cache
+def trees() -> dict[str, ast.Module]:
+    """Return every module by its path, read once and by the one worker that asks."""
+    return {
+        str(file.relative_to(ROOT)): ast.parse(file.read_text(encoding="utf-8"))
+        for package in PACKAGES
+        for file in sorted((ROOT / package).rglob("*.py"))
+    }
 
 
 def does(tree: ast.Module) -> set[str]:
@@ -43,7 +49,7 @@ def does(tree: ast.Module) -> set[str]:
 def test_every_charter_that_says_the_only_module_is_held_here():
     says = {
         path
-        for path, tree in TREES.items()
+        for path, tree in trees().items()
         if re.search(r"\b[Oo]nly module\b", ast.get_docstring(tree) or "")
     }
     assert says == set(HELD)
@@ -53,7 +59,7 @@ def test_every_charter_that_says_the_only_module_is_held_here():
 def test_only_that_module_does_it(charter: str):
     doing = {
         path
-        for path, tree in TREES.items()
+        for path, tree in trees().items()
         if not path.startswith(SANDBOX) and any(map(HELD[charter].fullmatch, does(tree)))
     }
     assert doing == {charter}
