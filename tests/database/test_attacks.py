@@ -220,6 +220,12 @@ def test_what_an_owner_sets_for_the_database_changes_no_run(firm: Firm, setting:
     assert firm.ask("select count(*) from sessions") == [1]
 
 
+def test_no_session_of_ours_compiles_its_questions_where_the_database_would(firm: Firm):
+    firm.ask(f"alter database {firm.policy.database} set jit = on")  # the tests' server does not
+    with closing(firm.system().connect("test")) as conn:
+        assert conn.execute("select current_setting('jit')").fetchone() == ("off",)
+
+
 def test_a_run_hears_nothing_of_the_administrator(firm: Firm):
     ours = {
         "LIFECYCLE_ADMIN_DSN": "password=x",
