@@ -47,6 +47,7 @@ def _bare(conn: Connection[TupleRow], oids: list[int]) -> None:
         statements.EXTENSIONS,
         statements.RELATIONS,
         statements.CONSTRAINTS,
+        statements.UNIQUE,
         of_code.TRIGGERS,
         of_code.RULES,
         of_code.FUNCTIONS,
@@ -58,3 +59,4 @@ def _bare(conn: Connection[TupleRow], oids: list[int]) -> None:
         for question in questions:
             conn.execute(question, binary=True).fetchall()
         conn.execute(statements.COLUMNS, {"oids": oids}, binary=True).fetchall()
+        conn.execute(statements.BARRED, {"owners": ["postgres"]}, binary=True).fetchall()
