@@ -13,6 +13,7 @@ from collections.abc import Iterator
 
 from lifecycle.policy import guess, habits, virtual
 from lifecycle.policy.drafting import Draft
+from lifecycle.policy.look import TIME
 from lifecycle.policy.model import SharedBy, Through
 from lifecycle.postgres.catalog import Table
 
@@ -43,6 +44,28 @@ def head(draft: Draft, table: str) -> str:
     pointed = [k.referenced for k in draft.catalog.foreign_keys if found(draft, k.table)]
     first = max(ledgers, key=lambda name: (pointed.count(name), name))
     return first if first != table else ""
+
+
+def cleared(draft: Draft, table: str) -> tuple[str, ...]:
+    """Return the columns that would name the person in a book that stays: their key, and names and addresses in it."""
+    found, how, seen = draft.catalog.tables[table], draft.owners[table], draft.seen.of
+    own = draft.person(table) or ""
+    named = guess.identifiers(found, bare=False)
+    said = [
+        c.name
+        for c in found.columns
+        if (c.name in named and not habits.of_something(c.name))
+        or seen(table, c.name).alike
+        or seen(table, c.name).named
+    ]
+    ways = how.through if isinstance(how, Through) and not own else (own,)
+    return tuple(dict.fromkeys(name for name in (*ways, *said) if name))
+
+
+def begins(draft: Draft, table: str) -> str:
+    """Return the column from which on the years are counted that a book is kept; nothing where no date is there."""
+    dates = [c.name for c in draft.catalog.tables[table].columns if TIME.match(c.type)]
+    return next((n for n in dates if not habits.kept(n)), dates[0] if dates else "")
 
 
 def of_money(draft: Draft, table: str) -> bool:

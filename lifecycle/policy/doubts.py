@@ -57,12 +57,22 @@ def doubt(draft: Draft, table: str) -> Doubt | None:
 
 
 def reasons(draft: Draft) -> dict[str, str]:
-    """Return what speaks for the owner of each table that is sure, in a few words for the reader of the file."""
-    return {
-        name: _reason(draft, name, how)
-        for name, how in draft.owners.items()
-        if not doubt(draft, name)
+    """Return what speaks for the owner of each table that is sure, in a few words for the reader of the file.
+
+    Of books the other answer: what to write where they have to stay.
+    """
+    asked = {name: doubt(draft, name) for name in draft.owners}
+    sure = {n: _reason(draft, n, how) for n, how in draft.owners.items() if not asked[n]}
+    return sure | {
+        n: _kept(draft, n) for n, open_ in asked.items() if open_ and open_.question == BOOKS
     }
+
+
+def _kept(draft: Draft, table: str) -> str:
+    begins = books.begins(draft, table)
+    until = f", until: 10 years after {begins}" if begins else ""
+    cleared = ", ".join(books.cleared(draft, table))
+    return f"or, on which ground? keep: {{clear: [{cleared}], because: ...{until}, ground: ...}}"
 
 
 def _reason(draft: Draft, table: str, how: Owner) -> str:
@@ -112,12 +122,14 @@ def _named(draft: Draft, table: Table, column: str) -> Iterator[Doubt]:
     seen, many = draft.seen.of(name, column), draft.many(name, column)
     told = f"{column}: {seen.distinct} people in {seen.filled} rows"
     wrote = habits.wrote(column) and not others.acted(draft, table, column)
-    if wrote or others.few(draft, name, column) or (others.odd(column) and not many):
+    alone = others.alone(draft, name, column)
+    if wrote or others.few(draft, name, column) or (others.odd(column) and not many and not alone):
         yield Doubt(WRITTEN, told)
     if others.odd(column) and any(draft.always(k) for k in others.into_people(draft, name)):
         yield Doubt(TWO, f"{column}, and whoever owns what it points to")
     two = [o for o in keys if o != column and others.party(draft, name, o, column)]
     two += [k.name for k in draft.leading(name) if others.about(draft, k, column)]
+    two += [k.name for k in draft.leading(name) if others.addressed(draft, k, column)]
     if two and column not in draft.pair(name):
         yield Doubt(TWO, ", ".join((column, *dict.fromkeys(two))))
     yield from _without_a_key(draft, name, column)
@@ -205,7 +217,9 @@ def _by_value(draft: Draft, table: str, key: ForeignKey) -> Iterator[Doubt]:
         return
     if len(same) >= COPY:
         yield Doubt(TWO, f"{key.name}, and whose other columns are as in {draft.people.name}")
-    if beside := [name for name in draft.naming(table) if not habits.wrote(name)]:
+    if beside := [
+        name for name in draft.naming(table) if not others.only_wrote(draft, table, name)
+    ]:
         yield Doubt(TWO, f"{key.name}, and {', '.join(beside)}")
     if draft.few(table, key.columns[-1]):
         seen = draft.seen.of(table, key.columns[-1])

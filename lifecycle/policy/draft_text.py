@@ -107,7 +107,8 @@ def _value(value: str | int | bool) -> str:
 def _tables(policy: Policy, why: Mapping[str, str]) -> Iterator[str]:
     yield "tables:" if policy.tables else "tables: {}"
     for name, table in policy.tables.items():
-        yield line(name, table, "" if table.because else why.get(name, ""))
+        asked = (table.because or "").startswith(DECIDE)
+        yield line(name, table, why.get(name, "") if asked or not table.because else "")
 
 
 def line(name: str, table: Table, why: str) -> str:

@@ -118,6 +118,11 @@ def side(name: str) -> bool:
     return bool(_SIDE.search(words(name)))
 
 
+def sends(column: str) -> bool:
+    """Say whether a column is named like whoever said what stands in the row, to whomever it may be."""
+    return bool(re.search(r"(^|_)(sender|from_user|from_person)(_|$)", words(column)))
+
+
 def sort(column: str) -> bool:
     """Say whether a column is named like one that says which of a few kinds a row is."""
     return bool(_SORT.search(words(column)))

@@ -6,7 +6,7 @@ Pure. `doubts.py` asks about whom this finds.
 from collections.abc import Collection
 
 from lifecycle.policy import guess, habits, virtual
-from lifecycle.policy.drafting import ENOUGH, Draft
+from lifecycle.policy.drafting import ENOUGH, NEARLY, Draft
 from lifecycle.postgres.catalog import ForeignKey, Table
 
 SPARSE = 0.2
@@ -34,20 +34,33 @@ def acted(draft: Draft, table: Table, column: str) -> bool:
     )
 
 
+def alone(draft: Draft, table: str, column: str) -> bool:
+    """Say whether a column is called like the person or like who sends, more than a staff stand in it, and nobody else.
+
+    Neither in the row nor in what it points to.
+    """
+    called = habits.words(column) in draft.likely() or habits.sends(column)
+    return (
+        called
+        and draft.seen.of(table, column).filled > 0
+        and not draft.rare(table, column)
+        and draft.naming(table) == (column,)
+        and not into_people(draft, table)
+        and not any(virtual.loose(k) and k.referenced in draft.owners for k in draft.leading(table))
+    )
+
+
 def few(draft: Draft, table: str, column: str) -> bool:
     """Say whether so few people stand in a column that they may only have written the rows.
 
     What is called like the person, where nobody else can be meant, is theirs unless they are as few as a staff is.
     """
-    alone = (
-        habits.words(column) in draft.likely()
-        and draft.naming(table) == (column,)
-        and not into_people(draft, table)
-        and not any(virtual.loose(k) and k.referenced in draft.owners for k in draft.leading(table))
-    )
-    if alone and draft.seen.of(table, column).filled and not draft.rare(table, column):
-        return False
-    return draft.few(table, column)
+    return draft.few(table, column) and not alone(draft, table, column)
+
+
+def only_wrote(draft: Draft, table: str, column: str) -> bool:
+    """Say whether whom a column names only wrote the row: by what was done to it, or as few as a staff did."""
+    return habits.wrote(column) or (habits.writer(column) and draft.rare(table, column))
 
 
 def somebody_else(draft: Draft, table: Table, led: Collection[str]) -> str:
@@ -76,6 +89,12 @@ def about(draft: Draft, key: ForeignKey, owner: str) -> bool:
     likely = habits.words(owner) in draft.likely()
     straight = isinstance(key, virtual.Virtual) and key.of_type and key.referenced in draft.selves
     return bool(straight) and not likely and bool(draft.words(key.table))
+
+
+def addressed(draft: Draft, key: ForeignKey, owner: str) -> bool:
+    """Say whether each row has an address of these people, while whom `owner` names may only have made it for them."""
+    by_value = virtual.loose(key) and not virtual.typed(key) and key.referenced in draft.selves
+    return by_value and habits.author(owner) and draft.share(key.table, key.columns[0]) >= NEARLY
 
 
 def party(draft: Draft, table: str, column: str, owner: str = "") -> bool:
