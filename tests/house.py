@@ -97,6 +97,8 @@ class House:
             }
             self.policy = self.policy.model_copy(update=update)
             install.install(conn, self.policy, seen, None)
+            if any(t.triggers or t.functions or t.rules for t in seen.tables.values()):
+                seen = catalog.read(conn)  # a function of the ledger that they name is there now
         self.policy = declare.triggers_of(seen, self.policy, does)
 
     def system(self) -> System:
