@@ -192,7 +192,7 @@ def test_code_that_is_exchanged_while_an_erasure_looks_changes_nothing_of_anybod
     there = clinic.ask("select count(*) from finding")
     outcome = clinic.erase()
     assert [failure.what for failure in outcome.failures] == [
-        "code of the application's was exchanged while the run was at work"
+        "finding: 4 rows would have changed where the plan has 0"
     ]
     assert clinic.ask("select count(*) from finding") == there
 
