@@ -3,6 +3,7 @@
 import sys
 
 from bench import (
+    batches,
     catalog,
     claims,
     demo,
@@ -17,6 +18,7 @@ from bench import (
 )
 
 PARTS = {
+    "batches": batches.measure,
     "startup": startup.measure,
     "catalog": catalog.measure,
     "claims": claims.measure,

@@ -8,7 +8,7 @@ Compressing writes a chunk anew, and an earlier snapshot then finds nothing in i
 one asks at its end whether TimescaleDB has noted anything of a chunk meanwhile.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from psycopg import Connection
@@ -24,19 +24,21 @@ from lifecycle.ledger.changed import Changed
 from lifecycle.postgres.names import policy_name, sql_parts
 from lifecycle.words import counted
 
+_TOGETHER = 200
+"""Chunks that are counted by one statement."""
+
 
 @dataclass(frozen=True, slots=True)
 class Batches:
     """One person's rows of a compressed hypertable: `batches` with the rows `packed` in them, and `loose` ones beside.
 
-    `otherwise` counts the chunks with rows of theirs that are compressed otherwise than by who they are.
+    Of `chunks` that many have batches of theirs. What is compressed otherwise than by who they are, is not counted.
     """
 
     chunks: int = 0
     batches: int = 0
     packed: int = 0
     loose: int = 0
-    otherwise: int = 0
 
     @property
     def rows(self) -> int:
@@ -58,77 +60,78 @@ def must_be_readable(conn: Connection[TupleRow], reach: Reach) -> None:
 
 
 def count(
-    conn: Connection[TupleRow], reach: Reach, about: Mapping[str, object]
-) -> Mapping[str, Batches]:
-    """Return of each compressed table what the person has in it. Raise psycopg.Error as it comes."""
-    return {table: _count(conn, reach, table, about) for table in reach.compressed}
-
-
-def _count(
     conn: Connection[TupleRow], reach: Reach, table: str, about: Mapping[str, object]
 ) -> Batches:
-    column = reach.owner(table)
-    found = conn.execute(statements.by_chunk(reach, table), about).fetchall()
-    rows = {oid: (policy_name(schema, name), number) for oid, schema, name, number in found}
-    packed: dict[int, str] = {}
-    otherwise = 0
-    for oid, schema, name, segments in conn.execute(statements.CHUNKS, {"oids": [*rows]}):
-        if column in (segments or ()):
-            packed[oid] = policy_name(schema, name)
-        else:
-            otherwise += 1
-    loose = sum(number for oid, (_, number) in rows.items() if oid not in packed)
-    batches, inside, beside = 0, 0, 0
-    if packed:
-        pairs = [(rows[oid][0], name) for oid, name in packed.items()]
-        query = statements.batches(reach, table, pairs)
-        batches, inside, beside = conn.execute(query, about).fetchone() or (0, 0, 0)
-    return Batches(len(packed), batches, inside, loose + beside, otherwise)
+    """Return what the person has in a compressed table, without reading a batch. Raise psycopg.Error as it comes."""
+    column, (place, name) = reach.owner(table), sql_parts(table)
+    chunks: list[tuple[str, str | None]] = []
+    asked = {"schema": place, "name": name}
+    for schema, chunk, inside, relation, segments in conn.execute(statements.CHUNKS, asked):
+        ours = policy_name(inside, relation) if relation and column in (segments or ()) else None
+        chunks.append((policy_name(schema, chunk), ours))
+    found: list[TupleRow] = []
+    for group in _groups(chunks, _TOGETHER):
+        found += conn.execute(statements.batches(reach, table, group), about).fetchall()
+    number, packed, loose = (sum(row[place] for row in found) for place in range(3))
+    return Batches(sum(row[0] > 0 for row in found), number, int(packed), loose)
+
+
+def _groups(
+    chunks: Sequence[tuple[str, str | None]], size: int
+) -> Iterator[Sequence[tuple[str, str | None]]]:
+    return (chunks[start : start + size] for start in range(0, len(chunks), size))
 
 
 def let_go(
     conn: Connection[TupleRow],
     reach: Reach,
     about: Mapping[str, object],
-    expected: Mapping[str, int],
-    before: Changed,
-) -> tuple[Changed, Mapping[str, int]]:
-    """Delete the person's rows of compressed tables, as many as `expected`, and prove that they and no others went.
+    packed: Mapping[str, Batches],
+) -> None:
+    """Delete the person's rows of compressed tables, `packed` as counted. Raise Unproven where others would go, too.
 
-    Return the changes of before as if what was taken apart had been there, and what ended. Raise Unproven otherwise.
+    Only `settled` knows that of all of them.
+    """
+    for table, there in packed.items():
+        conn.execute(statements.LIMIT, {"rows": str(max(1, there.packed))})
+        gone = conn.execute(statements.let_go(reach, table), about).rowcount
+        left = conn.execute(statements.left(reach, table), about).fetchone() != (False,)
+        if left or gone != there.rows:
+            raise _unproven(table, there, gone)
+
+
+def settled(
+    before: Changed, after: Changed, packed: Mapping[str, Batches]
+) -> tuple[Changed, Mapping[str, int]]:
+    """Hold what has ended in compressed tables against what was counted there. Pure.
+
+    Return the changes of before as if what was taken apart had been there, and what ended. Raise Unproven where other
+    batches or rows went, or others were taken apart.
     """
     added, ended = dict(before.added), dict[str, int]()
-    for table in reach.compressed:
-        apart, gone = _let_go(conn, reach, table, about, expected[table])
+    for table, there in packed.items():
+        inside = changed.batches(table)
+        apart = after.added.get(table, 0) - before.added.get(table, 0)
+        went = {
+            name: after.ended.get(name, 0) - before.ended.get(name, 0) for name in (table, inside)
+        }
+        if apart not in (0, there.packed) or went != {
+            table: there.loose + apart,
+            inside: there.batches,
+        }:
+            raise _unproven(table, there, there.rows)
         added[table] = added.get(table, 0) + apart
-        ended |= gone
+        ended |= went
     return replace(before, added=added), ended
 
 
-def _let_go(
-    conn: Connection[TupleRow],
-    reach: Reach,
-    table: str,
-    about: Mapping[str, object],
-    expected: int,
-) -> tuple[int, Mapping[str, int]]:
-    there, was = _count(conn, reach, table, about), changed.so_far(conn)
-    conn.execute(statements.LIMIT, {"rows": str(max(1, there.packed))})
-    gone = conn.execute(statements.let_go(reach, table), about).rowcount
-    now = changed.so_far(conn)
-    inside = changed.batches(table)
-    apart = now.added.get(table, 0) - was.added.get(table, 0)
-    loose = now.ended.get(table, 0) - was.ended.get(table, 0) - apart
-    whole = now.ended.get(inside, 0) - was.ended.get(inside, 0)
-    seen = (gone, there.rows, whole, loose, apart in (0, there.packed), there.otherwise)
-    if seen != (expected, expected, there.batches, there.loose, True, 0):
-        raise Unproven(
-            f"{table}: {counted(expected, 'row')} found beforehand, in {there.batches:,} batches and {there.loose:,} "
-            f"beside; {gone:,} would have gone, in {whole:,} and {loose:,}, and {apart:,} been taken out of batches",
-            hint="Nothing was changed. `lifecycle timescale apply` compresses anew what is compressed otherwise; a "
-            "trigger of the table may keep or replace rows.",
-        )
-    return apart, {table: loose + apart, inside: whole}
+def _unproven(table: str, there: Batches, gone: int) -> Unproven:
+    return Unproven(
+        f"{table}: {counted(there.rows, 'row')} found beforehand, in {there.batches:,} batches and {there.loose:,} "
+        f"beside; {counted(gone, 'row')} would have gone, or others with them, or some been left",
+        hint="Nothing was changed. `lifecycle timescale apply` compresses anew what is compressed otherwise; a "
+        "trigger of the table may keep or replace rows.",
+    )
 
 
 def showing(conn: Connection[TupleRow], name: str, needles: Sequence[str]) -> int:

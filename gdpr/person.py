@@ -25,7 +25,8 @@ from lifecycle.postgres.shape import ForeignKey
 class Rows:
     """How many rows go, are cleared, mention (by `table.column`), and hang (by `table (columns -> table)`).
 
-    `keys`: a digest of the keys of each of these, as as many rows are not the same rows.
+    `keys`: a digest of the keys of each of these, as as many rows are not the same rows. `packed`: how the rows of
+    compressed tables stand there.
     """
 
     deleted: Mapping[str, int]
@@ -33,6 +34,7 @@ class Rows:
     mentions: Mapping[str, int]
     hanging: Mapping[str, int]
     keys: Mapping[str, str]
+    packed: Mapping[str, Batches] = field(default_factory=dict[str, Batches])
 
     def erased(self) -> dict[str, int]:
         """Return table -> the person's own rows that go, where there are any."""
@@ -64,7 +66,7 @@ class Survey:
     """What was found about one person. `audit_keys`: a digest of which rows of the log these are; else as `Noted`.
 
     `ambiguous`: identifiers that another person goes by too, so they are not searched for. `on_hold`: why it has to
-    wait, in words. `packed`: what of their rows stands in compressed chunks, by table.
+    wait, in words.
     """
 
     note: Note
@@ -76,7 +78,6 @@ class Survey:
     ambiguous: int
     sees_all: bool
     on_hold: tuple[str, ...] = ()
-    packed: Mapping[str, Batches] = field(default_factory=dict[str, Batches])
 
     def changed(self) -> int:
         """Return how many rows would be deleted or changed, the log's included: what the cap is held against."""
@@ -103,7 +104,7 @@ def survey(
     logged, which = anonymise.which(conn, reach.policy, reach.catalog, as_person(reach, known))
     return Survey(
         found.note,
-        count(conn, reach, person),
+        count(conn, reach, person, keys=True),
         logged,
         which,
         found.payers_kept,
@@ -111,7 +112,6 @@ def survey(
         ambiguous,
         bool(_column(conn, statements.SEES_ALL, {})[0]),
         held.held(conn, reach, holds, about(person)),
-        batches.count(conn, reach, about(person)),
     )
 
 
@@ -160,14 +160,20 @@ def as_person(reach: Reach, note: Note) -> Person:
     return Person(reach.kind, note.person, note.needles()[1:])
 
 
-def count(conn: Connection[TupleRow], reach: Reach, person: str) -> Rows:
-    """Return how many rows each part of the erasure touches now."""
-    keys: dict[str, str] = {}
+def count(conn: Connection[TupleRow], reach: Reach, person: str, *, keys: bool) -> Rows:
+    """Return how many rows each part of the erasure touches now, with `keys` also which.
+
+    Without, those of compressed tables are counted as batches tell of them, and none is read.
+    """
+    which: dict[str, str] = {}
+    packed = {table: batches.count(conn, reach, table, about(person)) for table in reach.compressed}
 
     def ask(where: str, table: str, rows: Any) -> int:
+        if not keys and where in packed:
+            return packed[where].rows
         query = statements.count(reach, table, rows)
         number, digest = conn.execute(query, about(person)).fetchone() or (0, "0")
-        keys[where] = f"{number} {digest}"
+        which[where] = f"{number} {digest}"
         return number
 
     deleted, kept, mentions, hanging_rows = (
@@ -176,7 +182,7 @@ def count(conn: Connection[TupleRow], reach: Reach, person: str) -> Rows:
         {m.name: ask(m.name, m.table, mentioning(reach, m)) for m in reach.mentions},
         {(w := _pointer(k)): ask(w, k.table, hanging(reach, k)) for k in reach.hanging},
     )
-    return Rows(deleted, kept, mentions, hanging_rows, keys)
+    return Rows(deleted, kept, mentions, hanging_rows, which, packed)
 
 
 def _pointer(key: ForeignKey) -> str:

@@ -96,12 +96,11 @@ def reasons(reach: Reach, found: Survey, cap: int | None) -> Iterator[str]:
 
 def _in_batches(reach: Reach, found: Survey) -> Iterator[str]:
     """Yield why rows of compressed chunks cannot go: TimescaleDB would take batches of others apart for them."""
-    for name, there in found.packed.items():
-        if there.otherwise:
+    for name, there in found.rows.packed.items():
+        if otherwise := found.rows.deleted[name] - there.rows:
             yield (
-                f"{counted(there.otherwise, 'chunk')} of {name} with rows of theirs "
-                f"{'is' if there.otherwise == 1 else 'are'} compressed otherwise than by {reach.owner(name)}: "
-                "`lifecycle timescale apply` compresses them anew by `segment_by`"
+                f"{counted(otherwise, 'row')} of theirs in {name} {'is' if otherwise == 1 else 'are'} compressed "
+                f"otherwise than by {reach.owner(name)}: `lifecycle timescale apply` compresses them by `segment_by`"
             )
     for name in (*reach.deleted, *reach.kept):
         through = {key.referenced for key in reach.ways(name)}
@@ -190,7 +189,7 @@ def _in_tables(reach: Reach, found: Survey) -> Iterator[tuple[str, str, str, int
 
 def _packed(reach: Reach, found: Survey, table: str) -> str:
     """Return what stands of these rows in compressed chunks, and what becomes of it."""
-    there = found.packed.get(table)
+    there = found.rows.packed.get(table)
     if there is None or not there.batches:
         return ""
     watched = any(

@@ -130,7 +130,7 @@ def _written_anew(proof: _Search, system: System, conn: Connection[TupleRow], re
 
 def _rows(proof: _Search, conn: Connection[TupleRow], reach: Reach, note: Note) -> None:
     with proof.looks.at(*places.rows(reach)):
-        rows = count(conn, reach, note.person)
+        rows = count(conn, reach, note.person, keys=True)
     for part in (rows.deleted, rows.kept, rows.mentions):
         proof.read("predicates", len(part))
         for where, left in part.items():

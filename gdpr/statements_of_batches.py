@@ -22,15 +22,16 @@ UNREADABLE = """
 # When TimescaleDB noted down last what each chunk is. Whoever compresses one, or takes in what came since, writes here.
 NOTED = "select id, xmin::text from _timescaledb_catalog.chunk"
 
-# Of these chunks those that are compressed: into which relation, and by which columns a batch has one value each.
+# The chunks of a hypertable: what each was compressed into, and by which columns a batch has one value each; else null.
 CHUNKS = """
-    select o.oid, x.schema_name, x.table_name, s.segmentby
-      from _timescaledb_catalog.chunk k
-      join _timescaledb_catalog.chunk x on x.id = k.compressed_chunk_id
+    select k.schema_name, k.table_name, x.schema_name, x.table_name, s.segmentby
+      from _timescaledb_catalog.hypertable h
+      join _timescaledb_catalog.chunk k on k.hypertable_id = h.id
       join pg_namespace n on n.nspname = k.schema_name
       join pg_class o on o.relnamespace = n.oid and o.relname = k.table_name
-      join _timescaledb_catalog.compression_settings s on s.relid = o.oid and s.compress_relid is not null
-     where k.status & 1 = 1 and o.oid = any (%(oids)s::oid[])
+      left join _timescaledb_catalog.chunk x on x.id = k.compressed_chunk_id and k.status & 1 = 1
+      left join _timescaledb_catalog.compression_settings s on s.relid = o.oid and s.compress_relid is not null
+     where (h.schema_name, h.table_name) = (%(schema)s, %(name)s)
 """
 
 LIMIT = (
@@ -38,35 +39,35 @@ LIMIT = (
 )
 
 
-def by_chunk(reach: Reach, table: str) -> sql.Composed:
-    """Return the query of (chunk, its schema and name, the person's rows in it) of each chunk that has any."""
-    return sql.SQL("""
-        select c.oid, n.nspname, c.relname, f.rows
-          from (select t.tableoid as oid, count(*) as rows from {table} as t where {rows} group by 1) as f
-          join pg_class c on c.oid = f.oid join pg_namespace n on n.oid = c.relnamespace""").format(
-        table=sql_name(table), rows=owned(reach, table)
-    )
+def batches(reach: Reach, table: str, chunks: Iterable[tuple[str, str | None]]) -> sql.Composed:
+    """Return the query of (batches, rows in them, rows beside them) of the person in each of these chunks.
 
-
-def batches(reach: Reach, table: str, pairs: Iterable[tuple[str, str]]) -> sql.Composed:
-    """Return the query of (batches, rows in them, rows beside them) of the person in these chunks.
-
-    Each pair is a chunk and what it was compressed into, which has the person's column as the chunk has it. With `only`
-    TimescaleDB reads a chunk without its batches.
+    Each is told with what it was compressed into, where it was: there a column has the name it has in the chunk. With
+    `only` TimescaleDB reads a chunk without its batches.
     """
     rows = owned(reach, table)
-    each = sql.SQL(" union all ").join(
-        sql.SQL("""
-        select (select count(*) from {inside} as t where {rows}) as batches,
-               (select coalesce(sum(t._ts_meta_count), 0) from {inside} as t where {rows}) as packed,
-               (select count(*) from only {chunk} as t where {rows}) as loose""").format(
-            inside=sql_name(inside), chunk=sql_name(chunk), rows=rows
+    return sql.SQL(" union all ").join(
+        sql.SQL("select {inside}, (select count(*) from only {chunk} as t where {rows})").format(
+            inside=sql.SQL("0::bigint, 0::bigint")
+            if inside is None
+            else _INSIDE.format(sql_name(inside), rows),
+            chunk=sql_name(chunk),
+            rows=rows,
         )
-        for chunk, inside in pairs
+        for chunk, inside in chunks
     )
-    return sql.SQL(
-        "select sum(batches)::bigint, sum(packed)::bigint, sum(loose)::bigint from ({}) as each"
-    ).format(each)
+
+
+_INSIDE = sql.SQL(
+    "(select count(*) from {0} as t where {1}), (select coalesce(sum(t._ts_meta_count), 0) from {0} as t where {1})"
+)
+
+
+def left(reach: Reach, table: str) -> sql.Composed:
+    """Return the query of whether the hypertable shows a row of the person."""
+    return sql.SQL("select exists (select from {table} as t where {rows})").format(
+        table=sql_name(table), rows=owned(reach, table)
+    )
 
 
 def let_go(reach: Reach, table: str) -> sql.Composed:

@@ -7,7 +7,7 @@ are tried again, those that are still referenced stay, and so does what changed 
 """
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache, partial
@@ -31,7 +31,7 @@ from lifecycle.policy.model import Policy
 from lifecycle.postgres import connect
 from lifecycle.postgres.catalog import Catalog
 from lifecycle.promise import Task
-from retention import expire_archived, expire_parts, fixed, forget, move, shorter
+from retention import expire_archived, expire_parts, fixed, forget, move, packed, shorter
 from retention import statements as statements_of_room
 from retention import statements_of_rows as statements
 from retention.batches import PATIENCE, PAUSE, TRIES, Batches
@@ -113,8 +113,8 @@ def _expire(task: Task, batches: Batches, step: Expire, seen: Seen, ended: Ended
     kept, held = 0, batches.on_hold(seen.holds)
     try:
         for leaf, rows in step.leaves:
-            if batches.bound.rule.archive:
-                for gone in expire_archived.expire(task, batches, leaf, rows, seen.committed):
+            if (whole := _otherwise(task, batches, leaf, rows, seen)) is not None:
+                for gone in whole:
                     ended.counts["deleted"] += gone
                 continue
             with fixed.fix(
@@ -136,6 +136,16 @@ def _expire(task: Task, batches: Batches, step: Expire, seen: Seen, ended: Ended
         ended.failures.append(Failure(step.target, f"stopped: {error.what}", error.hint))
     else:
         ended.failures += [_kept(step, kept)] if kept else []
+
+
+def _otherwise(
+    task: Task, batches: Batches, leaf: str, rows: int, seen: Seen
+) -> Iterable[int] | None:
+    """Return how many rows go, time by time, where they go otherwise than by their places: archived, or packed."""
+    if batches.bound.rule.archive:
+        return expire_archived.expire(task, batches, leaf, rows, seen.committed)
+    inside = packed.into(batches.conn, batches.bound, leaf)
+    return None if inside is None else (packed.expire(batches, leaf, inside, rows),)
 
 
 def _leaf(batches: Batches, leaf: str, those: Fixed, ended: Ended) -> int:

@@ -81,7 +81,12 @@ def _step(counted: Counted) -> Expire:
         reason=f"{bound.rule.because} (it ends {bound.rule.ends})",
         cost=f"{rows} rows in {len(ours)} tables or partitions"
         + (", archived first, and proven" if bound.rule.archive else "")
-        + (f", into {bound.rule.to}" if bound.rule.to else ""),
+        + (f", into {bound.rule.to}" if bound.rule.to else "")
+        + (
+            "; of compressed chunks batches go whole, those with rows that stay are taken apart"
+            if bound.packed
+            else ""
+        ),
         rule=bound.place,
         rows=rows,
         binds=hashlib.sha256(keys.encode()).hexdigest()[:16],

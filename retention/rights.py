@@ -14,8 +14,8 @@ def rights(policy: Policy, catalog: Catalog) -> Iterator[Right]:
     for rule in SECTION.of(policy):
         name, column = target(rule)
         table = catalog.tables.get(name)
-        if table is None or (table.compressed and rule.do != "drop"):
-            continue  # TimescaleDB gives no right on a column of what it compresses, and no row of it ends
+        if table is None or (table.compressed and rule.do not in ("drop", "delete")):
+            continue  # no value of what is compressed ends
         if rule.do == "drop":
             yield Right(name, "own", "PostgreSQL lets only the owner take a partition off")
             continue
@@ -27,5 +27,5 @@ def rights(policy: Policy, catalog: Catalog) -> Iterator[Right]:
             yield Right(rule.to, "insert", f"rows of {name} move there")
         yield Right(name, "analyze", "the planner remembers values of rows that are gone")
         clock = rule.clock or table.partition_key
-        if clock:
+        if clock and not table.compressed:  # TimescaleDB gives no right on a column there
             yield Right(name, "update", "a row is locked before it goes", (clock,))

@@ -38,6 +38,7 @@ class Bound:
     leaves are chunks of a hypertable. `holds`: what the key `by` of its partitions holds that is no moment. `zone` is
     the one whose midnights count. Of a rule that keeps so many
     partitions, `every` is how long the policy makes one; of one that keeps so many bytes, the table `weighs` as many.
+    `packed`: TimescaleDB compresses some of its leaves.
     """
 
     place: int
@@ -58,6 +59,7 @@ class Bound:
     zone: str = "UTC"
     every: str | None = None
     weighs: int = 0
+    packed: bool = False
 
     @property
     def drops(self) -> bool:
@@ -154,6 +156,7 @@ def _bind(
         zone,
         of.every if rule.newest else None,
         of.weighs,
+        table.compressed,
     )
 
 
@@ -183,9 +186,10 @@ def _must_fit(rule: RetentionRule, table: Table) -> None:
     """Raise _Unfit when the table is not of a kind of which partitions, or rows, end so."""
     if rule.do == "drop" and table.partition_key is None and table.kind == "p":
         raise _Unfit(f"it {MANY_KEYS}")
-    if rule.do != "drop" and table.compressed:
+    if table.compressed and (rule.do not in ("drop", "delete") or rule.archive):
         raise _Unfit(
-            "TimescaleDB compresses it: whole chunks end, by `do: drop`, and no row or value by itself"
+            "TimescaleDB compresses it: rows end by `do: delete`, chunks by `do: drop`, and nothing is cleared, moved "
+            "or archived"
         )
     if rule.do == "drop" and table.kind == "h" and (rule.archive or rule.grace):
         raise _Unfit(

@@ -20,9 +20,9 @@ def count_overdue(leaf: str, bound: Bound, held: Held) -> sql.Composed:
     """Count the overdue rows of one leaf, with a digest of their keys, and how many each reference holds there."""
     ways = (sql.SQL("count(*) filter (where {})").format(_referenced(k)) for k in bound.references)
     return sql.SQL("""
-        select {counted}, array[{referenced}]::bigint[] from only {leaf} as t where {overdue}{off_hold}
+        select {counted}, array[{referenced}]::bigint[] from {leaf} as t where {overdue}{off_hold}
     """).format(
-        leaf=sql_name(leaf),
+        leaf=_read(leaf, bound),
         overdue=_overdue(bound),
         off_hold=_off_hold(held),
         referenced=sql.SQL(", ").join(ways),

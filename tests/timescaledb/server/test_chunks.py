@@ -210,19 +210,6 @@ def test_a_compressed_chunk_goes_with_what_it_was_compressed_into(house: House) 
     )
 
 
-@pytest.mark.parametrize("cluster", ["timescale"], indirect=True)
-def test_rows_of_what_is_compressed_do_not_end_one_by_one_and_the_rule_says_so(
-    house: House,
-) -> None:
-    house.say(OWNER + MARKS)
-    compressed(house)
-    before = house.number("select count(*) from marks")
-    house.promise(RULE | {"do": "delete", "by": "at", "after": "30 days"})
-    [failure] = house.run().failures
-    assert failure.what.startswith("TimescaleDB compresses it: whole chunks end")
-    assert house.number("select count(*) from marks") == before
-
-
 def test_rows_end_one_by_one_where_a_rule_says_so(house: House) -> None:
     made(house, do="delete", by="at")
     outcome = house.run()
