@@ -3,7 +3,9 @@
 import sys
 
 from bench import (
+    archive,
     batches,
+    beside,
     catalog,
     claims,
     demo,
@@ -13,6 +15,7 @@ from bench import (
     ledger,
     memory,
     partitions,
+    peers,
     purge,
     startup,
 )
@@ -28,7 +31,10 @@ PARTS = {
     "ledger": ledger.measure,
     "memory": memory.measure,
     "partitions": partitions.measure,
+    "beside": beside.measure,
+    "interval": peers.wrong_deletions,
     "purge": purge.measure,
+    "archive": archive.measure,
     "demo": demo.measure,
 }
 

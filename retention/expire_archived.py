@@ -41,6 +41,9 @@ from retention.pace import Pace
 from retention.rule import RetentionRule
 from retention.survey import Seen
 
+NOTHING = Content(rows=0, digest="0")
+"""What no rows come to."""
+
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
@@ -62,7 +65,7 @@ def expire(task: Task, batches: Batches, leaf: str, most: int, committed: str) -
     before = _before(task, bound.rule)
     wanted = Rows(bound.table, leaf, statements.seen(bound, held), values, before=before)
     with rows.reading(conn):
-        there = rows.content(conn, wanted).rows
+        there = rows.count(conn, wanted)
     if there > most:
         raise Unproven(
             f"more rows of {leaf} are overdue than the plan has",
@@ -92,8 +95,9 @@ def whole(
             bounds = record.bound if leaf == name else None
             wanted = Rows(record.parent, leaf, bounds=bounds, before=before)
             with rows.reading(conn):
-                content = rows.content(conn, wanted)
-            if content.rows:
+                many = rows.count(conn, wanted)
+            content = NOTHING
+            if many:
                 with _proven(task, conn, seen, wanted) as proven:
                     content = proven.content
             found.append(Leaf(wanted, content))

@@ -41,7 +41,9 @@ class Throttle:
         """Return when the next batch may go. Raise DeadlineExceeded when a standby stays behind; psycopg.Error."""
         most = self.limits.standby_behind_mb * MB
         while True:
-            behind, name, written = self.conn.execute(statements.BEHIND).fetchone() or (0, "", 0)
+            behind, name, written = self.conn.execute(
+                statements.BEHIND, prepare=True
+            ).fetchone() or (0, "", 0)
             if behind <= most:
                 break
             if self.waited >= PATIENCE:

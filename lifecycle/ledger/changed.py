@@ -61,7 +61,7 @@ def as_it_is(conn: Connection[TupleRow]) -> Changed:
         )
     added: Counter[str] = Counter()
     ended: Counter[str] = Counter()
-    found = conn.execute(of_changes.CHANGED).fetchall()
+    found = conn.execute(of_changes.CHANGED, prepare=True).fetchall()
     rows = [row for row in found if row[0] != LEDGER]
     wholes = _hypertables(conn, [row[4] for row in rows if row[4] is not None])
     packed = _packed(conn, [row[6] for row in rows])
@@ -72,7 +72,8 @@ def as_it_is(conn: Connection[TupleRow]) -> Changed:
         ended[table] += fewer
         unsaid |= {table: new} if new and parent not in wholes and oid not in packed else {}
     locked = [
-        (_name(schema, name, new), new) for schema, name, new in conn.execute(of_changes.REWRITTEN)
+        (_name(schema, name, new), new)
+        for schema, name, new in conn.execute(of_changes.REWRITTEN, prepare=True)
     ]
     return Changed(
         {name: rows for name, rows in added.items() if rows},

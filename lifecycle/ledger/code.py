@@ -29,7 +29,9 @@ class Code:
 
     def must_stand(self) -> None:
         """Raise Refused when somebody has committed a change of any of it since."""
-        if self.eyes.execute(statements_of_code.VERSIONS).fetchone() != (self.versions,):
+        if self.eyes.execute(statements_of_code.VERSIONS, prepare=True).fetchone() != (
+            self.versions,
+        ):
             raise Refused(
                 "code of the application's was exchanged while the run was at work",
                 hint="What would have been changed with it was undone. `lifecycle policy check --live` names what is "

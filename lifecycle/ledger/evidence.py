@@ -44,7 +44,7 @@ def record(
         "reference": reference,
         "digest": digest,
     }
-    if conn.execute(statements.RECORD, values).fetchone() is None:
+    if conn.execute(statements.RECORD, values, prepare=True).fetchone() is None:
         raise _fenced(claim, event)
 
 

@@ -5,6 +5,7 @@ lets through.
 """
 
 import re
+import sys
 from collections.abc import Container
 from datetime import timedelta
 
@@ -65,7 +66,7 @@ def connect(
             autocommit=True,
             connect_timeout=round(min(patience or PATIENCE, PATIENCE).total_seconds()),
             application_name=f"lifecycle {purpose}"[:63],
-            prepare_threshold=None,
+            prepare_threshold=sys.maxsize,  # only what is said over and over asks for it
             client_encoding="utf8",
             # A server that went away without a word is noticed before the run's claim is stale.
             keepalives_idle=10,

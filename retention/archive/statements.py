@@ -89,6 +89,13 @@ def content(of: sql.Identifier, where: sql.Composable) -> sql.Composed:
     )
 
 
+def count(of: sql.Identifier, where: sql.Composable) -> sql.Composed:
+    """Count rows, without looking into them."""
+    return sql.SQL("select count(*) from only {of} as {alias} where {where}").format(
+        of=of, alias=sql.Identifier(ROW), where=where
+    )
+
+
 def count_staged(where: sql.Composable | None) -> sql.Composed:
     """Count the loaded rows of a condition on `t`."""
     return sql.SQL("select count(*) from {staged} as t where {where}").format(

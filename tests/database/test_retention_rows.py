@@ -5,6 +5,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from lifecycle.errors import InputError
@@ -13,6 +14,7 @@ from lifecycle.policy import load, reality
 from lifecycle.postgres import catalog
 from lifecycle.promise import Task
 from retention.promise import PROMISE
+from retention.statements_of_rows import count_undated
 from tests.house import LOG, NOW, PLAIN, House, unseen
 
 
@@ -55,6 +57,21 @@ def test_a_run_counts_its_own_changes_for_what_the_survey_saw(house: House) -> N
     house.say("insert into log select n, '2020-01-01' from generate_series(1, 50) n")
     house.promise(*((f"log.{c}", "90 days", "at", "clear") for c in "ab"), LOG)
     assert house.run().counts == {"deleted": 50, "cleared": 100, "overdue": 0, "without a date": 0}
+
+
+def test_rows_without_a_date_are_found_by_the_index_of_their_column(house: House) -> None:
+    house.say(PLAIN + "create index log_at on log (at)")
+    house.say("insert into log select n, '2026-11-20' from generate_series(1, 500) n")
+    house.say("insert into log values (501, null), (502, '-infinity'), (503, 'infinity')")
+    house.promise(LOG)
+    seen = PROMISE.survey(house.system(), NOW, None)
+    [bound] = [one.bound for one in seen.counted]
+    with psycopg.connect(house.admin, autocommit=True) as conn:
+        asking = count_undated("log", bound)
+        assert conn.execute(asking).fetchone() == (2,)
+        conn.execute("set enable_seqscan = off")
+        plan = conn.execute(sql.SQL("explain {}").format(asking)).fetchall()
+    assert "Index Cond" in str(plan)
 
 
 ORDERS = """
