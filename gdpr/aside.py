@@ -1,4 +1,4 @@
-"""Takes the person out of rows of others, which stay: the one column that points to them, and nothing else of the row.
+"""Takes the person out of rows of others, which stay: what points to them, and nothing else of the row.
 
 A trigger that is declared may set other columns of the same row, which no count of rows shows: so all that none of them
 is said to set is compared. Never decides which rows these are.
@@ -37,7 +37,7 @@ def clear(
         )
     if not same:
         raise Unproven(
-            f"{mention.table}: more than {mention.column} would have changed in rows of others",
+            f"{mention.table}: more than {mention.word} would have changed in rows of others",
             hint="Nothing was changed. A trigger of the table sets columns that its declaration does not name: write "
             "`does: sets COLUMN` where that is as it should be.",
         )

@@ -17,11 +17,10 @@ from psycopg.rows import TupleRow
 
 from audit import anonymise
 from audit.section import SECTION as AUDIT
-from gdpr import aside, batches, held, notes, request_statements, statements
-from gdpr import statements_of_search as search
+from gdpr import aside, batches, held, notes, request_statements, residue, statements, tombstone
 from gdpr.notes import Note
 from gdpr.person import Rows, about, as_person, count, noted, searched
-from gdpr.reach import Reach, searchable
+from gdpr.reach import Reach
 from gdpr.section import SECTION
 from lifecycle.errors import Conflict, Refused, Unproven
 from lifecycle.holds import gate
@@ -73,7 +72,9 @@ def rehearse(work: Erasing) -> None:
 
     def attempt() -> None:
         with effect(work.conn, work.claim, work.code, rehearsal=True) as change:
-            _no_residue(work, _let_go(change, work).searched)
+            known = _let_go(change, work).searched
+            residue.no_pointer(work.conn, work.reach, work.note)
+            residue.no_identifier(work.conn, work.reach, known)
 
     _again_while_passing(work, attempt)
 
@@ -122,12 +123,17 @@ def _let_go(change: Change, work: Erasing) -> _Gone:
     _must_be_noted(work)
     expected = count(conn, reach, work.note.person, keys=work.agreed is not None)
     _as_agreed(work, expected)
+    authored = sum(expected.mentions[m.name] for m in reach.mentions if m.stone is not None)
+    if wrong := tuple(tombstone.against(conn, reach, person, authored)):
+        raise Refused("; ".join(wrong), hint="No row was changed.")
     if any(expected.hanging.values()):
         raise Refused(
             f"rows of others hang on rows that would go: {', '.join(w for w, n in expected.hanging.items() if n)}",
             hint="They came after the plan was made. Look at `lifecycle gdpr plan`.",
         )
     requests, known = _requests(work), searched(conn, reach, work.note)
+    if any(m.stone is not None for m in reach.mentions):
+        tombstone.lock(conn, reach)
     for mention in reach.mentions:
         aside.clear(conn, reach, mention, person, expected.mentions[mention.name])
     witness = _witness(work)
@@ -242,25 +248,6 @@ def _digests(work: Erasing, witness: str | None) -> list[str]:
     return [row[0] for row in rows if row]
 
 
-def _no_residue(work: Erasing, known: Note) -> None:
-    """Raise Unproven when an identifier of the person still stands somewhere in the database."""
-    needles = known.needles()
-    pattern = {"pattern": anonymise.pattern(needles), "parts": anonymise.parts(needles)}
-    left: list[str] = []
-    for table in work.reach.catalog.tables.values():
-        columns = searchable(table)
-        if not columns:
-            continue
-        row = work.conn.execute(search.holding(table.name, columns), pattern).fetchone()
-        if row and row[0]:
-            left.append(f"{table.name} ({counted(row[0], 'row')})")
-    if left:
-        raise Unproven(
-            f"an identifier of the person would still stand in {', '.join(left)}",
-            hint="Nothing was changed. Say in the policy whose these rows are, or take the value out by hand.",
-        )
-
-
 def _write_down(change: Change, work: Erasing, gone: _Gone) -> None:
     ref, rows = work.reference, gone.rows
 
@@ -268,8 +255,11 @@ def _write_down(change: Change, work: Erasing, gone: _Gone) -> None:
         if any(counts.values()):
             change.record("effect", event, target, counts=counts, reference=ref)
 
+    stones = {m.name for m in work.reach.mentions if m.stone is not None}
+    cleared = {name: rows_ for name, rows_ in rows.mentions.items() if name not in stones}
     for event, which in (
-        ("gdpr.mention_cleared", rows.mentions),
+        ("gdpr.mention_cleared", cleared),
+        ("gdpr.tombstone_set", {name: rows.mentions[name] for name in stones}),
         ("gdpr.deleted", rows.deleted),
         ("gdpr.cleared", rows.kept),
     ):

@@ -1,4 +1,4 @@
-"""What can be wrong with an installation that erases people: reference key, buckets, Stripe key, statistics.
+"""What can be wrong with an installation that erases people: key, buckets, Stripe, statistics, tombstones.
 
 Reads only. The one question to Stripe is for a customer who cannot exist: an answer proves the key, and no person's
 data is fetched for it.
@@ -7,14 +7,20 @@ data is fetched for it.
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 
-from gdpr import words
+from psycopg import Connection
+from psycopg.rows import TupleRow
+
+from gdpr import tombstone, words
+from gdpr.reach import reach
 from gdpr.rights import quoting
 from gdpr.section import SECTION
 from lifecycle.admin import buckets, statements
 from lifecycle.admin.finding import Finding, Look, bad, fine, not_asked, refused, unknown
 from lifecycle.errors import LifecycleError
 from lifecycle.outside import keys
+from lifecycle.policy.model import Policy
 from lifecycle.postgres import catalog
+from lifecycle.postgres.catalog import Catalog
 from lifecycle.settings.model import Stripe
 from lifecycle.system import System
 from lifecycle.words import counted
@@ -124,10 +130,54 @@ def _words(system: System) -> Iterator[Finding]:
         yield fine(label, "an erasure can carry out all of them")
 
 
+def _tombstones(system: System) -> Iterator[Finding]:
+    """Say whether somebody stands for whoever is gone, as the policy has it, and is nobody otherwise."""
+    label, policy = f"{system.name}: tombstones", system.policy
+    kinds = [kind for kind, subject in policy.subjects.items() if subject.tombstone]
+    if not kinds:
+        yield not_asked(label, "the policy has none")
+        return
+    with system.snapshot("doctor") as conn:
+        picture = catalog.read(conn)
+        for kind in tombstone.used(policy, picture):
+            yield from _tombstone(label, conn, policy, picture, kind)
+
+
+def _tombstone(
+    label: str, conn: Connection[TupleRow], policy: Policy, picture: Catalog, kind: str
+) -> Iterator[Finding]:
+    subject = policy.subjects[kind]
+    if wrong := tombstone.standing(conn, picture.tables[subject.table], subject):
+        missing = wrong == "is not there"
+        yield bad(
+            label,
+            f"that of a {kind} {wrong}",
+            "Whoever wrote about others cannot be erased: their rows would name nobody, or somebody.",
+            f"lifecycle init, as a superuser or as {picture.tables[subject.table].owner}, whose table it is"
+            if missing
+            else f"Give the row of {subject.table} the values that the policy says, or choose another key there.",
+        )
+        return
+    stands = f"somebody stands for a {kind} who is gone"
+    if words.beyond(policy):
+        yield fine(label, f"{stands}; whether rows are given to it is asked when an erasure can be")
+    elif rows := tombstone.of_its_own(conn, reach(policy, picture, kind)):
+        where = ", ".join(f"{table} ({counted(n, 'row')})" for table, n in rows.items())
+        yield bad(
+            label,
+            f"that of a {kind} has rows of its own: {where}",
+            "It is nobody, and no erasure ends what is given to it: somebody uses it as a person.",
+            "Give these rows to whom they belong, or delete them; and see who writes them.",
+        )
+    else:
+        yield fine(label, f"{stands}, with no row of its own")
+
+
 FINDINGS: Mapping[str, Look] = {
     "words of the policy": _words,
     "reference key": _reference_key,
     "buckets": _buckets,
     "Stripe": _stripe,
     "statistics": _statistics,
+    "tombstones": _tombstones,
 }

@@ -193,12 +193,7 @@ def _sharing(reach: Reach) -> Iterator[tuple[str, str, sql.Composable]]:
 def _ignoring(reach: Reach) -> Iterator[tuple[str, str, sql.Composable]]:
     for key in reach.catalog.foreign_keys:
         entry = reach.policy.tables.get(key.table)
-        said = (
-            isinstance(key, virtual.Virtual)
-            and key.said.plain
-            and entry
-            and key.name in entry.ignore
-        )
+        said = isinstance(key, virtual.Virtual) and entry and key.name in entry.ignore
         if said and key.referenced in reach.deleted:
             yield f"{key.table}.{key.name}", key.table, hanging(reach, key)
 

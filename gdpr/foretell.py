@@ -63,13 +63,25 @@ def _counts(seen: Foreseen, found: Survey) -> Iterator[Part]:
     yield _stays(seen, found)
     if seen.ignored:
         yield _ignored(seen)
-    lost = {where: rows for where, rows in found.rows.mentions.items() if rows}
+    lost, wrote = _pointers(seen, found)
+    if wrote:
+        yield _part("Rows that the person wrote about others would name the tombstone", wrote)
     heading = "Rows of others would lose a pointer to the person, or to what is theirs"
     yield _part(heading, lost)
     yield _part("Shared with others, and would stay while they are there", seen.shared)
     hanging = {where: rows for where, rows in found.rows.hanging.items() if rows}
     yield _part("Rows of others hang on rows that would go", hanging)
     yield "Outside the database:", list(_outside(seen, found)) or ["  nothing"]
+
+
+def _pointers(seen: Foreseen, found: Survey) -> tuple[dict[str, int], dict[str, int]]:
+    """Return which rows of others would lose a pointer, and which would name the tombstone."""
+    stones = {m.name for m in seen.reach.mentions if m.stone is not None}
+    there = {where: rows for where, rows in found.rows.mentions.items() if rows}
+    return (
+        {where: rows for where, rows in there.items() if where not in stones},
+        {where: rows for where, rows in there.items() if where in stones},
+    )
 
 
 def _stays(seen: Foreseen, found: Survey) -> Part:
@@ -206,6 +218,7 @@ def document(seen: Foreseen) -> dict[str, object]:
     log = AUDIT.of(policy)
     whole: dict[str, object] = {"system": seen.system, "kind": seen.kind, "beyond": seen.beyond}
     if found is not None:
+        lost, wrote = _pointers(seen, found)
         kept = {t: rows for t, rows in found.rows.kept.items() if rows}
         words = {
             t: k.model_dump(mode="json") for t in kept if (k := policy.tables[t].keep) is not None
@@ -216,7 +229,8 @@ def document(seen: Foreseen) -> dict[str, object]:
             "anonymised": {log.table: found.audit_rows} if log else {},
             "ignored": seen.ignored,
             "others_lose": {
-                "pointers": {w: rows for w, rows in found.rows.mentions.items() if rows},
+                "pointers": lost,
+                "authors_to_the_tombstone": wrote,
                 "shared_rows_that_stay": seen.shared,
                 "rows_that_hang": {w: rows for w, rows in found.rows.hanging.items() if rows},
             },

@@ -69,12 +69,18 @@ _PROVEN = """
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Who is erased: key, identifiers, customers that go with them, keys of objects by bucket. Never printed."""
+    """Who is erased: key, identifiers, customers that go with them, keys of objects by bucket. Never printed.
+
+    `led`: where a reference leads -> what it may hold of rows that are theirs (`references.py`).
+    """
 
     person: str = field(repr=False)
     identifiers: tuple[str, ...] = field(repr=False)
     payers: tuple[str, ...] = field(repr=False)
     objects: Mapping[str, tuple[str, ...]] = field(repr=False)
+    led: Mapping[str, tuple[str, ...]] = field(
+        default_factory=dict[str, tuple[str, ...]], repr=False
+    )
 
     def needles(self) -> tuple[str, ...]:
         """Return the values that must be found nowhere afterwards."""
@@ -87,14 +93,13 @@ class Note:
 
     def joined(self, other: "Note") -> "Note":
         """Return what both say together of one person."""
-        buckets = dict.fromkeys((*self.objects, *other.objects))
-        objects = {
-            b: tuple(dict.fromkeys((*self.objects.get(b, ()), *other.objects.get(b, ()))))
-            for b in buckets
-        }
         identifiers = tuple(dict.fromkeys((*self.identifiers, *other.identifiers)))
         return Note(
-            self.person, identifiers, tuple(dict.fromkeys((*self.payers, *other.payers))), objects
+            self.person,
+            identifiers,
+            tuple(dict.fromkeys((*self.payers, *other.payers))),
+            _joined(self.objects, other.objects),
+            _joined(self.led, other.led),
         )
 
     def covers(self, other: "Note") -> bool:
@@ -103,6 +108,7 @@ class Note:
             set(other.identifiers) <= set(self.identifiers)
             and set(other.payers) <= set(self.payers)
             and all(set(keys) <= set(self.objects.get(b, ())) for b, keys in other.objects.items())
+            and all(set(values) <= set(self.led.get(end, ())) for end, values in other.led.items())
         )
 
     def seal(self, key: ReferenceKey) -> bytes:
@@ -112,18 +118,30 @@ class Note:
             "identifiers": list(self.identifiers),
             "payers": list(self.payers),
         }
-        return key.seal(plain | {f"objects {b}": list(keys) for b, keys in self.objects.items()})
+        plain |= {f"objects {b}": list(keys) for b, keys in self.objects.items()}
+        return key.seal(plain | {f"led {end}": list(values) for end, values in self.led.items()})
+
+
+def _joined(
+    one: Mapping[str, tuple[str, ...]], other: Mapping[str, tuple[str, ...]]
+) -> dict[str, tuple[str, ...]]:
+    names = dict.fromkeys((*one, *other))
+    return {n: tuple(dict.fromkeys((*one.get(n, ()), *other.get(n, ())))) for n in names}
 
 
 def unseal(sealed: bytes, key: ReferenceKey) -> Note:
     """Return the note. Raise Unproven when it does not open with this key."""
     plain = key.unseal(sealed)
-    objects = {
-        name.removeprefix("objects "): tuple(keys)
-        for name, keys in plain.items()
-        if name.startswith("objects ")
-    }
-    return Note(plain["person"][0], tuple(plain["identifiers"]), tuple(plain["payers"]), objects)
+
+    def by_name(word: str) -> dict[str, tuple[str, ...]]:
+        return {
+            name.removeprefix(word): tuple(values)
+            for name, values in plain.items()
+            if name.startswith(word)
+        }
+
+    identifiers, payers = tuple(plain["identifiers"]), tuple(plain["payers"])
+    return Note(plain["person"][0], identifiers, payers, by_name("objects "), by_name("led "))
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from psycopg.rows import TupleRow
 
 from audit import anonymise
 from audit.anonymise import Person
-from gdpr import batches, held, statements
+from gdpr import batches, held, references, statements, tombstone
 from gdpr.batches import Batches
 from gdpr.notes import Note
 from gdpr.reach import Reach
@@ -66,7 +66,8 @@ class Survey:
     """What was found about one person. `audit_keys`: a digest of which rows of the log these are; else as `Noted`.
 
     `ambiguous`: identifiers that another person goes by too, so they are not searched for. `on_hold`: why it has to
-    wait, in words.
+    wait, `doubtful`: of which rows nobody can say whose they are, `no_stone`: why nobody stands for the person, in
+    words.
     """
 
     note: Note
@@ -78,6 +79,8 @@ class Survey:
     ambiguous: int
     sees_all: bool
     on_hold: tuple[str, ...] = ()
+    doubtful: tuple[str, ...] = ()
+    no_stone: tuple[str, ...] = ()
 
     def changed(self) -> int:
         """Return how many rows would be deleted or changed, the log's included: what the cap is held against."""
@@ -101,10 +104,12 @@ def survey(
         return None
     known = searched(conn, reach, found.note)
     ambiguous = len(found.note.identifiers) - len(known.identifiers)
+    rows = count(conn, reach, person, keys=True)
+    authored = sum(rows.mentions[m.name] for m in reach.mentions if m.stone is not None)
     logged, which = anonymise.which(conn, reach.policy, reach.catalog, as_person(reach, known))
     return Survey(
         found.note,
-        count(conn, reach, person, keys=True),
+        rows,
         logged,
         which,
         found.payers_kept,
@@ -112,6 +117,8 @@ def survey(
         ambiguous,
         bool(_column(conn, statements.SEES_ALL, {})[0]),
         held.held(conn, reach, holds, about(person)),
+        references.doubtful(conn, reach, about(person)),
+        tuple(tombstone.against(conn, reach, about(person), authored)),
     )
 
 
@@ -132,7 +139,9 @@ def noted(
     going += tuple(customer for customer in before.payers if customer not in staying)
     objects, objects_kept = object_keys(conn, reach, person, before.objects)
     identifiers = tuple(dict.fromkeys([*named, *before.identifiers]))
-    note = Note(person, identifiers, tuple(dict.fromkeys(going)), objects)
+    now = Note(person, (), (), {}, references.noted(conn, reach, about(person)))
+    led = before.joined(now).led
+    note = Note(person, identifiers, tuple(dict.fromkeys(going)), objects, led)
     return Noted(note, len(staying), objects_kept)
 
 

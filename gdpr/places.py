@@ -13,6 +13,7 @@ from psycopg.rows import TupleRow
 
 from audit.section import SECTION as AUDIT
 from gdpr import aggregates
+from gdpr import references as by_reference
 from gdpr import statements_of_search as search
 from gdpr.notes import Note
 from gdpr.reach import Reach
@@ -97,7 +98,14 @@ _COUNTED: tuple[tuple[Place, LiteralString, str, Kind], ...] = (
 
 def promised(conn: Connection[TupleRow], reach: Reach) -> frozenset[Place]:
     """Return every place of this database where a person can be."""
-    found = {*rows(reach), *log(reach), STATISTICS, *BEYOND, *(place for place, *_ in _COUNTED)}
+    found = {
+        *rows(reach),
+        *references(reach),
+        *log(reach),
+        STATISTICS,
+        *BEYOND,
+        *(place for place, *_ in _COUNTED),
+    }
     found |= {Place("relation", name) for name, _ in _stored(conn)} | limits(reach).keys()
     found |= {of_index(index) for _, index in worked_out(conn)}
     return frozenset(found | {place for place, _ in _odd_columns(conn)})
@@ -121,6 +129,15 @@ def rows(reach: Reach) -> tuple[Place, ...]:
     return tuple(
         Place("rows", name)
         for name in (*reach.deleted, *reach.kept, *(m.name for m in reach.mentions))
+    )
+
+
+def references(reach: Reach) -> tuple[Place, ...]:
+    """Return the references by which rows could go on leading to what is gone."""
+    return tuple(
+        Place("references", by_reference.name(key))
+        for key in by_reference.used(reach)
+        if key.referenced in reach.deleted
     )
 
 

@@ -16,6 +16,7 @@ from lifecycle.errors import Conflict, Refused
 from lifecycle.outcome import Failure
 from lifecycle.plan import Decision, Step
 from lifecycle.policy.model import Policy
+from lifecycle.postgres.reasons import GIVES_BYPASSRLS
 from lifecycle.words import counted
 
 _HINT = "Nothing was touched. Correct the data or the policy; `lifecycle gdpr plan` shows the same."
@@ -32,7 +33,7 @@ def decide(policy: Policy, seen: Seen, now: datetime) -> Decision[ErasureStep]: 
     """Return what would be done for everybody of the night, children before parents, and what is refused."""
     steps: list[ErasureStep] = []
     refusals: list[Failure] = [*seen.odd, *seen.unread]
-    notes: list[str] = []
+    notes: list[str] = list(seen.slow)
     for case in seen.cases:
         against = [] if case.found is None else list(reasons(seen.reach, case.found, None))
         if against:
@@ -81,6 +82,7 @@ def reasons(reach: Reach, found: Survey, cap: int | None) -> Iterator[str]:
                 f"rows of others hang on rows that would go ({counted(rows, 'row')}): {where}; "
                 "say in the policy that they go with these (`through`), or what they lose (`mentions`)"
             )
+    yield from (*found.no_stone, *found.doubtful)
     yield from found.on_hold
     for table in reach.tables():
         for part in table.detaching:
@@ -88,7 +90,8 @@ def reasons(reach: Reach, found: Survey, cap: int | None) -> Iterator[str]:
     yield from _in_batches(reach, found)
     guarded = [t for t in (*reach.deleted, *reach.kept) if reach.table(t).rls]
     if guarded and not found.sees_all:
-        yield f"row-level security hides rows of {counted(len(guarded), 'table')} from this role: it lacks BYPASSRLS"
+        hidden = counted(len(guarded), "table")
+        yield f"row security hides rows of {hidden} from this role: it lacks BYPASSRLS; {GIVES_BYPASSRLS}"
     if cap is not None and found.changed() > cap:
         much = counted(found.changed(), "row")
         yield f"{much} would go or change, more than the {cap:,} that were looked at or allowed"
@@ -172,8 +175,13 @@ def _parts(reach: Reach, case: Case) -> Iterator[tuple[str, str, str, str, int]]
 
 def _in_tables(reach: Reach, found: Survey) -> Iterator[tuple[str, str, str, int]]:
     lose = "rows of others lose a pointer to the person or to what is theirs"
-    for where, rows in found.rows.mentions.items():
-        yield "set null", where, lose, rows
+    wrote = "rows that they wrote about others name the tombstone from now on"
+    for mention in reach.mentions:
+        rows = found.rows.mentions[mention.name]
+        if mention.stone is None:
+            yield "set null", mention.name, lose, rows
+        else:
+            yield "set tombstone", mention.name, wrote, rows
     for table in reach.deleted:
         yield (
             "delete",

@@ -15,7 +15,7 @@ from psycopg.rows import TupleRow
 
 from audit import anonymise
 from audit.section import SECTION as AUDIT
-from gdpr import aggregates, batches, places, statements
+from gdpr import aggregates, batches, places, references, samples
 from gdpr import statements_of_search as search
 from gdpr.needles import spellings, stands_in
 from gdpr.notes import Note
@@ -30,13 +30,17 @@ from lifecycle.outside import objects
 from lifecycle.postgres import catalog
 from lifecycle.postgres.catalog import Table
 from lifecycle.postgres.names import policy_name, sql_name
-from lifecycle.postgres.owners import analyze
 from lifecycle.system import System
 from lifecycle.words import counted
 
 _HINT = (
     "The request stays open. Take the value out (refresh a materialized view), or say in the policy whose it is; "
     "then `lifecycle run gdpr.erase` proves it."
+)
+
+_LATE = (
+    "The request stays open. Somebody wrote them meanwhile, and no foreign key kept them out: delete them, or empty "
+    "the reference, by hand; then `lifecycle run gdpr.erase` proves it."
 )
 
 _NAMELESS = Reason(
@@ -136,6 +140,12 @@ def _rows(proof: _Search, conn: Connection[TupleRow], reach: Reach, note: Note) 
         for where, left in part.items():
             if left:
                 proof.found(where, f"{counted(left, 'row')} of the person there")
+    with proof.looks.at(*places.references(reach)):
+        for where, left in references.left(conn, reach, note.led):
+            proof.read("predicates", 1)
+            if left:
+                what = f"{counted(left, 'row')} there lead to what was the person's and is gone"
+                proof.found(where, what, _LATE)
 
 
 def _log(proof: _Search, conn: Connection[TupleRow], reach: Reach, note: Note) -> None:
@@ -227,33 +237,8 @@ def _statistics(proof: _Search, conn: Connection[TupleRow], note: Note) -> None:
     with proof.looks.at(places.STATISTICS):
         quoting = sampled(conn, note)
     for table in quoting:
-        hint = _hint_of_samples(conn, table)
+        hint = samples.hint(conn, table)
         proof.found(f"statistics of {table}", "the planner's samples quote the person", hint)
-
-
-def _hint_of_samples(conn: Connection[TupleRow], table: str) -> str:
-    again = "The request stays open; then `lifecycle run gdpr.erase` proves it."
-    if conn.execute(statements.populated(table)).fetchone() == (False,):
-        fill = f"`{statements.refresh(table).as_string()};` and `{analyze(table).as_string()};`"
-        return f"It is a materialized view without data. As its owner {fill}. {again}"
-    keeps = conn.execute(statements.analyze_keeps(table)).fetchone()
-    assert keeps is not None
-    empty, zero, orphaned = keeps
-    anew = f"`{analyze(table).as_string()};`"
-    forget = f"as a superuser: `{statements.forget_samples(table).as_string()};`"
-    if orphaned:
-        return f"Child tables are gone, and ANALYZE keeps what was sampled of their rows: {forget}. {again}"
-    if empty:
-        return (
-            "No row is left, and ANALYZE then keeps the former samples. As the table's owner put a row in, "
-            f"{anew}, take it out; or {forget}. {again}"
-        )
-    if zero:
-        return (
-            "Of a column with `set statistics 0` ANALYZE keeps the former samples. As the table's owner "
-            f"`set statistics -1` and {anew}; or {forget}. {again}"
-        )
-    return f"As the table's owner: {anew}. {again}"
 
 
 def _objects(proof: _Search, system: System, note: Note) -> None:

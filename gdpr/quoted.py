@@ -74,7 +74,7 @@ def _emptied(reach: Reach, table: str) -> dict[str, sql.Composable]:
     found: dict[str, sql.Composable] = {}
     for mention in reach.mentions:
         if mention.table == table:
-            found[mention.column] = mentioning(reach, mention)
+            found |= dict.fromkeys(mention.columns, mentioning(reach, mention))
     keep = reach.policy.tables[table].keep if table in reach.kept else None
     for column in keep.clear if keep else ():
         mine = owned(reach, table)

@@ -1,9 +1,9 @@
 """Which tables a person of one kind is in, and what becomes of their rows. Pure: policy and catalog only.
 
 Four ways to be in a table: rows that are theirs go; rows that are kept lose what names them; columns of other
-people's rows that point to them or to what is theirs become null; the audit log is anonymised. A foreign key
-that is none of these holds somebody else's row onto a row that goes: `hanging`, counted before anything is
-touched, and refused if there is one such row.
+people's rows that point to them or to what is theirs become null, or name the tombstone; the audit log is
+anonymised. A foreign key that is none of these holds somebody else's row onto a row that goes: `hanging`, counted
+before anything is touched, and refused if there is one such row.
 """
 
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from gdpr import words
 from lifecycle.errors import Refused
 from lifecycle.policy import graph, reality, taken_off, virtual, whole
 from lifecycle.policy.model import Owner, Policy, SharedBy
-from lifecycle.policy.people import Subject
+from lifecycle.policy.people import Subject, Value
 from lifecycle.postgres.catalog import Catalog, Column, ForeignKey, Table
 from lifecycle.postgres.names import sql_name
 
@@ -28,16 +28,21 @@ _NOT_TEXT = (
 
 @dataclass(frozen=True, slots=True)
 class Mention:
-    """A column of `table` that may point, by `keys`, to somebody or to what goes with them."""
+    """A column or reference of `table` that may point, by `keys`, to somebody or to what goes with them.
+
+    `columns` are those that are emptied. `stone`: the value that is put there instead, of whoever stands for the gone.
+    """
 
     table: str
-    column: str
+    word: str
+    columns: tuple[str, ...]
     keys: tuple[ForeignKey, ...]
+    stone: Value | None = None
 
     @property
     def name(self) -> str:
         """Return `table.column`."""
-        return f"{self.table}.{self.column}"
+        return f"{self.table}.{self.word}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,14 +206,17 @@ def released(found: Reach, key: ForeignKey) -> tuple[str, ...]:
 
 
 def _mentions(found: Reach) -> Iterator[Mention]:
+    stone = found.subject.tombstone or {}
     for name, table in found.policy.tables.items():
-        for column in table.emptied:
+        for word in dict.fromkeys((*table.emptied, *table.author)):
             keys = tuple(
                 key
                 for key in found.catalog.foreign_keys
                 if key.table == name
-                and column in virtual.names(key)
+                and word in virtual.names(key)
                 and key.referenced in found.deleted
             )
             if keys:
-                yield Mention(name, column, keys)
+                named = table.author.get(word) == "tombstone"
+                value = stone[keys[0].referenced_columns[0]] if named else None
+                yield Mention(name, word, virtual.emptied(table, word), keys, value)

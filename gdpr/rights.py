@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from audit.section import SECTION as AUDIT
 from gdpr.section import SECTION, Erasure
-from lifecycle.policy import whole
+from lifecycle.policy import virtual, whole
 from lifecycle.policy.model import Policy, SharedBy
 from lifecycle.policy.rights import Right
 from lifecycle.postgres.shape import Catalog
@@ -31,14 +31,15 @@ def quoting(policy: Policy) -> Iterator[str]:
     """Yield the tables in which a person can stand: those of which the planner may keep samples that quote them."""
     log = AUDIT.of(policy)
     for name, table in policy.tables.items():
-        if table.owner or table.emptied or (log and name == log.table):
+        if table.owner or table.emptied or table.author or (log and name == log.table):
             yield name
 
 
 def _set(policy: Policy, erasure: Erasure, name: str) -> Iterator[str]:
     """Yield the columns an erasure sets. Of a person's row and of a shared one it locks: that needs a column too."""
     table, requests = policy.tables[name], erasure.requests
-    yield from table.emptied
+    for word in dict.fromkeys((*table.emptied, *table.author)):
+        yield from virtual.emptied(table, word)
     yield from table.keep.clear if table.keep else ()
     if table.owner and any(isinstance(owner, SharedBy) for owner in table.owner.values()):
         yield from _payers(policy, name)

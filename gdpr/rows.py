@@ -9,12 +9,13 @@ from collections.abc import Iterable
 from psycopg import sql
 
 from gdpr.reach import Mention, Reach, released
-from lifecycle.policy import virtual
+from lifecycle.policy import joins, virtual
 from lifecycle.policy.model import Parties, SharedBy, Through
 from lifecycle.postgres.catalog import ForeignKey
 from lifecycle.postgres.names import sql_name
 
 _IN = sql.SQL("(({columns}) in (select {theirs} from {table} as {r} where {rows}))")
+_EXISTS = sql.SQL("exists (select from {table} as {r} where {on} and {rows})")
 _SHARES = sql.SQL(
     "({a}.{to} = (select {own}.{by} from {people} as {own} where {own}.{key} = {whose}))"
 )
@@ -44,7 +45,7 @@ def owned(
             return is_person(reach, table, column, alias, whose)
         case Through():
             ways = [
-                _leads_to(reach, k, alias, shared_too=shared_too, whose=whose)
+                leads_to(reach, k, alias, shared_too=shared_too, whose=whose)
                 for k in reach.ways(table)
             ]
             return sql.SQL("({})").format(sql.SQL(" or ").join(ways))
@@ -98,13 +99,15 @@ def is_person(
     reach: Reach, table: str, column: str, alias: str = "t", whose: str = "subject"
 ) -> sql.Composed:
     """Return the predicate: this column holds the person's key."""
-    name = sql.Identifier(alias, column)
-    if virtual.alike(reach.column(table, column), reach.key()):
+    name, here, key = sql.Identifier(alias, column), reach.column(table, column), reach.key()
+    if here.type == key.type:
         return sql.SQL("({} = {})").format(name, sql.Placeholder(whose))
+    if virtual.alike(here, key):  # as the wider one: a key may be beyond what this column holds
+        return sql.SQL("({} = {}::bigint)").format(name, sql.Placeholder(whose))
     return sql.SQL("({}::text = {})").format(name, sql.Placeholder(f"{whose}_text"))
 
 
-def _leads_to(
+def leads_to(
     reach: Reach,
     key: ForeignKey,
     alias: str = "t",
@@ -112,30 +115,51 @@ def _leads_to(
     shared_too: bool = False,
     whose: str = "subject",
 ) -> sql.Composed:
-    """Return the predicate: the row that this foreign key points to is the person's."""
+    """Return the predicate: the row that this foreign key or reference points to is the person's."""
+    if isinstance(key, virtual.Virtual) and names_person(reach, key):
+        # By the value itself: no foreign key keeps such a row from naming somebody whose own row is gone.
+        return joins.typed(
+            key, alias, is_person(reach, key.table, key.columns[0], alias, whose=whose)
+        )
     inner = f"{alias}i"  # t, ti, tii: no name is used twice along one way
-    return _IN.format(
-        columns=columns(alias, key.columns),
-        theirs=columns(inner, key.referenced_columns),
-        # A foreign key leads to no row of a table that inherits from it; a reference may.
-        table=sql_name(key.referenced)
-        if isinstance(key, virtual.Virtual)
-        else reach.relation(key.referenced),
-        r=sql.Identifier(inner),
-        rows=owned(reach, key.referenced, inner, shared_too=shared_too, whose=whose),
+    rows = owned(reach, key.referenced, inner, shared_too=shared_too, whose=whose)
+    # A foreign key leads to no row of a table that inherits from it; a reference may.
+    loose = isinstance(key, virtual.Virtual)
+    names = {
+        "table": sql_name(key.referenced) if loose else reach.relation(key.referenced),
+        "r": sql.Identifier(inner),
+        "rows": rows,
+    }
+    if isinstance(key, virtual.Virtual) and not by_value(key):
+        return _EXISTS.format(on=joins.on(key, alias, inner), **names)
+    leads = _IN.format(
+        columns=columns(alias, key.columns), theirs=columns(inner, key.referenced_columns), **names
     )
+    return joins.typed(key, alias, leads)
+
+
+def by_value(key: virtual.Virtual) -> bool:
+    """Say whether both sides have the same values, so that an index can find them."""
+    return key.said.path is None and key.said.form == "text"
+
+
+def names_person(reach: Reach, key: virtual.Virtual) -> bool:
+    """Say whether a reference holds the key of the person itself."""
+    subject = reach.subject
+    there = (key.referenced, key.referenced_columns) == (subject.table, (subject.key,))
+    return there and by_value(key) and reach.owner(subject.table) == subject.key
 
 
 def mentioning(reach: Reach, mention: Mention) -> sql.Composed:
     """Return the predicate: this column of a row that stays points to the person or to what goes with them."""
-    ways = [_leads_to(reach, key) for key in mention.keys]
+    ways = [leads_to(reach, key) for key in mention.keys]
     rows = sql.SQL("({})").format(sql.SQL(" or ").join(ways))
     return _staying(reach, mention.table, rows) if mention.table in reach.deleted else rows
 
 
 def hanging(reach: Reach, key: ForeignKey) -> sql.Composed:
     """Return the predicate: a row that stays hangs by this foreign key on a row that goes."""
-    rows = _leads_to(reach, key)
+    rows = leads_to(reach, key)
     goes = key.table in reach.deleted or released(reach, key)
     return _staying(reach, key.table, rows) if goes else rows
 

@@ -3,11 +3,14 @@
 Names come from the policy and the catalog through identifiers; values only as parameters.
 """
 
+from collections.abc import Sequence
+
 from psycopg import sql
 
 from gdpr.reach import Mention, Reach
 from gdpr.rows import columns, mentioning, owned
-from lifecycle.policy import triggers
+from lifecycle.policy import tombstone, triggers
+from lifecycle.policy.people import Value
 from lifecycle.postgres.names import sql_name
 from lifecycle.postgres.rows import count_and_digest, row_as_text
 
@@ -32,28 +35,46 @@ def lock_person(reach: Reach) -> sql.Composed:
 
 
 def clear_mention(reach: Reach, mention: Mention) -> sql.Composed:
-    """Return the update that takes the mention out of rows that stay: (how many, whether all else is as it was).
+    """Return what takes the mention out of rows that stay, or puts the tombstone there: (how many, all else as it was).
 
-    All else of these rows is what no declared trigger sets.
+    Counted are rows that are so afterwards: a trigger may put back what was there, or somebody else. All else of these
+    rows is what no declared trigger sets.
     """
     table, sets = reach.table(mention.table), triggers.set_by(reach.policy, mention.table)
     beside = [
         c.name
         for c in table.columns
-        if sets is not None and c.name not in (mention.column, *sets) and not c.generated
+        if sets is not None and c.name not in (*mention.columns, *sets) and not c.generated
     ]
     row = row_as_text("t", beside) if beside else sql.SQL("''")
     return sql.SQL("""
         with was as (select {row} as row from {table} as t where {rows}),
-             cleared as (update {table} as t set {column} = null where {rows} returning {row} as row)
-        select (select count(*) from cleared),
+             cleared as ({changed} where {rows} returning {row} as row, {so} as so)
+        select (select count(*) from cleared where so),
                (select sum(hashtextextended(row, 0)) from cleared)
                is not distinct from (select sum(hashtextextended(row, 0)) from was)""").format(
         row=row,
         table=reach.relation(mention.table),
-        column=sql.Identifier(mention.column),
+        changed=_changed(reach.relation(mention.table), mention.columns, mention.stone),
         rows=mentioning(reach, mention),
+        so=_so(mention.columns, mention.stone),
     )
+
+
+def _changed(table: sql.Composable, names: Sequence[str], value: Value | None) -> sql.Composed:
+    put = sql.Literal(value)
+    changes = [sql.SQL("{} = {}").format(sql.Identifier(name), put) for name in names]
+    return sql.SQL("update {} as t set {}").format(table, sql.SQL(", ").join(changes))
+
+
+def _so(names: Sequence[str], value: Value | None) -> sql.Composed:
+    """Return the condition that a row has the value in these columns."""
+    put = sql.Literal(value)
+    so = [
+        sql.SQL("{} is not distinct from {}").format(sql.Identifier("t", name), put)
+        for name in names
+    ]
+    return sql.SQL("({})").format(sql.SQL(" and ").join(so))
 
 
 def let_go(reach: Reach) -> sql.Composed:
@@ -61,11 +82,11 @@ def let_go(reach: Reach) -> sql.Composed:
 
     One statement, because PostgreSQL then judges every predicate by the same snapshot and checks the foreign
     keys when all rows are gone: rows reached through one another, cycles and tables that point to themselves
-    need no order. The counts come as one row, tables in the order of `deleted`, then `kept`; without those that are
-    compressed.
+    need no order. The counts come as one row, tables in the order of `deleted`, then `kept`, of these the rows alone
+    that are cleared afterwards; without those that are compressed.
     """
     parts = [
-        sql.SQL("delete from {table} as t where {rows} returning 1").format(
+        sql.SQL("delete from {table} as t where {rows} returning true as so").format(
             table=reach.relation(table), rows=owned(reach, table)
         )
         for table in reach.deleted
@@ -73,14 +94,12 @@ def let_go(reach: Reach) -> sql.Composed:
     ]
     for table in reach.kept:
         keep = reach.policy.tables[table].keep
-        changes = [
-            sql.SQL("{} = null").format(sql.Identifier(c)) for c in (keep.clear if keep else ())
-        ]
+        clear = keep.clear if keep else ()
         parts.append(
-            sql.SQL("update {table} as t set {changes} where {rows} returning 1").format(
-                table=reach.relation(table),
-                changes=sql.SQL(", ").join(changes),
+            sql.SQL("{changed} where {rows} returning {so} as so").format(
+                changed=_changed(reach.relation(table), clear, None),
                 rows=owned(reach, table),
+                so=_so(clear, None),
             )
         )
     names = [sql.Identifier(f"part_{number}") for number in range(len(parts))]
@@ -89,7 +108,9 @@ def let_go(reach: Reach) -> sql.Composed:
             sql.SQL("{} as ({})").format(name, part)
             for name, part in zip(names, parts, strict=True)
         ),
-        sql.SQL(", ").join(sql.SQL("(select count(*) from {})").format(name) for name in names),
+        sql.SQL(", ").join(
+            sql.SQL("(select count(*) from {} where so)").format(name) for name in names
+        ),
     )
 
 
@@ -226,7 +247,10 @@ def payers(reach: Reach, column: str) -> sql.Composed:
 
 
 def control_person(reach: Reach) -> sql.Composed:
-    """Return the query of the key of somebody who stays: who shares a row with the person, else the next."""
+    """Return the query of the key of somebody who stays: who shares a row with the person, else the next.
+
+    No tombstone, which has no rows.
+    """
     people, key = sql_name(reach.subject.table), sql.Identifier(reach.subject.key)
     theirs = "(select p.{by} from {people} as p where p.{key} = %(subject)s)"
     same = [
@@ -236,9 +260,15 @@ def control_person(reach: Reach) -> sql.Composed:
         for column in reach.sharing()
     ]
     return sql.SQL("""
-        select s.{key}::text from {people} as s where s.{key} <> %(subject)s
+        select s.{key}::text from {people} as s where s.{key} <> %(subject)s{nobody}
          order by not ({same}), s.{key} < %(subject)s, s.{key} limit 1""").format(
-        key=key, people=people, same=sql.SQL(" or ").join([*same, sql.SQL("false")])
+        key=key,
+        people=people,
+        same=sql.SQL(" or ").join([*same, sql.SQL("false")]),
+        nobody=sql.SQL("").join(
+            sql.SQL(" and s.{} is distinct from {}").format(sql.Identifier(column), sql.Literal(v))
+            for column, v in tombstone.of(reach.policy, reach.subject.table)
+        ),
     )
 
 

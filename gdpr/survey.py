@@ -13,7 +13,7 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from audit.section import SECTION as AUDIT
-from gdpr import notes, person
+from gdpr import notes, person, references
 from gdpr.deadline import Open
 from gdpr.notes import Note
 from gdpr.person import Survey
@@ -51,7 +51,10 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """Everybody of the night. `waiting` are all open requests, `unread` what could not be surveyed, by name."""
+    """Everybody of the night. `waiting` are all open requests, `unread` what could not be surveyed, by name.
+
+    `slow`: references for which a whole table is read, in words.
+    """
 
     reach: Reach
     waiting: tuple[Open, ...]
@@ -59,6 +62,7 @@ class Seen:
     odd: tuple[Failure, ...]
     unread: tuple[Failure, ...]
     errors: tuple[LifecycleError, ...]
+    slow: tuple[str, ...] = ()
 
 
 def called(system: System, only: str) -> str:
@@ -77,6 +81,7 @@ def survey(system: System, now: datetime, only: str | None) -> Seen:
     with system.snapshot("gdpr survey") as conn:
         found = reach(system.policy, catalog.read(conn), erasure.subject)
         open_requests = waiting(conn, system, key)
+        slow = tuple(references.unindexed(conn, found))
         due = [r for r in open_requests.requests if r.ready(now) and only in (None, r.reference)]
         if only is not None and not due:
             raise NotFound(
@@ -96,9 +101,8 @@ def survey(system: System, now: datetime, only: str | None) -> Seen:
                     raise said from None
                 errors.append(said)
                 unread.append(Failure(f"request {request.reference}", said.what, said.hint))
-    return Seen(
-        found, open_requests.open, tuple(cases), open_requests.odd, tuple(unread), tuple(errors)
-    )
+    odd = open_requests.odd
+    return Seen(found, open_requests.open, tuple(cases), odd, tuple(unread), tuple(errors), slow)
 
 
 def of_person(system: System, found: Reach, who: str | None, earlier: Note | None) -> Survey | None:

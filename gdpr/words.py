@@ -7,7 +7,6 @@ touched, and `lifecycle doctor` says so.
 from collections.abc import Iterator
 
 from lifecycle.config.mistake import Where, dotted
-from lifecycle.policy import virtual
 from lifecycle.policy.model import Parties, Policy, Table
 from lifecycle.policy.people import Identifier, Subject
 
@@ -34,21 +33,19 @@ def _of_people(kind: str, subject: Subject) -> Iterator[Where]:
 
 def _of_table(name: str, table: Table) -> Iterator[Where]:
     path: Where = ("tables", name)
-    yield from ((*path, "references", name) for name in table.references if not _plain(table, name))
+    yield from (
+        (*path, "references", name) for name in table.references if not _carried(table, name)
+    )
     for kind, how in (table.owner or {}).items():
         if isinstance(how, Parties):
             yield (*path, "owner", kind, "party")
-    for column, how in table.author.items():
-        if how == "tombstone":
-            yield (*path, "author", column)
     if table.quotes:
         yield (*path, "quotes")
     if table.copy_of:
         yield (*path, "copy_of")
 
 
-def _plain(table: Table, name: str) -> bool:
-    """Say whether a reference is what a foreign key would be, and empties the column of its own name, if any."""
+def _carried(table: Table, name: str) -> bool:
+    """Say whether an erasure follows this reference: all but those of which a value inside JSON would be taken out."""
     said = table.references[name]
-    own = virtual.columns(name, said) == (name,) or name not in table.emptied
-    return own and said.plain
+    return said.path is None or name not in {*table.emptied, *table.author}

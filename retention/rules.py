@@ -11,7 +11,9 @@ from lifecycle.outcome import Failure
 from lifecycle.partitions import bounds
 from lifecycle.partitions.bounds import Holds, KeyType
 from lifecycle.partitions.section import SECTION as PARTITIONS
+from lifecycle.policy import tombstone
 from lifecycle.policy.model import Policy
+from lifecycle.policy.people import Value
 from lifecycle.postgres.catalog import Catalog, Table
 from lifecycle.postgres.shape import ForeignKey
 from retention import floor, parts
@@ -38,7 +40,8 @@ class Bound:
     leaves are chunks of a hypertable. `holds`: what the key `by` of its partitions holds that is no moment. `zone` is
     the one whose midnights count. Of a rule that keeps so many
     partitions, `every` is how long the policy makes one; of one that keeps so many bytes, the table `weighs` as many.
-    `packed`: TimescaleDB compresses some of its leaves.
+    `packed`: TimescaleDB compresses some of its leaves. `spared`: column and value of rows that no rule ends, as they
+    stand for people who are gone.
     """
 
     place: int
@@ -60,6 +63,7 @@ class Bound:
     every: str | None = None
     weighs: int = 0
     packed: bool = False
+    spared: tuple[tuple[str, Value], ...] = ()
 
     @property
     def drops(self) -> bool:
@@ -157,6 +161,7 @@ def _bind(
         of.every if rule.newest else None,
         of.weighs,
         table.compressed,
+        tombstone.of(policy, table.name),
     )
 
 
@@ -248,6 +253,8 @@ def _allow(policy: Policy, catalog: Catalog, rule: RetentionRule, table: Table) 
     log = AUDIT.of(policy)
     if log is not None and log.table == table.name:
         raise _Unfit("rows of the audit log never end")
+    if rule.do == "drop" and tombstone.of(policy, table.name):
+        raise _Unfit("the tombstone stands in a partition of it, and may not go with it")
     if rule.do not in ("delete", "move"):
         return  # a partition whose rows are referenced is not taken off: PostgreSQL refuses
     for key in catalog.foreign_keys:

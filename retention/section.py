@@ -60,6 +60,7 @@ def _sense(rules: Rules, policy: Policy) -> Iterator[Mistake]:
     yield from _kept_for_ever(rules, policy)
     yield from together.dropped_before(rules)
     yield from together.compressed(rules, policy)
+    yield from together.with_a_tombstone(rules, policy)
 
 
 def _zone(index: int, zone: str) -> Iterator[Mistake]:

@@ -235,8 +235,14 @@ def _dated(bound: Bound) -> sql.Composed:
 
 
 def scope(bound: Bound) -> sql.Composed:
-    """The rows the rule speaks of at all: with a value to clear, and of the values that it names."""
+    """The rows the rule speaks of at all: with a value to clear, of the values that it names, and no tombstone."""
     parts = [sql.SQL(" and {}").format(_is(bound.rule.scope))] if bound.rule.scope else []
+    parts += [
+        sql.SQL(" and {} is distinct from {}").format(
+            sql.Identifier("t", column), sql.Literal(value)
+        )
+        for column, value in bound.spared
+    ]
     if bound.column is not None:
         parts.append(sql.SQL(" and {} is not null").format(sql.Identifier("t", bound.column)))
     return sql.SQL("").join(parts)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from lifecycle.config.mistake import Mistake, Where
 from lifecycle.config.span import Span
+from lifecycle.policy import tombstone
 from lifecycle.policy.model import Policy
 from lifecycle.timescale.section import SECTION as TIMESCALE
 from retention.rule import Rules, target
@@ -44,3 +45,12 @@ def compressed(rules: Rules, policy: Policy) -> Iterator[Mistake]:
 
 def _later(after: Span, compress: Span) -> bool:
     return after != compress and not after.can_be_shorter_than(compress)
+
+
+def with_a_tombstone(rules: Rules, policy: Policy) -> Iterator[Mistake]:
+    """Find rules that drop partitions in one of which stands who stands for people who are gone."""
+    for index, rule in enumerate(rules):
+        if rule.do == "drop" and tombstone.of(policy, rule.table):
+            what = f"the tombstone stands in {rule.table}, and would go with its partition"
+            where: Where = ("retention", index, "do")
+            yield Mistake(where, what, "write `do: delete`, which passes it over")

@@ -9,11 +9,14 @@ import os
 import psycopg
 from psycopg import conninfo
 
-from lifecycle import show
-from lifecycle.admin import install, logins
+from lifecycle import settings_file, show
+from lifecycle.admin import install, logins, tombstones
 from lifecycle.cli_options import open_system
+from lifecycle.config.load import refuse
 from lifecycle.errors import InputError
+from lifecycle.policy import load
 from lifecycle.postgres import catalog, connect
+from lifecycle.system import System
 
 VARIABLE = "LIFECYCLE_ADMIN_DSN"
 
@@ -21,6 +24,15 @@ VARIABLE = "LIFECYCLE_ADMIN_DSN"
 def carry_out(name: str | None, dsn: str | None, *, print_sql: bool, as_json: bool) -> None:
     """Make schema, role and grants for system `name`, or print them. Raise Refused for another's database."""
     system = open_system(name)
+    try:
+        _carry_out(system, dsn, print_sql=print_sql, as_json=as_json)
+    except tombstones.Wrong as error:
+        file = settings_file.policy_file(settings_file.settings_from(None), system.name)
+        _, lines, _ = load.policy_with_lines(file)
+        refuse(lines, [error.mistake])
+
+
+def _carry_out(system: System, dsn: str | None, *, print_sql: bool, as_json: bool) -> None:
     with connect.connect(
         administrator(dsn), "init", write=not print_sql, database=system.policy.database
     ) as conn:

@@ -12,7 +12,7 @@ from psycopg.errors import DatabaseError, InsufficientPrivilege
 from psycopg.rows import TupleRow
 
 from lifecycle import rooms
-from lifecycle.admin import adopt, logins
+from lifecycle.admin import adopt, logins, tombstones
 from lifecycle.errors import AccessDenied, Refused
 from lifecycle.policy import rights
 from lifecycle.policy.model import Policy
@@ -63,13 +63,16 @@ def install(
 
     A password, when given, becomes its login's, sent as a SCRAM verifier only. Raise Refused when the database
     belongs to another system's policy, the schema there to a stranger, or a table to be partitioned to whom the service
-    must not act as; AccessDenied when this administrator may not do all of it.
+    must not act as; `tombstones.Wrong` where one cannot be made; AccessDenied when this administrator may not do all of
+    it.
     """
     try:
-        with conn.transaction():
+        with tombstones.path_kept(conn), conn.transaction():
             todo = _enter(conn, policy)
             for statement in script(conn, policy, catalog, todo):
                 conn.execute(statement.encode())
+            tombstones.make(conn, policy, catalog)
+            conn.execute(_PATH)  # an owner's code may have set another
             for role, secret in ((logins.SERVICE, password), (logins.DDL, ddl_password)):
                 if secret is not None:
                     conn.execute(_set_password(conn, role, secret))
@@ -85,9 +88,10 @@ def render(conn: Connection[TupleRow], policy: Policy, catalog: Catalog) -> str:
     administrator would, and rolls that back.
     """
     try:
-        with conn.transaction(force_rollback=True):
+        with tombstones.path_kept(conn), conn.transaction(force_rollback=True):
             todo = _enter(conn, policy)
-        lines = script(conn, policy, catalog, todo)
+            tombstones.make(conn, policy, catalog)
+        lines = (*script(conn, policy, catalog, todo), *tombstones.script(policy, catalog))
         ended = (line if line.endswith(";") else f"{line};" for line in lines)
         return "\n".join(["begin;", *ended, "commit;", ""])
     except InsufficientPrivilege as error:

@@ -23,6 +23,9 @@ PART_OF = "a part of "
 SAME = "the same as "
 """How a draft says after DECIDE that what is decided of another table holds for this one, too."""
 
+NAMED_BY = "; named by "
+"""How a draft says behind a question by which columns besides the row names the person: where it stays, these go."""
+
 
 def check(policy: Policy) -> tuple[Mistake, ...]:
     """Return every mistake that can be seen without a database."""

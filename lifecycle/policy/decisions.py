@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 from lifecycle.errors import InputError
-from lifecycle.policy.check import DECIDE, PART_OF, SAME
+from lifecycle.policy.check import DECIDE, NAMED_BY, PART_OF, SAME
 
 Word = Literal["goes", "nobody", "keep", "later"]
 WORDS: tuple[Word, ...] = ("goes", "nobody", "keep", "later")
@@ -56,7 +56,9 @@ def questions(tables: Mapping[str, Table]) -> tuple[Question, ...]:
         if (root := _root(tables, name)) != name and _open(tables[root])[0]:
             with_[name] = root
         elif text:
-            found.setdefault(text, {})[name] = here
+            also = _named_by(table)
+            told = f"{here}; kept without {', '.join(also)}" if also else here
+            found.setdefault(text, {})[name] = told
     asked = (
         Question(
             text,
@@ -75,7 +77,13 @@ def _open(table: Mapping[str, Any]) -> tuple[str, str]:
     if not said.startswith(DECIDE):
         return "", ""
     text, _, here = said.removeprefix(DECIDE).removeprefix(":").strip().partition(" (")
-    return text, here.removesuffix(")")
+    return text, here.removesuffix(")").partition(NAMED_BY)[0]
+
+
+def _named_by(table: Mapping[str, Any]) -> list[str]:
+    """Return the columns besides by which an open row names its person, as the draft found them."""
+    _, _, names = str(table.get("because") or "").removesuffix(")").partition(NAMED_BY)
+    return [name for name in names.split(", ") if name]
 
 
 def with_which(table: Mapping[str, Any]) -> str:
@@ -116,6 +124,11 @@ def _decide_with(table: Table, other: str, tables: Mapping[str, Table]) -> None:
     word = PART_OF if part else SAME
     if "keep" in said and part:
         stays = f"{word}{other}, which stays: {said['keep']['because']}"
+        if "owner" in table and (named := _named_by(table)):
+            # It stays with the row it is a part of, which names nobody by then: so must its own words.
+            table["keep"] = {"clear": named, "because": stays}
+            del table["because"]
+            return
         ways = _naming(table)[-1:] if "owner" in table else []
         carry_out(table, Answer("nobody", stays))
         if ways:
@@ -180,8 +193,9 @@ def carry_out(table: Table, answer: Answer) -> None:
             table["personal"] = "none"
             table["because"] = answer.because
         case "keep":
+            clear = [*dict.fromkeys((*_naming(table), *_named_by(table)))]
             del table["because"]
-            table["keep"] = {"clear": list(_naming(table)), "because": answer.because}
+            table["keep"] = {"clear": clear, "because": answer.because}
         case "later":
             pass
 

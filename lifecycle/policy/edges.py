@@ -7,7 +7,7 @@ Pure. `sense` needs no database, `truth` holds it against the catalog. Whether e
 from collections.abc import Iterator
 
 from lifecycle.config.mistake import Mistake, Where, dotted
-from lifecycle.policy import foreign_keys, kept, subjects, virtual
+from lifecycle.policy import foreign_keys, kept, subjects, tombstone, virtual
 from lifecycle.policy.look import Look
 from lifecycle.policy.model import Parties, Policy, Table, Through, until
 from lifecycle.policy.reference import Reference, Target
@@ -228,9 +228,10 @@ def _author(look: Look, table: str, name: str, how: str) -> None:
     path: Where = ("tables", table, "author", name)
     known(look, path, table, name)
     _somebody(look, path, table, name)
-    for kind in _leading(look, table, name):
-        if how == "tombstone":
-            _tombstone(look, path, f"{table}.{name}", kind)
+    for key, kind in foreign_keys.into_people(look.policy, look.catalog):
+        if how == "tombstone" and key.table == table and name in virtual.names(key):
+            tombstone.needed(look, path, f"{table}.{name}", kind)
+            tombstone.names(look, path, key, kind)
 
 
 def _somebody(look: Look, path: Where, table: str, name: str) -> None:
@@ -239,15 +240,6 @@ def _somebody(look: Look, path: Where, table: str, name: str) -> None:
     if there and not list(_leading(look, table, name)):
         what = f"{name} leads to nobody"
         look.say(path, what, "say what it leads to under `references`, or take it out")
-
-
-def _tombstone(look: Look, path: Where, what: str, kind: str) -> None:
-    subject = look.policy.subjects.get(kind)
-    if subject and subject.tombstone is None:
-        instead = (
-            f"add `tombstone: {{{subject.key}: ...}}` to subject {kind}, with a key that nobody has"
-        )
-        look.say(path, f"{what} needs somebody to name when a {kind} is gone", instead)
 
 
 def _parties(look: Look, table: str, kind: str, how: Parties) -> None:
@@ -259,7 +251,7 @@ def _parties(look: Look, table: str, kind: str, how: Parties) -> None:
             look.say((*path, name), f"{name} leads to no {kind}", instead)
         column = look.catalog.tables[table].column(name)
         if column and column.not_null:
-            _tombstone(look, (*path, name), f"{table}.{name} may not be NULL: it", kind)
+            tombstone.needed(look, (*path, name), f"{table}.{name} may not be NULL: it", kind)
         for other in half:
             look.clearable((*path, name), table, other)
 

@@ -6,7 +6,7 @@ decided; nothing that destroys is drafted, only shown. `draft_text.py` writes it
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lifecycle.errors import InputError
@@ -22,7 +22,7 @@ from lifecycle.policy import (
     whole,
     whose,
 )
-from lifecycle.policy.check import DECIDE
+from lifecycle.policy.check import DECIDE, NAMED_BY, PART_OF, SAME
 from lifecycle.policy.doubts import Doubt
 from lifecycle.policy.drafting import Draft
 from lifecycle.policy.guess import Candidate
@@ -149,7 +149,8 @@ def as_owned(looked: Draft, kind: str, name: str, sections: Mapping[str, Any]) -
     asked = (s.doubt(sections.get(s.name, s.default), table) for s in whole.sections())
     because = next((doubt for doubt in asked if doubt), None)
     if because is None and name not in _logs(sections) and (open_ := doubts.doubt(looked, name)):
-        because = ask(open_)
+        stays = open_.question == doubts.BOOKS or open_.question.startswith((PART_OF, SAME))
+        because = ask(open_, guess.naming(looked.catalog.tables[name]) if stays else ())
     owner = {kind: looked.owners[name]}
     return Declared(owner=owner, because=because, objects=objects, bucket=bucket)
 
@@ -171,6 +172,7 @@ def as_nobodys(name: str, found: Doubt | str | None) -> Declared:
     return Declared(personal="none", because=because)
 
 
-def ask(doubt: Doubt) -> str:
-    """Return a question as a draft leaves it open."""
-    return f"{DECIDE}: {doubt.question} ({doubt.here})"
+def ask(doubt: Doubt, naming: Sequence[str] = ()) -> str:
+    """Return a question as a draft leaves it open. `naming`: what would go on naming the person where the row stays."""
+    also = f"{NAMED_BY}{', '.join(naming)}" if naming else ""
+    return f"{DECIDE}: {doubt.question} ({doubt.here}{also})"

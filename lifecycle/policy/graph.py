@@ -115,9 +115,9 @@ def _next(
 
 
 def mentioned(policy: Policy, key: ForeignKey) -> bool:
-    """Say whether an erasure sets this key to NULL where it points to a row that goes."""
+    """Say whether an erasure sets this key to NULL, or to the tombstone, where it points to a row that goes."""
     table = policy.tables.get(key.table)
-    return table is not None and bool(virtual.names(key) & table.emptied.keys())
+    return table is not None and bool(virtual.names(key) & {*table.emptied, *table.author})
 
 
 def survives(policy: Policy, key: ForeignKey) -> bool:

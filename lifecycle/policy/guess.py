@@ -26,6 +26,11 @@ _THING = re.compile(
     r"|column|object|tag|template|bucket|schema|index|role|city|country|street|place|unit|device|browser|os|bank|plan|course)_?name$"
 )
 """Names of things."""
+_REACHED = re.compile(
+    r"(^|_)(iban|addressee|recipient|consignee|payer|payee|signature|signed_by|bill(ing)?_to|ship(ping)?_to"
+    r"|(billing|shipping|delivery|home|postal|street)_?address|address(_?line_?\d|_?\d)?|street|holder|contact)(_name)?$"
+)
+"""Whom a row of books is addressed to, and where they are reached."""
 _OWN_NAME = re.compile(r"^(first|last|full|given|family|sur)_?name$")
 _TELLING = re.compile(r"(^|_)e?_?mail(_address)?$|birth|(^|_)dob$")
 _CLEAR = 50
@@ -128,6 +133,20 @@ def identifiers(table: Table, *, bare: bool = True) -> tuple[str, ...]:
         and not _SECRET.search(n)
         and not _THING.search(n.lower())
         and (bare or n.lower() != "name")
+    )
+
+
+def naming(table: Table) -> tuple[str, ...]:
+    """Return the text columns that go on naming the person where a row stays: what they are called, and where reached.
+
+    Of a row of books these are whom it is addressed to and who has paid, in words that no key leads to.
+    """
+    texts = [c.name for c in table.columns if family(c.type) in ("text", "jsonb")]
+    own = identifiers(table, bare=False)
+    return tuple(
+        n
+        for n in texts
+        if n in own or (_REACHED.search(n.lower()) and not _SECRET.search(n.lower()))
     )
 
 

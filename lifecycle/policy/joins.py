@@ -15,6 +15,10 @@ _FORMS: dict[Form, LiteralString] = {
     "phone": "nullif(right(regexp_replace({value}::text, '[^0-9]', '', 'g'), 9), '')",
     "digits": "nullif(regexp_replace({value}::text, '[^0-9]', '', 'g'), '')",
 }
+_NUMBER = sql.SQL("ltrim(regexp_replace({value}::text, '[^0-9]', '', 'g'), '0')")
+_ENDS = sql.SQL(
+    "(right({one}, length({other})) = {other} or right({other}, length({one})) = {one})"
+)
 _PATH = sql.SQL(
     "exists (select from jsonb_path_query({here}::jsonb, {path}::jsonpath, silent => true) as q (v) where {same})"
 )
@@ -26,21 +30,27 @@ def on(key: ForeignKey, here: str, there: str) -> sql.Composed:
         return same(key, here, there)
     said = key.said
     if said.path is not None:
-        return _PATH.format(
-            here=sql.Identifier(here, key.columns[0]),
-            path=sql.Literal(said.path),
-            same=alike(
-                said.form,
-                sql.SQL("(q.v #>> '{}')"),
-                sql.Identifier(there, key.referenced_columns[0]),
-            ),
-        )
-    if said.type is None:
-        return same(key, here, there)
-    kind = sql.SQL("({}::text = {})").format(
-        sql.Identifier(here, said.type), sql.Literal(key.of_type)
-    )
-    return sql.SQL("({} and {})").format(kind, same(key, here, there))
+        there_ = sql.Identifier(there, key.referenced_columns[0])
+        return typed(key, here, in_json(key, here, alike(said.form, FOUND, there_)))
+    return typed(key, here, same(key, here, there))
+
+
+FOUND = sql.SQL("(q.v #>> '{}')")
+"""What stands in a row under the path of a reference, as text."""
+
+
+def in_json(key: Virtual, here: str, same: sql.Composable) -> sql.Composed:
+    """Return the condition that what stands under the key's path in a row (`FOUND`) is the `same`."""
+    column, path = sql.Identifier(here, key.columns[0]), sql.Literal(key.said.path)
+    return _PATH.format(here=column, path=path, same=same)
+
+
+def typed(key: ForeignKey, here: str, leads: sql.Composed) -> sql.Composed:
+    """Return the condition `leads`, in rows alone whose type says that they lead there by this key."""
+    if not isinstance(key, Virtual) or key.said.type is None or key.of_type is None:
+        return leads
+    column = sql.Identifier(here, key.said.type)
+    return sql.SQL("({}::text = {} and {})").format(column, sql.Literal(key.of_type), leads)
 
 
 def same(key: ForeignKey, here: str, there: str) -> sql.Composed:
@@ -60,4 +70,9 @@ def same(key: ForeignKey, here: str, there: str) -> sql.Composed:
 def alike(form: Form, one: sql.Composable, other: sql.Composable) -> sql.Composed:
     """Return the condition that two values are one in this form."""
     written = sql.SQL(_FORMS[form])
-    return sql.SQL("({} = {})").format(written.format(value=one), written.format(value=other))
+    same = sql.SQL("({} = {})").format(written.format(value=one), written.format(value=other))
+    if form != "phone":
+        return same
+    # 212 555 0123 and 312 555 0123 end alike: but for a country's number, which stands before, all digits are the same.
+    names = {"one": _NUMBER.format(value=one), "other": _NUMBER.format(value=other)}
+    return sql.SQL("({same} and {ends})").format(same=same, ends=_ENDS.format(**names))

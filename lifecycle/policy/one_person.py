@@ -163,7 +163,7 @@ def _unique(
 ) -> None:
     """Say so where rows of several people can have the values that a reference leads to.
 
-    Of what is written in several forms no index says so; nothing is erased by it.
+    Of what is written in several forms no index says so: an erasure asks the rows themselves.
     """
     there, entry = look.catalog.tables.get(to.table), look.policy.tables.get(to.table)
     known = there and entry and entry.owner and all(there.column(c) for c in to.columns)

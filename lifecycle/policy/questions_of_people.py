@@ -6,6 +6,7 @@ from psycopg import sql
 
 from lifecycle.config.mistake import Mistake, Where
 from lifecycle.policy import statements_of_rows as statements
+from lifecycle.policy import tombstone
 from lifecycle.policy.model import Policy
 from lifecycle.policy.names import split_column
 from lifecycle.policy.people import Subject, Value
@@ -75,11 +76,10 @@ def _tombstone(
             query = statements.label(table.name, name, value)
             what = f"{column.type} lists its values, and this is none of them"
             yield ask(name, query, what, "write one that it lists")
-    key = table.column(subject.key)
-    if key is None:
+    if table.column(subject.key) is None:
         return
-    its_own = statements.holds(key, said[subject.key])
-    if differs := list(_differs(table, subject)):
+    its_own = tombstone.its_own(table, subject)
+    if differs := list(tombstone.differs(table, subject)):
         query = statements.other_row(table, its_own, differs)
         what = "it collides: a row has this key, and is somebody else by its other values"
         yield ask(subject.key, query, what, f"choose a value of {subject.key} that nobody has")
@@ -89,18 +89,6 @@ def _tombstone(
             query = statements.unique_elsewhere(table, its_own, values, folded=folded)
             what = f"it collides: another row has this {', '.join(columns)}, which must be unique"
             yield ask(columns[0], query, what, "choose a value that nobody has")
-
-
-def _differs(table: Table, subject: Subject) -> Iterator[sql.Composable]:
-    """Yield by what a row with the tombstone's key is another one: a value that is not as said, or a name."""
-    said = subject.tombstone or {}
-    for name, value in said.items():
-        column = table.column(name)
-        if column and name != subject.key:
-            yield sql.SQL("({}) is not true").format(statements.holds(column, value))
-    for name in subject.own_identifiers:
-        if name not in said:
-            yield sql.SQL("s.{} is not null").format(sql.Identifier(name))
 
 
 def _no(mistake: Mistake) -> Callable[[Sequence[Row]], Answer]:

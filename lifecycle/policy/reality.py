@@ -17,6 +17,7 @@ from lifecycle.policy import (
     one_person,
     subjects,
     taken_off,
+    tombstone,
     triggers,
     virtual,
     whole,
@@ -44,6 +45,7 @@ def compare(policy: Policy, catalog: Catalog) -> Compared:
     _tables(look)
     _inheriting(look)
     subjects.truth(look)
+    tombstone.truth(look)
     _owners(look)
     one_person.truth(look)
     _columns_kept(look)

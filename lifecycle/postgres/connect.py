@@ -128,6 +128,9 @@ def explain(error: psycopg.Error, tables: Container[str] = ()) -> LifecycleError
         )
     if state is None:
         return _lost(str(error), isinstance(error, psycopg.ProgrammingError))
+    if reasons.hidden(error):
+        kind, what, hint = reasons.HIDDEN
+        return kind(what, hint=hint)
     found = reasons.table(error, tables)
     where = f"{f' on {found}' if found else ''} {reasons.state(state)}"
     for prefix, kind, what, hint in reasons.STATES:

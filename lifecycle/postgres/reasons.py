@@ -91,6 +91,17 @@ REASONS: tuple[tuple[str, type[LifecycleError], str, str], ...] = (
 )
 """What a driver says when nobody is connected, by a pattern: class, what, hint."""
 
+GIVES_BYPASSRLS = (
+    "`alter role ... bypassrls` gives it: said by a superuser, from PostgreSQL 16 on also by who has BYPASSRLS himself "
+    "and administers that role. On a managed cloud that is its first administrator, or its operator alone"
+)
+HIDDEN: tuple[type[LifecycleError], str, str] = (
+    AccessDenied,
+    "row security hides rows from this login: it lacks BYPASSRLS",
+    f"{GIVES_BYPASSRLS}. Nothing was counted without it, as what is hidden would be left out.",
+)
+"""What PostgreSQL means by 42501 where rows are read past row security, which this product never lets filter."""
+
 _BUSY = "another session holds a lock that is needed"
 _MISSING = "a table, schema or function is missing"
 _MISSING_HINT = (
@@ -151,6 +162,11 @@ def state(found: str | None) -> str:
     except KeyError:
         own = False
     return f"(SQLSTATE {found})" if own else "(a SQLSTATE that is none of PostgreSQL's)"
+
+
+def hidden(error: psycopg.Error) -> bool:
+    """Say whether PostgreSQL itself refused to read past row security. No code of anybody's names that place in it."""
+    return error.sqlstate == "42501" and error.diag.source_function == "check_enable_rls"
 
 
 def table(error: psycopg.Error, known: Container[str]) -> str | None:

@@ -20,6 +20,7 @@ class Column:
     """One column. `type` as PostgreSQL prints it: `uuid`, `character varying(80)`, `text[]`.
 
     `loose` is the name of its collation, where values that are written differently are equal by it.
+    `has_default`: a row that does not say its value gets one, if by its type.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Column:
     generated: bool
     identity: bool
     loose: str = ""
+    has_default: bool = False
 
 
 @dataclass(frozen=True, slots=True)

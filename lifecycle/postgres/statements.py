@@ -117,7 +117,8 @@ BARRED: LiteralString = f"""
 
 COLUMNS: LiteralString = """
     select attrelid, attnum, attname, format_type(atttypid, atttypmod), attnotnull,
-           attgenerated <> '', attidentity <> '', coalesce(c.collname, '')
+           attgenerated <> '', attidentity <> '', coalesce(c.collname, ''),
+           atthasdef or exists (select from pg_type t where t.oid = atttypid and t.typdefault is not null)
       from pg_attribute
       left join pg_collation c on c.oid = attcollation and not c.collisdeterministic
      where attrelid = any(%(oids)s) and attnum > 0 and not attisdropped

@@ -419,6 +419,8 @@ def test_row_security_without_bypass_is_refused(clinic: Clinic) -> None:
     finally:
         clinic.ask("alter role lifecycle bypassrls")
     assert outcome.verdict is Verdict.FAIL
+    [told] = [f for f in outcome.failures if "lacks BYPASSRLS" in f.what]
+    assert "a superuser" in told.what + told.hint
     assert clinic.ask("select count(*) from person") == [3]
 
 

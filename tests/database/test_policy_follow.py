@@ -196,3 +196,28 @@ def test_an_applications_name_before_its_tables_makes_none_of_them_books(databas
     assert BOOKS not in found["payments_voucher"]
     assert BOOKS in found["payments_refund"]
     assert BOOKS in found["receipts_seen"]
+
+
+def test_what_stays_is_kept_without_what_names_the_person_also_in_its_parts(
+    file: Path, conn: Connection[TupleRow], database: str
+) -> None:
+    """Who paid and where it was sent stands in words that no key leads to: a kept row said them for ever."""
+    with psycopg.connect(database, autocommit=True) as admin:
+        admin.execute(
+            "alter table payments add payer_name text, add payer_iban text;"
+            "alter table orders add ship_to_name text, add note_hash text"
+        )
+    seen = catalog.read(conn)
+    rows = evidence.read(conn, seen, seen.tables["clients"], "id")
+    file.write_text(generate.draft(seen, generate.subject(seen, "clients.id"), rows))
+    assert lines(file)["payments"]["because"] == (
+        "DECIDE: a part of invoices (amount; named by payer_name, payer_iban)"
+    )
+    answer(file, {"orders": {"keep": "tax"}, "offers": "goes", "parcels": "goes", "waiting": "goes"})  # fmt: skip
+    policy, _, _ = load.policy_with_lines(file)
+    assert policy.tables["orders"].keep == Kept(clear=("client_id", "ship_to_name"), because="tax")
+    assert policy.tables["payments"].keep == Kept(
+        clear=("payer_name", "payer_iban"), because="a part of invoices, which stays: tax"
+    )
+    assert policy.tables["order_lines"].personal == "none"
+    assert reality.compare(policy, seen).mistakes == ()

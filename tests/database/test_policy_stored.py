@@ -98,7 +98,7 @@ LETTERS = "tables/letters/references/about_id/of"
         ({"subjects/patient/where": {"role": ["patiant", "member"]}}, "", "subjects.patient.where: no row of users is so; write values that rows of users have in role"),
         ({"subjects/patient/identifiers/2/where": {"kind": "mobile"}}, "", "subjects.patient.identifiers[2].where: no row of contacts is so; write values that rows of contacts have in kind"),
         ({"subjects/patient/tombstone/user_id": 7}, "", "subjects.patient.tombstone.user_id: it collides: a row has this key, and is somebody else by its other values; choose a value of user_id that nobody has"),
-        ({"subjects/patient/tombstone": {"user_id": 7}}, "", "subjects.patient.tombstone.user_id: it collides"),
+        ({"subjects/patient/tombstone": {"user_id": 7, "role": "patient", "email": "none@x.example"}}, "", "subjects.patient.tombstone.user_id: it collides"),
         ({"subjects/patient/tombstone/email": "u7@x.example"}, "", "subjects.patient.tombstone.email: it collides: another row has this email, which must be unique; choose a value that nobody has"),
         ({"subjects/patient/tombstone/email": "U7@x.example"}, "create unique index on users (lower(email))", "subjects.patient.tombstone.email: it collides: another row has this email"),
         ({"subjects/patient/tombstone/role": "noone"}, "create type role as enum ('patient', 'nurse', 'nobody'); alter table users alter role type role using role::role", "subjects.patient.tombstone.role: public.role lists its values, and this is none of them; write one that it lists"),

@@ -16,6 +16,8 @@ from hypothesis import strategies as st
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
+from gdpr.reach import Reach, reach
+from gdpr.rows import owned
 from lifecycle.policy import explain, reality, virtual, whole
 from lifecycle.postgres import catalog
 from lifecycle.postgres.server import Cluster
@@ -240,5 +242,23 @@ def test_each_way_leads_to_whom_a_full_scan_finds(
                 )
                 found = {str(way).replace(f"{schema}.", ""): count for way, count in asked}
                 assert found == {way: len(people) for way, people in ways(world, made, row).items()}
+        erased_are_whose_a_full_scan_finds(conn, world, schema, reach(policy, picture, "person"))
     finally:
         conn.execute(f"drop schema {schema} cascade".encode())
+
+
+def erased_are_whose_a_full_scan_finds(
+    conn: Connection[TupleRow], world: tuple[Made, ...], schema: str, reached: Reach
+) -> None:
+    """What an erasure of each person takes is every row at whose end the scan finds them, and no other."""
+    for person in (row["id"] for row in world[0].rows):
+        for made in world:
+            name = f"{schema}.{made.name}"
+            query = f"select t.id from {name} as t where {owned(reached, name).as_string(conn)}"
+            rows = conn.execute(query.encode(), {"subject": person, "subject_text": str(person)})
+            expected = {
+                row["id"]
+                for row in made.rows
+                if any(person in people for people in ways(world, made, row).values())
+            }
+            assert {row_id for (row_id,) in rows} == expected, made.form

@@ -85,6 +85,7 @@ KEPT = {
     "backups/restore.py": (1, SCRATCH),
     "gdpr/answer.py": (1, OWNER),
     "lifecycle/admin/install.py": (1, "what `init` says as an administrator"),
+    "lifecycle/admin/tombstones.py": (1, "a savepoint in what `init` says"),
     "lifecycle/partitions/adopt.py": (1, "pg_partman's own table, as its owner"),
     "lifecycle/partitions/partman.py": (1, "a text that is read as a time: no row"),
     "lifecycle/postgres/catalog.py": (1, LEDGER),
