@@ -222,7 +222,9 @@ def _unfit(name: str, table: Table | None, partitioning: Partitioning) -> Failur
         what = "the table does not exist"
     elif not fits(table, partitioning):
         way = f"by {table.strategy} of {table.partition_key or 'several columns'}"
-        what = f"the table is partitioned {way if table.strategy else 'not at all'}"
+        what = (
+            f"the table is partitioned {way}" if table.strategy else "the table is not partitioned"
+        )
     else:
         what = (
             f"its key {partitioning.by} cannot be cut into partitions of one {partitioning.every}"

@@ -50,14 +50,9 @@ def _truth(partitions: Partitions, look: Look) -> None:
         if table.kind == "h":
             look.say(path, f"{name} is a hypertable: TimescaleDB makes its chunks", "take it out")
         elif (table.strategy, table.partition_key) != (rule.strategy, rule.by):
-            actual = (
-                f"by {table.strategy} ({table.partition_key or 'several columns'})"
-                if table.strategy
-                else "not at all"
-            )
-            look.say(
-                (*path, "by"), f"{name} is partitioned {actual}", "take it out, or correct `by`"
-            )
+            by = f"partitioned by {table.strategy} ({table.partition_key or 'several columns'})"
+            actual = by if table.strategy else "not partitioned"
+            look.say((*path, "by"), f"{name} is {actual}", "take it out, or correct `by`")
         elif rule.every:
             _timed(look, path, name, rule)
     unkept = [

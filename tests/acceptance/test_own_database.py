@@ -219,7 +219,7 @@ def erasure(own: Own) -> None:
     head, _, tail = own.policy.read_text().partition("# erasure:\n")
     tail = "erasure:\n" + "\n".join(line.removeprefix("# ") for line in tail.splitlines()) + "\n"
     keep = "keep: {clear: [patient_id], because: proof that it was honoured}"
-    head = re.sub(r"(  clinic.erasure_request: .*)\}", rf"\1, {keep}}}", head)
+    head = re.sub(r"(  clinic.erasure_request: [^#\n]*)\}", rf"\1, {keep}}}", head)
     own.policy.write_text(head + tail)
     own.ok("openssl rand -hex 32 > reference.key && chmod 600 reference.key")
     bucket = f"scans-{conninfo_to_dict(own.admin)['dbname']}"

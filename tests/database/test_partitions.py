@@ -465,7 +465,7 @@ def test_a_table_that_is_not_what_the_policy_says_stops_no_other(shop: Shop) -> 
     log(shop, "log")
     shop.promise(plain=("at", "month", 1), gone=("at", "month", 1), log=("at", "hour", 1))
     assert {f.what for f in shop.run().failures} == {
-        "the table is not partitioned by range of at",
+        "the table is not partitioned",
         "the table does not exist",
         "its key at cannot be cut into partitions of one hour",
     }

@@ -112,7 +112,7 @@ def test_a_policy_that_fits_has_no_mistakes_and_says_what_to_know(conn: Connecti
         ({"tables/members/mentions/search": "set null"}, "tables.members.mentions.search: members.search is generated"),
         ({"tables/loans/keep": {"clear": ["member_id"], "because": "x"}}, "tables.loans.keep.clear: loans.member_id is NOT NULL"),
         ({"tables/newsletter_clicks/keep": {"clear": ["who"], "because": "x"}}, "tables.newsletter_clicks.keep.clear: newsletter_clicks has no column"),
-        ({"partitions/loans": {"by": "loan_id", "every": "month", "ahead": 1}}, "partitions.loans.by: loans is partitioned not at all"),
+        ({"partitions/loans": {"by": "loan_id", "every": "month", "ahead": 1}}, "partitions.loans.by: loans is not partitioned"),
         ({"partitions/readings": {"by": "member_id", "every": "month", "ahead": 1}}, "partitions.readings.by: readings is partitioned by hash (member_id)"),
         ({"partitions/spans": {"by": "low", "every": "month", "ahead": 1}}, "partitions.spans.by: spans is partitioned by range (several columns)"),
         ({"partitions/visits/by": "door"}, "partitions.visits.by: visits is partitioned by range (at)"),

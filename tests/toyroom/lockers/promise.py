@@ -63,7 +63,9 @@ def carry_out(task: Task, seen: Sequence[int], decision: Decision[Empty]) -> int
         for step in decision.steps:
             with effect(conn, task.claim, as_seen) as change:
                 values = {"ids": list(step.ids), "now": task.now}
-                gone += conn.execute(statements.empty(lockers), values).rowcount
+                emptied = conn.execute(statements.empty(lockers), values).rowcount
+                change.must_be({step.target: emptied})
+                gone += emptied
                 change.record("effect", "lockers.emptied", step.target, counts={"rows": gone})
     return gone
 
