@@ -78,6 +78,7 @@ def cluster(ours: Path, binaries: Binaries, superuser: str = "postgres") -> Gene
         made.start(
             settings={
                 "archive_mode": "off",
+                "autovacuum": "off",  # it would be stopped by locks, and its errors taken for a restore's
                 "log_line_prefix": "%e ",  # whoever restores reads by which error it was stopped
                 "max_logical_replication_workers": "0",
                 "max_locks_per_transaction": "1024",
