@@ -34,7 +34,7 @@ RICH = f"""
     alter table houses drop constraint not_yet; alter table houses add constraint later check (number > -7) not valid;
     create index by_state on houses (lower(state)) where state is not null;
     create statistics together on name, state from houses;
-    create view young as select id, name from houses where state in ('new', 'fresh') and (at > '2020-01-01' or tint = 'red');
+    create view young as select id, name from houses where state in ('new', 'fresh') and (at > '2020-01-01' or tint = 'red'); revoke all on young from rich_owner;
     create function act() returns trigger language plpgsql security definer set search_path = '' as $$ begin return new; end $$;
     create function twice(n int default 2) returns int language sql immutable begin atomic select n * 2; end;
     create aggregate total (int) (sfunc = int4pl, stype = int, initcond = '0');
@@ -54,7 +54,7 @@ RICH = f"""
     create table days (at date not null, n int) partition by range (at);
     create table days_1 partition of days for values from ('2026-01-01') to ('2027-01-01');
     create index on days (n); alter table days add primary key (at, n);
-    create materialized view counted as select at, count(*) from days group by at; revoke all on counted from rich_owner;
+    create materialized view counted as select at, count(*) from days group by at;
     reset role;
     create collation plain (locale = 'C'); alter collation plain owner to rich_owner;
     create cast (pair as text) with inout;
