@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AwareDatetime, Field, ValidationError
 
 from backups.part import Part
-from backups.structure import Structure
+from backups.structure import HINT, Structure
 from lifecycle.errors import Unproven
 from lifecycle.outcome import Failure
 from lifecycle.words import counted
@@ -124,7 +124,7 @@ def differences(
         Failure(
             table,
             _difference(expected.get(table), found.get(table)),
-            "Do not count on this dump: take a new one and look into why they differ.",
+            HINT,
         )
         for table in sorted(expected.keys() | found.keys())
         if expected.get(table) != found.get(table)

@@ -29,18 +29,24 @@ _OURS: LiteralString = """
            and not exists (select from theirs where classid = 'pg_type'::regclass and objid = t.oid))
 """
 
-# What an object allows whom, in an order of its own. Rights that somebody else than its owner gave are said as such:
-# only a superuser could give them again in somebody's name.
+# Who was given what, in an order of its own.
+_GIVEN: LiteralString = """
+    string_agg(concat_ws(' ', g.grantee::regrole::text, g.privilege_type, g.is_grantable), ','
+               order by g.grantee::regrole::text, g.privilege_type)
+"""
+
+# What an object allows whom. Rights that somebody else than its owner gave are said as such: only a superuser could
+# give them again in somebody's name.
 _RIGHTS: LiteralString = """
     (select case when bool_or(g.grantor <> {owner}) then '?'
-                 else coalesce(string_agg(concat_ws(' ', g.grantee::regrole::text, g.privilege_type, g.is_grantable),
-                                          ',' order by g.grantee::regrole::text, g.privilege_type), '') end
+                 else coalesce({given}, '') end
        from aclexplode(coalesce({acl}, acldefault({kind}, {owner}))) g)
 """
 
 
 def _rights(kind: LiteralString, owner: LiteralString, acl: LiteralString) -> LiteralString:
-    return _RIGHTS.replace("{owner}", owner).replace("{acl}", acl).replace("{kind}", kind)
+    rights = _RIGHTS.replace("{given}", _GIVEN)
+    return rights.replace("{owner}", owner).replace("{acl}", acl).replace("{kind}", kind)
 
 
 def _of(statement: LiteralString) -> LiteralString:
@@ -142,8 +148,7 @@ _OWNERS: LiteralString = """
     union all
     select format('default privileges of %s in %s on %s', d.defaclrole::regrole,
                   nullif(d.defaclnamespace, 0)::regnamespace, d.defaclobjtype),
-           (select string_agg(concat_ws(' ', g.grantee::regrole::text, g.privilege_type, g.is_grantable), ','
-                              order by g.grantee::regrole::text, g.privilege_type) from aclexplode(d.defaclacl) g)
+           (select {given} from aclexplode(d.defaclacl) g)
       from pg_default_acl d
 """
 OWNERS = _of(
@@ -157,6 +162,7 @@ OWNERS = _of(
     .replace("{of column}", _rights("'c'", "r.relowner", "a.attacl"))
     .replace("{of routine}", _rights("'f'", "r.proowner", "r.proacl"))
     .replace("{of type}", _rights("'T'", "t.typowner", "t.typacl"))
+    .replace("{given}", _GIVEN)
 )
 
 TRIGGERS = _of("""

@@ -12,6 +12,7 @@ from psycopg.rows import TupleRow
 from gdpr import statements_of_search as search
 from gdpr.needles import stands_in
 from lifecycle.coverage import Looks, Place, Reason
+from lifecycle.postgres import hypertables
 from lifecycle.postgres.names import policy_name
 
 AGAIN = (
@@ -39,7 +40,7 @@ class Aggregate:
 
 def there(conn: Connection[TupleRow]) -> tuple[Aggregate, ...]:
     """Return all of this database. Raise psycopg.Error as it comes."""
-    if conn.execute(search.TIMESCALEDB).fetchone() != (True,):
+    if not hypertables.there(conn):
         return ()
     return tuple(
         Aggregate(

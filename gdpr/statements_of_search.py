@@ -78,7 +78,6 @@ MATVIEWS = """
       from pg_class c join pg_namespace n on n.oid = c.relnamespace
      where c.relkind = 'm' and c.relispopulated and n.nspname <> 'lifecycle'
 """
-TIMESCALEDB = "select exists (select from pg_extension where extname = 'timescaledb')"
 AGGREGATES = """
     select a.view_schema, a.view_name, n.nspname, m.relname,
            has_schema_privilege(n.oid, 'usage') and has_table_privilege(m.oid, 'select'),

@@ -7,7 +7,7 @@ and what it was compressed into goes with it.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 import psycopg
@@ -96,8 +96,7 @@ def _drop(conn: Connection[TupleRow], task: Task, catalog: Catalog, step: DropCh
         rows = _must_go(task, step, held)
         with owner.enclosed(conn, step.owner, step.schema) as say:
             say(of_ends.drop(step.target), within=of_partitions.HELD)
-        after = changed.so_far(conn)
-        changed.must_be(before, replace(after, rewritten=before.rewritten), {})
+        changed.must_be_of_tables(conn, before, {})
         counts = {"chunks": 1, "rows": rows}
         change.record("effect", "retention.dropped", step.table, counts=counts)
 

@@ -4,7 +4,6 @@ from typing import LiteralString
 
 from psycopg import sql
 
-from lifecycle.ledger.plans import NARROWED
 from lifecycle.partitions.bounds import Holds
 from lifecycle.postgres.names import sql_name
 
@@ -192,16 +191,6 @@ REMEMBER = """
     values (%(rule)s, %(target)s, %(seconds)s, %(says)s, %(run)s)
 """
 
-
-# What the newest run over all rules counted, and when; narrowed ones say nothing of the others.
-LAST_COUNTED: LiteralString = f"""
-    select r.finished_at, r.counts
-      from lifecycle.run r
-     where r.system = %(system)s and r.job = 'retention.expire' and r.state = 'finished' and r.counts ? 'overdue'
-       and not {NARROWED}
-     order by r.scheduled_for desc
-     limit 1
-"""  # noqa: S608 - a condition of ours
 
 # How far behind who reads the WAL is in bytes, the furthest of them, and how much WAL was written ever.
 BEHIND: LiteralString = """

@@ -15,7 +15,7 @@ from psycopg.rows import TupleRow
 from lifecycle.errors import Refused, Unproven
 from lifecycle.ledger import statements
 from lifecycle.ledger import statements_of_changes as of_changes
-from lifecycle.postgres import session
+from lifecycle.postgres import hypertables, session
 from lifecycle.postgres.names import policy_name
 from lifecycle.words import counted
 
@@ -63,8 +63,10 @@ def as_it_is(conn: Connection[TupleRow]) -> Changed:
     ended: Counter[str] = Counter()
     found = conn.execute(of_changes.CHANGED, prepare=True).fetchall()
     rows = [row for row in found if row[0] != LEDGER]
-    wholes = _hypertables(conn, [row[4] for row in rows if row[4] is not None])
-    packed = _packed(conn, [row[6] for row in rows])
+    wholes: Mapping[int, str] = {}
+    packed: Mapping[int, str] = {}
+    if rows and hypertables.there(conn):
+        wholes, packed = _hypertables(conn, rows), _packed(conn, rows)
     unsaid: dict[str, int] = {}
     for schema, name, more, fewer, parent, new, oid in rows:
         table = wholes.get(parent) or packed.get(oid) or _name(schema, name, new)
@@ -89,10 +91,9 @@ def _name(schema: str, relname: str, new: int | None) -> str:
     return f"{schema}.{relname}" if new and "." in schema else policy_name(schema, relname)
 
 
-def _hypertables(conn: Connection[TupleRow], parents: Sequence[int]) -> Mapping[int, str]:
+def _hypertables(conn: Connection[TupleRow], rows: Sequence[TupleRow]) -> Mapping[int, str]:
     """Return the hypertables among those that something inherits from: what changes in a chunk changes in its table."""
-    if not parents or conn.execute(of_changes.TIMESCALEDB).fetchone() != (True,):
-        return {}
+    parents = [row[4] for row in rows if row[4] is not None]
     found = conn.execute(of_changes.HYPERTABLES, {"oids": parents})
     return {oid: policy_name(schema, name) for oid, schema, name in found}
 
@@ -102,11 +103,9 @@ def batches(table: str) -> str:
     return f"batches of {table}"
 
 
-def _packed(conn: Connection[TupleRow], relations: Sequence[int]) -> Mapping[int, str]:
+def _packed(conn: Connection[TupleRow], rows: Sequence[TupleRow]) -> Mapping[int, str]:
     """Return those of these in which TimescaleDB keeps batches of rows, by what they are called."""
-    if not relations or conn.execute(of_changes.TIMESCALEDB).fetchone() != (True,):
-        return {}
-    found = conn.execute(of_changes.BATCHES, {"oids": relations})
+    found = conn.execute(of_changes.BATCHES, {"oids": [row[6] for row in rows]})
     return {oid: batches(policy_name(schema, name)) for oid, schema, name in found}
 
 
@@ -132,6 +131,17 @@ def must_be(
             raise _unplanned(
                 f"{after.called(table)}: {counted(rows, 'row')} would have been added, and the plan adds none"
             )
+
+
+def must_be_of_tables(
+    conn: Connection[TupleRow],
+    before: Changed,
+    ended: Mapping[str, int],
+    adding: frozenset[str] = frozenset(),
+) -> None:
+    """Count, and raise as `must_be`, where we make, alter or drop tables ourselves: their locks tell nothing then."""
+    after = so_far(conn)
+    must_be(before, replace(after, rewritten=before.rewritten), ended, adding)
 
 
 def must_be_alone(before: Changed, after: Changed) -> None:

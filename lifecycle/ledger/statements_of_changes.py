@@ -33,8 +33,6 @@ CHANGED = f"""
      group by 1, 2, 5, 7
 """  # noqa: S608 - put together from constants only
 
-TIMESCALEDB = "select exists (select from pg_extension where extname = 'timescaledb')"
-
 # Which of these are hypertables.
 HYPERTABLES = """
     select c.oid, n.nspname, c.relname

@@ -7,7 +7,7 @@ database's own clock, and else undoes it. What depends on it (a view, a foreign 
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Literal, Protocol, TypeVar
@@ -199,7 +199,7 @@ def _drop(conn: Connection[TupleRow], task: Task, step: Drop, kept: Kept) -> Non
                 raise Stays(why, "It is dropped by the first run after that has ended.")
             with owner.enclosed(conn, step.owner, step.schema) as say:
                 say(of_ends.drop(step.target), within=statements.HELD)
-            changed.must_be(before, replace(changed.so_far(conn), rewritten=before.rewritten), {})
+            changed.must_be_of_tables(conn, before, {})
         else:
             counts = {"partitions": 1}
         values = change.claim.key() | {"relation": step.relation, "how": step.how}

@@ -7,7 +7,6 @@ alone, all of it is one transaction. What cannot be taken off keeps no other tab
 
 from collections.abc import Iterable
 from contextlib import closing
-from dataclasses import replace
 from functools import partial
 
 import psycopg
@@ -115,7 +114,7 @@ def _at_once(conn: Connection[TupleRow], claim: Claim, step: Detach) -> None:
             except QueryCanceled:
                 raise (_TooLong() if step.referenced else InTheWay(step.parent, ())) from None
         _let_go(change, step)
-        changed.must_be(before, replace(changed.so_far(conn), rewritten=before.rewritten), {})
+        changed.must_be_of_tables(conn, before, {})
 
 
 def _begin(conn: Connection[TupleRow], claim: Claim, step: Detach) -> None:

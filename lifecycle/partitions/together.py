@@ -5,7 +5,6 @@ says why it cannot be. One that fails keeps no other from being made.
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
 from functools import partial
 from itertools import groupby
 
@@ -108,7 +107,6 @@ def make_all(conn: Connection[TupleRow], claim: Claim, steps: Steps) -> None:
             # From here on tables they reference take no writes, and default partitions no readers.
             attach = map(statements.attach, steps)
             say(*attach, statements.CARRY_OVER_ATTACHED, within=statements.HELD)
-        after = changed.so_far(conn)
-        changed.must_be(before, replace(after, rewritten=before.rewritten), {})
+        changed.must_be_of_tables(conn, before, {})
         targets = [one.target for one in steps]
         change.record_each("effect", "partitions.created", targets, counts={"partitions": 1})

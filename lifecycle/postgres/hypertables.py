@@ -75,6 +75,11 @@ class Hypertables:
 NONE = Hypertables({}, {}, {}, frozenset(), frozenset())
 
 
+def there(conn: Connection[TupleRow]) -> bool:
+    """Say whether this database has TimescaleDB. Raise psycopg.Error as it comes."""
+    return conn.execute(statements.TIMESCALEDB, prepare=True).fetchone() == (True,)
+
+
 def read(
     relations: Mapping[int, TupleRow], ask: Callable[[LiteralString], list[TupleRow]]
 ) -> Hypertables:

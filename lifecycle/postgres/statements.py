@@ -29,6 +29,10 @@ TAKEN_OFF: LiteralString = """
      where d.ended_at is null and not c.relispartition
 """
 
+TIMESCALEDB: LiteralString = (
+    "select exists (select from pg_extension where extname = 'timescaledb')"
+)
+
 # One row for each hypertable, also one without a chunk: its first dimension, and whether it is compressed.
 HYPERTABLES: LiteralString = """
     select c.oid, d.column_name, h.compression_enabled

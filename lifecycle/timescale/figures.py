@@ -7,8 +7,8 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from lifecycle.figure import Figure, Value
+from lifecycle.ledger import last_counted
 from lifecycle.system import System
-from lifecycle.timescale import statements
 from lifecycle.timescale.section import SECTION
 
 _COUNTED = {
@@ -30,12 +30,6 @@ FIGURES = (
 
 def read(system: System, conn: Connection[TupleRow], _now: datetime) -> Iterator[Value]:
     """Yield what that run counted; nothing where the policy has no hypertables, or none has run."""
-    if not SECTION.of(system.policy):
-        return
-    row = conn.execute(statements.LAST_COUNTED, {"system": system.name}).fetchone()
-    if row is None:
-        return
-    at, counts = row
-    yield Value("timescale_counted_timestamp_seconds", at)
-    for name, key in _COUNTED.items():
-        yield Value(name, counts.get(key, 0))
+    if SECTION.of(system.policy):
+        at = "timescale_counted_timestamp_seconds"
+        yield from last_counted.values(conn, system.name, "timescale.compress", at, _COUNTED)

@@ -4,7 +4,6 @@ from typing import LiteralString
 
 from psycopg import sql
 
-from lifecycle.ledger.plans import NARROWED
 from lifecycle.postgres.names import sql_name
 
 # The edition; whether the notes are those that are known here, where a chunk's settings are told by the chunk;
@@ -53,16 +52,6 @@ CHUNKS: LiteralString = """
      where k.range_end is not null
      order by k.range_start, k.chunk_schema, k.chunk_name
 """
-
-# What the last run over all hypertables counted, and when.
-LAST_COUNTED: LiteralString = f"""
-    select r.finished_at, r.counts
-      from lifecycle.run r
-     where r.system = %(system)s and r.job = 'timescale.compress' and r.state = 'finished' and r.counts ? 'due'
-       and not {NARROWED}
-     order by r.scheduled_for desc
-     limit 1
-"""  # noqa: S608 - a condition of ours
 
 # The chunk that is compressed into this relation.
 WHOSE_BATCHES: LiteralString = """

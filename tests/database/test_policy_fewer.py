@@ -1,6 +1,5 @@
 """What rows and keys show is not asked: a household's members, a list of words, Django's types, what people did themselves."""
 
-import re
 from collections.abc import Iterator
 
 import psycopg
@@ -8,8 +7,7 @@ import pytest
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from lifecycle.policy import evidence, generate
-from lifecycle.postgres import catalog, connect
+from tests.database import drafts
 
 PEOPLE = """
     create table clients (id int primary key, email text not null);
@@ -26,11 +24,7 @@ def admin(database: str) -> Iterator[Connection[TupleRow]]:
 
 def line(admin: Connection[TupleRow], table: str) -> str:
     """Return the line of a table in the draft."""
-    with connect.connect(admin.info.dsn, "test", write=False) as conn:
-        seen = catalog.read(conn)
-        rows = evidence.read(conn, seen, seen.tables["clients"], "id")
-        text = generate.draft(seen, generate.subject(seen, "clients.id"), rows)
-    return dict(re.findall(r"^  (\w+): (\{.*)$", text, re.MULTILINE))[table]
+    return drafts.lines(drafts.drafted(admin.info.dsn, "clients"))[table]
 
 
 HOUSEHOLDS = """

@@ -14,9 +14,10 @@ from psycopg.rows import TupleRow
 from ruamel.yaml import YAML
 
 from lifecycle import cli, cli_options
-from lifecycle.policy import evidence, generate, load, reality
+from lifecycle.policy import load, reality
 from lifecycle.policy.model import Kept
 from lifecycle.postgres import catalog, connect
+from tests.database import drafts
 
 SHOP = """
     create table clients (id int primary key, email text not null);
@@ -54,10 +55,7 @@ def file(tmp_path: Path, conn: Connection[TupleRow], monkeypatch: pytest.MonkeyP
     for name in ("LIFECYCLE_SETTINGS", "LIFECYCLE_POLICY", "LIFECYCLE_DSN", "LIFECYCLE_SYSTEM"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
-    seen = catalog.read(conn)
-    rows = evidence.read(conn, seen, seen.tables["clients"], "id")
-    text = generate.draft(seen, generate.subject(seen, "clients.id"), rows)
-    (tmp_path / "policy.yaml").write_text(text)
+    (tmp_path / "policy.yaml").write_text(drafts.drafted(conn.info.dsn, "clients"))
     return tmp_path / "policy.yaml"
 
 
@@ -188,10 +186,7 @@ def test_an_applications_name_before_its_tables_makes_none_of_them_books(databas
             " insert into payments_voucher select n, n from generate_series(1, 90) n;"
             " insert into receipts_seen select n, n from generate_series(1, 90) n"
         )
-    with connect.connect(database, "test", write=False) as conn:
-        seen = catalog.read(conn)
-        rows = evidence.read(conn, seen, seen.tables["clients"], "id")
-        text = generate.draft(seen, generate.subject(seen, "clients.id"), rows)
+    text = drafts.drafted(database, "clients")
     found = dict(re.findall(r"^  (\w+): (.*)$", text, re.MULTILINE))
     assert BOOKS not in found["payments_voucher"]
     assert BOOKS in found["payments_refund"]
@@ -207,9 +202,7 @@ def test_what_stays_is_kept_without_what_names_the_person_also_in_its_parts(
             "alter table payments add payer_name text, add payer_iban text;"
             "alter table orders add ship_to_name text, add note_hash text"
         )
-    seen = catalog.read(conn)
-    rows = evidence.read(conn, seen, seen.tables["clients"], "id")
-    file.write_text(generate.draft(seen, generate.subject(seen, "clients.id"), rows))
+    file.write_text(drafts.drafted(conn.info.dsn, "clients"))
     assert lines(file)["payments"]["because"] == (
         "DECIDE: a part of invoices (amount; named by payer_name, payer_iban)"
     )
@@ -220,4 +213,4 @@ def test_what_stays_is_kept_without_what_names_the_person_also_in_its_parts(
         clear=("payer_name", "payer_iban"), because="a part of invoices, which stays: tax"
     )
     assert policy.tables["order_lines"].personal == "none"
-    assert reality.compare(policy, seen).mistakes == ()
+    assert reality.compare(policy, catalog.read(conn)).mistakes == ()

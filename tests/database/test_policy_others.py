@@ -1,6 +1,5 @@
 """What schemas of other people's taught: rows that are about somebody else are asked about, and things are no people."""
 
-import re
 from collections.abc import Iterator
 
 import psycopg
@@ -8,8 +7,7 @@ import pytest
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from lifecycle.policy import evidence, generate
-from lifecycle.postgres import catalog, connect
+from tests.database import drafts
 
 PEOPLE = """
     create table users (id int primary key, email text not null);
@@ -27,15 +25,7 @@ def admin(database: str) -> Iterator[Connection[TupleRow]]:
 def lines(admin: Connection[TupleRow], sql: str) -> dict[str, str]:
     """Return table -> its line in the draft, after this was done to the database."""
     admin.execute(sql.encode())
-    return dict(re.findall(r"^  (\w+): (\{.*)$", drafted(admin), re.MULTILINE))
-
-
-def drafted(admin: Connection[TupleRow]) -> str:
-    """Return the whole draft."""
-    with connect.connect(admin.info.dsn, "test", write=False) as conn:
-        seen = catalog.read(conn)
-        rows = evidence.read(conn, seen, seen.tables["users"], "id")
-        return generate.draft(seen, generate.subject(seen, "users.id"), rows)
+    return drafts.lines(drafts.drafted(admin.info.dsn, "users"))
 
 
 def test_settings_with_an_address_to_write_to_do_not_go_with_whoever_has_it(
@@ -71,7 +61,9 @@ def test_a_row_between_two_of_the_same_people_stays_while_one_of_them_is_there(
     assert found["messages"].startswith(
         "{owner: {user: {party: {reader_id: [], sender_id: [sender_name]}}}, author: {hidden_by: set null}}  # "
     )
-    assert '    tombstone: {id: 0, email: "erased@example.invalid"}  # ' in drafted(admin)
+    assert '    tombstone: {id: 0, email: "erased@example.invalid"}  # ' in drafts.drafted(
+        admin.info.dsn, "users"
+    )
 
 
 @pytest.mark.parametrize(
