@@ -23,6 +23,10 @@ def list_dumps(system: SystemOption = None, as_json: JsonOption = False) -> None
     rows = [
         *complete,
         *((None, failure.target, None, None, None, "damaged") for failure in found.damaged),
+        *(
+            (d.finished_at, d.key, d.size, len(d.tables), d.rows, "unsigned")
+            for d in found.unsigned
+        ),
         *((None, key, None, None, None, "unfinished") for key in found.unfinished),
     ]
     show.table("dumps", ("finished", "key", "bytes", "tables", "rows", "state"), rows, as_json)

@@ -13,7 +13,7 @@ from pathlib import Path
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from backups import covering, manifest, scratch, shelf
+from backups import covering, manifest, order, scratch, shelf
 from backups.manifest import Manifest
 from backups.restore import pg_restore, restore_into_scratch
 from backups.section import SECTION
@@ -79,10 +79,11 @@ def judge(system: System, now: datetime, *, restore: bool) -> tuple[Judgement, M
     reason: Reason | None = None
     try:
         with timings.phase("select"):
-            dumps, failures = shelf.manifests(system)
+            found = shelf.recent(system)
+            failures = (*found.damaged, *order.failures(found.dumps, now))
             with system.connect("backups.drill", write=False) as ledger:
-                newest = _newest(system, ledger, dumps)
-                failures += (*_stale(newest, now), *_unknown(ledger, newest, dumps))
+                newest = _newest(system, ledger, found.dumps)
+                failures += (*_stale(newest, now), *_unknown(ledger, newest, found.dumps))
         failures += prove(system, newest, looks, timings, restore=restore)
     except (Unproven, CommandFailed) as error:
         failures += (_failure(newest, error),)
@@ -99,7 +100,8 @@ def judge(system: System, now: datetime, *, restore: bool) -> tuple[Judgement, M
 def _newest(system: System, ledger: Connection[TupleRow], dumps: tuple[Manifest, ...]) -> Manifest:
     """Return the dump that the ledger speaks of last. The bucket says nothing of it: who writes there may say anything.
 
-    Raise Unproven where there is none, or its manifest is gone or is not the one that was stored.
+    Raise Unproven where there is none, or its manifest is gone, is not the one that was stored, or lacks the signature
+    that is asked for here.
     """
     key = evidence.newest(ledger, system.name, "backups.dump", "backups.dumped")
     if key is None:

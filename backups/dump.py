@@ -15,7 +15,7 @@ import psycopg
 from psycopg import Connection, IsolationLevel
 from psycopg.rows import TupleRow
 
-from backups import covering, manifest, measure, scratch, shelf, statements, structure
+from backups import covering, manifest, measure, scratch, seal, shelf, statements, structure
 from backups.manifest import Content, Manifest, Source
 from backups.section import SECTION
 from backups.structure import Structure
@@ -65,6 +65,7 @@ def carry_out(task: Task) -> Judgement:
     if SECTION.of(system.policy).dumps is None:
         return Judgement(NOTHING_ASKED, "the policy asks for no dumps")
     began = clock.monotonic()
+    seal.of(system).must_sign()
     complete = shelf.of_slot(system, claim)
     if complete is not None:
         _record(system, claim, complete)
@@ -177,6 +178,7 @@ def _manifest(
         tables=taken.tables,
         of_extensions=taken.of_extensions,
         structure=taken.structure,
+        signed_by=seal.of(system).fingerprint,
     )
 
 

@@ -43,7 +43,7 @@ class Locale(Part):
 
 
 class Source(Part):
-    """The database that was dumped, as it was in the snapshot. Older dumps do not know their `locale`."""
+    """The database that was dumped, as it was in the snapshot. Older dumps do not know their `locale` or `timeline`."""
 
     database: str
     system_identifier: str
@@ -56,15 +56,19 @@ class Source(Part):
     roles: tuple[str, ...]
     database_bytes: Annotated[int, Field(ge=0)]
     snapshot_lsn: str
+    timeline: int | None = None
 
 
 class Manifest(Part):
     """One complete dump. `of_extensions` are tables of extensions that held rows: counted is none of them.
 
-    A manifest of the first format has no `structure`.
+    A manifest of the first format has no `structure`. `signed_by` is the fingerprint of the key whose signature lies
+    beside it.
     """
 
-    format: Literal["lifecycle.dump.v1", "lifecycle.dump.v2"] = "lifecycle.dump.v2"
+    format: Literal["lifecycle.dump.v1", "lifecycle.dump.v2", "lifecycle.dump.v3"] = (
+        "lifecycle.dump.v3"
+    )
     system: str
     run: int
     attempt: int
@@ -79,6 +83,7 @@ class Manifest(Part):
     tables: dict[str, Content]
     of_extensions: tuple[str, ...] = ()
     structure: Structure | None = None
+    signed_by: str | None = None
 
     @property
     def rows(self) -> int:
@@ -101,9 +106,9 @@ def parse(text: bytes, key: str) -> Manifest:
         ) from None
 
 
-def beside(key: str) -> str:
-    """Return where the manifest of this dump lies."""
-    return key.removesuffix(DATA) + NAME
+def beside(key: str, name: str = NAME) -> str:
+    """Return where what is called `name` lies of the dump that this object is a part of: its manifest, if not said."""
+    return key.rpartition("/")[0] + "/" + name
 
 
 def folder(prefix: str, slot: datetime, zone: str, run: int, attempt: int) -> str:

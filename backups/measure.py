@@ -66,6 +66,7 @@ def source(conn: Connection[TupleRow]) -> Source:
         ),
         database_bytes=row[5],
         snapshot_lsn=row[6],
+        timeline=row[7],
         extensions={name: version for name, version, _ in extensions},
         extension_schemas={name: schema for name, _, schema in extensions},
         roles=tuple(role for (role,) in conn.execute(statements.ROLES)),

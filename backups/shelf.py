@@ -8,13 +8,14 @@ Never deletes.
 from dataclasses import dataclass
 from pathlib import Path
 
-from backups import manifest
+from backups import manifest, seal
 from backups.manifest import Manifest
 from backups.section import SECTION, Dumps
 from lifecycle.errors import InputError, NotFound, Refused, Unproven
 from lifecycle.ledger.claims import Claim
 from lifecycle.outcome import Failure
 from lifecycle.outside import objects
+from lifecycle.outside.objects import Objects
 from lifecycle.system import System
 
 RECENT_DAYS = 14
@@ -23,11 +24,15 @@ RECENT_DAYS = 14
 
 @dataclass(frozen=True, slots=True)
 class Shelf:
-    """The manifests that could be read, what is damaged, and the dumps that never got a manifest."""
+    """The dumps that count, what is damaged, and the dumps that never got a manifest.
+
+    `unsigned` are those that would count, had they the signature that is asked for here.
+    """
 
     dumps: tuple[Manifest, ...]
     damaged: tuple[Failure, ...]
     unfinished: tuple[str, ...]
+    unsigned: tuple[Manifest, ...] = ()
 
 
 def folder(system: System, claim: Claim) -> str:
@@ -46,13 +51,15 @@ def of_slot(system: System, claim: Claim) -> Manifest | None:
 
     Raise Unreachable, AccessDenied or NotFound when the bucket cannot be asked.
     """
-    dumps, store = _dumps(system), objects.store(system)
+    dumps, store, keys = _dumps(system), objects.store(system), seal.of(system)
     prefix = manifest.slot_prefix(
         dumps.prefix, claim.scheduled_for, system.policy.timezone, claim.id
     )
     for key in _manifest_keys(store.keys(dumps.bucket, prefix)):
         try:
-            written = manifest.parse(store.get_bytes(dumps.bucket, key), key)
+            text, signature = _told(store, dumps.bucket, key)
+            written = manifest.parse(text, key)
+            keys.must_be_on(text, signature, written.key)
             stored = store.head(dumps.bucket, written.key)
         except (Unproven, NotFound):
             continue
@@ -63,11 +70,11 @@ def of_slot(system: System, claim: Claim) -> Manifest | None:
 
 
 def put(system: System, written: Manifest, file: Path) -> None:
-    """Store a dump, compare what the store has with what was sent, and only then store its manifest.
+    """Store a dump, compare what the store has with what was sent, and only then store its manifest and signature.
 
     Raise Unproven when they differ, and as `objects` does.
     """
-    dumps, store = _dumps(system), objects.store(system)
+    dumps, store, signs = _dumps(system), objects.store(system), seal.of(system).signs
     store.put_file(dumps.bucket, written.key, file, written.sha256)
     stored = store.head(dumps.bucket, written.key)
     if (stored.size, stored.sha256) != (written.size, written.sha256):
@@ -76,6 +83,9 @@ def put(system: System, written: Manifest, file: Path) -> None:
             hint="Somebody else writes there, or the store is broken. No manifest was written; run it again.",
         )
     store.put_bytes(dumps.bucket, manifest.beside(written.key), written.to_json())
+    if signs is not None:
+        place = manifest.beside(written.key, seal.NAME)
+        store.put_bytes(dumps.bucket, place, signs.sign(written.to_json()))
 
 
 def get(system: System, dumped: Manifest, file: Path) -> None:
@@ -95,20 +105,21 @@ def get(system: System, dumped: Manifest, file: Path) -> None:
 
 
 def described(system: System, key: str) -> bytes:
-    """Return the manifest of this dump as it is stored. Raise Unproven when it is gone."""
+    """Return the manifest of this dump as it is stored. Raise Unproven when it is gone, or not signed as asked."""
     try:
-        return objects.store(system).get_bytes(_dumps(system).bucket, manifest.beside(key))
+        told = _told(objects.store(system), _dumps(system).bucket, manifest.beside(key))
     except NotFound:
         raise Unproven(
             f"{key} is the newest dump on the ledger, and its manifest is not in the bucket",
             hint="Look who or which lifecycle rule deleted it; run `lifecycle run backups.dump`.",
         ) from None
+    seal.of(system).must_be_on(*told, key)
+    return told[0]
 
 
-def manifests(system: System) -> tuple[tuple[Manifest, ...], tuple[Failure, ...]]:
-    """Return the dumps of this system's last days on the shelf, and what is damaged among them."""
-    shelf = look(system, days=RECENT_DAYS)
-    return shelf.dumps, shelf.damaged
+def recent(system: System) -> Shelf:
+    """Return what lies on the shelf of the last days. Raise as `look` does."""
+    return look(system, days=RECENT_DAYS)
 
 
 def look(system: System, *, days: int | None = None) -> Shelf:
@@ -116,13 +127,17 @@ def look(system: System, *, days: int | None = None) -> Shelf:
 
     Raise Unreachable, AccessDenied or NotFound when the bucket cannot be asked.
     """
-    dumps, store = _dumps(system), objects.store(system)
+    dumps, store, known = _dumps(system), objects.store(system), seal.of(system)
     keys = _recent(store.keys(dumps.bucket, dumps.prefix), dumps.prefix, days)
     read: list[Manifest] = []
+    unsigned: list[Manifest] = []
     damaged: list[Failure] = []
     for key in _manifest_keys(keys):
         try:
-            written = manifest.parse(store.get_bytes(dumps.bucket, key), key)
+            text, signature = _told(store, dumps.bucket, key)
+            written = manifest.parse(text, key)
+            if signature is not None:
+                known.must_be_on(text, signature, written.key)
         except Unproven as error:
             damaged.append(Failure(key, error.what, error.hint))
             continue
@@ -131,8 +146,17 @@ def look(system: System, *, days: int | None = None) -> Shelf:
                 Failure(key, "this manifest was written for another place", "See who copied it.")
             )
         elif (written.system, written.source.database) == (system.name, system.policy.database):
-            read.append(written)
-    return Shelf(tuple(read), tuple(damaged), _unfinished(keys))
+            (unsigned if known.asked and signature is None else read).append(written)
+    return Shelf(tuple(read), tuple(damaged), _unfinished(keys), tuple(unsigned))
+
+
+def _told(store: Objects, bucket: str, key: str) -> tuple[bytes, bytes | None]:
+    """Return a manifest as it is stored, and the signature beside it, if there is one. Raise NotFound."""
+    text = store.get_bytes(bucket, key)
+    try:
+        return text, store.get_bytes(bucket, manifest.beside(key, seal.NAME))
+    except NotFound:
+        return text, None
 
 
 def _recent(keys: tuple[str, ...], prefix: str, days: int | None) -> tuple[str, ...]:

@@ -22,7 +22,8 @@ SERVER = """
 SOURCE = """
     select current_database(), (select system_identifier::text from pg_control_system()),
            current_setting('server_version'), current_setting('server_version_num')::int / 10000,
-           pg_encoding_to_char(d.encoding), pg_database_size(d.oid), pg_current_wal_lsn()::text
+           pg_encoding_to_char(d.encoding), pg_database_size(d.oid), pg_current_wal_lsn()::text,
+           ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int
       from pg_database d where d.datname = current_database()
 """
 

@@ -114,7 +114,12 @@ class SystemSettings(Part):
     )
     signing_key: Secret | None = Field(
         default=None,
-        description="Ed25519 private key in PEM: signs what is exported of the ledger before it is dropped",
+        description="Ed25519 private key in PEM: signs what is exported of the ledger before it is dropped, and what "
+        "a dump says about itself",
+    )
+    public_keys: list[Text] = Field(
+        default_factory=list[str],
+        description="Ed25519 public keys in PEM, files: their signatures count beside the signing key's",
     )
     buckets: dict[str, Text] = Field(
         default_factory=dict[str, str], description="bucket name in the policy -> real name"

@@ -693,7 +693,7 @@ def test_a_dump_that_somebody_put_in_the_bucket_is_not_restored(world: World):
     )
     world.write(newer.key, world.read(older.key))
     world.write(manifest.beside(newer.key), forged.to_json())
-    outcome = world.drill()
+    outcome = world.drill(NOW + timedelta(hours=1))
     said = f"the manifest of {newer.key} is not the one that the ledger speaks of"
     assert [f.what for f in outcome.failures] == [said]
     assert "rows" not in outcome.counts
@@ -705,7 +705,7 @@ def test_a_dump_that_somebody_put_in_the_bucket_is_not_restored(world: World):
     )
     world.write(elsewhere.key, world.read(older.key))
     world.write(manifest.beside(elsewhere.key), elsewhere.to_json())
-    outcome = world.drill()
+    outcome = world.drill(NOW + timedelta(hours=1))
     assert [(f.target, f.what) for f in outcome.failures] == [
         (elsewhere.key, "the ledger knows of no such dump")
     ]
@@ -721,7 +721,8 @@ def test_the_newest_dump_is_the_ledgers_and_an_older_one_is_not_proven_in_its_pl
     assert [f.what for f in outcome.failures] == [gone]
     young = older.model_copy(update={"finished_at": newer.finished_at})
     world.write(manifest.beside(older.key), young.to_json())
-    assert [f.what for f in world.drill().failures] == [gone]
+    late = NOW + timedelta(days=1, hours=1)
+    assert [f.what for f in world.drill(late).failures] == [gone]
 
 
 def test_a_manifest_that_says_it_is_younger_fails(world: World):
