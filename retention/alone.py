@@ -101,6 +101,6 @@ def _over(record: Record, bound: Bound | None) -> bool:
     if bound is None:
         return False
     try:
-        return parts.over(record.bound, bound.before, bound.holds)
+        return parts.over(record.bound, bound.nth, bound.before, bound.holds)
     except ValueError:
         return False

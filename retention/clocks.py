@@ -49,7 +49,7 @@ class Clock:
         youngest = min(self._of(cutoff.cutoff(span, self.zone, now)) for span in floors)
         if self.rule.bytes is not None:
             until = min(present, youngest)
-            cut = amount.largest(self.weighed, self.rule.bytes, until, self.key)
+            cut = amount.largest(self.weighed, self.rule.bytes, until, self.key, self.table.nth)
         else:
             begun = amount.begins(self.table, self.key)
             cut = min(amount.newest(begun, self.rule.newest or 1, present), youngest)

@@ -10,7 +10,8 @@ from datetime import date, datetime
 
 from lifecycle.partitions import bounds
 from lifecycle.partitions.bounds import Holds, KeyType
-from lifecycle.postgres.catalog import Table, range_bounds
+from lifecycle.postgres.bounds_clause import range_bounds
+from lifecycle.postgres.catalog import Table
 
 Ends = Callable[[datetime], datetime | None]
 """Tells from an upper bound when its partition ends, on the key's clock; None where nobody knows."""
@@ -53,9 +54,12 @@ def edge(before: datetime | date) -> datetime:
     return bounds.parse(before.isoformat(), "timestamptz")
 
 
-def over(bound: str, before: datetime | date, holds: Holds | None) -> bool:
-    """Say whether the time of a partition with this clause is over. Raise ValueError where it is none of moments."""
-    _, upper = range_bounds(bound)
+def over(bound: str, nth: int, before: datetime | date, holds: Holds | None) -> bool:
+    """Say whether the time of a partition with this clause is over. Raise ValueError where it is none of moments.
+
+    `nth` is the column of the key that is the time.
+    """
+    _, upper = range_bounds(bound, nth)
     return upper is not None and bounds.parse(upper, holds or "timestamptz") <= edge(before)
 
 
@@ -67,11 +71,19 @@ def _parts(
     leaves: Mapping[str, list[str]],
 ) -> Iterator[Part]:
     for name, bound in table.branches[0].children:
-        first, last = range_bounds(bound)
-        lower = bounds.LOWEST if first is None else bounds.parse(first, key)
+        first, last = range_bounds(bound, table.nth)
+        lower = bounds.LOWEST if first is None else _moment(name, first, key)
         lower = bounds.HIGHEST if bound == "DEFAULT" else lower  # what it takes, others do not
-        upper = bounds.HIGHEST if last is None else bounds.parse(last, key)
+        upper = bounds.HIGHEST if last is None else _moment(name, last, key)
         yield Part(name, tuple(leaves.get(name, ())), upper <= cutoff, _day(ends, upper), lower)
+
+
+def _moment(name: str, bound: str, key: KeyType) -> datetime:
+    """Return the moment of a bound. Raise ValueError with the partition's name where it is none, or in the middle."""
+    try:
+        return bounds.parse(bound, key)
+    except ValueError:
+        raise ValueError(f"{name}, {bound}") from None
 
 
 def _day(ends: Ends, upper: datetime) -> date | None:

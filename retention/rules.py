@@ -41,7 +41,7 @@ class Bound:
     the one whose midnights count. Of a rule that keeps so many
     partitions, `every` is how long the policy makes one; of one that keeps so many bytes, the table `weighs` as many.
     `packed`: TimescaleDB compresses some of its leaves. `spared`: column and value of rows that no rule ends, as they
-    stand for people who are gone.
+    stand for people who are gone. `nth`: which column of the key of its partitions is their time, from 0.
     """
 
     place: int
@@ -64,6 +64,7 @@ class Bound:
     weighs: int = 0
     packed: bool = False
     spared: tuple[tuple[str, Value], ...] = ()
+    nth: int = 0
 
     @property
     def drops(self) -> bool:
@@ -162,6 +163,7 @@ def _bind(
         of.weighs,
         table.compressed,
         tombstone.of(policy, table.name),
+        table.nth,
     )
 
 
@@ -273,5 +275,13 @@ def _leaves(table: Table, by: str, before: datetime | date, key: KeyType) -> tup
     return tuple(
         partition.name
         for partition in table.partitions
-        if partition.lower is None or bounds.parse(partition.lower, key) < edge
+        if _may_be_before(partition.lower, edge, key)
     )
+
+
+def _may_be_before(lower: str | None, edge: datetime, key: KeyType) -> bool:
+    """Say whether a partition with this lower bound may hold a row from before `edge`: also where it is no moment."""
+    try:
+        return lower is None or bounds.parse(lower, key) < edge
+    except ValueError:
+        return True

@@ -19,7 +19,10 @@ from retention.archive.section import SECTION as ARCHIVES
 from retention.columns import other
 from retention.rule import RetentionRule, Rules, target
 
-MANY_KEYS = "is partitioned by several columns or an expression, and no rule tells from such bounds when one ends"
+MANY_KEYS = (
+    "is partitioned by an expression, or by columns of which not one alone is a date or timestamp, and no rule tells "
+    "from such bounds when one ends"
+)
 
 
 def _tables(rules: Rules) -> Iterator[tuple[Where, str]]:

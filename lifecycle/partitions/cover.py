@@ -12,7 +12,8 @@ from lifecycle.outcome import Failure
 from lifecycle.partitions import bounds
 from lifecycle.partitions.bounds import KeyType
 from lifecycle.partitions.grid import Slot
-from lifecycle.postgres.catalog import Branch, Table, range_bounds
+from lifecycle.postgres.bounds_clause import range_bounds
+from lifecycle.postgres.catalog import Branch, Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,8 @@ def attached(table: Table, key: KeyType) -> tuple[tuple[Attached, ...], list[Fai
                 Failure(
                     table.name,
                     f"the bounds of {part.name} are no two moments",
-                    "Only tables partitioned by one column that holds a moment are looked after.",
+                    "Only tables are looked after whose partitions begin and end with a moment: none within one, by a "
+                    "further column of the key.",
                 )
             )
         else:
@@ -48,21 +50,21 @@ def attached(table: Table, key: KeyType) -> tuple[tuple[Attached, ...], list[Fai
 
 
 def with_ended(
-    parts: tuple[Attached, ...], ended: Iterable[str], key: KeyType
+    parts: tuple[Attached, ...], ended: Iterable[str], key: KeyType, nth: int = 0
 ) -> tuple[Attached, ...]:
     """Return the partitions with those that were taken off between them, by their bounds: that time is over.
 
     What ended is known by its table's name. Bounds that are none of this key are of a table that had the name before,
-    or had another key: they say nothing about this one.
+    or had another key: they say nothing about this one. `nth`: which column of the key is the time.
     """
-    spent = [one for bound in ended if (one := _of_bound(bound, key))]
+    spent = [one for bound in ended if (one := _of_bound(bound, key, nth))]
     between = [part for part in spent if parts and part.lower > parts[0].lower]
     return tuple(sorted((*parts, *between), key=lambda part: part.lower))
 
 
-def _of_bound(bound: str, key: KeyType) -> Attached | None:
+def _of_bound(bound: str, key: KeyType, nth: int) -> Attached | None:
     try:
-        return Attached("", *_moments(range_bounds(bound), key), "")
+        return Attached("", *_moments(range_bounds(bound, nth), key), "")
     except ValueError:
         return None
 
@@ -70,7 +72,7 @@ def _of_bound(bound: str, key: KeyType) -> Attached | None:
 def tops(table: Table, key: KeyType, slots: tuple[Slot, ...]) -> Iterator[str]:
     """Yield what hangs on the table itself and takes rows of these periods; none of them is a default partition."""
     for name, bound in table.branches[0].children:
-        part = None if bound == "DEFAULT" else _of_bound(bound, key)
+        part = None if bound == "DEFAULT" else _of_bound(bound, key, table.nth)
         if part and any(part.lower < slot.upper and slot.lower < part.upper for slot in slots):
             yield name
 

@@ -3,7 +3,8 @@
 They move in the transaction that makes the partition of their period: whoever reads the table sees each of them once,
 before in the default partition, after in theirs. Nothing moves where that would not be all: where a trigger or a rule
 would take it for a deletion, where a foreign key leads to the table (ON DELETE would act), where forced row security
-hides rows from the owner, where the default partition is another's, where there are more than a moment's worth of rows.
+hides rows from the owner, where the default partition is another's, where there are more than a moment's worth of rows,
+and where a row's time alone does not say which partition it belongs to.
 """
 
 from collections.abc import Iterable
@@ -28,6 +29,7 @@ def rows(seen: Seen, table: Table, key: KeyType) -> tuple[datetime, ...]:
     acting = (*table.triggers, *table.rules)
     if (
         table.rls_forced
+        or table.nth
         or any(part.default and part.relation.owner != table.owner for part in table.partitions)
         or any(one.enabled != "D" and one.relation in named for one in acting)
         or any(one.referenced == table.name for one in seen.catalog.foreign_keys)

@@ -11,11 +11,11 @@ from lifecycle.coverage import Judgement, Looks, Place, Reason
 from lifecycle.outcome import Failure
 from lifecycle.partitions import cover, plan, sets, survey, tend
 from lifecycle.partitions.bounds import KeyType
-from lifecycle.partitions.cover import Attached
 from lifecycle.partitions.create import Made
 from lifecycle.partitions.grid import Slot
 from lifecycle.partitions.rule import Partitioning, Then
 from lifecycle.partitions.section import SECTION, promised
+from lifecycle.partitions.series import Series
 from lifecycle.partitions.sets import Bucket
 from lifecycle.partitions.survey import Seen
 from lifecycle.partitions.then import otherwise
@@ -56,19 +56,17 @@ def judge(task: Task, seen: Seen, decision: Decision[Step], made: Made) -> Judge
         if table is not None and plan.fits(table, rule) and not rule.every:
             _set(looks, after, table, rule, told=name in known)
             continue
-        slots, parts = plan.periods(policy, table, task.now, name), plan.parts(policy, table, name)
-        if missing := _missing(looks, parts, name, slots):
-            looks.found(*(_still(name, slot) for slot in missing if name not in known))
-        if table is not None and slots:
-            _places(looks, after, table, rule, slots, parts)
+        slots, every = plan.wanted(policy, table, task.now, name)
+        for one in every:
+            missing = _missing(looks, one, plan.key_of(table, rule), slots)
+            looks.found(*(_still(one.called, slot) for slot in missing if name not in known))
+        if table is not None and every:
+            _places(looks, after, table, rule, slots, every)
+        else:
+            looks.not_at(Place("table", name), _UNFIT)
     looks.found(*_unlike(after, made))
-    looks.found(
-        *(
-            _unsampled(n)
-            for n in tables
-            if n not in known and tend.stale(after.sampled.get(n), task.now)
-        )
-    )
+    stale = (n for n in tables if tend.stale(after.sampled.get(n), task.now))
+    looks.found(*(_unsampled(name) for name in stale if name not in known))
     wanted = sum(_wanted(policy, seen.catalog.tables.get(n), task, n) for n in tables)
     there = wanted - len(tend.created(decision).steps)
     summary = f"{counted(len(made.steps), 'partition')} made, {there} of {wanted} were there"
@@ -78,14 +76,16 @@ def judge(task: Task, seen: Seen, decision: Decision[Step], made: Made) -> Judge
 
 def _wanted(policy: Policy, table: Table | None, task: Task, name: str) -> int:
     buckets = sets.wanted(SECTION.of(policy)[name])
-    return len(buckets) or len(plan.periods(policy, table, task.now, name))
+    slots, every = plan.wanted(policy, table, task.now, name)
+    return len(buckets) or len(slots) * len(every)
 
 
 def _promised(policy: Policy, catalog: Catalog, task: Task) -> Iterator[Place]:
     for name in promised(policy, task.only):
         yield Place("table", name)
         table = catalog.tables.get(name)
-        yield from (_period(name, slot) for slot in plan.periods(policy, table, task.now, name))
+        slots, every = plan.wanted(policy, table, task.now, name)
+        yield from (_period(one, slot) for one in every for slot in slots)
         if plan.fits(table, SECTION.of(policy)[name]):
             yield from (_bucket(name, b) for b in sets.wanted(SECTION.of(policy)[name]))
         for branch in table.branches[1:] if table else ():
@@ -97,14 +97,12 @@ def _promised(policy: Policy, catalog: Catalog, task: Task) -> Iterator[Place]:
 
 
 def _missing(
-    looks: Looks, parts: tuple[Attached, ...], name: str, slots: tuple[Slot, ...]
+    looks: Looks, one: Series, key: KeyType | None, slots: tuple[Slot, ...]
 ) -> tuple[Slot, ...]:
     """Look whether each period is covered, and return those that are not."""
-    if not slots:
-        looks.not_at(Place("table", name), _UNFIT)
-        return ()
-    with looks.at(Place("table", name), *(_period(name, slot) for slot in slots)):
-        return cover.uncovered(parts, slots)
+    name = one.table.name
+    with looks.at(Place("table", name), *(_period(one, slot) for slot in slots)):
+        return cover.uncovered(cover.attached(one.table, key)[0] if key else (), slots)
 
 
 def _places(
@@ -113,10 +111,11 @@ def _places(
     table: Table,
     rule: Partitioning,
     slots: tuple[Slot, ...],
-    parts: tuple[Attached, ...],
+    every: tuple[Series, ...],
 ) -> None:
     """Add what is wrong with the partitions of one table, and where nobody can look."""
     name, key = table.name, plan.key_of(table, rule)
+    parts = cover.attached(table, key)[0] if key else ()
     for branch in table.branches[1:]:
         _branch(looks, branch, table.partition_key, key, slots, rule.then)
     if rule.then and key:
@@ -127,11 +126,17 @@ def _places(
             looks.found(_stray(name, part.name))
     looks.found(*_broken(table))
     _own(looks, after, table, cover.taking(parts, slots))
-    if not any(part.default for part in table.partitions):
-        ended = after.ended.get(name, ())
-        old = cover.with_ended(parts, ended, key) if key else parts
-        for lower, upper in cover.holes(old, slots[0].lower):
-            looks.not_at(Place("hole", f"of {name} between {lower} and {upper}"), _HOLE)
+    if key and not any(part.default for part in table.partitions):
+        for one in every:
+            _holes(looks, after, one, key, slots)
+
+
+def _holes(looks: Looks, after: Seen, one: Series, key: KeyType, slots: tuple[Slot, ...]) -> None:
+    """Name the times of which no partition takes a row, and which are not made."""
+    parts, ended = cover.attached(one.table, key)[0], one.of(after.ended.get(one.table.name, ()))
+    old = cover.with_ended(parts, ended, key, one.table.nth)
+    for lower, upper in cover.holes(old, slots[0].lower):
+        looks.not_at(Place("hole", f"of {one.called} between {lower} and {upper}"), _HOLE)
 
 
 def _set(looks: Looks, after: Seen, table: Table, rule: Partitioning, *, told: bool) -> None:
@@ -200,8 +205,8 @@ def _bucket(name: str, bucket: Bucket) -> Place:
     return Place("bucket", f"{name}_{bucket.label}")
 
 
-def _period(name: str, slot: Slot) -> Place:
-    return Place("period", f"{name}_{slot.label}")
+def _period(one: Series, slot: Slot) -> Place:
+    return Place("period", f"{one.table.name}_{one.label}{slot.label}")
 
 
 def _still(name: str, slot: Slot | Bucket) -> Failure:

@@ -16,6 +16,7 @@ from lifecycle.partitions.cover import Attached
 from lifecycle.partitions.grid import Slot
 from lifecycle.partitions.rule import Partitioning
 from lifecycle.partitions.section import SECTION, promised
+from lifecycle.partitions.series import Series, series, unclear
 from lifecycle.partitions.step import CreatePartition, beside, child_name, step, stored_so
 from lifecycle.partitions.survey import Seen
 from lifecycle.partitions.then import with_below
@@ -42,10 +43,12 @@ def periods(policy: Policy, table: Table | None, now: datetime, name: str) -> tu
     return grid.slots(partitioning.length, key, zone, now, partitioning.ahead or 0)
 
 
-def parts(policy: Policy, table: Table | None, name: str) -> tuple[Attached, ...]:
-    """Return the attached partitions of a table by their time; none where the table is not as the policy says."""
-    key = key_of(table, SECTION.of(policy)[name])
-    return cover.attached(table, key)[0] if table is not None and key is not None else ()
+def wanted(
+    policy: Policy, table: Table | None, now: datetime, name: str
+) -> tuple[tuple[Slot, ...], tuple[Series, ...]]:
+    """Return the periods that must have a partition now, and of which series of the table each of them."""
+    slots = periods(policy, table, now, name)
+    return slots, series(table) if table is not None and slots and not unclear(table) else ()
 
 
 def decide(policy: Policy, seen: Seen, now: datetime) -> Decision[CreatePartition]:
@@ -66,7 +69,7 @@ def decide(policy: Policy, seen: Seen, now: datetime) -> Decision[CreatePartitio
         found = (
             _of_set(table, partitioning, taken)
             if key is None
-            else _of_time(policy, seen, now, table, key, taken)
+            else _of_table(policy, seen, now, table, key, taken)
         )
         for one in found:
             match one:
@@ -79,34 +82,47 @@ def decide(policy: Policy, seen: Seen, now: datetime) -> Decision[CreatePartitio
     return Decision(tuple(steps), tuple(blocked), tuple(notes))
 
 
-def _of_time(
+def _of_table(
     policy: Policy, seen: Seen, now: datetime, table: Table, key: KeyType, taken: set[str]
 ) -> Iterator[CreatePartition | Failure | str]:
     """Yield the steps for a table that is partitioned by time, what is in their way, and what is to be noted."""
     partitioning = SECTION.of(policy)[table.name]
+    if wrong := unclear(table):
+        yield wrong
+        return
+    for one in series(table):
+        yield from _of_series(policy, seen, now, one, key, taken)
+    if partitioning.then is None and (again := [one for one in table.branches[1:] if one.children]):
+        way = f"by {again[-1].strategy} of {again[-1].key or 'several columns'}"
+        yield f"{table.name}: {again[-1].name} is partitioned again, {way}; without `then` no new one is"
+    yield from _notes(table, table.name in seen.strays)
+
+
+def _of_series(
+    policy: Policy, seen: Seen, now: datetime, one: Series, key: KeyType, taken: set[str]
+) -> Iterator[CreatePartition | Failure | str]:
+    table, zone = one.table, ZoneInfo(policy.timezone)
+    partitioning = SECTION.of(policy)[table.name]
     slots = periods(policy, table, now, table.name)
     parts, unread = cover.attached(table, key)
     yield from unread
-    old = cover.with_ended(parts, seen.ended.get(table.name, ()), key)
+    ended = one.of(seen.ended.get(table.name, ()))
+    old = cover.with_ended(parts, ended, key, table.nth)
     past = () if _default(table) else tuple(_past(policy, partitioning, key, old, slots[0]))
     if table.name in seen.unread and cover.uncovered(parts, (*past, *slots)):
         reason = seen.unread[table.name]
         yield Failure(table.name, f"nothing is made for it: {reason.why}", reason.hint)
     elif not unread:
         drained = drain.rows(seen, table, key)
-        zone = ZoneInfo(policy.timezone)
         early = drain.early(drained, partitioning.length, key, zone, parts, slots[0])
         for slot in (*past, *early, *slots):
-            for one in _decide_slot(table, key, zone, partitioning, slot, parts, taken):
+            for made in _decide_slot(one, key, zone, partitioning, slot, parts, taken):
                 yield (
-                    drain.with_rows(one, table, key, drained)
-                    if isinstance(one, CreatePartition)
-                    else one
+                    drain.with_rows(made, table, key, drained)
+                    if isinstance(made, CreatePartition)
+                    else made
                 )
-    if partitioning.then is None and (again := [one for one in table.branches[1:] if one.children]):
-        way = f"by {again[-1].strategy} of {again[-1].key or 'several columns'}"
-        yield f"{table.name}: {again[-1].name} is partitioned again, {way}; without `then` no new one is"
-    yield from _notes(table, slots, parts, old, table.name in seen.strays)
+    yield from _notes_of_time(one, slots, parts, old)
 
 
 def fits(table: Table | None, partitioning: Partitioning) -> bool:
@@ -171,7 +187,7 @@ def _past(
 
 
 def _decide_slot(
-    table: Table,
+    one: Series,
     key: KeyType,
     zone: ZoneInfo,
     partitioning: Partitioning,
@@ -180,7 +196,7 @@ def _decide_slot(
     taken: set[str],
 ) -> Iterator[CreatePartition | Failure]:
     """Yield the steps that make this period whole, none when it is covered, or why that cannot be."""
-    left = tuple(cover.gaps(slot, parts))
+    table, left = one.table, tuple(cover.gaps(slot, parts))
     for part in cover.inside(slot, parts):
         if part.detaching:
             left = ()
@@ -192,13 +208,13 @@ def _decide_slot(
     for lower, upper in left:
         whole = (lower, upper) == (slot.lower, slot.upper)
         label = slot.label if whole else f"{slot.label}_from_{lower:%Y%m%dt%H%M%S}"
-        child = child_name(table.relname, label)
+        child = child_name(table.relname, one.label + label)
         first, last = bounds.literal(lower, key), bounds.literal(upper, key)
         others = ", ".join(part.name for part in cover.inside(slot, parts))
         reason = f"a partition for every {partitioning.every}, {partitioning.ahead} ahead" + (
             "" if whole else f"; the rest of {slot.label}, which {others} covers in part"
         )
-        made = step(table, partitioning.by, child, reason, (first, last))
+        made = step(table, partitioning.by, child, reason, (first, last), above=one.values)
         made = with_below(made, partitioning.then, key, zone, (lower, upper))
         names = {one.target: one.relname for one in (made, *made.below)}
         if bad := next((name for name in names if name in taken), None):
@@ -235,21 +251,24 @@ def _unfit(name: str, table: Table | None, partitioning: Partitioning) -> Failur
     )
 
 
-def _notes(
-    table: Table,
+def _notes_of_time(
+    one: Series,
     slots: tuple[Slot, ...],
     parts: tuple[Attached, ...],
     old: tuple[Attached, ...],
-    stray_rows: bool,
 ) -> Iterator[str]:
-    """Yield what a person should know and nothing here mends. `old` are the partitions with those that ended."""
-    name = table.name
+    """Yield what a person should know of the times. `old` are the partitions with those that ended."""
     for lower, upper in cover.holes(old, slots[0].lower):
-        yield f"{name}: no partition between {lower} and {upper}"
+        yield f"{one.called}: no partition between {lower} and {upper}"
     for part in parts:
         if part.upper > slots[-1].upper:
             reach = "lies" if part.lower >= slots[-1].upper else "reaches"
-            yield f"{name}: {part.name} {reach} beyond the periods asked for"
+            yield f"{one.called}: {part.name} {reach} beyond the periods asked for"
+
+
+def _notes(table: Table, stray_rows: bool) -> Iterator[str]:
+    """Yield what a person should know of the whole table, and nothing here mends."""
+    name = table.name
     if len(table.partitions) >= TOO_MANY:
         yield f"{name}: it has {counted(len(table.partitions), 'partition')}; planning a query over all of them is slow"
     for pending in table.detaching:

@@ -107,7 +107,10 @@ def attach(step: "CreatePartition") -> sql.Composed:
 
 def _bound(step: "CreatePartition") -> sql.Composed:
     if not step.values:
-        return sql.SQL("from ({}) to ({})").format(sql.Literal(step.lower), sql.Literal(step.upper))
+        above = [sql.Literal(value) for _, value in step.above]
+        rest = [sql.SQL("minvalue")] * step.behind
+        ends = ([*above, sql.Literal(moment), *rest] for moment in (step.lower, step.upper))
+        return sql.SQL("from ({}) to ({})").format(*(sql.SQL(", ").join(end) for end in ends))
     if step.strategy == "hash":
         modulus, remainder = map(int, step.values)
         return sql.SQL("with (modulus {}, remainder {})").format(

@@ -41,13 +41,11 @@ def move(default: str, step: "CreatePartition") -> sql.Composed:
     """Move the rows of a step's period into its table, which nobody sees yet. What is generated is made there anew."""
     columns = sql.SQL(", ").join(map(sql.Identifier, step.columns))
     return sql.SQL(
-        "with gone as (delete from only {default} where {key} >= {lower} and {key} < {upper} returning {columns}) "
+        "with gone as (delete from only {default} where {within} returning {columns}) "
         "insert into {child} ({columns}) overriding system value select {columns} from gone"
     ).format(
         default=sql_name(default),
-        key=sql.Identifier(step.by),
-        lower=sql.Literal(step.lower),
-        upper=sql.Literal(step.upper),
+        within=_within(step),
         columns=columns,
         child=sql.Identifier(step.schema, step.relname),
     )
@@ -55,23 +53,37 @@ def move(default: str, step: "CreatePartition") -> sql.Composed:
 
 def any_row_of(default: str, step: "CreatePartition") -> sql.Composed:
     """Ask whether a row of a step's period lies in the default partition."""
-    return sql.SQL(
-        "select exists (select from only {default} where {key} >= {lower} and {key} < {upper})"
-    ).format(
-        default=sql_name(default),
-        key=sql.Identifier(step.by),
-        lower=sql.Literal(step.lower),
-        upper=sql.Literal(step.upper),
+    return sql.SQL("select exists (select from only {default} where {within})").format(
+        default=sql_name(default), within=_within(step)
+    )
+
+
+def _within(step: "CreatePartition") -> sql.Composed:
+    """The condition of a row that its partition takes."""
+    parts = [sql.SQL("{} = {}").format(sql.Identifier(n), sql.Literal(v)) for n, v in step.above]
+    key = sql.Identifier(step.by)
+    return sql.SQL(" and ").join(
+        [
+            *parts,
+            sql.SQL("{} >= {}").format(key, sql.Literal(step.lower)),
+            sql.SQL("{} < {}").format(key, sql.Literal(step.upper)),
+        ]
     )
 
 
 def add_check(default: str, name: str, steps: Iterable["CreatePartition"]) -> sql.Composed:
     """Add a check, not looked at yet, that no row of these periods is in the default partition."""
     free = sql.SQL(" and ").join(
-        sql.SQL("({key} is null or {key} < {lower} or {key} >= {upper})").format(
+        sql.SQL("({key} is null or {key} < {lower} or {key} >= {upper}{others})").format(
             key=sql.Identifier(step.by),
             lower=sql.Literal(step.lower),
             upper=sql.Literal(step.upper),
+            others=sql.SQL("").join(
+                sql.SQL(" or {name} is null or {name} <> {value}").format(
+                    name=sql.Identifier(name), value=sql.Literal(value)
+                )
+                for name, value in step.above
+            ),
         )
         for step in steps
     )

@@ -29,7 +29,9 @@ class CreatePartition(Step):
     `needs` are the locks of others' that it takes, `spares` the default partition that is too large to be looked
     through under a lock. `moves` are rows of its period that lie in the default partition `moves_from`, of which these
     `columns` are moved in the transaction that makes it. `below` are its own partitions, where it has some.
-    `tablespace` and `parameters` are what the policy says of how it is stored: the first of all, the others of leaves.
+    `above` are columns that come before its time in the key, each with the one value that it takes, and `behind` says
+    how many come after it. `tablespace` and `parameters` are what the policy says of how it is stored: the first of
+    all, the others of leaves.
     """
 
     parent: str
@@ -50,6 +52,8 @@ class CreatePartition(Step):
     below: tuple["CreatePartition", ...] = ()
     tablespace: str = ""
     parameters: tuple[tuple[str, str], ...] = ()
+    above: tuple[tuple[str, str], ...] = ()
+    behind: int = 0
 
 
 def step(
@@ -59,8 +63,12 @@ def step(
     reason: str,
     bounds: tuple[str, str] = ("", ""),
     values: tuple[str, ...] = (),
+    above: tuple[str, ...] = (),
 ) -> CreatePartition:
-    """Return the step that makes this partition: `bounds` of one by range, `values` of one that is not."""
+    """Return the step that makes this partition: `bounds` of one by range, `values` of one that is not.
+
+    `above` are its values of the columns that come before its time in the key.
+    """
     return CreatePartition(
         verb="create partition",
         target=policy_name(table.schema, child),
@@ -76,6 +84,8 @@ def step(
         upper=bounds[1],
         strategy=table.strategy or "",
         values=values,
+        above=tuple(zip(table.before_key, above, strict=True)),
+        behind=table.behind_key,
     )
 
 

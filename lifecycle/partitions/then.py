@@ -81,4 +81,6 @@ def _leaf(made: CreatePartition, then: Then, relname: str) -> CreatePartition:
         relname=relname,
         by=then.by,
         strategy=then.strategy,
+        above=(),
+        behind=0,
     )

@@ -17,6 +17,7 @@ from psycopg.rows import TupleRow
 
 from lifecycle.postgres import connect, hypertables, statements
 from lifecycle.postgres import statements_of_code as of_code
+from lifecycle.postgres.bounds_clause import partition_key, range_bounds
 from lifecycle.postgres.hypertables import NONE, Hypertables
 from lifecycle.postgres.names import policy_name, sql_name
 from lifecycle.postgres.shape import (
@@ -28,7 +29,6 @@ from lifecycle.postgres.shape import (
     Relation,
     Table,
     Trigger,
-    range_bounds,
 )
 
 __all__ = [
@@ -40,7 +40,6 @@ __all__ = [
     "Relation",
     "Table",
     "Trigger",
-    "range_bounds",
     "read",
     "sql_name",
 ]
@@ -196,12 +195,15 @@ def _fill_columns(raw: _Raw, rows: list[TupleRow]) -> None:
 
 
 def _table(raw: _Raw, oid: int) -> Table:
-    _, schema, relname, kind, _, owner, rls, forced, rows, parent, _, _, strategy, _ = (
+    _, schema, relname, kind, _, owner, rls, forced, rows, parent, _, _, strategy, numbers = (
         raw.relations[oid]
     )
     columns = raw.columns[oid]
     leaves = _leaves(raw, oid) if kind == "p" else []
-    partitions = tuple(_partition(raw, leaf, top, strategy) for leaf, top in leaves)
+    key = partition_key(strategy, numbers, columns)
+    partitions = tuple(
+        _partition(raw, leaf, top, strategy, len(key.before)) for leaf, top in leaves
+    )
     return Table(
         name=raw.names[oid],
         schema=schema,
@@ -216,13 +218,15 @@ def _table(raw: _Raw, oid: int) -> Table:
         triggers=tuple(raw.triggers.get(raw.names[oid], ())),
         rules=tuple(raw.rules.get(raw.names[oid], ())),
         functions=tuple(raw.functions.get(raw.names[oid], {}).values()),
-        partition_key=_key(raw, oid),
+        partition_key=key.name,
         strategy=_STRATEGY.get(strategy),
         partitions=partitions,
         inherits=parent is not None,
         unique=tuple(frozenset(columns[n].name for n in one) for one in raw.unique.get(oid, ())),
         estimated_rows=sum(raw.relations[leaf][8] for leaf, _ in leaves) if leaves else rows,
         branches=tuple(_branches(raw, oid)) if kind == "p" else (),
+        before_key=key.before,
+        behind_key=key.behind,
     )
 
 
@@ -232,17 +236,13 @@ def _hypertable(raw: _Raw, timescale: Hypertables, oid: int) -> Table:
     return timescale.pictured(_table(raw, oid), oid, chunks, raw.names)
 
 
-def _key(raw: _Raw, oid: int) -> str | None:
-    """Return the partition key when it is one column; number 0 is an expression."""
-    key = raw.relations[oid][13]
-    return raw.columns[oid][key[0]].name if key and len(key) == 1 and key[0] > 0 else None
-
-
 def _branches(raw: _Raw, oid: int) -> Iterator[Branch]:
     children = [child for child in raw.children.get(oid, ()) if not raw.relations[child][10]]
     row = raw.relations[oid]
     hanging = tuple((raw.names[child], raw.relations[child][11] or "") for child in children)
-    yield Branch(raw.names[oid], _STRATEGY[row[12]], _key(raw, oid), row[11] or "", hanging, row[5])
+    key = partition_key(row[12], row[13], raw.columns[oid])
+    alone = None if key.before or key.behind else key.name
+    yield Branch(raw.names[oid], _STRATEGY[row[12]], alone, row[11] or "", hanging, row[5])
     for child in children:
         if raw.relations[child][3] == "p":
             yield from _branches(raw, child)
@@ -257,10 +257,10 @@ def _leaves(raw: _Raw, oid: int) -> list[tuple[int, int]]:
     return pairs
 
 
-def _partition(raw: _Raw, leaf: int, top: int, strategy: str) -> Partition:
+def _partition(raw: _Raw, leaf: int, top: int, strategy: str, nth: int) -> Partition:
     owner, rls = raw.relations[leaf][5:7]
     bound: str = raw.relations[top][11] or ""
-    lower, upper = range_bounds(bound) if strategy == "r" else (None, None)
+    lower, upper = range_bounds(bound, nth) if strategy == "r" else (None, None)
     relation = Relation(owner, rls, len(raw.policies.get(leaf, ())))
     return Partition(
         raw.names[leaf],

@@ -6,7 +6,6 @@ Pure: no question to a server, no decision. Names of tables are a policy's: `use
 
 import hashlib
 import json
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from operator import attrgetter
@@ -107,10 +106,11 @@ class Table:
     The partitions of a hypertable are its chunks. `compressed`: it is one that TimescaleDB compresses; `batches` are
     the relations in which the rows of its compressed chunks stand, and are read with them.
 
-    `partition_key` is None when the key has several columns or is an expression; `strategy` is `range`, `list`
-    or `hash`. `inherits`: a child by INHERITS, so its parent's queries see its rows too. `estimated_rows` sums
-    the partitions; 0 also means never analysed. `branches` are the table itself, when partitioned, and all partitioned
-    tables below it. `unique`: the columns of each unique index of all its rows.
+    `partition_key` is the key; of a range of several columns the only one that is a date or timestamp, with the
+    columns `before_key` and as many as `behind_key` after it. It is None for other keys of several columns and for
+    expressions. `strategy` is `range`, `list` or `hash`. `inherits`: a child by INHERITS, so its parent's queries see
+    its rows too. `estimated_rows` sums the partitions; 0 also means never analysed. `branches` are the table itself,
+    when partitioned, and all partitioned tables below it. `unique`: the columns of each unique index of all its rows.
     """
 
     name: str
@@ -135,6 +135,13 @@ class Table:
     unique: tuple[frozenset[str], ...] = ()
     compressed: bool = False
     batches: tuple[str, ...] = ()
+    before_key: tuple[str, ...] = ()
+    behind_key: int = 0
+
+    @property
+    def nth(self) -> int:
+        """Return which column of the key it is, from 0."""
+        return len(self.before_key)
 
     @property
     def relations(self) -> tuple[str, ...]:
@@ -227,22 +234,6 @@ class Catalog:
                 hint="Compare the policy with the database: `lifecycle policy check`.",
             )
         return self.tables[name]
-
-
-_RANGE = re.compile(r"^FOR VALUES FROM \((.*)\) TO \((.*)\)$", re.DOTALL)
-
-
-def range_bounds(bound: str) -> tuple[str | None, str | None]:
-    """Return lower and upper bound of a clause, without quotes; None where it is unbounded, or no range."""
-    match = _RANGE.match(bound)
-    return (_bare(match[1]), _bare(match[2])) if match else (None, None)
-
-
-def _bare(text: str) -> str | None:
-    if text in ("MINVALUE", "MAXVALUE"):
-        return None
-    quoted = text.startswith("'") and text.endswith("'") and "', '" not in text
-    return text[1:-1].replace("''", "'") if quoted else text
 
 
 _COLUMN = attrgetter("name", "type", "not_null", "generated", "identity")
