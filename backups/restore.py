@@ -213,24 +213,27 @@ def _part(
         f"--dbname={dsn}",
         str(file),
     )
+    logged = cluster.log.stat().st_size
     ended = commands.attempt(command, env={}, limit=LIMIT)
     if strict and ended.exit_code != 0:
-        raise _stopped(cluster, ended.stderr_tail, entries)
+        log = cluster.log.read_bytes()[logged:].decode(errors="replace")
+        raise _stopped(log, ended.stderr_tail, entries)
 
 
-def _stopped(cluster: Cluster, said: str, entries: list[str]) -> LifecycleError:
-    """Return why the restore ended: at which entry and by which error.
+def _stopped(log: str, said: str, entries: list[str]) -> LifecycleError:
+    """Return why the restore ended: at which entry and by which error, the first of what the server logged meanwhile.
 
+    The first, as pg_restore cancels what its session may still be doing before it leaves (its DisconnectDatabase).
     The text is code's of the dump and may quote a row: of it nothing is taken but a number of an entry and a SQLSTATE.
     """
     numbers = tuple(f"{number};" for number in _AT.findall(said)[:1])
     found = [
         entry.split(" ", 3)[3].rpartition(" ")[0] for entry in entries if entry.startswith(numbers)
     ]
-    states = _STATE.findall(cluster.log.read_text(encoding="utf-8", errors="replace"))
+    states = _STATE.findall(log)
     where = f" at {found[0]}" if found else ""
-    what = f"the restore ended{where}" + (f" {reasons.state(states[-1])}" if states else "")
-    if states and states[-1] == InsufficientPrivilege.sqlstate:
+    what = f"the restore ended{where}" + (f" {reasons.state(states[0])}" if states else "")
+    if states and states[0] == InsufficientPrivilege.sqlstate:
         return Refused(
             f"the dump holds what only a superuser restores, and a drill is none: {what}",
             hint="Restore it by hand, on a host that you would let the owners of its tables onto.",

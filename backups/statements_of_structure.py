@@ -92,9 +92,13 @@ TYPES = _of("""
       from own_type t
 """)
 
-# A partition's share of its parent's constraint goes and comes with that.
+# A partition's share of its parent's constraint goes and comes with that. A NOT NULL, a constraint from PostgreSQL 18
+# on, is known by its column: its name may be taken by a table made LIKE this one when a dump is restored.
 CONSTRAINTS = _of("""
-    select format('constraint %I of %s', k.conname, coalesce(r.name, t.name)),
+    select case when k.contype <> 'n' then format('constraint %I of %s', k.conname, coalesce(r.name, t.name))
+                else concat_ws(' ', 'constraint not null', 'of column ' || quote_ident((
+                         select attname from pg_attribute where attrelid = k.conrelid and attnum = k.conkey[1])),
+                         'of', coalesce(r.name, t.name)) end,
            concat_ws(' ', pg_get_constraintdef(k.oid), k.convalidated, k.connoinherit)
       from pg_constraint k left join relation r on r.oid = k.conrelid left join own_type t on t.oid = k.contypid
      where k.conparentid = 0 and k.contype <> 't' and coalesce(r.name, t.name) is not null

@@ -53,6 +53,7 @@ RICH = f"""
     create table aged (b int, a int); create table older (a int); alter table aged inherit older;
     create table days (at date not null, n int) partition by range (at);
     create table days_1 partition of days for values from ('2026-01-01') to ('2027-01-01');
+    create table akin (like days);
     create index on days (n); alter table days add primary key (at, n);
     create materialized view counted as select at, count(*) from days group by at;
     reset role;
