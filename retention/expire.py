@@ -31,7 +31,7 @@ from lifecycle.policy.model import Policy
 from lifecycle.postgres import connect
 from lifecycle.postgres.catalog import Catalog
 from lifecycle.promise import Task
-from retention import expire_archived, expire_parts, fixed, forget, move, packed, shorter
+from retention import clear, expire_archived, expire_parts, fixed, forget, move, packed, shorter
 from retention import statements as statements_of_room
 from retention import statements_of_rows as statements
 from retention.batches import PATIENCE, PAUSE, TRIES, Batches
@@ -235,6 +235,8 @@ def _end(
         conn.execute(PATIENCE)
     if bound.rule.to is not None:
         there, free, rows = move.rows(conn, leaf, bound, held, values, pass_over=pass_over)
+    elif bound.column is not None:
+        there, free, rows = clear.rows(conn, leaf, bound, held, values, pass_over=pass_over)
     elif pass_over:
         row = conn.execute(statements.end_unlocked(leaf, bound, held), values).fetchone()
         there, free, rows = row or (0, 0, 0)

@@ -11,7 +11,7 @@ from lifecycle.outcome import Failure
 from lifecycle.partitions import bounds
 from lifecycle.partitions.bounds import Holds, KeyType
 from lifecycle.partitions.section import SECTION as PARTITIONS
-from lifecycle.policy import tombstone
+from lifecycle.policy import tombstone, triggers
 from lifecycle.policy.model import Policy
 from lifecycle.policy.people import Value
 from lifecycle.postgres.catalog import Catalog, Table
@@ -36,9 +36,9 @@ class Bound:
     `column` is None where whole rows go. `key` are the columns that tell one row from another, none where the table
     has no primary key: then its whole text does. `foreign` are the leaves that lie on another server. `references` are
     the foreign keys that refuse a delete of what they point to. `parts` are the partitions of a rule that drops them,
-    `columns` those that one moves. `detaching` are the leaves that are neither in the table nor alone. `chunks`: its
-    leaves are chunks of a hypertable. `holds`: what the key `by` of its partitions holds that is no moment. `zone` is
-    the one whose midnights count. Of a rule that keeps so many
+    `columns` those that one moves, or that stay as they are beside one that is cleared. `detaching` are the leaves that
+    are neither in the table nor alone. `chunks`: its leaves are chunks of a hypertable. `holds`: what the key `by` of
+    its partitions holds that is no moment. `zone` is the one whose midnights count. Of a rule that keeps so many
     partitions, `every` is how long the policy makes one; of one that keeps so many bytes, the table `weighs` as many.
     `packed`: TimescaleDB compresses some of its leaves. `spared`: column and value of rows that no rule ends, as they
     stand for people who are gone. `nth`: which column of the key of its partitions is their time, from 0.
@@ -154,7 +154,7 @@ def _bind(
         frozenset(part.name for part in table.partitions if part.kind == "f"),
         _references(catalog, table) if rule.do in ("delete", "move") else (),
         ended,
-        _moved(catalog, rule, table),
+        _columns(policy, catalog, rule, table, column),
         frozenset(part.name for part in table.partitions if part.detaching),
         table.kind == "h",
         holds,
@@ -217,8 +217,14 @@ def _holds(policy: Policy, rule: RetentionRule) -> Holds | None:
     return partitioned.holds if partitioned else None
 
 
-def _moved(catalog: Catalog, rule: RetentionRule, table: Table) -> tuple[str, ...]:
-    """Return the columns that move; those that are computed are computed there, if it has them."""
+def _columns(
+    policy: Policy, catalog: Catalog, rule: RetentionRule, table: Table, cleared: str | None
+) -> tuple[str, ...]:
+    """Return the columns that move, or stay beside one that is cleared; those that are computed are none of them."""
+    stored = tuple(column.name for column in table.columns if not column.generated)
+    if cleared is not None:
+        sets = triggers.set_by(policy, table.name)
+        return () if sets is None else tuple(c for c in stored if c not in (cleared, *sets))
     if rule.do != "move":
         return ()
     archive = catalog.tables.get(rule.to or "")
@@ -226,7 +232,7 @@ def _moved(catalog: Catalog, rule: RetentionRule, table: Table) -> tuple[str, ..
         raise _Unfit(f"the table {rule.to} that takes its rows does not exist")
     if bad := other(table, archive):
         raise _Unfit(f"{rule.to} does not take its rows as they are: it has no {', '.join(bad)}")
-    return tuple(column.name for column in table.columns if not column.generated)
+    return stored
 
 
 def _references(catalog: Catalog, table: Table) -> tuple[ForeignKey, ...]:

@@ -175,9 +175,9 @@ def free(bound: Bound, held: Held) -> sql.Composed:
 
 
 def end(leaf: str, bound: Bound, held: Held) -> sql.Composed:
-    """Delete, or clear, the fixed rows from slot %(since)s to before %(to)s. Leave those that are still referenced."""
-    return sql.SQL("{deed} where {fixed} and {overdue}{free}").format(
-        deed=_deed(leaf, bound), fixed=_FIXED, overdue=_overdue(bound), free=_free(bound, held)
+    """Delete the fixed rows from slot %(since)s to before %(to)s. Leave those that are still referenced."""
+    return sql.SQL("delete from only {leaf} as t where {fixed} and {overdue}{free}").format(
+        leaf=sql_name(leaf), fixed=_FIXED, overdue=_overdue(bound), free=_free(bound, held)
     )
 
 
@@ -191,11 +191,12 @@ def end_unlocked(leaf: str, bound: Bound, held: Held) -> sql.Composed:
             select count(*) as rows from only {leaf} as t where {fixed} and {overdue}{free}),
         chosen as materialized (
             select t.ctid from only {leaf} as t where {fixed} and {overdue}{free} for update of t skip locked),
-        ended as ({deed} where t.ctid = any (array(select ctid from chosen)) and {overdue}{free} returning 1)
+        ended as (
+            delete from only {leaf} as t
+             where t.ctid = any (array(select ctid from chosen)) and {overdue}{free} returning 1)
         select (select rows from there), (select count(*) from chosen), (select count(*) from ended)
     """).format(
         leaf=sql_name(leaf),
-        deed=_deed(leaf, bound),
         fixed=_FIXED,
         overdue=_overdue(bound),
         free=_free(bound, held),
@@ -205,14 +206,6 @@ def end_unlocked(leaf: str, bound: Bound, held: Held) -> sql.Composed:
 _FIXED = sql.SQL(
     "t.ctid >= %(since)s::tid and t.ctid < %(to)s::tid and t.xmin = any (%(born)s::xid[])"
 )
-
-
-def _deed(leaf: str, bound: Bound) -> sql.Composed:
-    if bound.column is None:
-        return sql.SQL("delete from only {} as t").format(sql_name(leaf))
-    return sql.SQL("update only {} as t set {} = null").format(
-        sql_name(leaf), sql.Identifier(bound.column)
-    )
 
 
 def _overdue(bound: Bound) -> sql.Composed:
