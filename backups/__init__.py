@@ -2,7 +2,8 @@
 
 Knows: how to take a dump in one snapshot together with the exact counts of that snapshot (`dump.py`), how to
 restore the newest one into a private scratch server and compare (`drill.py`), what lies in the bucket
-(`shelf.py`) and what a dump says about itself (`manifest.py`). A dump without its manifest does not exist: the
+(`shelf.py`), what a dump says about itself (`manifest.py`, signed by `seal.py`), and what of its server lies beside it
+(`roles.py`). A dump without its manifest does not exist: the
 manifest is written last, after the stored bytes have been compared with those sent.
 
 Never does: delete a dump (the bucket's lifecycle rules do), write to the managed database, restore into

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 
-from backups import structure
+from backups import roles, structure
 from backups.manifest import Manifest
 from backups.restore import Restored
+from backups.roles import Globals
 from backups.structure import KINDS, Structure
 from lifecycle.coverage import Coverage, Looks, Place, Reason
 from lifecycle.outcome import Failure
@@ -14,6 +15,7 @@ _AS_A_WHOLE = (
     "extension versions",
     "large objects",
     "locale and collations",
+    "roles and their settings",
 )
 STRUCTURE = tuple(Place("structure", name) for name in (*KINDS, *_AS_A_WHOLE))
 """What a dump carries beside rows."""
@@ -21,6 +23,10 @@ STRUCTURE = tuple(Place("structure", name) for name in (*KINDS, *_AS_A_WHOLE))
 _OLD = Reason(
     "the manifest is of the first format and says nothing of it",
     "The next dump's does: `lifecycle run backups.dump`.",
+)
+_NO_ROLES = Reason(
+    "the dump is from before they were kept beside it",
+    "The next dump's are: `lifecycle run backups.dump`.",
 )
 _OF_OTHERS = Reason(
     "some rights were given by somebody else than an object's owner, and only a superuser could give them so again",
@@ -78,7 +84,9 @@ def cover(
     return looks.cover({dump, *tables, *STRUCTURE})
 
 
-def compare(looks: Looks, dumped: Manifest, restored: Restored) -> tuple[Failure, ...]:
+def compare(
+    looks: Looks, dumped: Manifest, beside: Globals | None, restored: Restored
+) -> tuple[Failure, ...]:
     """Return what beside rows is not in the copy as it was dumped; `looks` takes down what was compared."""
     unseen = _not_comparable(dumped, restored)
     for place in STRUCTURE:
@@ -91,6 +99,7 @@ def compare(looks: Looks, dumped: Manifest, restored: Restored) -> tuple[Failure
         return (
             *structure.differences(dumped.structure, restored.structure),
             *_not_listed(dumped.structure, restored.contents),
+            *(roles.differences(beside, restored.globals) if beside and restored.globals else ()),
         )
 
 
@@ -104,6 +113,8 @@ def _not_comparable(dumped: Manifest, restored: Restored) -> dict[str, Reason]:
     here = restored.source.extensions
     if any(here.get(name) != version for name, version in dumped.source.extensions.items()):
         found["extension versions"] = _OTHER_VERSION
+    if restored.globals is None:
+        found["roles and their settings"] = _NO_ROLES
     if dumped.source.locale != restored.source.locale:
         found["locale and collations"] = _OTHER_ORDER
     return found

@@ -156,6 +156,7 @@ def prove(
         file = directory / manifest.DATA
         with timings.phase("download"):
             shelf.get(system, dumped, file)
+            beside = shelf.get_globals(system, dumped)
         with looks.at(covering.dump_of(dumped)):
             with timings.phase("checksum"):
                 _same_bytes(dumped, file)
@@ -164,12 +165,12 @@ def prove(
                 pg_restore(binaries, "--file=/dev/null", str(file))
         if not restore:
             return ()
-        restored = restore_into_scratch(dumped, binaries, directory, timings)
+        restored = restore_into_scratch(dumped, beside, binaries, directory, timings)
         timings.counts["tables"] = len(restored.tables)
         timings.counts["rows"] = sum(content.rows for content in restored.tables.values())
         with looks.at(*(Place("table", name) for name in restored.tables)):
             differ = manifest.differences(dumped.tables, restored.tables)
-        return differ + covering.compare(looks, dumped, restored)
+        return differ + covering.compare(looks, dumped, beside, restored)
 
 
 def _binaries(system: System, dumped: Manifest) -> Binaries:

@@ -15,8 +15,9 @@ import psycopg
 from psycopg import Connection, IsolationLevel
 from psycopg.rows import TupleRow
 
-from backups import covering, manifest, measure, scratch, seal, shelf, statements, structure
+from backups import covering, manifest, measure, roles, scratch, seal, shelf, statements, structure
 from backups.manifest import Content, Manifest, Source
+from backups.roles import Globals
 from backups.section import SECTION
 from backups.structure import Structure
 from lifecycle import clock, progress
@@ -53,6 +54,7 @@ class Taken:
     tables: dict[str, Content]
     of_extensions: tuple[str, ...]
     structure: Structure
+    globals: Globals
 
 
 def carry_out(task: Task) -> Judgement:
@@ -81,7 +83,7 @@ def carry_out(task: Task) -> Judgement:
                 conn, claim, "intent", "backups.dumped", written.key, digest=written.sha256
             )
         progress.phase("backups.dump: store")
-        shelf.put(system, written, taken.file)
+        shelf.put(system, written, taken.file, taken.globals)
     _record(system, claim, written)
     return _judgement(system, claim, written, "stored")
 
@@ -113,6 +115,7 @@ def take(system: System, binaries: Binaries, directory: Path) -> Taken:
         progress.phase("backups.dump: count")
         tables, of_extensions = measure.tables(conn), measure.of_extensions(conn)
         made_of = structure.read(conn)
+        beside = roles.read(conn, source.database)
         progress.phase("backups.dump: dump")
         with commands.libpq(system.conninfo(), directory) as (dsn, secret):
             commands.run(
@@ -131,7 +134,7 @@ def take(system: System, binaries: Binaries, directory: Path) -> Taken:
     version = commands.run(
         (str(binaries.tool("pg_dump")), "--version"), env={}, limit=timedelta(minutes=1)
     )
-    return Taken(file, version.stdout.strip(), source, tables, of_extensions, made_of)
+    return Taken(file, version.stdout.strip(), source, tables, of_extensions, made_of, beside)
 
 
 def _all_readable(conn: Connection[TupleRow]) -> None:
@@ -179,6 +182,7 @@ def _manifest(
         of_extensions=taken.of_extensions,
         structure=taken.structure,
         signed_by=seal.of(system).fingerprint,
+        roles_sha256=taken.globals.digest,
     )
 
 

@@ -63,7 +63,7 @@ class Manifest(Part):
     """One complete dump. `of_extensions` are tables of extensions that held rows: counted is none of them.
 
     A manifest of the first format has no `structure`. `signed_by` is the fingerprint of the key whose signature lies
-    beside it.
+    beside it, `roles_sha256` the sum of what the server had beside the database, which lies there too.
     """
 
     format: Literal["lifecycle.dump.v1", "lifecycle.dump.v2", "lifecycle.dump.v3"] = (
@@ -84,6 +84,7 @@ class Manifest(Part):
     of_extensions: tuple[str, ...] = ()
     structure: Structure | None = None
     signed_by: str | None = None
+    roles_sha256: str | None = None
 
     @property
     def rows(self) -> int:

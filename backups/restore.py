@@ -27,8 +27,9 @@ from psycopg.conninfo import make_conninfo
 from psycopg.errors import InsufficientPrivilege
 from psycopg.rows import TupleRow
 
-from backups import manifest, measure, statements, structure
+from backups import manifest, measure, roles, statements, structure
 from backups.manifest import Content, Manifest, Source
+from backups.roles import Globals
 from backups.structure import Structure
 from backups.timings import Timings
 from lifecycle import clock, progress, scratch
@@ -65,10 +66,15 @@ class Restored:
     structure: Structure
     source: Source
     contents: str
+    globals: Globals | None
 
 
 def restore_into_scratch(
-    dumped: Manifest, binaries: Binaries, directory: Path, timings: Timings
+    dumped: Manifest,
+    beside: Globals | None,
+    binaries: Binaries,
+    directory: Path,
+    timings: Timings,
 ) -> Restored:
     """Restore the dump in `directory` into a scratch server, return what that holds, and remove the server.
 
@@ -88,9 +94,10 @@ def restore_into_scratch(
                 conn.transaction(),
             ):
                 measure.pin(conn, LIMIT)
-                return Restored(
-                    measure.tables(conn), structure.read(conn), measure.source(conn), contents
-                )
+                tables, made_of = measure.tables(conn), structure.read(conn)
+                source = measure.source(conn)
+            given = _empower(cluster, beside) if beside else None
+            return Restored(tables, made_of, source, contents, given)
         except psycopg.Error as error:
             raise connect.explain(error) from None
 
@@ -242,6 +249,19 @@ def _stopped(log: str, said: str, entries: list[str]) -> LifecycleError:
         what,
         hint="The message may quote a row, and is not kept: restore the dump by hand to read it.",
     )
+
+
+def _empower(cluster: Cluster, beside: Globals) -> Globals:
+    """Give the roles what they had in the source's server, and return what this one has then.
+
+    Last of all: nothing of the dump runs any more, and nobody comes in by what is set for them.
+    """
+    ours = frozenset({SUPERUSER, statements.RESTORER})
+    with connect.connect(cluster.dsn(), "backups.drill", write=True) as conn:
+        there = roles.read(conn, RESTORED).roles.keys()
+        roles.make(conn, beside, frozenset(there))
+        roles.empower(conn, beside, RESTORED, ours)
+        return roles.read(conn, RESTORED, ours)
 
 
 def _make_extensions(cluster: Cluster, dumped: Manifest) -> None:

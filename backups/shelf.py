@@ -8,8 +8,9 @@ Never deletes.
 from dataclasses import dataclass
 from pathlib import Path
 
-from backups import manifest, seal
+from backups import manifest, roles, seal
 from backups.manifest import Manifest
+from backups.roles import Globals
 from backups.section import SECTION, Dumps
 from lifecycle.errors import InputError, NotFound, Refused, Unproven
 from lifecycle.ledger.claims import Claim
@@ -69,7 +70,7 @@ def of_slot(system: System, claim: Claim) -> Manifest | None:
     return None
 
 
-def put(system: System, written: Manifest, file: Path) -> None:
+def put(system: System, written: Manifest, file: Path, beside: Globals) -> None:
     """Store a dump, compare what the store has with what was sent, and only then store its manifest and signature.
 
     Raise Unproven when they differ, and as `objects` does.
@@ -82,6 +83,7 @@ def put(system: System, written: Manifest, file: Path) -> None:
             f"what the bucket holds under {written.key} is not what was sent",
             hint="Somebody else writes there, or the store is broken. No manifest was written; run it again.",
         )
+    store.put_bytes(dumps.bucket, manifest.beside(written.key, roles.NAME), beside.to_json())
     store.put_bytes(dumps.bucket, manifest.beside(written.key), written.to_json())
     if signs is not None:
         place = manifest.beside(written.key, seal.NAME)
@@ -102,6 +104,18 @@ def get(system: System, dumped: Manifest, file: Path) -> None:
             f"the dump cannot be written to the scratch directory: {error.strerror}",
             hint="Free space, or name another directory under `scratch:` in the settings.",
         ) from None
+
+
+def get_globals(system: System, dumped: Manifest) -> Globals | None:
+    """Return what the server had beside the database; None of a dump from before. Raise Unproven when it is not it."""
+    if dumped.roles_sha256 is None:
+        return None
+    key = manifest.beside(dumped.key, roles.NAME)
+    try:
+        text = objects.store(system).get_bytes(_dumps(system).bucket, key)
+    except NotFound:
+        text = b""
+    return roles.parse(text, dumped.roles_sha256, key)
 
 
 def described(system: System, key: str) -> bytes:

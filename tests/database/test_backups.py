@@ -223,7 +223,9 @@ def die(*_: object, **__: object) -> None:
 def test_a_dump_holds_every_table_with_its_exact_count_and_no_row_in_its_manifest(world: World):
     taken = world.dump()
     assert taken.key == f"daily/2026-11-21/{taken.run}-1/data.dump"
-    assert world.keys() == [taken.key, taken.key.replace("data.dump", "manifest.json")]
+    assert world.keys() == [
+        manifest.beside(taken.key, name) for name in ("data.dump", "manifest.json", "roles.json")
+    ]
     rows = {
         name: content.rows
         for name, content in taken.tables.items()

@@ -60,6 +60,7 @@ def test_a_signature_lies_beside_the_manifest_and_the_dump_passes_its_drill(sign
         taken.key,
         manifest.beside(taken.key),
         manifest.beside(taken.key, "manifest.sig"),
+        manifest.beside(taken.key, "roles.json"),
     ]
     told = signed.read(manifest.beside(taken.key))
     private(signed).public_key().verify(signed.read(manifest.beside(taken.key, seal.NAME)), told)
