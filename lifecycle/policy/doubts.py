@@ -100,12 +100,19 @@ def _doubts(draft: Draft, table: str) -> Iterator[Doubt]:
         yield Doubt(SHARED, how.shared_by)
     if money := books.found(draft, table):
         yield _of_books(draft, table, money)
-    if members := together.members(draft, table):
+    column = draft.person(table)
+    if (members := together.members(draft, table)) and not _of_one(draft, table, column):
         yield Doubt(SHARED, members)
-    if column := draft.person(table):
+    if column:
         yield from _named(draft, found, column)
     elif isinstance(how, Through):
         yield from _through(draft, table, how)
+
+
+def _of_one(draft: Draft, table: str, column: str | None) -> bool:
+    """Say whether each row names one person as a row that is about them does, whoever else has a part in it."""
+    likely = column is not None and habits.words(column) in draft.likely()
+    return likely and draft.filled(table, column or "") and draft.many(table, column or "")
 
 
 def _of_books(draft: Draft, table: str, money: str) -> Doubt:
@@ -133,7 +140,7 @@ def _named(draft: Draft, table: Table, column: str) -> Iterator[Doubt]:
     if two and column not in draft.pair(name):
         yield Doubt(TWO, ", ".join((column, *dict.fromkeys(two))))
     yield from _without_a_key(draft, name, column)
-    if any(k.on_delete == "n" and column in k.columns for k in draft.leading(name)):
+    if draft.freed(name, column):
         yield Doubt(STAYS, f"{column} is set to NULL by the database when the person goes")
     yield from _whose_name(draft, table, column)
     likely = habits.words(column) in draft.likely()

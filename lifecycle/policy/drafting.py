@@ -43,6 +43,7 @@ class Draft:
     selves: frozenset[str] = frozenset()
     settled: Mapping[str, Owner | None] = field(default_factory=dict[str, Owner | None])
     _leading: Mapping[str, tuple[ForeignKey, ...]] = field(init=False, repr=False)
+    _decided: bool = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Put the keys beside their tables once: they are asked for thousands of times."""
@@ -51,6 +52,10 @@ class Draft:
             if key.referenced != key.table:
                 found.setdefault(key.table, []).append(key)
         object.__setattr__(self, "_leading", {name: tuple(keys) for name, keys in found.items()})
+        real = [k for k in self.catalog.foreign_keys if not isinstance(k, virtual.Virtual)]
+        free = [k for k in real if not self.always(k)]
+        held = sum(key.on_delete in ("a", "r") for key in free)
+        object.__setattr__(self, "_decided", len(free) < ENOUGH or 20 * held > len(free))
 
     def naming(self, table: str) -> tuple[str, ...]:
         """Return the columns of a table that point to a person by foreign key."""
@@ -122,6 +127,11 @@ class Draft:
     def wrote(self, table: str, column: str) -> bool:
         """Say whether whoever a column names only wrote the rows: few did, and it is called so."""
         return habits.author(column) and self.few(table, column)
+
+    def seldom(self, table: str, column: str) -> bool:
+        """Say whether as few as a staff stand in many rows, in a column that is called like one who writes them."""
+        enough = self.seen.of(table, column).filled >= ENOUGH
+        return enough and habits.writer(column) and self.rare(table, column)
 
     def staff(self, table: str, column: str) -> bool:
         """Say whether so few people stand in so many rows that they did their work there."""
@@ -195,6 +205,14 @@ class Draft:
     def to_people(self, key: ForeignKey) -> bool:
         """Say whether a key leads to the people's table by their key alone."""
         return (key.referenced, key.referenced_columns) == (self.people.name, (self.key,))
+
+    def freed(self, table: str, column: str) -> bool:
+        """Say whether the database itself lets go of the person and keeps the row, as somebody has decided.
+
+        Nobody has where every key that may be NULL is so: some tools write it by themselves.
+        """
+        keys = [k for k in self.leading(table) if column in k.columns]
+        return any(k.on_delete == "n" for k in keys) and (self._decided or habits.author(column))
 
     def share(self, table: str, column: str) -> float:
         """Return which share of the rows that were seen has a value in this column."""

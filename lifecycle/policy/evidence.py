@@ -5,7 +5,7 @@ could not read it leaves out: whoever listens then knows nothing about that tabl
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from itertools import combinations
@@ -15,7 +15,7 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from lifecycle import clock
-from lifecycle.policy import guess, leads, statements
+from lifecycle.policy import guess, habits, leads, statements
 from lifecycle.policy.asking import Ask, asking
 from lifecycle.policy.leads import Known
 from lifecycle.policy.lookalikes import family
@@ -80,6 +80,8 @@ def _of_table(ask: Ask, known: Known, table: Table) -> Evidence:
     quotes = {} if related else _quoting(ask, table, known.names)
     looked = list(leads.looked(ask, known, table, counted, quoting=any(quotes.values())))
     led = {name: said for name, said in looked if said}
+    if any(quotes.values()) and (wrote := {name for name in led if habits.writer(name)}):
+        quotes = _quoting(ask, table, known.names, wrote)
     if more := leads.texts(table, led, referring):
         counted = _sample(ask, known, table, [*referring, *more])
     counted |= _telling(ask, known.catalog, table, counted)
@@ -133,8 +135,11 @@ def _names(
     return list(found)
 
 
-def _quoting(ask: Ask, table: Table, names: Sequence[tuple[str, str]]) -> dict[str, int]:
-    texts = [c.name for c in table.columns if family(c.type) in _QUOTING]
+def _quoting(
+    ask: Ask, table: Table, names: Sequence[tuple[str, str]], but: Collection[str] = ()
+) -> dict[str, int]:
+    """Return in how many rows people are quoted, `but` for columns of which is known whom they name."""
+    texts = [c.name for c in table.columns if family(c.type) in _QUOTING and c.name not in but]
     if not names or not texts:
         return {} if texts else {table.name: 0}
     query = statements.quoting(table, texts, names)

@@ -11,8 +11,17 @@ _WROTE = re.compile(
 )
 _AUTHOR = re.compile(
     r"(^|_)(verfasser|autor|auteur|bearbeiter"
-    r"|author|creator|editor|assignee|assigned|reviewer|approver|moderator|uploader|recorder|manager|supervisor)(_|$)"
+    r"|author|creator|editor|assignee|assigned|reviewer|approver|moderator|uploader|recorder|manager|supervisor"
+    r"|updater|modifier|deleter|remover|(de)?activator|archiver|revoker|resolver|handler|processor|verifier|granter|issuer"
+    r"|promoter|importer|publisher|closer|locker)(_|$)"
 )
+_CHANGED = re.compile(
+    r"(^|_)((last_)?(edited|updated|modified|changed|touched|deleted|archived|approved|verified|reviewed|closed|resolved"
+    r"|geaendert|bearbeitet)_(by|von|durch|par|por)(_\w+)?|updater|modifier|deleter|archiver|approver|verifier"
+    r"|closer|resolver|revoker|deactivator)(_id)?$"
+)
+"""Who did something to a row that was there before: it is not theirs by that."""
+
 _STAFF = re.compile(
     r"(^|_)(mitarbeiter|arzt|aerztin|berater|pfleger|medecin|medico"
     r"|owner|operator|organi[sz]er|agent|staff|nurse|doctor|physician|provider|practitioner|clinician|therapist|coach|teacher"
@@ -108,6 +117,11 @@ def writer(column: str) -> bool:
     return wrote(column) or bool(_AUTHOR.search(words(column)))
 
 
+def changed(column: str) -> bool:
+    """Say whether a column names somebody for what they did to a row that was there before: `last_edited_by_id`."""
+    return bool(_CHANGED.search(words(column)))
+
+
 def author(column: str) -> bool:
     """Say whether a column is named like somebody who did something to the row, and not like whom it is about."""
     return writer(column) or bool(_STAFF.search(words(column)))
@@ -129,8 +143,8 @@ def sort(column: str) -> bool:
 
 
 def says(column: str) -> bool:
-    """Say whether a column is named like who wrote the row or like words about something: its values lead nowhere."""
-    return writer(column) or bool(_SAYS.search(words(column)))
+    """Say whether a column is named like words about something: its values lead nowhere."""
+    return bool(_SAYS.search(words(column)))
 
 
 def acted(column: str) -> bool:

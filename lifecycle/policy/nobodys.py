@@ -68,7 +68,7 @@ def _keys(draft: Draft, table: str) -> Iterator[Doubt]:
     for column in draft.naming(table):
         if draft.has_a_login(table, column):
             yield Doubt(KIND, f"{column}: a login for each")
-        if not _only_wrote(draft, table, column):
+        if not _only_wrote(draft, table, column) and not _hung(draft, table, column):
             seen = draft.seen.of(table, column)
             yield Doubt(WRITTEN, f"{column}: {seen.distinct} people in {seen.filled} rows")
     for key in draft.leading(table):
@@ -143,7 +143,15 @@ def _only_wrote(draft: Draft, table: str, column: str) -> bool:
         or (habits.wrote(column) and 0 < seen.filled < ENOUGH)
         or draft.wrote(table, column)
         or draft.staff(table, column)
+        or (draft.seldom(table, column) and 2 * seen.distinct <= seen.filled)
     )
+
+
+def _hung(draft: Draft, table: str, column: str) -> bool:
+    """Say whether a column names who changed a row that hangs on another one: whose it is follows from that one."""
+    whole = [k for k in draft.leading(table) if k.referenced not in draft.selves]
+    free = draft.may_name_nobody(table, column)
+    return free and habits.changed(column) and any(map(draft.always, whole))
 
 
 def _hangs(draft: Draft, table: Table, found: dict[str, Doubt | None]) -> Doubt | None:
@@ -177,7 +185,8 @@ def _mixed(draft: Draft, table: str) -> bool:
 def _addresses(draft: Draft, table: Table) -> list[str]:
     """Return the columns with addresses or names that may be those of the people.
 
-    Not of a table that others point to, as to a company or a site, when nobody of these people stands in it.
+    But for those that lead to whoever wrote the row. Not of a table that others point to, as to a company or a site,
+    when nobody of these people stands in it.
     """
     pointed = any(k.referenced == table.name for k in draft.catalog.foreign_keys)
     apart = guess.has_mail(table) and draft.seen.quoting.get(table.name) == 0
@@ -185,11 +194,15 @@ def _addresses(draft: Draft, table: Table) -> list[str]:
         return []
     named = guess.identifiers(table, bare=False)
     of = draft.seen.of
+    wrote = {k.columns[0] for k in draft.leading(table.name) if habits.writer(k.name)}
     return [
         c.name
         for c in table.columns
-        if (seen := of(table.name, c.name)).alike
-        or (c.name in named and (seen.named or not habits.of_something(c.name)))
+        if c.name not in wrote
+        and (
+            (seen := of(table.name, c.name)).alike
+            or (c.name in named and (seen.named or not habits.of_something(c.name)))
+        )
     ]
 
 

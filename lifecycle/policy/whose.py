@@ -99,7 +99,8 @@ def _by_key(draft: Draft, name: str) -> Owner | None:
         wrote = draft.wrote(name, column.name) or (
             draft.staff(name, column.name) and not column.not_null
         )
-        if not wrote and (column.not_null or score >= 0):
+        aside = habits.changed(column.name) or draft.seldom(name, column.name)
+        if not (wrote or aside) and (column.not_null or score >= 0):
             different = draft.seen.of(name, column.name).distinct
             how = column.name if by_key else Through(through=virtual.words(key))
             scored.append((score + 2 * column.not_null, different, how))

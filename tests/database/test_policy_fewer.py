@@ -156,3 +156,83 @@ def test_a_log_that_the_audit_section_keeps_is_not_asked_about_as_proof(
         " insert into audit_log select n, 1 + n % 180, null, 'x', 'x', '{}', '{}' from generate_series(1, 300) n"
     )
     assert "DECIDE" not in line(admin, "audit_log")
+
+
+def test_who_changed_a_row_later_does_not_own_it(admin: Connection[TupleRow]):
+    """However many they are: the row was there before, and hangs on something else."""
+    admin.execute(
+        b"""
+        create table shops (id int primary key, title text);
+        insert into shops select n, 'a shop' from generate_series(1, 40) n;
+        create table prices (id int primary key, shop_id int not null references shops,
+                             last_edited_by_id int references clients, updater_id int not null references clients,
+                             label text);
+        insert into prices select n, 1 + n % 40, 1 + n % 190, 1 + n % 9, 'a thing' from generate_series(1, 400) n;
+        """
+    )
+    said = line(admin, "prices")
+    assert said.startswith("{personal: none, because: \"nobody's: 400 rows")
+    assert "author: {last_edited_by_id: set null, updater_id: tombstone}" in said
+
+
+def test_the_few_who_made_vouchers_do_not_own_them(admin: Connection[TupleRow]):
+    admin.execute(
+        b"""
+        create table vouchers (id int primary key, code text, issued_by_id int references clients);
+        insert into vouchers select n, format('Code %s', n), 1 + n % 12 from generate_series(1, 40) n;
+        create table used (id int primary key, voucher_id int not null references vouchers);
+        """
+    )
+    said = line(admin, "vouchers")
+    assert said.startswith("{personal: none, because: \"nobody's: 40 rows")
+    assert "author: {issued_by_id: set null}" in said
+    admin.execute(b"update vouchers set issued_by_id = id")  # as many as there are vouchers
+    assert "DECIDE" in line(admin, "vouchers")
+
+
+def test_a_database_that_forgets_everybody_alike_says_nothing_of_one_row(
+    admin: Connection[TupleRow],
+):
+    """A tool writes it to each key that may be NULL; where some hold on, somebody has chosen."""
+    admin.execute(
+        b"""
+        create table tickets (id int primary key, requester_id int references clients on delete set null, words text);
+        insert into tickets select n, 1 + n % 180, 'some words' from generate_series(1, 400) n;
+        do $$ begin
+            for n in 1..30 loop
+                execute format('create table of%s (id int primary key, ticket_id int references tickets on delete set null)', n);
+            end loop;
+        end $$
+        """
+    )
+    assert line(admin, "tickets").startswith("{owner: {client: requester_id}}  # by foreign key")
+    admin.execute(
+        b"create table notes (id int, a int references tickets, b int references tickets)"
+    )
+    assert "set to NULL by the database" in line(admin, "tickets")
+
+
+def test_a_row_about_one_person_is_not_shared_by_who_takes_part(admin: Connection[TupleRow]):
+    admin.execute(
+        b"""
+        create table appointments (id int primary key, client_id int not null references clients);
+        insert into appointments select n, 1 + n % 190 from generate_series(1, 500) n;
+        create table study_memberships (id int primary key, client_id int not null references clients,
+                                        appointment_id int references appointments);
+        insert into study_memberships select n, 1 + n % 190, n from generate_series(1, 300) n;
+        """
+    )
+    assert line(admin, "appointments").startswith("{owner: {client: client_id}}  # by foreign key")
+
+
+def test_an_address_that_tells_who_wrote_a_row_is_an_author(admin: Connection[TupleRow]):
+    admin.execute(
+        b"""
+        create table prompts (id int primary key, words text, updated_by text);
+        insert into prompts select n, 'some words', format('c%s@example.org', 1 + n % 15) from generate_series(1, 60) n;
+        create table answers (id int primary key, prompt_id int not null references prompts, points int);
+        """
+    )
+    said = line(admin, "prompts")
+    assert 'references: {updated_by: {to: "clients(email)", form: email}}' in said
+    assert "DECIDE" not in said and "{updated_by: set null}" in said

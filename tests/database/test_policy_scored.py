@@ -16,8 +16,8 @@ from bench import drafts
     [
         ("clinic", 61, 22, 7),
         ("railsapp", 51, 30, 9),
-        ("prismaapp", 61, 23, 6),
-        ("djangoapp", 57, 25, 8),
+        ("prismaapp", 65, 19, 6),
+        ("djangoapp", 59, 23, 8),
         ("erp", 27, 9, 9),
         ("supabaseapp", 34, 9, 2),
     ],
