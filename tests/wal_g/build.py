@@ -23,8 +23,9 @@ def build(folder: Path) -> None:
     source.mkdir(parents=True, exist_ok=True)
     for name in ("go.mod", "go.sum", "tools.go"):
         shutil.copy(HERE / name, source)
-    # `GOTOOLCHAIN=local`: no other Go is downloaded than the one that was chosen.
-    env = os.environ | {"GOFLAGS": "-mod=mod", "GOTOOLCHAIN": "local"}
+    # `GOTOOLCHAIN=local`: no other Go is downloaded than the one that was chosen. Without a home Go has no cache.
+    homeless = {} if "HOME" in os.environ else {"HOME": str(folder)}
+    env = os.environ | homeless | {"GOFLAGS": "-mod=mod -buildvcs=false", "GOTOOLCHAIN": "local"}
     fresh = folder / "wal-g.new"
     subprocess.run([go(), "build", "-o", fresh, MAIN], cwd=source, env=env, check=True)
     fresh.rename(folder / "wal-g")
