@@ -31,6 +31,7 @@ PARTS = {
     "ledger": ledger.measure,
     "memory": memory.measure,
     "partitions": partitions.measure,
+    "nothing": partitions.nothing,
     "beside": beside.measure,
     "interval": peers.wrong_deletions,
     "purge": purge.measure,

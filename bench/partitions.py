@@ -49,11 +49,7 @@ def measure() -> Iterator[str]:
         server.temporary(server.find_binaries(), settings=settings) as cluster,
         ExitStack() as stack,
     ):
-        with closing(_entered(cluster.dsn())) as admin:
-            _database(admin, "bare")
-        with closing(_entered(cluster.dsn("bare"))) as conn:
-            tables(conn, TABLES)
-            install_in(conn, "bare", EACH - 1)
+        _installed(cluster, EACH - 1)
         partman = peers.partman(cluster, TABLES)
         partsmith = stack.enter_context(peers.partsmith())
         others: dict[str, tuple[str, Way] | None] = {
@@ -72,6 +68,23 @@ def measure() -> Iterator[str]:
         for name, way in others.items():
             if way is not None:
                 yield _idle_peer(cluster, name, *way)
+
+
+def nothing() -> Iterator[str]:
+    """Yield a plan and a run with nothing to do alone: the first look at a new server makes the partitions."""
+    with server.temporary(
+        server.find_binaries(), settings={"max_locks_per_transaction": "4096"}
+    ) as cluster:
+        _installed(cluster, 11)
+        yield from _idle(cluster)
+
+
+def _installed(cluster: Cluster, ahead: int) -> None:
+    with closing(_entered(cluster.dsn())) as admin:
+        _database(admin, "bare")
+    with closing(_entered(cluster.dsn("bare"))) as conn:
+        tables(conn, TABLES)
+        install_in(conn, "bare", ahead)
 
 
 def _making(cluster: Cluster, ways: dict[str, tuple[str, Way]]) -> Iterator[str]:

@@ -83,7 +83,7 @@ def _decide(
             refusals.append(Failure(found.table, "the policy does not make its partitions", hint))
         as_if = {**SECTION.of(policy), found.table: wanted}
         policy = policy.model_copy(update={"partitions": as_if})
-        seen = survey.read(conn, policy, found.table, Looks())
+        seen = survey.read(conn, policy, found.table)
         would = of_partitions.decide(policy, replace(seen, managed={}), now)
         refusals += would.refusals
         notes += [f"then: {step.verb} {step.target}, {step.cost}" for step in would.steps]

@@ -9,6 +9,7 @@ printed offset is obeyed whatever it says. A number counts from 1970, a UUIDv7 b
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Literal
 from uuid import UUID
 
@@ -65,8 +66,9 @@ def moment_type(column_type: str) -> Moment | None:
     return _TYPES.get(re.sub(r"\(\d\)", "", column_type))
 
 
+@lru_cache(maxsize=4096)
 def parse(text: str, key: KeyType) -> datetime:
-    """Return the moment of one printed bound. Raise ValueError when it is not a moment.
+    """Return the moment of one printed bound. Raise ValueError when it is not a moment. Of many tables most are alike.
 
     '2026-01-01' -> 2026-01-01 00:00, '2026-01-01 00:00:00+02' -> 2025-12-31 22:00 (UTC).
     """

@@ -10,6 +10,7 @@ time since 1970, and of a UUID that begins with it.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from itertools import count, islice, takewhile
 from typing import Literal, NamedTuple, cast
 from zoneinfo import ZoneInfo
@@ -36,6 +37,7 @@ class Every(NamedTuple):
         )
 
 
+@lru_cache
 def every(text: str) -> Every:
     """Read `month`, `6 months`. The policy's shape has let nothing else through."""
     each, _, unit = text.rpartition(" ")
@@ -51,10 +53,14 @@ class Slot:
     label: str
 
 
+@lru_cache
 def slots(
     length: Every, key: KeyType, zone: ZoneInfo, now: datetime, ahead: int | Span
 ) -> tuple[Slot, ...]:
-    """Return the period that `now` (aware) is in, and those after it: so many, or all that begin within a span."""
+    """Return the period that `now` (aware) is in, and those after it: so many, or all that begin within a span.
+
+    Kept for whoever asks the same again: of a hundred tables most are cut alike.
+    """
     periods = _endless(length, key, zone, now)
     if isinstance(ahead, int):
         return tuple(islice(periods, ahead + 1))

@@ -1,7 +1,7 @@
-"""Looks again afterwards: has every period a partition that takes its rows, and is each partition like its parent?
+"""Looks again: has every period a partition that takes its rows, and is each partition like its parent?
 
 Promised are the periods of each table, the leaves below it and that no row lies in a default partition, as the policy
-and the catalog have them now. Nothing is taken from what the run believes to have done.
+and the catalog have them now, never what the run believes to have done.
 """
 
 from collections.abc import Iterator
@@ -43,13 +43,13 @@ _UNFIT = Reason("it is not what the policy says", "What was found of it says wha
 
 
 def judge(task: Task, seen: Seen, decision: Decision[Step], made: Made) -> Judgement:
-    """Read everything again and return what was promised, looked at and found."""
-    looks, policy, tables = Looks(), task.system.policy, promised(task.system.policy, task.only)
-    with task.system.snapshot("partitions judge") as conn:
-        after = survey.read(conn, policy, task.only, looks)
-    refused = {failure.target for failure in decision.refusals}
-    still = plan.decide(policy, after, task.now)
-    looks.found(*made.failures, *(f for f in still.refusals if f.target not in refused))
+    """Return what was promised, looked at and found: read again, unless the run had nothing to change."""
+    policy, tables, after = task.system.policy, promised(task.system.policy, task.only), seen
+    if decision.steps or seen.spared:
+        with task.system.snapshot("partitions judge") as conn:
+            after = survey.read(conn, policy, task.only)
+    refused, still = {f.target for f in decision.refusals}, plan.decide(policy, after, task.now)
+    (looks := after.looks).found(*made.failures, *(f for f in still.refusals if f.target not in refused))
     known = refused | {failure.target for failure in made.failures}
     for name, rule in tables.items():
         table = after.catalog.tables.get(name)
@@ -68,9 +68,9 @@ def judge(task: Task, seen: Seen, decision: Decision[Step], made: Made) -> Judge
     stale = (n for n in tables if tend.stale(after.sampled.get(n), task.now))
     looks.found(*(_unsampled(name) for name in stale if name not in known))
     wanted = sum(_wanted(policy, seen.catalog.tables.get(n), task, n) for n in tables)
-    there = wanted - len(tend.created(decision).steps)
-    summary = f"{counted(len(made.steps), 'partition')} made, {there} of {wanted} were there"
-    counts = {"wanted": wanted, "made": len(made.steps), "notes": len(decision.notes)}
+    there, new = wanted - len(tend.created(decision).steps), len(made.steps)
+    summary = f"{counted(new, 'partition')} made, {there} of {wanted} were there"
+    counts = {"wanted": wanted, "made": new, "notes": len(decision.notes)}
     return Judgement(looks.cover(_promised(policy, after.catalog, task)), summary, counts)
 
 

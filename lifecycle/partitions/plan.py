@@ -196,8 +196,9 @@ def _decide_slot(
     taken: set[str],
 ) -> Iterator[CreatePartition | Failure]:
     """Yield the steps that make this period whole, none when it is covered, or why that cannot be."""
-    table, left = one.table, tuple(cover.gaps(slot, parts))
-    for part in cover.inside(slot, parts):
+    table, met = one.table, cover.inside(slot, parts)
+    left = tuple(cover.gaps(slot, met))
+    for part in met:
         if part.detaching:
             left = ()
             yield Failure(
@@ -210,7 +211,7 @@ def _decide_slot(
         label = slot.label if whole else f"{slot.label}_from_{lower:%Y%m%dt%H%M%S}"
         child = child_name(table.relname, one.label + label)
         first, last = bounds.literal(lower, key), bounds.literal(upper, key)
-        others = ", ".join(part.name for part in cover.inside(slot, parts))
+        others = ", ".join(part.name for part in met)
         reason = f"a partition for every {partitioning.every}, {partitioning.ahead} ahead" + (
             "" if whole else f"; the rest of {slot.label}, which {others} covers in part"
         )

@@ -9,14 +9,19 @@ from lifecycle.postgres.names import sql_name
 
 # When the samples of each parent were drawn, and the newest of its leaves': autovacuum draws those, never the parent's.
 ANALYZED = """
-    select n.nspname, p.relname, pg_stat_get_last_analyze_time(p.oid), max(greatest(
+    with recursive tree (schema, name, root, relid) as (
+        select n.nspname, p.relname, p.oid, p.oid
+          from unnest(%(schemas)s::text[], %(tables)s::text[]) as asked (schema, name)
+          join pg_namespace n on n.nspname = asked.schema
+          join pg_class p on p.relnamespace = n.oid and p.relname = asked.name and p.relkind = 'p'
+         union all
+        select t.schema, t.name, t.root, i.inhrelid
+          from tree t join pg_inherits i on i.inhparent = t.relid and not i.inhdetachpending
+    )
+    select t.schema, t.name, pg_stat_get_last_analyze_time(t.root), max(greatest(
                pg_stat_get_last_analyze_time(t.relid), pg_stat_get_last_autoanalyze_time(t.relid)))
-      from unnest(%(schemas)s::text[], %(tables)s::text[]) as asked (schema, name)
-      join pg_namespace n on n.nspname = asked.schema
-      join pg_class p on p.relnamespace = n.oid and p.relname = asked.name and p.relkind = 'p'
-     cross join lateral pg_partition_tree(p.oid) as t
-     where t.isleaf
-     group by 1, 2, 3
+      from tree t join pg_class c on c.oid = t.relid and c.relkind <> 'p'
+     group by t.schema, t.name, t.root
 """
 
 # As its owner, after NAME_BOTH: its policies and rights on columns go, for its parent's come in the same transaction.

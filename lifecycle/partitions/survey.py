@@ -69,13 +69,14 @@ class Sampled:
 class Seen:
     """The database as it was. `strays` are tables whose default partition holds rows, `unread` those whose is unread.
 
-    `differences` are children, at every level, held against their parents, by (schema, name). `only`: look at this
+    `differences` are children, at every level, that are not like their parents, by (schema, name). `only`: look at this
     table alone. `shapes` has a digest of all that a partition takes over from its parent, by the parent's name.
     `sizes` are bytes of default partitions, `spared` tables on whose default partition a check of ours was left.
     `managed` are tables whose partitions pg_partman makes, with the table that says so.
     `lying` are the keys of what lies in the default partition of a table, where it is not too much to be moved.
     `ends` is read where a detach is pending, `ended` are the bounds of what was taken off each table. `sampled` says
-    when the planner's samples of each parent were drawn, and the newest of its leaves.
+    when the planner's samples of each parent were drawn, and the newest of its leaves. `looks`: where was looked, which
+    a judge goes on with.
     """
 
     catalog: Catalog
@@ -91,6 +92,7 @@ class Seen:
     lying: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     sampled: Mapping[str, Sampled] = field(default_factory=dict[str, Sampled])
     ended: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    looks: Looks = field(default_factory=Looks)
 
 
 def survey(system: System, now: datetime, only: str | None) -> Seen:  # noqa: ARG001 - every survey is asked alike
@@ -101,12 +103,13 @@ def survey(system: System, now: datetime, only: str | None) -> Seen:  # noqa: AR
             hint=f"Tables there are: {', '.join(SECTION.of(system.policy))}.",
         )
     with system.snapshot("partitions survey") as conn:
-        return read(conn, system.policy, only, Looks())
+        return read(conn, system.policy, only)
 
 
-def read(conn: Connection[TupleRow], policy: Policy, only: str | None, looks: Looks) -> Seen:
-    """Read it over this connection. `looks` takes it down. Raise what `connect.explain` makes of an error."""
-    seen = catalog.read(conn)
+def read(conn: Connection[TupleRow], policy: Policy, only: str | None) -> Seen:
+    """Read it over this connection. Raise what `connect.explain` makes of an error."""
+    looks = Looks()
+    seen = catalog.read(conn, functions=False)
     tables = [seen.tables[name] for name in promised(policy, only) if name in seen.tables]
     try:
         found = _differences(conn, tables, looks)
@@ -133,6 +136,7 @@ def read(conn: Connection[TupleRow], policy: Policy, only: str | None, looks: Lo
             _lying(conn, policy, [table for table in tables if table.name in holding]),
             _sampled(conn, tables),
             ends.ended(conn, [table.name for table in tables]),
+            looks,
         )
     except psycopg.Error as error:
         raise connect.explain(error) from None
@@ -167,21 +171,23 @@ def strays(
 def _differences(
     conn: Connection[TupleRow], tables: Sequence[Table], looks: Looks
 ) -> dict[tuple[str, str], Difference]:
+    """Return the partitions that are not like their parents. All were looked at."""
     found: dict[tuple[str, str], Difference] = {}
     asked = _named([branch.name for table in tables for branch in table.branches])
     own = {
         (schema, name): has for schema, name, has in conn.execute(statements_of_leaves.OWN, asked)
     }
     unlike = policies.different(conn, asked)
-    for schema, name, opened, lacking in conn.execute(statements_of_leaves.COMPARE, asked):
-        with looks.at(Place("leaf", policy_name(schema, name))):
-            has = own[schema, name]
-            policy = unlike.get((schema, name))
+    rows = conn.execute(statements_of_leaves.COMPARE, asked).fetchall()
+    with looks.at(*(Place("leaf", policy_name(row[0], row[1])) for row in rows)):
+        for schema, name, opened, lacking in rows:
+            has, policy = own.get((schema, name), ()), unlike.get((schema, name))
             if policy == "others":
                 opened.append("its policies are not its parent's")
             elif policy == "none":  # with row security and no policy it is shut, not open
                 lacking.append("it has no policies")
-            found[schema, name] = Difference(tuple(opened), tuple(lacking), tuple(has))
+            if opened or lacking or has:
+                found[schema, name] = Difference(tuple(opened), tuple(lacking), tuple(has))
     return found
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from lifecycle.postgres.shape import Column
@@ -38,6 +39,7 @@ def partition_key(
     return PartitionKey(names[nth], names[:nth], len(names) - nth - 1)
 
 
+@lru_cache(maxsize=4096)
 def range_bounds(bound: str, nth: int = 0) -> tuple[str | None, str | None]:
     """Return lower and upper bound of a clause, without quotes; None where it is unbounded, or no range.
 

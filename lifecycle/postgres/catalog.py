@@ -47,8 +47,8 @@ __all__ = [
 _STRATEGY = {"r": "range", "l": "list", "h": "hash"}
 
 
-def read(conn: Connection[TupleRow]) -> Catalog:
-    """Read the picture in one snapshot.
+def read(conn: Connection[TupleRow], *, functions: bool = True) -> Catalog:
+    """Read the picture in one snapshot. Without `functions` those and the digest of code are left out, the costly part.
 
     In a transaction of the caller's it is that transaction's snapshot, and the session must be one that
     `connect` opened (it fixes UTC and the search path, on which bounds and type names depend).
@@ -61,7 +61,7 @@ def read(conn: Connection[TupleRow]) -> Catalog:
             if idle:
                 conn.execute("set transaction isolation level repeatable read, read only")
                 conn.execute(statements.SESSION)
-            return _picture(conn)
+            return _picture(conn, functions)
     except psycopg.Error as error:
         raise connect.explain(error) from None
 
@@ -89,7 +89,7 @@ class _Raw:
         return self.names[oid]
 
 
-def _picture(conn: Connection[TupleRow]) -> Catalog:
+def _picture(conn: Connection[TupleRow], functions: bool) -> Catalog:
     def ask(statement: LiteralString, **values: Any) -> list[TupleRow]:
         return conn.execute(statement, values or None, binary=True).fetchall()
 
@@ -114,7 +114,7 @@ def _picture(conn: Connection[TupleRow]) -> Catalog:
     tied = {oid for key in keys for oid in (key[2], key[4])} & parents.keys()
     tied |= {oid for oid in parents if relations[oid][3] == "p"}
     _fill_columns(raw, ask(statements.COLUMNS, oids=[*tables, *tied]))
-    code = _fill_code(raw, ask)
+    code = _fill_code(raw, ask, functions)
     for oid, name in ask(statements.POLICIES):
         raw.policies[oid].append(name)
     pictured = {raw.names[oid]: _table(raw, oid) for oid in tables}
@@ -132,17 +132,17 @@ def _picture(conn: Connection[TupleRow]) -> Catalog:
     )
 
 
-def _fill_code(raw: _Raw, ask: Callable[..., list[TupleRow]]) -> str:
+def _fill_code(raw: _Raw, ask: Callable[..., list[TupleRow]], wanted: bool) -> str:
     """Sort triggers, rules and functions under their tables; return the digest of all code."""
     triggers = [row for row in ask(of_code.TRIGGERS) if row[0] in raw.relations]
-    found = ask(of_code.FUNCTIONS)
+    found = ask(of_code.FUNCTIONS) if wanted else []
     functions = [row[1:] for row in found if row[1] in raw.relations]
     naming = {row[1] for row in (*triggers, *functions)}
     named = dict(ask(of_code.NAMED, of=[*naming])) if naming else {}
     _fill_triggers(raw, triggers, named)
     _fill_rules(raw, ask(of_code.RULES))
     _fill_functions(raw, functions, named)
-    return found[0][0]
+    return found[0][0] if found else ""
 
 
 def _fill_triggers(raw: _Raw, rows: list[TupleRow], named: dict[int, str]) -> None:

@@ -85,11 +85,12 @@ ASTRAY: LiteralString = "select pg_relation_size(to_regclass(%(relation)s)) > 0"
 EXTENSIONS: LiteralString = "select extname, extversion from pg_extension order by extname"
 
 # One row per table, partition and view. A partition pending detach is still in pg_inherits, with its flag. A foreign
-# table is there as somebody's partition or child.
+# table is there as somebody's partition or child. A bound names no column: read without its table, each partition need
+# not be opened, nor waited for where somebody has it to himself.
 RELATIONS: LiteralString = """
     select c.oid, n.nspname, c.relname, c.relkind::text, c.relispartition, r.rolname,
            c.relrowsecurity, c.relforcerowsecurity, greatest(c.reltuples, 0)::bigint,
-           i.inhparent, coalesce(i.inhdetachpending, false), pg_get_expr(c.relpartbound, c.oid),
+           i.inhparent, coalesce(i.inhdetachpending, false), pg_get_expr(c.relpartbound, 0),
            p.partstrat::text, p.partattrs::int2[]
       from pg_class c
       join pg_namespace n on n.oid = c.relnamespace

@@ -14,7 +14,6 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from lifecycle.coverage import Looks
 from lifecycle.errors import Conflict, Fenced
 from lifecycle.ledger import claims
 from lifecycle.ledger.claims import Claim
@@ -1174,9 +1173,7 @@ def test_a_night_with_nothing_to_do_costs_about_one_look_at_the_catalog(shop: Sh
         for _ in range(9):  # in turns, and the least of each
             looks.append(_seconds(lambda: catalog.read(conn)))
             plans.append(
-                _seconds(
-                    lambda: PROMISE.decide(policy, survey.read(conn, policy, None, Looks()), first)
-                )
+                _seconds(lambda: PROMISE.decide(policy, survey.read(conn, policy, None), first))
             )
     assert min(plans) < 3.8 * min(
         looks
