@@ -1,4 +1,8 @@
-"""What a person can ask of the backups: `lifecycle backups list | verify | dump | drill`."""
+"""What a person can ask of the backups: `lifecycle backups list | verify | dump | drill | point | recover ...`."""
+
+import os
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -52,6 +56,37 @@ def drill(system: SystemOption = None, as_json: JsonOption = False) -> None:
 def dump(system: SystemOption = None, as_json: JsonOption = False) -> None:
     """Dump the database into the bucket now."""
     _by_hand("backups.dump", system, as_json)
+
+
+@app.command()
+def point(system: SystemOption = None, as_json: JsonOption = False) -> None:
+    """Write a restore point into the database's log, with what each table held, and wait until the archive has it."""
+    _by_hand("backups.point", system, as_json)
+
+
+@app.command()
+def recover(system: SystemOption = None, as_json: JsonOption = False) -> None:
+    """Drill WAL-G: recover to the newest restore point on a private server, compare it, and remove it."""
+    _by_hand("backups.recover", system, as_json)
+
+
+@app.command("wal-fetch")
+def wal_fetch(
+    name: Annotated[str, typer.Argument(metavar="%f", help="The file of the log.")],
+    destination: Annotated[Path, typer.Argument(metavar="%p", help="Where it has to lie.")],
+    system: SystemOption = None,
+) -> None:
+    """Fetch a file of the log with WAL-G, as PostgreSQL's restore_command: 1 says that there is none, 255 all else.
+
+    PostgreSQL takes every code up to 125 for the end of the log, and opens the server there: no other is given.
+    """
+    from backups.wal_g import program, wal_fetch
+    from lifecycle import cli
+
+    found = program.find(open_system(system))
+    ended = wal_fetch.fetch(found.argv, name, destination, os.environ | found.env)
+    # `lifecycle.cli` makes 255 of any error, wherever it comes from, and 1 of this one alone.
+    raise typer.Exit(cli.ABSENT if ended == wal_fetch.ABSENT else ended)
 
 
 def _by_hand(name: str, system: str | None, as_json: bool) -> None:

@@ -43,7 +43,10 @@ ROOMS = (
     "runbooks",
 )
 
-WITHIN: "Mapping[str, tuple[str, ...]]" = {"retention": ("retention.archive",)}
+WITHIN: "Mapping[str, tuple[str, ...]]" = {
+    "backups": ("backups.wal_g",),
+    "retention": ("retention.archive",),
+}
 """Folders inside a room that bring parts of their own, by the room. Their commands are the room's."""
 
 

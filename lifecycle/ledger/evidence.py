@@ -6,6 +6,7 @@ announcement only says where to look. Values are counts, digests and keyed refer
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
@@ -101,3 +102,19 @@ def newest(conn: Connection[TupleRow], system: str, job: str, event: str) -> str
     values = {"system": system, "job": job, "event": event}
     row = conn.execute(statements.NEWEST_TARGET, values).fetchone()
     return row[0] if row else None
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of evidence, as it stands on the ledger."""
+
+    target: str
+    counts: Mapping[str, int]
+    digest: str | None
+    at: datetime
+
+
+def of_run(conn: Connection[TupleRow], run: int, event: str) -> tuple[Line, ...]:
+    """Return what a run recorded as outcomes of this event, in its order."""
+    found = conn.execute(statements.OF_RUN, {"run": run, "event": event}).fetchall()
+    return tuple(Line(*row) for row in found)

@@ -248,6 +248,11 @@ TARGETS = """
     select distinct target from lifecycle.evidence where event = %(event)s and kind = 'outcome'
 """
 
+OF_RUN = """
+    select target, counts, digest, at from lifecycle.evidence
+     where run_id = %(run)s and event = %(event)s and kind = 'outcome' order by id
+"""
+
 # Of the newest runs, and not before each was there: months before are not looked into.
 NEWEST_TARGET = """
     select e.target

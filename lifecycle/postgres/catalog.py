@@ -1,7 +1,7 @@
 """One look at the database: tables, columns, keys, partitions, row security, triggers, as an immutable picture.
 
-All of it comes from one snapshot of pg_catalog. A partition is no table of its own here: it belongs to its
-parent, and so do its foreign keys. Never reads a row of anybody's data, and never changes anything.
+All of it comes from one snapshot of pg_catalog. A partition is no table of its own here: it belongs to its parent, and
+so do its foreign keys. Never reads a row of anybody's data, and never changes anything.
 """
 
 import hashlib
@@ -93,7 +93,7 @@ def _picture(conn: Connection[TupleRow], functions: bool) -> Catalog:
     def ask(statement: LiteralString, **values: Any) -> list[TupleRow]:
         return conn.execute(statement, values or None, binary=True).fetchall()
 
-    [(identifier, database, version, ends)] = ask(statements.FACTS)
+    [(identifier, database, version, ends, archived)] = ask(statements.FACTS)
     extensions = dict(ask(statements.EXTENSIONS))
     every = {row[0]: row for row in ask(statements.RELATIONS)}
     timescale = hypertables.read(every, ask) if "timescaledb" in extensions else NONE
@@ -122,13 +122,14 @@ def _picture(conn: Connection[TupleRow], functions: bool) -> Catalog:
         pictured[raw.names[oid]] = _hypertable(raw, timescale, oid)
     foreign_keys = _foreign_keys(raw, keys)
     views = tuple(raw.names[oid] for oid, row in relations.items() if row[3] in "vm")
-    owners = {row[5] for row in relations.values()}
-    barred = frozenset(row[0] for row in ask(statements.BARRED, owners=sorted(owners)))
+    owners = sorted({row[5] for row in relations.values()})
+    barred = frozenset(row[0] for row in ask(statements.BARRED, owners=owners))
     off = dict(ask(statements.TAKEN_OFF)) if ends else {}
     return Catalog(
         *(identifier, database, version, extensions, pictured, foreign_keys, views, barred, code),
         taken_off={raw.names[oid]: off[oid] for oid in tables if oid in off},
         materialized={raw.names[oid]: row[5] for oid, row in relations.items() if row[3] == "m"},
+        archive_timeout=archived,
     )
 
 
@@ -258,19 +259,18 @@ def _leaves(raw: _Raw, oid: int) -> list[tuple[int, int]]:
 
 
 def _partition(raw: _Raw, leaf: int, top: int, strategy: str, nth: int) -> Partition:
-    owner, rls = raw.relations[leaf][5:7]
     bound: str = raw.relations[top][11] or ""
     lower, upper = range_bounds(bound, nth) if strategy == "r" else (None, None)
-    relation = Relation(owner, rls, len(raw.policies.get(leaf, ())))
+    row = raw.relations[leaf]
     return Partition(
         raw.names[leaf],
         lower,
         upper,
         bound == "DEFAULT",
         _detaching(raw, leaf),
-        relation,
+        Relation(row[5], row[6], len(raw.policies.get(leaf, ()))),
         bound,
-        raw.relations[leaf][3],
+        row[3],
         raw.names[raw.parents[leaf]],
     )
 

@@ -34,7 +34,7 @@ def make(directory: Path) -> None:
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         directory.chmod(0o700)
-        _give(directory)
+        give(directory)
     except OSError as error:
         raise Refused(
             f"cannot make {directory} a private directory: {error.strerror}",
@@ -74,7 +74,7 @@ def _write_rules(directory: Path) -> None:
     handle, name = tempfile.mkstemp(dir=directory)
     with os.fdopen(handle, "w", encoding="utf-8") as rules:
         rules.write(RULES)
-    _give(Path(name))
+    give(Path(name))
     Path(name).replace(directory / "pg_hba.conf")
 
 
@@ -85,7 +85,7 @@ def _make_sockets(link: Path) -> None:
         link.unlink()  # gone with a cleaned /tmp, or none of ours
     if fits:
         link.mkdir(mode=0o700, exist_ok=True)
-        _give(link)
+        give(link)
     elif not link.exists():
         short = Path(tempfile.mkdtemp(prefix="lc-"))
         if not _fits(short):
@@ -94,11 +94,11 @@ def _make_sockets(link: Path) -> None:
                 f"the path of the server's socket is longer than {SOCKET_PATH_LIMIT} bytes",
                 hint="Choose a shorter directory for the cluster, or a shorter TMPDIR.",
             )
-        _give(short)
+        give(short)
         link.symlink_to(short)
 
 
-def _give(path: Path) -> None:
+def give(path: Path) -> None:
     """Hand a path of ours to the server's account."""
     account = server_account()
     if account is not None:

@@ -88,6 +88,20 @@ class Cluster:
             )
         return cluster
 
+    @classmethod
+    def empty(cls, directory: Path, binaries: Binaries, superuser: str = "postgres") -> "Cluster":
+        """Make a private directory with an empty data directory of the server's account: a backup is unpacked there.
+
+        Raise Conflict if the directory is there, Refused if the server's account cannot reach it.
+        """
+        cluster = cls(directory.absolute(), binaries, superuser)
+        if directory.exists():
+            raise Conflict(f"{directory} is there already", hint="Name a new directory.")
+        door.make(cluster.directory)
+        cluster.data.mkdir(mode=0o700)
+        door.give(cluster.data)
+        return cluster
+
     @property
     def data(self) -> Path:
         """The data directory (PGDATA)."""

@@ -186,6 +186,7 @@ class Catalog:
     `code` is another whenever a function, trigger or rule was made, dropped or changed. `barred` are the owners whom
     the service must not act as: superusers, and whoever could let himself into the ledger.
     `taken_off` are the tables that a rule took off another one, which they were a partition of, and that one's name.
+    `archive_timeout` is the server's, in seconds; None where it archives no log.
     """
 
     system_identifier: str
@@ -199,6 +200,7 @@ class Catalog:
     code: str = ""
     taken_off: Mapping[str, str] = field(default_factory=dict[str, str])
     materialized: Mapping[str, str] = field(default_factory=dict[str, str])
+    archive_timeout: int | None = None
 
     @property
     def digest(self) -> str:

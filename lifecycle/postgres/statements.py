@@ -19,7 +19,9 @@ FACTS: LiteralString = """
            current_setting('server_version_num')::int / 10000,
            exists (select from pg_class c join pg_namespace n on n.oid = c.relnamespace
                     where n.nspname = 'lifecycle' and c.relname = 'detached'
-                      and has_schema_privilege(n.oid, 'usage') and has_table_privilege(c.oid, 'select'))
+                      and has_schema_privilege(n.oid, 'usage') and has_table_privilege(c.oid, 'select')),
+           case when current_setting('archive_mode') <> 'off'
+                then extract(epoch from current_setting('archive_timeout')::interval)::int end
 """
 
 # What was a partition until a rule of retention took it off, and stands alone until it is dropped: of which table.

@@ -97,6 +97,24 @@ class DdlLogin(Part):
     )
 
 
+class WalG(Part):
+    """WAL-G as it is set up already: its program, and where it finds settings of its own, which stay as they are."""
+
+    program: Text = Field(
+        default="wal-g", description="the program; a bare name is searched in PATH"
+    )
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = Field(
+        default=None, description="of the program: another one is not run"
+    )
+    config: Text | None = Field(
+        default=None, description="WAL-G's own configuration file; relative to this file"
+    )
+    environment: dict[str, Secret] = Field(
+        default_factory=dict[str, Secret],
+        description="a variable of WAL-G's -> where its value stands",
+    )
+
+
 class SystemSettings(Part):
     """Where one system's things are."""
 
@@ -128,6 +146,9 @@ class SystemSettings(Part):
         default=None, description="the object store; `{}` is AWS with its own key chain"
     )
     stripe: Stripe | None = Field(default=None, description="needed where the policy names a payer")
+    wal_g: WalG | None = Field(
+        default=None, description="needed where the policy promises what WAL-G keeps"
+    )
 
 
 class Daemon(Part):

@@ -65,6 +65,7 @@ WITHOUT_JSON = {
     "lifecycle demo": "shows a day to a person",
     "lifecycle daemon": "answers nobody; its log is JSON",
     "lifecycle worker": "answers nobody; its log is JSON",
+    "lifecycle backups wal-fetch": "answers PostgreSQL, by its exit code",
     "lifecycle policy schema": "prints a JSON document anyhow",
 }
 

@@ -28,6 +28,16 @@ OPENED = {
     "backups/dump.py": (5, "the ledger; the dump itself is read only and rolled back"),
     "backups/findings.py": (3, LEDGER),
     "backups/restore.py": (5, SCRATCH),
+    "backups/wal_g/compare.py": (3, SCRATCH),
+    "backups/wal_g/copy.py": (2, SCRATCH),
+    "backups/wal_g/drill.py": (
+        3,
+        "the ledger and the catalog; a private server of the service's own",
+    ),
+    "backups/wal_g/point.py": (
+        3,
+        "the ledger and the log; the counts are read only and rolled back",
+    ),
     "gdpr/answer.py": (1, OWNER),
     "gdpr/erase.py": (1, LEDGER),
     "gdpr/findings.py": (2, LEDGER),
@@ -83,6 +93,7 @@ OPENED = {
 KEPT = {
     "backups/dump.py": (1, LEDGER),
     "backups/restore.py": (1, SCRATCH),
+    "backups/wal_g/point.py": (1, LEDGER),
     "gdpr/answer.py": (1, OWNER),
     "lifecycle/admin/install.py": (1, "what `init` says as an administrator"),
     "lifecycle/admin/tombstones.py": (1, "a savepoint in what `init` says"),

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from lifecycle.outcome import Verdict
+from tests.wal_g.clinic import Clinic
 from tests.wal_g.source import Archive, Source, private
 
 
@@ -26,6 +28,19 @@ def source() -> Iterator[Source]:
         yield made
     finally:
         made.end()
+
+
+@pytest.fixture(scope="session")
+def clinic(source: Source) -> Iterator[Clinic]:
+    """The source as a system of ours, with a restore point in its archive."""
+    place = private("lifecycle-drills-")
+    place.chmod(0o711)
+    made = Clinic(source, place)
+    made.install()
+    pointed = made.point()
+    assert pointed.verdict is Verdict.PASS, pointed
+    yield made
+    shutil.rmtree(place)
 
 
 @pytest.fixture

@@ -1,0 +1,10 @@
+"""What WAL-G copies of a whole server, and how that is proven: by coming back from it to a named point.
+
+Knows: what the policy promises of it (`words.py`), the program and its settings, which stay WAL-G's own
+(`program.py`), what lies in its store (`listing.py`), how PostgreSQL gets its log back without taking an error for the
+end of it (`wal_fetch.py`), how a restore point is written on the source together with what its tables held
+(`point.py`), and the drill: choose, fetch, recover to that point on a private server, compare (`drill.py`).
+
+Never does: take or delete a backup, write into the store, archive from a copy, restore into anything but a scratch
+directory it made itself, put a secret on a command line. Read `drill.py` first, then `copy.py`.
+"""

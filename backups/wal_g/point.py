@@ -1,0 +1,257 @@
+"""Writes a restore point into the source's log, with what every table held at exactly that place.
+
+A copy that was recovered to the end of the archive proves nothing: a lost tail looks like its end. So the source itself
+writes down where to come back to. Nobody is locked out for that: a snapshot is taken, then the point is written, and if
+no transaction ended between the two, the snapshot is what the point holds, and is counted at leisure. Otherwise, again.
+A commit's record may be in the log before the commit is seen; who recovers to the point finds that out of the record.
+
+A transaction of its own: what the point's own transaction wrote would come after it. Then the segment is closed and
+waited for, in the store itself: the server's word that it was archived is not asked for.
+"""
+
+import time
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import LiteralString
+
+import psycopg
+from psycopg import Connection, IsolationLevel
+from psycopg.errors import InsufficientPrivilege
+from psycopg.rows import TupleRow
+
+from backups import measure, scratch
+from backups.manifest import Content
+from backups.section import SECTION
+from backups.wal_g import program, segment, statements
+from backups.wal_g.program import Program
+from lifecycle import clock, progress
+from lifecycle.coverage import NOTHING_ASKED, Judgement, Looks, Place
+from lifecycle.errors import AccessDenied, Refused, Unproven
+from lifecycle.ledger import evidence
+from lifecycle.ledger.claims import Claim
+from lifecycle.outcome import Failure
+from lifecycle.postgres import connect
+from lifecycle.promise import Task
+from lifecycle.system import System
+from lifecycle.words import counted
+
+JOB = "backups.point"
+POINTED, COUNTED = "backups.pointed", "backups.counted"
+
+LIMIT = timedelta(hours=4)
+TRIES = 200
+"""How often a point is written until nothing was committed while it was; one takes a millisecond and 100 bytes."""
+
+IN_PROGRESS = 50
+"""How many open transactions a point is recorded with."""
+
+GRANT = "As a superuser: `grant execute on function pg_create_restore_point(text), pg_switch_wal() to lifecycle`."
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A place in the source's log to come back to. `xmax` and `in_progress` are of the snapshot that was counted."""
+
+    name: str
+    lsn: int
+    segment: str
+    identifier: int
+    version: int
+    archive_timeout: int
+    segment_size: int
+    xmax: int
+    in_progress: tuple[int, ...]
+    limits: Mapping[str, int]
+
+    @property
+    def timeline(self) -> int:
+        """Return the timeline it was written on."""
+        return int(self.segment[:8], 16)
+
+    def counts(self) -> dict[str, int]:
+        """Return what the ledger keeps of it; `parse` reads it."""
+        return {
+            "lsn": self.lsn,
+            "timeline": self.timeline,
+            "segment": int(self.segment[8:], 16),
+            "system_identifier": self.identifier,
+            "version": self.version,
+            "archive_timeout": self.archive_timeout,
+            "segment_size": self.segment_size,
+            "snapshot_xmax": self.xmax,
+            **{f"in_progress_{n}": xid for n, xid in enumerate(self.in_progress)},
+            **self.limits,
+        }
+
+
+def parse(name: str, counts: Mapping[str, int]) -> Point:
+    """Return the point that the ledger keeps under this name."""
+    return Point(
+        name,
+        counts["lsn"],
+        f"{counts['timeline']:08X}{counts['segment']:016X}",
+        counts["system_identifier"],
+        counts["version"],
+        counts["archive_timeout"],
+        counts["segment_size"],
+        counts["snapshot_xmax"],
+        tuple(xid for key, xid in counts.items() if key.startswith("in_progress_")),
+        {key: value for key, value in counts.items() if key.startswith("max_")},
+    )
+
+
+def carry_out(task: Task) -> Judgement:
+    """Write a point, count, and wait until the archive has it.
+
+    Raise InputError, NotFound, Refused (another program than pinned; too busy), AccessDenied, Unreachable.
+    """
+    promised = SECTION.of(task.system.policy).wal_g
+    if promised is None:
+        return Judgement(NOTHING_ASKED, "the policy promises nothing of WAL-G")
+    walg = program.find(task.system)
+    point, contents = take(task.system, task.claim)
+    began = clock.monotonic()
+    patience = max(promised.rpo.at_least(), timedelta(minutes=2))
+    looks, stored = Looks(), Place("segment", point.segment)
+    progress.phase("backups.point: wait until the archive has it")
+    archived: int | None = None
+    with looks.at(stored, *(Place("table", name) for name in contents)):
+        try:
+            _wait(task.system, walg, point, patience)
+            archived = round((clock.monotonic() - began) * 1000)
+        except Unproven as error:
+            looks.found(Failure(f"segment {point.segment}", error.what, error.hint))
+    record(task.system, task.claim, point, contents, archived)
+    counts = {"tables": len(contents), "rows": sum(one.rows for one in contents.values())}
+    counts |= {} if archived is None else {"archived_ms": archived}
+    coverage = looks.cover({stored, *(Place("table", name) for name in contents)})
+    said = "in the archive" if archived is not None else "not in the archive"
+    summary = f"{point.name} at {point.lsn:X} with {counted(counts['rows'], 'row')} is {said}"
+    return Judgement(coverage, summary, counts)
+
+
+def take(system: System, claim: Claim) -> tuple[Point, dict[str, Content]]:
+    """Write a point and return it with what each table holds there. Raise Refused where it is never quiet enough."""
+    with closing(system.connect(JOB)) as reader, closing(system.connect(JOB)) as writer:
+        reader.isolation_level = IsolationLevel.REPEATABLE_READ
+        reader.read_only = True
+        try:
+            for number in range(TRIES):
+                name = f"lifecycle_{claim.id}_{claim.attempt}_{number}"
+                with reader.transaction(force_rollback=True):
+                    measure.pin(reader, LIMIT)
+                    point = _written(reader, writer, name)
+                    if point is not None:
+                        writer.execute(statements.SWITCH)
+                        progress.phase("backups.point: count")
+                        return point, measure.tables(reader)
+        except InsufficientPrivilege:
+            raise AccessDenied("the service may not write a restore point", hint=GRANT) from None
+        except psycopg.Error as error:
+            raise connect.explain(error) from None
+    raise Refused(
+        f"transactions ended while each of {TRIES} restore points was written, so none has exact counts",
+        hint="Let the job run at a quieter hour: `schedule: {backups.point: ...}` in the policy.",
+    )
+
+
+def _written(reader: Connection[TupleRow], writer: Connection[TupleRow], name: str) -> Point | None:
+    """Return the point, or None where something ended between the snapshot and it."""
+    seen = _one(reader, statements.SNAPSHOT)
+    pointed = writer.execute(statements.POINT, {"name": name}).fetchone()
+    assert pointed is not None
+    lsn: int = pointed[0]
+    if _one(writer, statements.SNAPSHOT) != seen:
+        return None
+    _, xmax, listed = seen.split(":")
+    in_progress = tuple(int(xid) for xid in listed.split(",") if xid)
+    if len(in_progress) > IN_PROGRESS:
+        return None
+    row = writer.execute(statements.FACTS, {"lsn": lsn}).fetchone()
+    assert row is not None
+    name_of_segment, identifier, version, timeout, size = row
+    limits = dict(writer.execute(statements.LIMITS).fetchall())
+    # -1: it archives nothing, which the ledger's numbers have no other word for.
+    waits = -1 if timeout is None else timeout
+    return Point(
+        name, lsn, name_of_segment, identifier, version, waits, size, int(xmax), in_progress, limits
+    )
+
+
+def _one(conn: Connection[TupleRow], statement: LiteralString) -> str:
+    row = conn.execute(statement).fetchone()
+    assert row is not None
+    return str(row[0])
+
+
+def _wait(system: System, walg: Program, point: Point, patience: timedelta) -> None:
+    """Return when the store has the point's segment, whole and of this server. Raise Unproven where it has not."""
+    end = clock.monotonic() + patience.total_seconds()
+    with scratch.directory(system.machine) as ours, segment.place(ours) as place:
+        while not segment.fetched(walg, point.segment, place):
+            if clock.monotonic() > end:
+                raise Unproven(
+                    f"it is not in the archive {patience} after it was closed",
+                    hint="Look at `select * from pg_stat_archiver` and the server's log; the server may say that it is "
+                    "archived all the same (`archive_command = /bin/true`).",
+                )
+            time.sleep(1)
+        segment.must_be(
+            Path(place, point.segment), point.segment, point.identifier, point.segment_size
+        )
+
+
+def record(
+    system: System,
+    claim: Claim,
+    point: Point,
+    contents: Mapping[str, Content],
+    archived: int | None,
+) -> None:
+    """Write it down. One that the archive does not have is a finding, and no drill comes back to it."""
+    kind, counts = ("finding", {}) if archived is None else ("outcome", {"archived_ms": archived})
+    with system.connect(JOB) as conn, conn.transaction():
+        for table, held in contents.items():
+            evidence.record(
+                conn,
+                claim,
+                kind,
+                COUNTED,
+                f"{point.name} {table}",
+                counts={"rows": held.rows},
+                digest=held.digest,
+            )
+        evidence.record(conn, claim, kind, POINTED, point.name, counts=point.counts() | counts)
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """The newest point that the archive has: when it was written down, and what each table held."""
+
+    point: Point
+    at: datetime
+    archived_ms: int
+    tables: Mapping[str, Content]
+
+
+def newest(conn: Connection[TupleRow], system: str) -> Recorded:
+    """Return what the ledger knows of the newest point in the archive. Raise Unproven where there is none."""
+    name = evidence.newest(conn, system, JOB, POINTED)
+    if name is None:
+        raise Unproven(
+            "no restore point is in the archive, so there is nothing to come back to",
+            hint=f"Run `lifecycle run {JOB}` and look into why the nightly one leaves none.",
+        )
+    run = int(name.split("_")[1])
+    [line] = [one for one in evidence.of_run(conn, run, POINTED) if one.target == name]
+    tables = {
+        one.target.removeprefix(f"{name} "): Content(
+            rows=one.counts["rows"], digest=one.digest or ""
+        )
+        for one in evidence.of_run(conn, run, COUNTED)
+        if one.target.startswith(f"{name} ")
+    }
+    return Recorded(parse(name, line.counts), line.at, line.counts["archived_ms"], tables)
