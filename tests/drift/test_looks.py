@@ -27,7 +27,7 @@ OPENED = {
     "backups/drill.py": (2, LEDGER),
     "backups/dump.py": (5, "the ledger; the dump itself is read only and rolled back"),
     "backups/findings.py": (3, LEDGER),
-    "backups/restore.py": (5, SCRATCH),
+    "backups/restore.py": (6, SCRATCH),
     "backups/wal_g/compare.py": (3, SCRATCH),
     "backups/wal_g/copy.py": (2, SCRATCH),
     "backups/wal_g/drill.py": (
@@ -35,7 +35,7 @@ OPENED = {
         "the ledger and the catalog; a private server of the service's own",
     ),
     "backups/wal_g/point.py": (
-        3,
+        2,
         "the ledger and the log; the counts are read only and rolled back",
     ),
     "gdpr/answer.py": (1, OWNER),
@@ -93,6 +93,7 @@ OPENED = {
 KEPT = {
     "backups/dump.py": (1, LEDGER),
     "backups/restore.py": (1, SCRATCH),
+    "backups/roles.py": (1, SCRATCH),
     "backups/wal_g/point.py": (1, LEDGER),
     "gdpr/answer.py": (1, OWNER),
     "lifecycle/admin/install.py": (1, "what `init` says as an administrator"),
