@@ -22,7 +22,7 @@ from retention.clocks import Clock
 from retention.columns import other
 from retention.parts import Part
 from retention.rule import RetentionRule, target
-from retention.section import MANY_KEYS, SECTION
+from retention.section import MANY_KEYS, OF_EACH_VALUE, SECTION
 
 CHANGES_OTHERS = {"c": "delete", "n": "clear", "d": "reset"}
 """What a foreign key does to the rows that point to a deleted one, by pg_constraint.confdeltype."""
@@ -193,6 +193,8 @@ def _must_fit(rule: RetentionRule, table: Table) -> None:
     """Raise _Unfit when the table is not of a kind of which partitions, or rows, end so."""
     if rule.do == "drop" and table.partition_key is None and table.kind == "p":
         raise _Unfit(f"it {MANY_KEYS}")
+    if rule.newest and table.before_key:
+        raise _Unfit(f"it {OF_EACH_VALUE}")
     if table.compressed and (rule.do not in ("drop", "delete") or rule.archive):
         raise _Unfit(
             "TimescaleDB compresses it: rows end by `do: delete`, chunks by `do: drop`, and nothing is cleared, moved "

@@ -24,6 +24,11 @@ MANY_KEYS = (
     "from such bounds when one ends"
 )
 
+OF_EACH_VALUE = (
+    "has partitions for each value of the columns before its time, and `newest` would count those of all values "
+    "together: of one value fewer would stay than the rule says"
+)
+
 
 def _tables(rules: Rules) -> Iterator[tuple[Where, str]]:
     for index, rule in enumerate(rules):
@@ -139,6 +144,8 @@ def _truth(rules: Rules, look: Look) -> None:
         by = rule.clock or table.partition_key
         if rule.do == "drop" and (of := _no_partitions(table)):
             look.say((*path, "do"), f"{name} {of}", "write `do: delete` with `by:`")
+        elif rule.newest and table.before_key:
+            look.say((*path, "newest"), f"{name} {OF_EACH_VALUE}", "write `after:`")
         elif by is None:
             look.say(
                 path,

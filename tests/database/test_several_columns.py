@@ -174,6 +174,21 @@ def test_where_another_column_comes_first_each_partition_ends_by_its_own_time(
     assert sorted(bounds(house, "visits")) == ["a_2026", "b_2026"]
 
 
+def test_a_number_of_partitions_is_refused_where_each_value_has_its_own(house: House) -> None:
+    """Of 6 one clinic kept 3 and the other 3, as theirs begin on other days."""
+    house.say(OWNER + BEFORE)
+    house.promise({"table": "visits", "do": "drop", "newest": 2, "because": "as promised"})
+    assert "visits has partitions for each value of the columns before its time" in looked(house)
+    assert house.plan().decision.steps == ()
+    outcome = house.run()
+    assert (outcome.verdict, "taken off" in outcome.counts) == (Verdict.FAIL, False)
+    assert "of one value fewer would stay than the rule says" in told(outcome)
+    house.say(OWNER + BEHIND)
+    house.promise({"table": "pairs", "do": "drop", "newest": 2, "because": "as promised"})
+    assert looked(house) == ""
+    assert verbs(house.plan()) == ["detach partition pairs_old"]
+
+
 def test_a_partition_of_several_values_never_ends_and_nothing_is_made_beside_it(
     house: House,
 ) -> None:
