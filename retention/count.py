@@ -5,6 +5,7 @@ Whoever counts says where he looked, in the function that asks the database: the
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import LiteralString
 
 import psycopg
@@ -33,13 +34,14 @@ class Overdue:
     on_hold: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Counted:
     """A rule and what it would end, per leaf that holds any; `dateless`: rows per leaf that no rule can judge.
 
     `unread` are the leaves that could not be counted, with the reason; `beyond` how many overdue rows a query of the
     table sees that stand in none of the others, or why it could not be asked. `back`: rows per leaf for which, by
-    `unless` of the rule, their partition stays whole.
+    `unless` of the rule, their partition stays whole. What follows of it is worked out once: it is asked for each of
+    a table's partitions.
     """
 
     bound: Bound
@@ -77,37 +79,41 @@ class Counted:
         with_them = sum(self.in_part(part).rows for part in self.held)
         return sum(leaf.on_hold for leaf in self.overdue) + with_them
 
-    @property
+    @cached_property
     def held(self) -> tuple[Part, ...]:
         """Return the partitions that would be dropped and have a row on legal hold."""
         return tuple(p for p in self.bound.parts if p.over and self.in_part(p).on_hold)
 
-    @property
+    @cached_property
     def kept_back(self) -> Mapping[Part, int]:
         """Return the partitions that would be dropped and have rows for which the rule keeps them, with how many."""
         parts = (part for part in self.bound.parts if part.over and part not in self.held)
         found = {part: sum(self.back.get(leaf, 0) for leaf in part.leaves) for part in parts}
         return {part: rows for part, rows in found.items() if rows}
 
-    @property
+    @cached_property
     def too_many(self) -> tuple[Part, ...]:
         """Return the partitions that are to go, with rows or without."""
         return tuple(
             p for p in self.bound.parts if p.over and p not in self.held and p not in self.kept_back
         )
 
-    @property
+    @cached_property
     def waiting(self) -> tuple[Part, ...]:
         """Return the partitions with overdue rows and others: they end when the time of the last one is over."""
         return tuple(p for p in self.bound.parts if not p.over and p.ends and self.in_part(p).rows)
 
     def in_part(self, part: Part) -> Overdue:
         """Return the overdue rows of a partition."""
-        leaves = [leaf for leaf in self.overdue if leaf.leaf in part.leaves]
+        leaves = [self._by_leaf[leaf] for leaf in part.leaves if leaf in self._by_leaf]
         rows, on_hold = sum(leaf.rows for leaf in leaves), sum(leaf.on_hold for leaf in leaves)
         return Overdue(part.name, rows, "", (), on_hold)
 
-    @property
+    @cached_property
+    def _by_leaf(self) -> Mapping[str, Overdue]:
+        return {leaf.leaf: leaf for leaf in self.overdue}
+
+    @cached_property
     def _due(self) -> tuple[Overdue, ...]:
         stay = {
             leaf for part in (*self.held, *self.kept_back, *self.waiting) for leaf in part.leaves
