@@ -7,14 +7,17 @@ PG ?= 15 16 17 18
 # The long files come first, so that the workers end together. Four: one that waits for a server leaves no core idle.
 TEST := $(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test test-years test-fast test-matrix test-timescaledb check bench wheel lock docs clean
+.PHONY: demo test test-days test-years test-fast test-matrix test-timescaledb check bench wheel lock docs clean
 .DELETE_ON_ERROR:
 
 demo: .venv/ready  ## one day of Lifecycle over a system (SYSTEM=vitalis; CONTINUE=1: go on with the last demo's data; KEEP=1: leave it running until Ctrl-C)
 	@$(BIN)/lifecycle demo $(if $(SYSTEM),--system $(SYSTEM)) $(if $(CONTINUE),--continue) $(if $(KEEP),--keep)
 
-test: .venv/ready .venv/timescaledb/ready .venv/wal_g/wal-g  ## every test but those of a whole year, on real parts
-	$(TEST) --ignore tests/years
+test: .venv/ready .venv/timescaledb/ready .venv/wal_g/wal-g  ## every test but those of whole pages and of a whole year, on real parts
+	$(TEST) --ignore tests/days --ignore tests/years
+
+test-days: .venv/ready  ## the demo, README's section and the page of a first policy, each carried out to its end
+	$(TEST) --dist load tests/days
 
 test-years: .venv/ready  ## the house and the four systems night by night, over a year each
 	$(TEST) --dist load tests/years

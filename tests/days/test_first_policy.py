@@ -13,7 +13,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from lifecycle.postgres import server
-from tests.acceptance import page as pages
+from tests.days import page as pages
 
 pytestmark = pytest.mark.slow
 

@@ -131,7 +131,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def own(database: str, site: Path, store: str, tmp_path: Path) -> Own:
     """The clinic, after README's commands."""
     with psycopg.connect(database, autocommit=True) as conn:
-        conn.execute((ROOT / "tests/acceptance/clinic.sql").read_bytes())
+        conn.execute((ROOT / "tests/days/clinic.sql").read_bytes())
     environment = {
         "PATH": f"{site}/bin:{os.environ['PATH']}",
         "PYTHONPATH": str(site),

@@ -13,7 +13,7 @@ import typer
 from lifecycle import show
 from lifecycle.outcome import Failure, Outcome, Verdict
 from lifecycle.plan import Decision, Plan, Step
-from tests.acceptance import page
+from tests.days import page
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 PLAN = Plan(
