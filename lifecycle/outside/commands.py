@@ -16,14 +16,16 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
-from plumbum.machines.local import PlumbumLocalPopen
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from lifecycle import clock
 from lifecycle.errors import CommandFailed, DeadlineExceeded, InputError, NotFound
 from lifecycle.outside import memory
+
+if TYPE_CHECKING:
+    from plumbum.machines.local import PlumbumLocalPopen
 
 GRACE = timedelta(seconds=5)
 """How long a program may tidy up between being asked to end and being ended."""
@@ -173,7 +175,9 @@ def _start(
     files: tuple[IO[bytes] | None, IO[bytes], IO[bytes]],
     user: As | None,
     directory: Path,
-) -> PlumbumLocalPopen:
+) -> "PlumbumLocalPopen":
+    from plumbum.machines.local import PlumbumLocalPopen
+
     stdin, stdout, stderr = files
     inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     dropped: dict[str, Any] = (
@@ -205,6 +209,8 @@ def _start(
 @contextlib.contextmanager
 def _guard() -> Generator[int]:
     """Give a process group that is ended when this process dies within the block, however it dies."""
+    from plumbum.machines.local import PlumbumLocalPopen
+
     guard = PlumbumLocalPopen(
         ["/bin/sh", "-c", _GUARD],
         stdin=subprocess.PIPE,
@@ -222,7 +228,7 @@ def _guard() -> Generator[int]:
         guard.stdin.close()
 
 
-def _end(process: PlumbumLocalPopen, group: int) -> None:
+def _end(process: "PlumbumLocalPopen", group: int) -> None:
     """Ask the whole group to end, then end it."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError):

@@ -8,8 +8,7 @@ import contextlib
 import sys
 from collections.abc import Sequence
 
-from lifecycle import log, rooms
-from lifecycle.cli_options import open_system
+from lifecycle import log, rooms, settings_file
 from lifecycle.errors import LifecycleError
 from lifecycle.ledger import claims
 from lifecycle.running import run
@@ -20,7 +19,7 @@ def main(words: Sequence[str]) -> int:
     log.configure()
     name, run_id, attempt, holder = words
     try:
-        system = open_system(name)
+        system = settings_file.open(settings_file.settings_from(None), name)
         with contextlib.closing(system.connect(f"run {run_id}")) as conn:
             claim = claims.take_up(conn, int(run_id), int(attempt), holder)
         ending = run.carry_out(system, claim, rooms.job(system.policy, claim.job))
