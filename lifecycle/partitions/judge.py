@@ -49,7 +49,9 @@ def judge(task: Task, seen: Seen, decision: Decision[Step], made: Made) -> Judge
         with task.system.snapshot("partitions judge") as conn:
             after = survey.read(conn, policy, task.only)
     refused, still = {f.target for f in decision.refusals}, plan.decide(policy, after, task.now)
-    (looks := after.looks).found(*made.failures, *(f for f in still.refusals if f.target not in refused))
+    (looks := after.looks).found(
+        *made.failures, *(f for f in still.refusals if f.target not in refused)
+    )
     known = refused | {failure.target for failure in made.failures}
     for name, rule in tables.items():
         table = after.catalog.tables.get(name)
