@@ -49,9 +49,8 @@ def judge(task: Task, seen: Seen, decision: Decision[Step], made: Made) -> Judge
         with task.system.snapshot("partitions judge") as conn:
             after = survey.read(conn, policy, task.only)
     refused, still = {f.target for f in decision.refusals}, plan.decide(policy, after, task.now)
-    (looks := after.looks).found(
-        *made.failures, *(f for f in still.refusals if f.target not in refused)
-    )
+    looks = after.looks
+    looks.found(*made.failures, *(f for f in still.refusals if f.target not in refused))
     known = refused | {failure.target for failure in made.failures}
     for name, rule in tables.items():
         table = after.catalog.tables.get(name)
@@ -66,9 +65,8 @@ def judge(task: Task, seen: Seen, decision: Decision[Step], made: Made) -> Judge
             _places(looks, after, table, rule, slots, every)
         else:
             looks.not_at(Place("table", name), _UNFIT)
-    looks.found(*_unlike(after, made))
     stale = (n for n in tables if tend.stale(after.sampled.get(n), task.now))
-    looks.found(*(_unsampled(name) for name in stale if name not in known))
+    looks.found(*_unlike(after, made), *(_unsampled(name) for name in stale if name not in known))
     wanted = sum(_wanted(policy, seen.catalog.tables.get(n), task, n) for n in tables)
     there, new = wanted - len(tend.created(decision).steps), len(made.steps)
     summary = f"{counted(new, 'partition')} made, {there} of {wanted} were there"
