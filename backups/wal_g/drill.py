@@ -5,7 +5,8 @@ fetch       into a directory of ours, which is gone at the end, whatever happens
 recover     to the point that the source wrote into its log, and to nothing else: the end of an archive proves nothing
 assert      place, timeline and server; then open it, as one would
 compare     every table with what the point held, indexes with their tables, pages with their checksums
-measure     how long it took against the rto, how long the log took to the archive against the rpo
+measure     how long it took against the rto, how long the log took to the archive against the rpo; and whether base
+            backups and log reach back over the window, of which only the newest part is recovered
 
 What is not there, or not as it was, is found. What only says something about this machine or the way to the store is
 why nobody looked: could not verify, never a pass.
@@ -45,8 +46,8 @@ OPENED = Place("recovery", "opened, and nothing of it acts")
 PAGES = Place("pages", "their checksums")
 INDEXES = Place("indexes", "against their tables")
 STORE = Place("store", "nothing was written into it")
-RPO, RTO = Place("promise", "rpo"), Place("promise", "rto")
-WHOLE = (RECOVERY, OPENED, PAGES, INDEXES, STORE, RPO, RTO)
+RPO, RTO, WINDOW = (Place("promise", name) for name in ("rpo", "rto", "window"))
+WHOLE = (RECOVERY, OPENED, PAGES, INDEXES, STORE, RPO, RTO, WINDOW)
 
 _NO_CHECKSUMS = Reason(
     "the source has no checksums of pages",
@@ -73,6 +74,7 @@ class Found:
     recorded: Recorded | None = None
     chosen: Chosen | None = None
     latest: Backup | None = None
+    backups: tuple[Backup, ...] = ()
     rows: int | None = None
     reason: Reason | None = None
 
@@ -130,6 +132,7 @@ def _drill(system: System, promised: WalG, now: datetime, found: Found) -> None:
         chosen = _select(walg, promised, now, found)
         copy.refuse_tablespaces(walg, chosen)
         before = measured.stored(walg)
+        _window(promised, before, now, found)
     with scratch.directory(system.machine) as ours:
         scratch.must_fit(ours, chosen.size * 4 // 3 + 2**29)
         with copy.made(ours, binaries, walg, chosen, source, timings) as server:
@@ -174,8 +177,9 @@ def _select(walg: Program, promised: WalG, now: datetime, found: Found) -> Chose
     listed = listing.parse(walg.ask("backup-list", "--detail", "--json"))
     found.latest = listing.latest(listed)
     found.chosen = chosen = listing.newest_before(listed, aim.lsn, aim.identifier)
-    newest = listed[-1]
-    if newest != chosen.backup and newest.system_identifier in (None, aim.identifier):
+    found.backups = listing.of_server(listed, aim.identifier)
+    newest = found.backups[-1]
+    if newest != chosen.backup:
         found.looks.not_at(Place("backup", newest.backup_name), _NEWER)
     if now - newest.finish_time > promised.base.at_most() + timedelta(hours=12):
         hours = listing.age_hours(newest, now)
@@ -187,6 +191,19 @@ def _select(walg: Program, promised: WalG, now: datetime, found: Found) -> Chose
             )
         )
     return chosen
+
+
+def _window(promised: WalG, names: frozenset[str], now: datetime, found: Found) -> None:
+    """Look whether one can come back to each moment of the window, as far back as points were written at all."""
+    assert found.recorded is not None
+    since = max(promised.window.before(now), found.recorded.since)
+    said = list(measured.too_short(found.backups, names, since, found.recorded.point))
+    for why in said:
+        if isinstance(why, Reason):
+            found.looks.not_at(WINDOW, why)
+            return
+    with found.looks.at(WINDOW):
+        found.looks.found(*(why for why in said if isinstance(why, Failure)))
 
 
 def _look(server: Cluster, source: Source, found: Found) -> None:

@@ -96,12 +96,17 @@ def latest(backups: Sequence[Backup]) -> Backup | None:
     return max(backups, key=lambda one: one.modified, default=None)
 
 
+def of_server(backups: Sequence[Backup], identifier: int) -> tuple[Backup, ...]:
+    """Return those that are this server's, as far as the list says whose they are."""
+    return tuple(one for one in backups if one.system_identifier in (None, identifier))
+
+
 def newest_before(backups: Sequence[Backup], lsn: int, identifier: int) -> Chosen:
     """Return the newest backup from which the log leads to `lsn`, with what it builds on.
 
     Raise Unproven where there is none, or where one that it builds on is not in the list.
     """
-    ours = [one for one in backups if one.system_identifier in (None, identifier)]
+    ours = of_server(backups, identifier)
     if backups and not ours:
         raise Unproven(
             f"each of the {len(backups)} base backups is of another server than this one",
@@ -113,23 +118,23 @@ def newest_before(backups: Sequence[Backup], lsn: int, identifier: int) -> Chose
             "there is no base backup from before the point to be come back to",
             hint="Look why `wal-g backup-push` leaves none: one that was killed has no sentinel and is not listed.",
         )
-    return Chosen(before[-1], tuple(_chain(before[-1], backups)))
+    return Chosen(before[-1], tuple(chain(before[-1], backups)))
 
 
-def _chain(backup: Backup, backups: Sequence[Backup]) -> list[Backup]:
-    """Return it with all that it builds on, the full one first."""
-    chain = [backup]
-    while chain[0].is_delta:
-        parent = "base_" + chain[0].backup_name.rpartition(_DELTA)[2]
+def chain(backup: Backup, backups: Sequence[Backup]) -> list[Backup]:
+    """Return it with all that it builds on, the full one first. Raise Unproven where one of these is not there."""
+    links = [backup]
+    while links[0].is_delta:
+        parent = "base_" + links[0].backup_name.rpartition(_DELTA)[2]
         # A parent that is a delta itself is named by its first part alone.
         found = [one for one in backups if one.backup_name.split(_DELTA)[0] == parent]
-        if not found or found[0] in chain:
+        if not found or found[0] in links:
             raise Unproven(
-                f"{chain[0].backup_name} builds on {parent}, which is not in the store",
+                f"{links[0].backup_name} builds on {parent}, which is not in the store",
                 hint="It cannot be restored without it: take a full backup (`wal-g backup-push --full`).",
             )
-        chain.insert(0, found[0])
-    return chain
+        links.insert(0, found[0])
+    return links
 
 
 def age_hours(backup: Backup, now: datetime) -> int:

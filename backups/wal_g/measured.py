@@ -1,16 +1,21 @@
-"""What a drill measures beside rows: its time, how long the log takes to the archive, what was written there.
+"""What a drill measures beside rows: its time, the log's way to the archive, what was written there, since when all is.
 
 Pure, but for the look into the store.
 """
 
-from collections.abc import Iterator
-from datetime import timedelta
+from collections.abc import Collection, Iterator, Sequence
+from datetime import datetime, timedelta
 
 from backups.timings import Timings
-from backups.wal_g.point import Recorded
+from backups.wal_g import listing
+from backups.wal_g.listing import Backup
+from backups.wal_g.point import Point, Recorded
 from backups.wal_g.program import Program
 from backups.wal_g.words import WalG, unkept
+from lifecycle.coverage import Reason
+from lifecycle.errors import Unproven
 from lifecycle.outcome import Failure
+from lifecycle.words import counted, moment
 
 BROUGHT_BACK = ("select", "fetch", "configure", "recover", "open")
 """The phases after which a server answers: these are the rto."""
@@ -47,6 +52,49 @@ def too_late(promised: WalG, recorded: Recorded) -> Iterator[Failure]:
             f"what is written can be {took} on its way into the archive; {promised.rpo} is promised",
             "Look what holds `archive_command` up, or set `archive_timeout` lower.",
         )
+
+
+def too_short(
+    backups: Sequence[Backup], names: Collection[str], since: datetime, point: Point
+) -> Iterator[Failure | Reason]:
+    """Yield what keeps one from coming back to any moment from `since` to the point, or why that cannot be told.
+
+    `backups` are this server's, `names` what lies in the store's folder of the log.
+    """
+    before = [one for one in backups if one.finish_time <= since]
+    if not before:
+        first = min(one.finish_time for one in backups)
+        what = f"no base backup from before {moment(since)} is there: one can come back to {moment(first)} at most"
+        yield Failure("window", what, "Look what deletes base backups: `wal-g delete` keeps less.")
+        return
+    base = before[-1]
+    try:
+        listing.chain(base, backups)
+    except Unproven as error:
+        yield Failure("window", error.what, error.hint)
+    if base.timeline != point.timeline:
+        yield Reason(
+            f"a server was promoted since {base.backup_name}, from which one would come back to its beginning",
+            "Until a base backup of the new timeline is older than the window, come back to its beginning by hand.",
+        )
+        return
+    there = {name[:24] for name in names}
+    if lost := [name for name in _segments(base, point) if name not in there]:
+        what = f"{counted(len(lost), 'segment')} of the log since {base.backup_name} not in the archive: {lost[0]}"
+        yield Failure(
+            "window", what, "Look what deletes there: no moment after it is come back to."
+        )
+
+
+def _segments(base: Backup, point: Point) -> Iterator[str]:
+    """Yield the names of the segments from a base backup to the point, on one timeline."""
+    each = 2**32 // point.segment_size
+    first, last = (
+        int(name[8:16], 16) * each + int(name[16:], 16)
+        for name in (base.wal_file_name, point.segment)
+    )
+    for number in range(first, last + 1):
+        yield f"{point.timeline:08X}{number // each:08X}{number % each:08X}"
 
 
 def too_slow(promised: WalG, timings: Timings) -> Iterator[Failure]:

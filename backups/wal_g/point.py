@@ -229,10 +229,11 @@ def record(
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """The newest point that the archive has: when it was written down, and what each table held."""
+    """The newest point that the archive has: when it was written down, and what each table held. `since`: the first."""
 
     point: Point
     at: datetime
+    since: datetime
     archived_ms: int
     tables: Mapping[str, Content]
 
@@ -254,4 +255,5 @@ def newest(conn: Connection[TupleRow], system: str) -> Recorded:
         for one in evidence.of_run(conn, run, COUNTED)
         if one.target.startswith(f"{name} ")
     }
-    return Recorded(parse(name, line.counts), line.at, line.counts["archived_ms"], tables)
+    since = evidence.since(conn, POINTED) or line.at
+    return Recorded(parse(name, line.counts), line.at, since, line.counts["archived_ms"], tables)

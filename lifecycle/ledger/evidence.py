@@ -89,6 +89,12 @@ def first(conn: Connection[TupleRow], event: str, target: str, digest: str) -> d
     return row[0] if row else None
 
 
+def since(conn: Connection[TupleRow], event: str) -> datetime | None:
+    """Return when a run recorded this event first as an outcome, in the months that the ledger has."""
+    row = conn.execute(statements.SINCE, {"event": event}).fetchone()
+    return row[0] if row else None
+
+
 def targets(conn: Connection[TupleRow], event: str) -> frozenset[str]:
     """Return every target of which runs recorded this event as an outcome, in the months that the ledger has."""
     return frozenset(row[0] for row in conn.execute(statements.TARGETS, {"event": event}))

@@ -244,6 +244,10 @@ FIRST = """
     select min(at) from lifecycle.evidence where event = %(event)s and target = %(target)s and digest = %(digest)s
 """
 
+SINCE = """
+    select min(at) from lifecycle.evidence where event = %(event)s and kind = 'outcome'
+"""
+
 TARGETS = """
     select distinct target from lifecycle.evidence where event = %(event)s and kind = 'outcome'
 """
