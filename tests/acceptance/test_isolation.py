@@ -72,7 +72,7 @@ def test_six_frozen_databases_keep_neither_the_seventh_nor_a_monitor_waiting(
     signal_all(frozen, signal.SIGSTOP)
     daemon = stage.start("daemon", jobs={"nothing": {"cron": "*/5 * * * * *", "catch_up": "all"}})
     done = "select count(*) from lifecycle.run where verdict = 'pass'"
-    stage.until(lambda: stage.value(done) >= 8, 120)
+    stage.until(lambda: stage.value(done) >= 5, 120)
     # The middle one: a busy machine is late once, who waits for frozen databases is late each time.
     late = stage.value(
         "select percentile_cont(0.5) within group (order by started_at - scheduled_for)"

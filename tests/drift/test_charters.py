@@ -33,8 +33,10 @@ def trees() -> dict[str, ast.Module]:
     }
 
 
-def does(tree: ast.Module) -> set[str]:
+@cache
+def does(path: str) -> frozenset[str]:
     """Return every module that is imported there and everything that is called there."""
+    tree = trees()[path]
     found: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -43,7 +45,7 @@ def does(tree: ast.Module) -> set[str]:
             found.add(node.module or "")
         elif isinstance(node, ast.Call):
             found.add(ast.unparse(node.func))
-    return found
+    return frozenset(found)
 
 
 def test_every_charter_that_says_the_only_module_is_held_here():
@@ -59,7 +61,7 @@ def test_every_charter_that_says_the_only_module_is_held_here():
 def test_only_that_module_does_it(charter: str):
     doing = {
         path
-        for path, tree in trees().items()
-        if not path.startswith(SANDBOX) and any(map(HELD[charter].fullmatch, does(tree)))
+        for path in trees()
+        if not path.startswith(SANDBOX) and any(map(HELD[charter].fullmatch, does(path)))
     }
     assert doing == {charter}
