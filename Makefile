@@ -13,11 +13,11 @@ TEST := $(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder
 demo: .venv/ready  ## one day of Lifecycle over a system (SYSTEM=vitalis; CONTINUE=1: go on with the last demo's data; KEEP=1: leave it running until Ctrl-C)
 	@$(BIN)/lifecycle demo $(if $(SYSTEM),--system $(SYSTEM)) $(if $(CONTINUE),--continue) $(if $(KEEP),--keep)
 
-test: .venv/ready .venv/timescaledb/ready .venv/wal_g/wal-g  ## every test but those of whole pages and of a whole year, on real parts
+test: .venv/ready .venv/timescaledb/ready .venv/wal_g/wal-g  ## every test but those of whole days and of a whole year, on real parts
 	$(TEST) --ignore tests/days --ignore tests/years
 
-test-days: .venv/ready  ## the demo, README's section and the page of a first policy, each carried out to its end
-	$(TEST) --dist load tests/days
+test-days: .venv/ready  ## whole days of the daemon over the four systems, the demo, and the pages that are carried out
+	$(TEST) tests/days
 
 test-years: .venv/ready  ## the house and the four systems night by night, over a year each
 	$(TEST) --dist load tests/years
@@ -25,7 +25,7 @@ test-years: .venv/ready  ## the house and the four systems night by night, over 
 test-matrix: $(PG:%=test-on-%)  ## the tests that ask a database, on each version (PG="15 18": on these only)
 
 test-on-%: .venv/matrix .venv/wal_g/wal-g
-	LIFECYCLE_TEST_PG=$* $(TEST) tests/database tests/wal_g
+	LIFECYCLE_TEST_PG=$* $(TEST) tests/database tests/wal_g tests/days/test_systems.py
 
 test-timescaledb: .venv/ready  ## whole runs on a server that has TimescaleDB
 	LIFECYCLE_TEST_TIMESCALEDB=1 $(TEST) tests/timescaledb/server

@@ -1,6 +1,6 @@
 """The systems that come with the product, each for one day of the real daemon: who is due is gone, the others are as before.
 
-Vitalis has tests of its own, by room, and a whole day in the acceptance tests.
+Vitalis has tests of its own, by room, and a whole day in `test_one_day.py`.
 """
 
 import json
