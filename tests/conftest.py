@@ -101,6 +101,24 @@ def database(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
+def ledger_template(cluster: Cluster) -> Iterator[str]:
+    """A database with the service's own tables that no system has been given yet, for cloning."""
+    for conninfo in a_database(cluster, "template0"):
+        name = str(conninfo_to_dict(conninfo)["dbname"])
+        policy = Policy.model_validate({"system": "nobody", "database": name, "tables": {}})
+        with psycopg.connect(conninfo, autocommit=True) as conn:
+            install.install(conn, policy, catalog.read(conn), None)
+            conn.execute("delete from lifecycle.installation")
+        yield name
+
+
+@pytest.fixture
+def ledger(cluster: Cluster, ledger_template: str) -> Iterator[str]:
+    """As `database`, with the service's own tables in it: to make them takes half of a short test's time."""
+    yield from a_database(cluster, ledger_template)
+
+
+@pytest.fixture(scope="session")
 def outside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
     """The addresses of an S3 server and a Stripe double, for buckets and customers of each test's own."""
     where = tmp_path_factory.mktemp("outside")

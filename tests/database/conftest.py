@@ -49,6 +49,6 @@ def clinic(
 
 
 @pytest.fixture
-def shop(database: str, tmp_path: Path) -> Shop:
+def shop(ledger: str, tmp_path: Path) -> Shop:
     """A database of the test's own with the shop's roles."""
-    return Shop(database, tmp_path)
+    return Shop(ledger, tmp_path)

@@ -21,8 +21,8 @@ from tests.keep import work
 
 
 @pytest.fixture
-def house(database: str, outside: tuple[str, str], tmp_path: Path) -> Archiving:
-    return Archiving(database, outside[0], tmp_path)
+def house(ledger: str, outside: tuple[str, str], tmp_path: Path) -> Archiving:
+    return Archiving(ledger, outside[0], tmp_path)
 
 
 KEPT = DELETE | {"keep": "10 years"}

@@ -17,8 +17,8 @@ LATER = datetime(2027, 2, 1, 12, tzinfo=UTC)
 
 
 @pytest.fixture
-def house(database: str) -> House:
-    made = House(database)
+def house(ledger: str) -> House:
+    made = House(ledger)
     # One row a day from 2026-07-01 to 2026-11-21: with 90 days, those before 2026-08-23 are overdue.
     made.say(
         ROLE

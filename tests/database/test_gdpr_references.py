@@ -61,9 +61,9 @@ TABLES: dict[str, Any] = {
 
 
 @pytest.fixture
-def letters(database: str, tmp_path: Path) -> Office:
+def letters(ledger: str, tmp_path: Path) -> Office:
     """An office where Anna, who is 1, has asked to be forgotten."""
-    made = office.opened(database, tmp_path, SCHEMA, TABLES)
+    made = office.opened(ledger, tmp_path, SCHEMA, TABLES)
     made.asks(1)
     return made
 
@@ -233,7 +233,7 @@ def test_the_rehearsal_of_one_person_counts_them_too(letters: Office) -> None:
     assert any("does not name" in why for why in foresee(letters.system(), None, "1").refusals)
 
 
-def test_two_columns_that_refer_are_emptied_together(database: str, tmp_path: Path) -> None:
+def test_two_columns_that_refer_are_emptied_together(ledger: str, tmp_path: Path) -> None:
     schema = """
         create table parcels (shop bigint, no bigint, person_id bigint not null references people, primary key (shop, no));
         create table scans (scan_id bigint primary key, shop_no bigint, parcel_no bigint);
@@ -250,7 +250,7 @@ def test_two_columns_that_refer_are_emptied_together(database: str, tmp_path: Pa
             "because": "counts",
         },
     }  # fmt: skip
-    made = office.opened(database, tmp_path, schema, tables)
+    made = office.opened(ledger, tmp_path, schema, tables)
     made.asks(1)
     assert made.erase().failures == ()
     assert made.ask("select scan_id, shop_no, parcel_no from scans order by 1") == [
@@ -258,7 +258,7 @@ def test_two_columns_that_refer_are_emptied_together(database: str, tmp_path: Pa
     ]  # fmt: skip
 
 
-def test_a_key_beyond_what_a_narrow_column_holds_is_no_error(database: str, tmp_path: Path) -> None:
+def test_a_key_beyond_what_a_narrow_column_holds_is_no_error(ledger: str, tmp_path: Path) -> None:
     schema = """
         create table notes (note_id bigint primary key, person_no integer);
         insert into people values (5000000000, 'far@x.example');
@@ -271,13 +271,13 @@ def test_a_key_beyond_what_a_narrow_column_holds_is_no_error(database: str, tmp_
             "owner": {"person": {"through": ["person_no"]}},
         }
     }
-    made = office.opened(database, tmp_path, schema, tables)
+    made = office.opened(ledger, tmp_path, schema, tables)
     made.asks(5000000000)
     assert made.erase().failures == ()
     assert made.ask("select note_id from notes") == [1]
 
 
-def test_what_takes_a_value_out_of_json_is_refused_still(database: str, tmp_path: Path) -> None:
+def test_what_takes_a_value_out_of_json_is_refused_still(ledger: str, tmp_path: Path) -> None:
     schema = "create table events (event_id bigint primary key, payload jsonb); reset role;"
     tables = {
         "events": {
@@ -287,7 +287,7 @@ def test_what_takes_a_value_out_of_json_is_refused_still(database: str, tmp_path
             "because": "x",
         }
     }
-    made = office.opened(database, tmp_path, schema, tables)
+    made = office.opened(ledger, tmp_path, schema, tables)
     made.asks(1)
     with pytest.raises(Refused, match=r"tables\.events\.references\.who"):
         made.erase()

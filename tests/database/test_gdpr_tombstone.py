@@ -59,9 +59,9 @@ def promised(stone: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]
 
 
 @pytest.fixture
-def ward(database: str, tmp_path: Path) -> Office:
+def ward(ledger: str, tmp_path: Path) -> Office:
     """An office in which Anna, who is 1 and nursed others, has asked to be forgotten."""
-    made = office.opened(database, tmp_path, SCHEMA, TABLES, **promised())
+    made = office.opened(ledger, tmp_path, SCHEMA, TABLES, **promised())
     made.asks(1)
     return made
 
@@ -218,9 +218,9 @@ def test_init_makes_none_over_somebody_and_none_that_may_not_be(
     assert ward.ask("select * from people order by id") == before
 
 
-def test_a_column_that_it_needs_is_a_mistake_of_the_policy(database: str, tmp_path: Path) -> None:
+def test_a_column_that_it_needs_is_a_mistake_of_the_policy(ledger: str, tmp_path: Path) -> None:
     with pytest.raises(AssertionError, match=r"people.email may not be NULL, and the tombstone has no value for it"):  # fmt: skip
-        office.opened(database, tmp_path, SCHEMA, TABLES, **promised({"id": 0}))
+        office.opened(ledger, tmp_path, SCHEMA, TABLES, **promised({"id": 0}))
 
 
 @pytest.mark.parametrize(
@@ -231,11 +231,11 @@ def test_a_column_that_it_needs_is_a_mistake_of_the_policy(database: str, tmp_pa
     ],
 )  # fmt: skip
 def test_what_it_cannot_stand_for_is_a_mistake(
-    database: str, tmp_path: Path, more: str, mistake: str
+    ledger: str, tmp_path: Path, more: str, mistake: str
 ) -> None:
     said = {"files": {"personal": "none", "because": "x", "author": {"visit_id": "tombstone"}}}
     with pytest.raises(AssertionError, match=mistake):
-        office.opened(database, tmp_path, f"{SCHEMA}; set role office_owner; {more}; reset role;", TABLES | said, **promised())  # fmt: skip
+        office.opened(ledger, tmp_path, f"{SCHEMA}; set role office_owner; {more}; reset role;", TABLES | said, **promised())  # fmt: skip
 
 
 def test_the_owners_code_becomes_nobody_else_while_it_is_made(ward: Office) -> None:
@@ -283,13 +283,13 @@ def test_somebody_who_writes_meanwhile_is_found(
 
 
 def test_a_trigger_that_puts_back_what_is_cleared_changes_nothing(
-    database: str, tmp_path: Path
+    ledger: str, tmp_path: Path
 ) -> None:
     """A kept row is counted as cleared only if it is."""
     kept = {"clear": ["person_id", "addressee"], "because": "proof that it was honoured"}
     asked = {"requests": {"owner": {"person": "person_id"}, "keep": kept}}
     more = "set role office_owner; alter table requests add column addressee text; reset role;"
-    made = office.opened(database, tmp_path, SCHEMA + more, TABLES | asked, **promised())
+    made = office.opened(ledger, tmp_path, SCHEMA + more, TABLES | asked, **promised())
     made.asks(1)
     made.ask(
         """update requests set addressee = 'her';

@@ -25,8 +25,8 @@ from tests.house import LOG, NOW, PLAIN, House
 
 
 @pytest.fixture
-def house(database: str) -> House:
-    return House(database)
+def house(ledger: str) -> House:
+    return House(ledger)
 
 
 def hold(system: System, what: What, until: datetime | None = None) -> int:

@@ -28,8 +28,8 @@ OLD = "insert into log values (1, '2020-01-01', 'x')"
 
 
 @pytest.fixture
-def house(database: str) -> House:
-    return House(database)
+def house(ledger: str) -> House:
+    return House(ledger)
 
 
 def people(house: House, kind: str = "person", key: str = "uuid") -> None:

@@ -41,8 +41,8 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def house(database: str) -> House:
-    made = House(database)
+def house(ledger: str) -> House:
+    made = House(ledger)
     made.say(TABLES)
     return made
 

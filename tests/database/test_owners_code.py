@@ -62,8 +62,8 @@ def tells(what: str) -> str:
 
 
 @pytest.fixture
-def house(database: str) -> House:
-    house = House(database)
+def house(ledger: str) -> House:
+    house = House(ledger)
     house.say(LOG)
     house.promise(DONE, PAYROLL)
     return house
@@ -198,9 +198,9 @@ def test_code_that_is_exchanged_while_an_erasure_looks_changes_nothing_of_anybod
 
 
 def test_what_an_owners_check_sets_for_the_session_makes_him_no_other_owner(
-    database: str, tmp_path: Path
+    ledger: str, tmp_path: Path
 ):
-    shop = Shop(database, tmp_path)
+    shop = Shop(ledger, tmp_path)
     shop.say(
         WAGES
         + """
@@ -228,9 +228,9 @@ def test_what_an_owners_check_sets_for_the_session_makes_him_no_other_owner(
 
 
 def test_what_is_said_as_an_owner_is_said_through_no_function_that_his_code_has_changed(
-    database: str, tmp_path: Path
+    ledger: str, tmp_path: Path
 ):
-    shop = Shop(database, tmp_path)
+    shop = Shop(ledger, tmp_path)
     shop.say(
         WAGES
         + """

@@ -24,8 +24,8 @@ BY_PERSON: dict[str, Any] = {"by": "at", "every": "month", "ahead": 1} | {
 
 
 @pytest.fixture
-def shop(database: str, tmp_path: Path) -> Shop:
-    return Shop(database, tmp_path)
+def shop(ledger: str, tmp_path: Path) -> Shop:
+    return Shop(ledger, tmp_path)
 
 
 def promise(shop: Shop, table: str = "events", **rule: Any) -> None:

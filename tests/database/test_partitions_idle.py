@@ -12,8 +12,8 @@ from tests.database.shop import EVENTS, Shop
 
 
 @pytest.fixture
-def shop(database: str, tmp_path: Path) -> Shop:
-    made = Shop(database, tmp_path)
+def shop(ledger: str, tmp_path: Path) -> Shop:
+    made = Shop(ledger, tmp_path)
     made.say(EVENTS)
     made.promise(events=("at", "quarter", 1))
     return made

@@ -28,16 +28,16 @@ MONTHLY: dict[str, Any] = {"by": "at", "every": "month", "ahead": 1}
 
 
 @pytest.fixture
-def shop(database: str, tmp_path: Path) -> Iterator[Shop]:
+def shop(ledger: str, tmp_path: Path) -> Iterator[Shop]:
     """With a tablespace, which is a server's: it is gone afterwards."""
-    made = Shop(database, tmp_path)
+    made = Shop(ledger, tmp_path)
     made.say(EVENTS)
-    with psycopg.connect(database, autocommit=True) as conn:
+    with psycopg.connect(ledger, autocommit=True) as conn:
         conn.execute("set allow_in_place_tablespaces = on")
         conn.execute(f"create tablespace \"{SLOW}\" location ''".encode())
         conn.execute(f'grant create on tablespace "{SLOW}" to shop_owner'.encode())
     yield made
-    with psycopg.connect(database, autocommit=True) as conn:
+    with psycopg.connect(ledger, autocommit=True) as conn:
         conn.execute("drop table events")
         conn.execute(f'drop tablespace "{SLOW}"'.encode())
 

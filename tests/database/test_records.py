@@ -184,23 +184,23 @@ def private_pem(key: Ed25519PrivateKey) -> str:
 
 
 @pytest.fixture
-def world(database: str, outside: tuple[str, str], tmp_path: Path) -> World:
+def world(ledger: str, outside: tuple[str, str], tmp_path: Path) -> World:
     policy = policy_of({"keep": "6 years", "bucket": "records"})
     key = Ed25519PrivateKey.generate()
     public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     (tmp_path / "signing.pub").write_bytes(public)
     client = installation.objects_at(outside[0])
-    bucket = f"records-{os.getpid()}-{database.partition('dbname=')[2].split()[0]}"
+    bucket = f"records-{os.getpid()}-{ledger.partition('dbname=')[2].split()[0]}"
     client.create_bucket(Bucket=bucket)
     client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
     own: dict[str, Any] = build.store_at(outside[0], tmp_path) | {
         "buckets": {"records": bucket},
         "signing_key": build.secret(tmp_path, "signing.key", private_pem(key)),
     }
-    system = build.system(database, policy, {"base": tmp_path}, **own)
-    with psycopg.connect(database, autocommit=True) as admin:
+    system = build.system(ledger, policy, {"base": tmp_path}, **own)
+    with psycopg.connect(ledger, autocommit=True) as admin:
         install.install(admin, system.policy, catalog.read(admin), None)
-    return World(database, system, client, bucket, tmp_path)
+    return World(ledger, system, client, bucket, tmp_path)
 
 
 def reader(world: World) -> Iterator[psycopg.Connection[Any]]:

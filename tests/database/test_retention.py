@@ -31,8 +31,8 @@ from tests.waiting import wait_until
 
 
 @pytest.fixture
-def house(database: str) -> House:
-    return House(database)
+def house(ledger: str) -> House:
+    return House(ledger)
 
 
 def test_rows_before_the_cutoff_go_and_the_row_on_it_stays(house: House) -> None:

@@ -38,8 +38,8 @@ SIZE: dict[str, Any] = RULE | {"size": "6 MB"}
 
 
 @pytest.fixture
-def house(database: str) -> House:
-    made = House(database)
+def house(ledger: str) -> House:
+    made = House(ledger)
     made.say(OWNER + LOG)
     return made
 

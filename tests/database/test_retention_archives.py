@@ -33,8 +33,8 @@ DROP = {"table": "log", "after": "2 years", "do": "drop", "archive": True}
 
 
 @pytest.fixture
-def house(database: str, outside: tuple[str, str], tmp_path: Path) -> Archiving:
-    return Archiving(database, outside[0], tmp_path)
+def house(ledger: str, outside: tuple[str, str], tmp_path: Path) -> Archiving:
+    return Archiving(ledger, outside[0], tmp_path)
 
 
 def stands_alone(house: Archiving) -> None:

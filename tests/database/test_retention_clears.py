@@ -20,8 +20,8 @@ RULE = ("visit.said", "90 days", "at", "clear")
 
 
 @pytest.fixture
-def house(database: str) -> House:
-    return House(database)
+def house(ledger: str) -> House:
+    return House(ledger)
 
 
 def touched(house: House, does: str, what: str) -> None:

@@ -27,8 +27,8 @@ PARTITIONED = {"by": "at", "every": "year", "ahead": 1}
 
 
 @pytest.fixture
-def house(database: str) -> House:
-    return House(database)
+def house(ledger: str) -> House:
+    return House(ledger)
 
 
 def made(house: House, kind: str, holds: str, encode: str, bound: str = "", more: str = "") -> None:

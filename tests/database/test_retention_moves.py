@@ -35,8 +35,8 @@ RULE: dict[str, Any] = {
 
 
 @pytest.fixture
-def house(database: str) -> House:
-    return House(database)
+def house(ledger: str) -> House:
+    return House(ledger)
 
 
 def told(outcome: Outcome) -> str:

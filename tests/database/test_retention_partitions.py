@@ -41,9 +41,9 @@ RULE: dict[str, Any] = {
 
 
 @pytest.fixture
-def house(database: str, monkeypatch: pytest.MonkeyPatch) -> House:
+def house(ledger: str, monkeypatch: pytest.MonkeyPatch) -> House:
     monkeypatch.setattr(waits, "PATIENCE", timedelta(seconds=0.4))
-    return House(database)
+    return House(ledger)
 
 
 def made(house: House, more: str = "", **said: Any) -> None:

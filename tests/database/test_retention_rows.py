@@ -19,8 +19,8 @@ from tests.house import LOG, NOW, PLAIN, House, unseen
 
 
 @pytest.fixture
-def house(database: str) -> House:
-    return House(database)
+def house(ledger: str) -> House:
+    return House(ledger)
 
 
 def test_what_came_or_changed_after_the_survey_stays_whatever_its_date(house: House) -> None:

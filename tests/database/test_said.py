@@ -23,8 +23,8 @@ LEDGER = """
 
 
 @pytest.fixture
-def house(database: str) -> House:
-    return House(database)
+def house(ledger: str) -> House:
+    return House(ledger)
 
 
 @pytest.fixture

@@ -38,9 +38,9 @@ DROP: dict[str, Any] = {"do": "drop", "after": "18 months", "because": "as promi
 
 
 @pytest.fixture
-def house(database: str, monkeypatch: pytest.MonkeyPatch) -> House:
+def house(ledger: str, monkeypatch: pytest.MonkeyPatch) -> House:
     monkeypatch.setattr(waits, "PATIENCE", timedelta(seconds=0.4))
-    return House(database)
+    return House(ledger)
 
 
 def ahead(house: House, table: str, **said: Any) -> None:

@@ -12,8 +12,8 @@ MORE = "insert into log select n, '2026-09-01' from generate_series(5000, 5009) 
 
 
 @pytest.fixture
-def house(database: str) -> Iterator[House]:
-    made = House(database)
+def house(ledger: str) -> Iterator[House]:
+    made = House(ledger)
     made.say(PLAIN + ROWS + "alter table log add column made timestamptz, add column state text")
     made.promise(LOG)
     assert made.run().verdict is Verdict.PASS
@@ -106,8 +106,8 @@ def test_a_shorter_time_keeps_no_other_rule_from_its_rows(house: House) -> None:
     assert house.number("select count(*) from other") == 0
 
 
-def test_whole_partitions_wait_for_a_person_too(database: str) -> None:
-    house = House(database)
+def test_whole_partitions_wait_for_a_person_too(ledger: str) -> None:
+    house = House(ledger)
     house.say(
         OWNER
         + """

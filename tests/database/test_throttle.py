@@ -27,8 +27,8 @@ MUCH = (
 
 
 @pytest.fixture
-def house(database: str) -> House:
-    made = House(database)
+def house(ledger: str) -> House:
+    made = House(ledger)
     made.say(PLAIN)
     made.say(
         "insert into log select n, '2020-01-01', repeat('v', 400) from generate_series(1, 8000) n"
