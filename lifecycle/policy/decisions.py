@@ -192,12 +192,32 @@ def carry_out(table: Table, answer: Answer) -> None:
             table.pop("owner", None)
             table["personal"] = "none"
             table["because"] = answer.because
+            _without_paths(table)
         case "keep":
-            clear = [*dict.fromkeys((*_naming(table), *_named_by(table)))]
+            clear = [*dict.fromkeys((*_cleared(table), *_named_by(table)))]
             del table["because"]
             table["keep"] = {"clear": clear, "because": answer.because}
         case "later":
             pass
+
+
+def _without_paths(table: Table) -> None:
+    """Take out what leads into JSON, of a table that is nobody's: no value is taken out of JSON yet."""
+    said = cast("dict[str, Any]", table.get("references", {}))
+    for name in [name for name, reference in said.items() if "path" in reference]:
+        del said[name]
+    if "references" in table and not said:
+        del table["references"]
+
+
+def _cleared(table: Table) -> list[str]:
+    """Return the columns that are cleared where a row stays: of a reference those that refer."""
+    said = cast("dict[str, dict[str, Any]]", table.get("references", {}))
+    cleared: dict[str, None] = {}
+    for name in _naming(table):
+        columns = cast("list[str]", said.get(name, {}).get("columns") or [name])
+        cleared |= dict.fromkeys(map(str, columns))
+    return list(cleared)
 
 
 def _naming(table: Table) -> list[str]:

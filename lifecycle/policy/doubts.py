@@ -29,6 +29,7 @@ BOOKS = "is it money, an agreement or proof, which must be kept for some years?"
 PART = "does the row go with the one it points to?"
 SHARED = "several people share it: does it go with the last of them?"
 LOOSE = "is this the person, though no foreign key says so?"
+INSIDE = "a person stands inside its JSON: does the row go with them?"
 STAYS = "would the row stay without the person?"
 
 _GOES = (TWO, STAYS)
@@ -222,6 +223,8 @@ def _by_value(draft: Draft, table: str, key: ForeignKey) -> Iterator[Doubt]:
     same = {c.name for c in found.columns} & {c.name for c in draft.people.columns}
     if virtual.typed(key):
         return
+    if isinstance(key, virtual.Virtual) and key.said.path:
+        yield Doubt(INSIDE, f"{key.columns[0]}, under {key.said.path}")
     if len(same) >= COPY:
         yield Doubt(TWO, f"{key.name}, and whose other columns are as in {draft.people.name}")
     if beside := [

@@ -148,6 +148,7 @@ def _reference(said: Reference) -> str:
     to = {quote(value): quote(to) for value, to in (said.of or {}).items()}
     parts = {
         "columns": listed(said.columns) if said.columns else "",
+        "path": quote(said.path) if said.path else "",
         "to": quote(said.to or "") if said.to else "",
         "type": quote(said.type or "") if said.type else "",
         "of": mapped(to),

@@ -15,10 +15,11 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from lifecycle import clock
-from lifecycle.policy import guess, habits, leads, statements
+from lifecycle.policy import guess, habits, inside, leads, statements
 from lifecycle.policy.asking import Ask, asking
 from lifecycle.policy.leads import Known
 from lifecycle.policy.lookalikes import family
+from lifecycle.policy.reference import Reference
 from lifecycle.policy.seen import Both, Evidence, Seen
 from lifecycle.postgres.catalog import Catalog, Table
 
@@ -85,6 +86,8 @@ def _of_table(ask: Ask, known: Known, table: Table) -> Evidence:
     if more := leads.texts(table, led, referring):
         counted = _sample(ask, known, table, [*referring, *more])
     counted |= _telling(ask, known.catalog, table, counted)
+    if not related and not any(_to_people(known, said) for said in led.values()):
+        led |= inside.looked(ask, known, table, _telling_json(table, counted), counted[""].filled)
     counted |= leads.apart(ask, table, [n for n, said in looked if not said], counted)
     return Evidence(
         rows={table.name: counted.pop("", Seen(0, 0)).filled},
@@ -93,6 +96,16 @@ def _of_table(ask: Ask, known: Known, table: Table) -> Evidence:
         references={table.name: led} if led else {},
         both=_both(ask, table, tuple(dict.fromkeys(sides))),
     )
+
+
+def _to_people(known: Known, said: Reference) -> bool:
+    return any(to.table == known.people.name for _, to in said.targets())
+
+
+def _telling_json(table: Table, counted: Mapping[str, Seen]) -> list[str]:
+    """Return the JSON in which somebody may stand, as a key in it is called so."""
+    json = [c.name for c in table.columns if family(c.type) in JSON]
+    return [name for name in json if counted.get(name, Seen(0, 0)).telling]
 
 
 def _both(ask: Ask, table: Table, columns: Sequence[str]) -> dict[tuple[str, str, str], Both]:

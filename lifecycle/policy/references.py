@@ -1,7 +1,7 @@
 """Chooses which of the references that rows show a drafted policy declares: those about which it says something.
 
 Pure. A reference between tables that are nobody's is none of a policy's business. One that could only be cleared, and
-may not be NULL, is left out: the row goes another way, and what is left in it leads nowhere.
+may not be NULL, or stands inside JSON, is left out: the row goes another way, and what is left in it leads nowhere.
 """
 
 from collections.abc import Mapping
@@ -30,7 +30,7 @@ def _speaks(policy: Policy, catalog: Catalog, table: str, name: str, said: Refer
         if isinstance(key, virtual.Virtual) and policy.tables[key.referenced].owner
     ]
     return bool(keys) and all(
-        foreign_keys.may_be_null(catalog, key)
+        (said.path is None and foreign_keys.may_be_null(catalog, key))
         or any(
             sentences.of(policy, key, kind) for kind in policy.tables[key.referenced].owner or ()
         )

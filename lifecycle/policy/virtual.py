@@ -56,6 +56,11 @@ def typed(key: ForeignKey) -> bool:
     return isinstance(key, Virtual) and key.of_type is not None
 
 
+def path(key: ForeignKey) -> bool:
+    """Say whether it leads there by values inside JSON."""
+    return isinstance(key, Virtual) and key.said.path is not None
+
+
 def loose(key: ForeignKey) -> bool:
     """Say whether it is no more than a reference by type, or by a value in any spelling."""
     return isinstance(key, Virtual) and not key.said.plain

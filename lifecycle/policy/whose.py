@@ -140,16 +140,25 @@ def _by_address(draft: Draft, owners: Mapping[str, Owner]) -> dict[str, Owner]:
     But for those that others point to and of which some have none: it is one to write to, and rows hang on it.
     """
     pointed = {k.referenced for k in draft.catalog.foreign_keys if k.table != k.referenced}
-    return {
+    return _inside(draft, owners) | {
         k.table: Through(through=virtual.words(k))
         for k in draft.catalog.foreign_keys
         if virtual.loose(k)
-        and not virtual.typed(k)
+        and not (virtual.typed(k) or virtual.path(k))
         and k.table not in owners
         and k.table not in draft.settled
         and (k.table not in pointed or draft.share(k.table, k.columns[0]) >= NEARLY)
         and not habits.author(k.name)
     }
+
+
+def _inside(draft: Draft, owners: Mapping[str, Owner]) -> dict[str, Owner]:
+    """Return the tables from which nothing but values inside JSON leads to people: a row goes with any of them."""
+    found: dict[str, list[str]] = {}
+    for key in draft.catalog.foreign_keys:
+        if virtual.path(key) and key.table not in owners and key.table not in draft.settled:
+            found.setdefault(key.table, []).append(key.name)
+    return {name: Through(through=tuple(words)) for name, words in found.items()}
 
 
 def _looks_shared(catalog: Catalog, key: ForeignKey, owners: Mapping[str, Owner]) -> bool:
