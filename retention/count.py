@@ -57,6 +57,12 @@ class Counted:
         return self.bound.table if self.bound.rule.archive else None
 
     @property
+    def elsewhere(self) -> Mapping[str, int]:
+        """Return the rows whose time is over, by the foreign table in which the rule leaves them."""
+        kept = self.bound.kept_elsewhere
+        return {leaf.leaf: leaf.rows for leaf in self.overdue if leaf.leaf in kept and leaf.rows}
+
+    @property
     def undated(self) -> int:
         """Return how many rows tell no time."""
         return sum(self.dateless.values())
@@ -94,8 +100,11 @@ class Counted:
     @cached_property
     def too_many(self) -> tuple[Part, ...]:
         """Return the partitions that are to go, with rows or without."""
+        stay = (*self.held, *self.kept_back)
         return tuple(
-            p for p in self.bound.parts if p.over and p not in self.held and p not in self.kept_back
+            p
+            for p in self.bound.parts
+            if p.over and p not in stay and self.bound.kept_elsewhere.isdisjoint(p.leaves)
         )
 
     @cached_property
@@ -118,6 +127,7 @@ class Counted:
         stay = {
             leaf for part in (*self.held, *self.kept_back, *self.waiting) for leaf in part.leaves
         }
+        stay |= self.bound.kept_elsewhere
         return tuple(leaf for leaf in self.overdue if leaf.leaf not in stay)
 
     @property

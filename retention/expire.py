@@ -142,6 +142,7 @@ def _otherwise(
     task: Task, batches: Batches, leaf: str, rows: int, seen: Seen
 ) -> Iterable[int] | None:
     """Return how many rows go, time by time, where they go otherwise than by their places: archived, or packed."""
+    packed.give_places(task, batches, seen.catalog, leaf)
     if batches.bound.rule.archive:
         return expire_archived.expire(task, batches, leaf, rows, seen.committed)
     inside = packed.into(batches.conn, batches.bound, leaf)
@@ -253,8 +254,7 @@ def _adding(policy: Policy, bound: Bound) -> frozenset[str]:
 
 
 def _asks(step: Expire, why: str) -> Failure:
-    many = words.counted(step.rows, "row")
-    what = f"{why}, and {many} would end: a person has to see that first"
+    what = f"{why}, and {words.counted(step.rows, 'row')} would end: a person has to see that first"
     return Failure(step.target, what, shorter.APPLY)
 
 

@@ -152,6 +152,8 @@ def _words(after: Seen, ended: Ended) -> tuple[str, dict[str, int]]:
 
 def _in_the_way(counted: Counted) -> Iterator[str]:
     yield from (f"{leaf}: {reason.why}" for leaf, reason in counted.unread.items())
+    for leaf, rows in counted.elsewhere.items():
+        yield f"{words.counted(rows, 'row')} of {leaf} stay on another server"
     for part in counted.held:
         yield f"{part.name}: on legal hold"
     for part, rows in counted.kept_back.items():

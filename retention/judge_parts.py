@@ -84,13 +84,14 @@ def _stands(one: Alone) -> Failure:
 
 
 def counts(after: Seen) -> dict[str, int]:
-    """Return how many overdue rows wait for the end of their partition, and how many rows stand alone."""
+    """Return how many rows wait for the end of their partition, stand alone, or are left on another server."""
     drops = [rule for rule in after.counted if rule.bound.drops]
     waiting = sum(rule.in_part(part).rows for rule in drops for part in rule.waiting)
     alone = sum(one.rows for one in after.alone)
     found = {
         "waiting for their partition": waiting,
         "in their grace": alone,
+        "kept elsewhere": sum(sum(rule.elsewhere.values()) for rule in after.counted),
         "partitions to end": sum(len(rule.too_many) for rule in drops),
         "partitions kept by unless": sum(len(rule.kept_back) for rule in drops),
     }

@@ -1,5 +1,8 @@
 """Ends overdue rows of a compressed chunk, all of a chunk in one transaction: a row has no place in a batch.
 
+That is so where rows are only deleted. To clear, move or archive them a chunk is taken apart as a whole first, and then
+is one like any other.
+
 Batches of which all rows are overdue go whole; one with a younger row, or one on hold, TimescaleDB takes apart first,
 and the nightly run of `timescale` compresses again. Counted is not which row of which batch, but that as many have gone
 as were counted, that none is left, and that the chunk has by just as many fewer.
@@ -14,7 +17,10 @@ from lifecycle.errors import Unproven
 from lifecycle.holds import gate
 from lifecycle.ledger import changed
 from lifecycle.ledger.effect import effect
+from lifecycle.postgres.catalog import Catalog
 from lifecycle.postgres.names import policy_name, sql_parts
+from lifecycle.promise import Task
+from lifecycle.timescale import apart
 from lifecycle.words import counted
 from retention import statements_of_packed as statements
 from retention.batches import Batches
@@ -31,6 +37,18 @@ def into(conn: Connection[TupleRow], bound: Bound, leaf: str) -> str | None:
     schema, name = sql_parts(leaf)
     row = conn.execute(statements.INTO, {"schema": schema, "name": name}).fetchone()
     return policy_name(*row) if row else None
+
+
+def give_places(task: Task, batches: Batches, catalog: Catalog, leaf: str) -> None:
+    """See to it that each row of a chunk has a place, where its rule needs one. Raise as `apart.take`."""
+    bound = batches.bound
+    if not whole(bound) and into(batches.conn, bound, leaf) is not None:
+        batches.written.append(apart.take(task, catalog.table(bound.table), leaf))
+
+
+def whole(bound: Bound) -> bool:
+    """Say whether batches of a compressed chunk can go as they stand: nothing is asked of a row but that it goes."""
+    return bound.rule.do == "delete" and not bound.rule.archive
 
 
 def expire(batches: Batches, leaf: str, inside: str, rows: int) -> int:

@@ -9,7 +9,7 @@ from lifecycle import words
 from lifecycle.outcome import Failure
 from lifecycle.plan import Decision, Step
 from lifecycle.policy.model import Policy
-from retention import plan_parts, references
+from retention import packed, plan_parts, references
 from retention.archive import end
 from retention.count import Counted
 from retention.survey import Seen
@@ -53,6 +53,9 @@ def _notes(seen: Seen, counted: Counted) -> Iterator[str]:
         yield f"{name}: {counted.undated} rows without a date in {counted.bound.by} stay"
     if counted.on_hold:
         yield f"{name}: {words.counted(counted.on_hold, 'overdue row')} on legal hold: `lifecycle holds list`"
+    for leaf, rows in counted.elsewhere.items():
+        many = words.counted(rows, "row")
+        yield f"{name}: {many} of {leaf}, a foreign table, whose time is over, stay there (`elsewhere: keep`)"
     if why := seen.changed.get(name):
         yield f"{name}: {why}, so it ends nothing before a person applies this plan"
     for key, rows in counted.referenced.items():
@@ -62,11 +65,12 @@ def _notes(seen: Seen, counted: Counted) -> Iterator[str]:
 
 def _elsewhere(counted: Counted) -> Iterator[Failure]:
     for leaf in counted.overdue:
-        if leaf.rows and leaf.leaf in counted.bound.foreign:
+        if leaf.rows and leaf.leaf in counted.bound.foreign - counted.bound.kept_elsewhere:
             yield Failure(
                 counted.bound.rule.label,
                 f"{words.counted(leaf.rows, 'overdue row')} in {leaf.leaf}, a foreign table",
-                "No run of ours deletes on another server: end them there, or detach the partition.",
+                "No run of ours deletes on another server: end them there, or detach the partition. Where they are to "
+                "stay, the rule says `elsewhere: keep`.",
             )
 
 
@@ -83,9 +87,11 @@ def _step(counted: Counted) -> Expire:
         + (", archived first, and proven" if bound.rule.archive else "")
         + (f", into {bound.rule.to}" if bound.rule.to else "")
         + (
-            "; of compressed chunks batches go whole, those with rows that stay are taken apart"
-            if bound.packed
-            else ""
+            ""
+            if not bound.packed
+            else "; of compressed chunks batches go whole, those with rows that stay are taken apart"
+            if packed.whole(bound)
+            else "; compressed chunks with such rows are taken apart first, and stay so until they are compressed again"
         ),
         rule=bound.place,
         rows=rows,

@@ -57,7 +57,7 @@ def _of_rule(seen: Seen, rule: Counted) -> Iterator[Step | Failure | str]:
         elif part in rule.kept_back:
             why = unless(rule.bound.rule, rule.kept_back[part])
             yield f"{table}: {part.name}: {why}, so it stays whole"
-        elif part.over:
+        elif part.over and rule.bound.kept_elsewhere.isdisjoint(part.leaves):
             yield from _taken_off(seen, rule, part)
         elif part in rule.waiting:
             many = counted(rows.rows, "overdue row")

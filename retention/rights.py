@@ -14,8 +14,13 @@ def rights(policy: Policy, catalog: Catalog) -> Iterator[Right]:
     for rule in SECTION.of(policy):
         name, column = target(rule)
         table = catalog.tables.get(name)
-        if table is None or (table.compressed and rule.do not in ("drop", "delete")):
-            continue  # no value of what is compressed ends
+        if table is None:
+            continue
+        places = not table.compressed or rule.do in ("clear", "move") or rule.archive
+        if table.compressed and places and rule.do != "drop":
+            yield Right(
+                name, "own", "TimescaleDB lets only the owner take a compressed chunk apart"
+            )
         if rule.do == "drop":
             yield Right(name, "own", "PostgreSQL lets only the owner take a partition off")
             continue
@@ -27,5 +32,5 @@ def rights(policy: Policy, catalog: Catalog) -> Iterator[Right]:
             yield Right(rule.to, "insert", f"rows of {name} move there")
         yield Right(name, "analyze", "the planner remembers values of rows that are gone")
         clock = rule.clock or table.partition_key
-        if clock and not table.compressed:  # TimescaleDB gives no right on a column there
+        if clock and places:
             yield Right(name, "update", "a row is locked before it goes", (clock,))

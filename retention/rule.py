@@ -85,6 +85,12 @@ class RetentionRule(Part):
         description=f"with `do: drop`: how long a partition stands alone before it is dropped; default: {GRACE}",
         examples=["7 days"],
     )
+    elsewhere: Literal["keep"] | None = Field(
+        default=None,
+        description="`keep`: rows in partitions that are foreign tables, on another server, stay there and are no "
+        "longer overdue here; without it they fail the run",
+        examples=["keep"],
+    )
     archive: bool = Field(
         default=False,
         description="whether what ends is archived in `archives.bucket`, and that is proven, before it is destroyed",

@@ -72,6 +72,11 @@ class Bound:
         return self.rule.do == "drop"
 
     @property
+    def kept_elsewhere(self) -> frozenset[str]:
+        """Return the foreign tables among its leaves whose rows stay, as the rule says."""
+        return self.foreign if self.rule.elsewhere == "keep" else frozenset()
+
+    @property
     def nothing(self) -> bool:
         """Say whether nothing at all is over."""
         return parts.edge(self.before) == bounds.LOWEST
@@ -195,11 +200,6 @@ def _must_fit(rule: RetentionRule, table: Table) -> None:
         raise _Unfit(f"it {MANY_KEYS}")
     if rule.newest and table.before_key:
         raise _Unfit(f"it {OF_EACH_VALUE}")
-    if table.compressed and (rule.do not in ("drop", "delete") or rule.archive):
-        raise _Unfit(
-            "TimescaleDB compresses it: rows end by `do: delete`, chunks by `do: drop`, and nothing is cleared, moved "
-            "or archived"
-        )
     if rule.do == "drop" and table.kind == "h" and (rule.archive or rule.grace):
         raise _Unfit(
             "a chunk of a hypertable cannot stand alone: neither `archive` nor `grace` is kept for one"

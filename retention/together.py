@@ -28,17 +28,13 @@ def dropped_before(rules: Rules) -> Iterator[Mistake]:
 
 
 def compressed(rules: Rules, policy: Policy) -> Iterator[Mistake]:
-    """Find rules that change rows of compressed chunks, or drop chunks before these are compressed."""
+    """Find rules that drop chunks before these are compressed."""
     for index, rule in enumerate(rules):
         kept = TIMESCALE.of(policy).get(target(rule)[0])
         if kept is None or kept.compress is None:
             continue
         path: Where = ("retention", index)
-        if rule.do not in ("drop", "delete") or rule.archive:
-            what = f"chunks of {target(rule)[0]} are compressed: no value is cleared there, no row archived or moved"
-            instead = "write `do: delete` or `do: drop`, or take `compress` out of `timescale`"
-            yield Mistake((*path, "do"), what, instead)
-        elif rule.do == "drop" and rule.after is not None and not _later(rule.after, kept.compress):
+        if rule.do == "drop" and rule.after is not None and not _later(rule.after, kept.compress):
             what = f"its chunks are compressed after {kept.compress}, and would be dropped before or just then"
             yield Mistake((*path, "after"), what, f"write more than {kept.compress}")
 

@@ -9,19 +9,31 @@ from lifecycle.postgres.names import sql_name
 # The edition; whether the notes are those that are known here, where a chunk's settings are told by the chunk;
 # and the extension's own function, of which nobody else can have another under its schema, name and types. Whoever made
 # the extension may take it out and add one of his own: not one in C, which only a superuser makes.
-ENGINE: LiteralString = """
+_FUNCTION: LiteralString = """(
+    select array_agg(array[n.nspname::text, array_to_string(p.proargtypes::regtype[], ',')])
+      from pg_extension e
+      join pg_depend d on d.refclassid = 'pg_extension'::regclass and d.refobjid = e.oid and d.deptype = 'e'
+                      and d.classid = 'pg_proc'::regclass
+      join pg_proc p on p.oid = d.objid and p.proname = 'NAME' and p.prokind = 'f'
+      join pg_language l on l.oid = p.prolang and l.lanname = 'c'
+      join pg_namespace n on n.oid = p.pronamespace
+     where e.extname = 'timescaledb')
+"""
+ENGINE: LiteralString = f"""
     select current_setting('timescaledb.license', true),
            exists (select from pg_attribute
                     where attrelid = to_regclass('_timescaledb_catalog.compression_settings')
                       and attname = 'compress_relid' and not attisdropped),
-           (select array_agg(array[n.nspname::text, array_to_string(p.proargtypes::regtype[], ',')])
-              from pg_extension e
-              join pg_depend d on d.refclassid = 'pg_extension'::regclass and d.refobjid = e.oid and d.deptype = 'e'
-                              and d.classid = 'pg_proc'::regclass
-              join pg_proc p on p.oid = d.objid and p.proname = 'compress_chunk' and p.prokind = 'f'
-              join pg_language l on l.oid = p.prolang and l.lanname = 'c'
-              join pg_namespace n on n.oid = p.pronamespace
-             where e.extname = 'timescaledb')
+           {_FUNCTION.replace("NAME", "compress_chunk")}
+"""  # noqa: S608 - put together from constants only
+
+# The extension's own function that takes a chunk apart, looked up alike.
+APART_BY: LiteralString = f"select {_FUNCTION.replace('NAME', 'decompress_chunk')}"
+
+# Whether a chunk is compressed still, and the number of this transaction as rows have it.
+IS_APART: LiteralString = """
+    select k.status & 1 = 1, (pg_current_xact_id()::text::bigint & 4294967295)::text
+      from _timescaledb_catalog.chunk k where (k.schema_name, k.table_name) = (%(schema)s, %(name)s)
 """
 
 # How long a chunk made now is, in seconds, and how the table is compressed, where it is.
@@ -97,4 +109,12 @@ def compress(schema: str, chunk: str, *, again: bool) -> sql.Composed:
         sql.Identifier(schema, "compress_chunk"),
         sql.Literal(sql_name(chunk).as_string(None)),
         sql.Literal(again),
+    )
+
+
+def take_apart(schema: str, chunk: str) -> sql.Composed:
+    """Take a compressed chunk apart; one that is not compressed stays as it is. Each argument has its very type."""
+    return sql.SQL("select {}({}::pg_catalog.regclass, true)").format(
+        sql.Identifier(schema, "decompress_chunk"),
+        sql.Literal(sql_name(chunk).as_string(None)),
     )

@@ -18,6 +18,7 @@ EXEMPT = {
     "lifecycle/timescale/compress.py": "writes rows anew as batches, of which none goes",
     "lifecycle/maintenance/refresh.py": "makes views anew of rows that stay",
     "lifecycle/records/retire.py": "the ledger's own months, which no hold is on: they are exported before, for six years",
+    "lifecycle/timescale/apart.py": "takes a chunk apart into the same rows: none ends",
     "retention/archive/restore.py": "puts rows back, and overwrites none",
     "retention/archive/target.py": "makes the table that rows are put beside into",
     "gdpr/answer.py": "answers a request when its person is gone",
