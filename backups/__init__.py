@@ -4,8 +4,9 @@ Knows: how to take a dump in one snapshot together with the exact counts of that
 restore the newest one into a private scratch server and compare (`drill.py`), what lies in the bucket
 (`shelf.py`), what a dump says about itself (`manifest.py`, signed by `seal.py`), and what of its server lies beside it
 (`roles.py`). A dump without its manifest does not exist: the
-manifest is written last, after the stored bytes have been compared with those sent.
+manifest is written last, after the stored bytes have been compared with those sent. `classes/` keeps days, weeks and
+months as long as the policy says.
 
-Never does: delete a dump (the bucket's lifecycle rules do), write to the managed database, restore into
+Never does: delete a dump that no `keep` of the policy speaks of, write to the managed database, restore into
 anything but a scratch server it made itself. Read `dump.py` first, then `drill.py`.
 """

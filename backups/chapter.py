@@ -6,7 +6,7 @@ from typing import Any
 from lifecycle.chapter import Bars, Chapter, Column, Facts, Level, Table, mark, text
 from lifecycle.words import counted
 
-PHASES = ("select", "download", "checksum", "read", "server", "restore", "compare")
+PHASES = ("select", "download", "checksum", "decrypt", "read", "server", "restore", "compare")
 """What a drill does, in this order."""
 
 _NOT_PROVEN = (

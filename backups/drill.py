@@ -13,7 +13,7 @@ from pathlib import Path
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from backups import covering, manifest, order, scratch, shelf
+from backups import covering, manifest, order, scratch, secrecy, shelf
 from backups.manifest import Manifest
 from backups.restore import pg_restore, restore_into_scratch
 from backups.section import SECTION
@@ -156,21 +156,24 @@ def prove(
         file = directory / manifest.DATA
         with timings.phase("download"):
             shelf.get(system, dumped, file)
-            beside = shelf.get_globals(system, dumped)
         with looks.at(covering.dump_of(dumped)):
             with timings.phase("checksum"):
                 _same_bytes(dumped, file)
+                bare = secrecy.failures(system, dumped, file)
+            with timings.phase("decrypt"):
+                secrecy.open_file(system, dumped, file)
+                beside = shelf.get_globals(system, dumped)
             with timings.phase("read"):
                 # The table of contents stands at the front: only reading to the end notices a torn dump.
                 pg_restore(binaries, "--file=/dev/null", str(file))
         if not restore:
-            return ()
+            return bare
         restored = restore_into_scratch(dumped, beside, binaries, directory, timings)
         timings.counts["tables"] = len(restored.tables)
         timings.counts["rows"] = sum(content.rows for content in restored.tables.values())
         with looks.at(*(Place("table", name) for name in restored.tables)):
             differ = manifest.differences(dumped.tables, restored.tables)
-        return differ + covering.compare(looks, dumped, beside, restored)
+        return bare + differ + covering.compare(looks, dumped, beside, restored)
 
 
 def _binaries(system: System, dumped: Manifest) -> Binaries:
@@ -191,7 +194,10 @@ def _same_bytes(dumped: Manifest, file: Path) -> None:
 
 def _needed(dumped: Manifest, *, restore: bool) -> int:
     """Return the bytes a drill takes: the dump, and the database with a third more for its log and indexes."""
-    return dumped.size + (dumped.source.database_bytes * 4 // 3 + 200 * 2**20 if restore else 0)
+    twice = 2 if dumped.encryption else 1
+    return twice * dumped.size + (
+        dumped.source.database_bytes * 4 // 3 + 200 * 2**20 if restore else 0
+    )
 
 
 def _failure(newest: Manifest | None, error: LifecycleError) -> Failure:

@@ -6,7 +6,7 @@ writes to a place of its own, named by run and attempt, so what an earlier one l
 
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -15,8 +15,19 @@ import psycopg
 from psycopg import Connection, IsolationLevel
 from psycopg.rows import TupleRow
 
-from backups import covering, manifest, measure, roles, scratch, seal, shelf, statements, structure
-from backups.manifest import Content, Manifest, Source
+from backups import (
+    covering,
+    manifest,
+    measure,
+    roles,
+    scratch,
+    seal,
+    secrecy,
+    shelf,
+    statements,
+    structure,
+)
+from backups.manifest import Content, Encryption, Manifest, Source
 from backups.roles import Globals
 from backups.section import SECTION
 from backups.structure import Structure
@@ -55,6 +66,7 @@ class Taken:
     of_extensions: tuple[str, ...]
     structure: Structure
     globals: Globals
+    encryption: Encryption | None = None
 
 
 def carry_out(task: Task) -> Judgement:
@@ -68,6 +80,7 @@ def carry_out(task: Task) -> Judgement:
         return Judgement(NOTHING_ASKED, "the policy asks for no dumps")
     began = clock.monotonic()
     seal.of(system).must_sign()
+    secrecy.must_be_possible(system)
     complete = shelf.of_slot(system, claim)
     if complete is not None:
         _record(system, claim, complete)
@@ -76,6 +89,9 @@ def carry_out(task: Task) -> Judgement:
     scratch.sweep(system.machine, binaries)
     with scratch.directory(system.machine) as directory:
         taken = take(system, binaries, directory)
+        progress.phase("backups.dump: encrypt")
+        stored, encryption = secrecy.close(system, taken.file)
+        taken = replace(taken, file=stored, encryption=encryption)
         finished = task.now + timedelta(seconds=clock.monotonic() - began)
         written = _manifest(system, claim, taken, task.now, finished)
         with system.connect("backups.dump") as conn:
@@ -183,6 +199,7 @@ def _manifest(
         structure=taken.structure,
         signed_by=seal.of(system).fingerprint,
         roles_sha256=taken.globals.digest,
+        encryption=taken.encryption,
     )
 
 

@@ -6,11 +6,20 @@ from lifecycle.policy.model import Policy
 
 
 def jobs(policy: Policy) -> tuple[Job, ...]:
-    """Return the nightly dump and the drill that proves it, four hours later."""
-    if SECTION.of(policy).dumps is None:
+    """Return the nightly dump, the drill that proves it, four hours later, and between them what is kept of dumps."""
+    dumps = SECTION.of(policy).dumps
+    if dumps is None:
         return ()
     from backups import drill, dump, restore
+    from backups.promise import PROMISE
 
+    ends = dumps.keep or dumps.weekly or dumps.monthly
+    keep = Job(
+        PROMISE.job,
+        "a week's and a month's dump are kept longer than a day's, and none longer than promised",
+        "0 4 * * *",
+        PROMISE,
+    )
     return (
         Job(
             "backups.dump",
@@ -19,6 +28,7 @@ def jobs(policy: Policy) -> tuple[Job, ...]:
             dump.carry_out,
             limit=dump.LIMIT,
         ),
+        *((keep,) if ends else ()),
         Job(
             "backups.drill",
             "a dump that was never restored is a hope: restore the newest and compare every table",

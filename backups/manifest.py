@@ -59,11 +59,21 @@ class Source(Part):
     timeline: int | None = None
 
 
+class Encryption(Part):
+    """For whom a dump was encrypted with age, and the bytes it was before. What lies beside it is likewise."""
+
+    recipients: tuple[str, ...]
+    size: Annotated[int, Field(ge=1, description="bytes")]
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
 class Manifest(Part):
     """One complete dump. `of_extensions` are tables of extensions that held rows: counted is none of them.
 
     A manifest of the first format has no `structure`. `signed_by` is the fingerprint of the key whose signature lies
     beside it, `roles_sha256` the sum of what the server had beside the database, which lies there too.
+    `size` and `sha256` are those of the file as it is stored.
+    `copy_of` is the daily dump that a weekly or monthly one was copied from.
     """
 
     format: Literal["lifecycle.dump.v1", "lifecycle.dump.v2", "lifecycle.dump.v3"] = (
@@ -85,6 +95,8 @@ class Manifest(Part):
     structure: Structure | None = None
     signed_by: str | None = None
     roles_sha256: str | None = None
+    copy_of: str | None = None
+    encryption: Encryption | None = None
 
     @property
     def rows(self) -> int:

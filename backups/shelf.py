@@ -2,16 +2,17 @@
 
 An object's date is never asked: a copy or a storage class change renews it. What counts is the manifest's word, and for
 the newest dump the ledger's.
-Never deletes.
+Deletes nothing but what `remove` is told.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from backups import manifest, roles, seal
+from backups import manifest, roles, seal, secrecy
 from backups.manifest import Manifest
 from backups.roles import Globals
 from backups.section import SECTION, Dumps
+from backups.slots import Kind, kinds
 from lifecycle.errors import InputError, NotFound, Refused, Unproven
 from lifecycle.ledger.claims import Claim
 from lifecycle.outcome import Failure
@@ -27,13 +28,14 @@ RECENT_DAYS = 14
 class Shelf:
     """The dumps that count, what is damaged, and the dumps that never got a manifest.
 
-    `unsigned` are those that would count, had they the signature that is asked for here.
+    `unsigned` are those that would count, had they the signature that is asked for here; `keys` is all that lies there.
     """
 
     dumps: tuple[Manifest, ...]
     damaged: tuple[Failure, ...]
     unfinished: tuple[str, ...]
     unsigned: tuple[Manifest, ...] = ()
+    keys: tuple[str, ...] = ()
 
 
 def folder(system: System, claim: Claim) -> str:
@@ -83,7 +85,8 @@ def put(system: System, written: Manifest, file: Path, beside: Globals) -> None:
             f"what the bucket holds under {written.key} is not what was sent",
             hint="Somebody else writes there, or the store is broken. No manifest was written; run it again.",
         )
-    store.put_bytes(dumps.bucket, manifest.beside(written.key, roles.NAME), beside.to_json())
+    text = secrecy.writer(system)(beside.to_json())
+    store.put_bytes(dumps.bucket, manifest.beside(written.key, roles.NAME), text)
     store.put_bytes(dumps.bucket, manifest.beside(written.key), written.to_json())
     if signs is not None:
         place = manifest.beside(written.key, seal.NAME)
@@ -93,7 +96,7 @@ def put(system: System, written: Manifest, file: Path, beside: Globals) -> None:
 def get(system: System, dumped: Manifest, file: Path) -> None:
     """Fetch a dump into `file`. Raise Unproven when it is gone, Refused when the file cannot be written."""
     try:
-        objects.store(system).get_file(_dumps(system).bucket, dumped.key, file)
+        objects.store(system).get_file(_bucket(system, dumped.key), dumped.key, file)
     except NotFound:
         raise Unproven(
             f"{dumped.key} has a manifest, and the dump itself is gone",
@@ -112,10 +115,10 @@ def get_globals(system: System, dumped: Manifest) -> Globals | None:
         return None
     key = manifest.beside(dumped.key, roles.NAME)
     try:
-        text = objects.store(system).get_bytes(_dumps(system).bucket, key)
+        text = objects.store(system).get_bytes(_bucket(system, key), key)
     except NotFound:
-        text = b""
-    return roles.parse(text, dumped.roles_sha256, key)
+        return roles.parse(b"", dumped.roles_sha256, key)
+    return roles.parse(secrecy.open_bytes(system, dumped, text), dumped.roles_sha256, key)
 
 
 def described(system: System, key: str) -> bytes:
@@ -131,24 +134,62 @@ def described(system: System, key: str) -> bytes:
     return told[0]
 
 
+def copy(system: System, dumped: Manifest, kind: Kind, label: str) -> Manifest:
+    """Copy a dump within the store to another shelf, with a manifest of its own, as `put` does; return that.
+
+    What was begun and not ended is done again at the same place. Raise as `put` does, NotFound when the dump is gone.
+    """
+    store, signs = objects.store(system), seal.of(system).signs
+    key = f"{kind.prefix}{label}/{dumped.run}-{dumped.attempt}/{manifest.DATA}"
+    bucket = _bucket(system, dumped.key)
+    stored = store.copy(bucket, dumped.key, kind.bucket, key, dumped.sha256)
+    if (stored.size, stored.sha256) != (dumped.size, dumped.sha256):
+        raise Unproven(
+            f"what was copied to {key} is not what its manifest speaks of",
+            hint="The daily dump was altered, or the store is broken. No manifest was written; run it again.",
+        )
+    if dumped.roles_sha256 is not None:
+        text = store.get_bytes(bucket, manifest.beside(dumped.key, roles.NAME))
+        store.put_bytes(kind.bucket, manifest.beside(key, roles.NAME), text)
+    signed_by = signs.public.fingerprint if signs else None
+    written = dumped.model_copy(update={"key": key, "copy_of": dumped.key, "signed_by": signed_by})
+    store.put_bytes(kind.bucket, manifest.beside(key), written.to_json())
+    if signs is not None:
+        place = manifest.beside(key, seal.NAME)
+        store.put_bytes(kind.bucket, place, signs.sign(written.to_json()))
+    return written
+
+
+def remove(system: System, dumped: Manifest) -> int:
+    """Delete a dump, what lies beside it, its manifest and the signature last; return how many versions that were.
+
+    Whoever is killed at it finds the manifest again. Raise Refused with the date when one is locked.
+    """
+    store, bucket, gone = objects.store(system), _bucket(system, dumped.key), 0
+    for name in (manifest.DATA, roles.NAME, manifest.NAME, seal.NAME):
+        key = manifest.beside(dumped.key, name)
+        gone += store.delete_versions(bucket, key, store.versions(bucket, key))
+    return gone
+
+
 def recent(system: System) -> Shelf:
     """Return what lies on the shelf of the last days. Raise as `look` does."""
     return look(system, days=RECENT_DAYS)
 
 
-def look(system: System, *, days: int | None = None) -> Shelf:
-    """Return what lies on the shelf, of the last `days` that have anything, or all of it.
+def look(system: System, *, days: int | None = None, of: Kind | None = None) -> Shelf:
+    """Return what lies on the shelf (the daily one, if not said), of the last `days` that have anything, or all of it.
 
     Raise Unreachable, AccessDenied or NotFound when the bucket cannot be asked.
     """
-    dumps, store, known = _dumps(system), objects.store(system), seal.of(system)
-    keys = _recent(store.keys(dumps.bucket, dumps.prefix), dumps.prefix, days)
+    kind, store, known = of or kinds(_dumps(system))[0], objects.store(system), seal.of(system)
+    keys = _recent(store.keys(kind.bucket, kind.prefix), kind.prefix, days)
     read: list[Manifest] = []
     unsigned: list[Manifest] = []
     damaged: list[Failure] = []
     for key in _manifest_keys(keys):
         try:
-            text, signature = _told(store, dumps.bucket, key)
+            text, signature = _told(store, kind.bucket, key)
             written = manifest.parse(text, key)
             if signature is not None:
                 known.must_be_on(text, signature, written.key)
@@ -161,7 +202,7 @@ def look(system: System, *, days: int | None = None) -> Shelf:
             )
         elif (written.system, written.source.database) == (system.name, system.policy.database):
             (unsigned if known.asked and signature is None else read).append(written)
-    return Shelf(tuple(read), tuple(damaged), _unfinished(keys), tuple(unsigned))
+    return Shelf(tuple(read), tuple(damaged), _unfinished(keys), tuple(unsigned), keys)
 
 
 def _told(store: Objects, bucket: str, key: str) -> tuple[bytes, bytes | None]:
@@ -192,6 +233,13 @@ def _unfinished(keys: tuple[str, ...]) -> tuple[str, ...]:
     finished = {key.removesuffix(manifest.NAME) for key in _manifest_keys(keys)}
     data = [key for key in keys if key.endswith(f"/{manifest.DATA}")]
     return tuple(key for key in data if key.removesuffix(manifest.DATA) not in finished)
+
+
+def _bucket(system: System, key: str) -> str:
+    """Return in which bucket a dump lies, by what its key begins with."""
+    dumps = _dumps(system)
+    kept = (kind.bucket for kind in kinds(dumps) if key.startswith(kind.prefix))
+    return next(kept, dumps.bucket)
 
 
 def _dumps(system: System) -> Dumps:

@@ -35,6 +35,7 @@ CONNECT_SECONDS, READ_SECONDS, TRIES = 5, 30, 4
 BATCH = 1000
 """Most versions that one DeleteObjects call takes."""
 
+_AT_REST = {"ServerSideEncryption": "AES256"}  # the default of AWS, not of every store
 _DENIED = (
     *("AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken"),
     *("InvalidToken", "AllAccessDisabled", "AccountProblem", "RequestTimeTooSkewed", "401", "403"),
@@ -100,11 +101,8 @@ class Objects:
         from boto3.exceptions import S3UploadFailedError
 
         if file_sha256(path) != sha256:
-            raise Unproven(
-                f"{path.name} has changed since it was counted", hint="Make the file again."
-            )
-        extra = {"Metadata": {"sha256": sha256}, "ChecksumAlgorithm": "SHA256"}
-        extra |= {"ServerSideEncryption": "AES256"}  # the default of AWS, not of every store
+            raise Unproven(f"{path.name} has changed since it was counted", hint="Make it again.")
+        extra = {"Metadata": {"sha256": sha256}, "ChecksumAlgorithm": "SHA256"} | _AT_REST
         with _classified(bucket):
             try:
                 self.client.upload_file(str(path), self._real(bucket), key, ExtraArgs=extra)
@@ -122,6 +120,14 @@ class Objects:
             self.client.put_object(
                 Bucket=self._real(bucket), Key=key, Body=body, ChecksumAlgorithm="SHA256"
             )
+
+    def copy(self, bucket: str, key: str, to_bucket: str, to_key: str, sha256: str) -> Head:
+        """Copy an object of any size within the store, note its SHA-256 (hex), return its head. Raise NotFound."""
+        extra = {"Metadata": {"sha256": sha256}, "MetadataDirective": "REPLACE"} | _AT_REST
+        with _classified(bucket):
+            source = {"Bucket": self._real(bucket), "Key": key}
+            self.client.copy(source, self._real(to_bucket), to_key, ExtraArgs=extra)  # type: ignore[arg-type]
+        return self.head(to_bucket, to_key)
 
     def get_file(self, bucket: str, key: str, path: Path) -> str:
         """Fetch the newest version into `path`; return the SHA-256 (hex) of what came."""
@@ -286,9 +292,7 @@ def _error(bucket: str, code: str) -> LifecycleError:
             hint="Check `buckets:` in the settings.",
         )
     if code in _BUSY:
-        return Unreachable(
-            f"the object store is busy ({code})", hint="The run is tried again; nothing is lost."
-        )
+        return Unreachable(f"the object store is busy ({code})", hint="The run is tried again.")
     return LifecycleError(
         f"the object store refused a call on bucket {bucket!r} ({code or 'no code'})",
         hint="The store's documentation explains the code.",

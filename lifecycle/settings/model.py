@@ -139,6 +139,14 @@ class SystemSettings(Part):
         default_factory=list[str],
         description="Ed25519 public keys in PEM, files: their signatures count beside the signing key's",
     )
+    dump_recipients: list[Text] = Field(
+        default_factory=list[str],
+        description="for whom dumps are encrypted: recipients of age, like age1...; no secrets",
+    )
+    dump_identity: Secret | None = Field(
+        default=None,
+        description="private key of age that opens dumps: only drills and restores need it",
+    )
     buckets: dict[str, Text] = Field(
         default_factory=dict[str, str], description="bucket name in the policy -> real name"
     )

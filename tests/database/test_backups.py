@@ -286,7 +286,16 @@ def test_the_newest_dump_restores_to_exactly_what_its_snapshot_held_while_others
     phases = {name for name in outcome.counts if name.endswith("_ms")}
     assert phases == {
         f"{p}_ms"
-        for p in ("select", "download", "checksum", "read", "server", "restore", "compare")
+        for p in (
+            "select",
+            "download",
+            "checksum",
+            "decrypt",
+            "read",
+            "server",
+            "restore",
+            "compare",
+        )
     }
     assert world.left_behind() == []
 

@@ -17,6 +17,7 @@ HELD = {  # charter: (what only it does, as a name that is imported or called)
     "gdpr/payer.py": re.compile(r".*\.customers\.(delete|update|create)"),
     "lifecycle/outside/objects.py": re.compile(r"boto3(\..*)?"),
     "lifecycle/outside/commands.py": re.compile(r"plumbum(\..*)?"),
+    "lifecycle/outside/age.py": re.compile(r"pyrage(\..+)?"),
     "lifecycle/clock.py": re.compile(
         r"(datetime|date|time)\.(now|utcnow|today|time|monotonic|perf_counter)"
     ),

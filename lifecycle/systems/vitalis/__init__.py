@@ -30,7 +30,7 @@ The owner's document contradicts itself, or PostgreSQL, in these places:
   advance". The sample has none ahead.
 - Backups: point-in-time recovery reaches back 7 days, but dumps live 30 days, 12 weeks and
   12 months. An erased person is in the last copy for up to a year; the document promises nothing
-  shorter.
+  shorter. Weekly dumps lie in "a separate bucket" in one table and in the same one by its layout: here in the same.
 - "DOB: age 13-150" cannot be a CHECK against today (a restore would refuse old rows): measured at
   sign-up.
 - The unit of a marker "must match the dictionary" crosses tables: left to the application.

@@ -1,0 +1,108 @@
+"""Lists the shelves again: has each day, week and month its dump, is what is over age gone, and nothing else?"""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+
+from backups import manifest, shelf, slots
+from backups.classes.keep import Kept
+from backups.classes.plan import CopyDump, ExpireDump
+from backups.classes.survey import Seen, survey
+from backups.shelf import Shelf
+from backups.slots import Kind, Name
+from lifecycle.coverage import Judgement, Looks, Place
+from lifecycle.outcome import Failure
+from lifecycle.plan import Decision
+from lifecycle.promise import Listing, Task
+from lifecycle.system import System
+from lifecycle.words import counted
+
+_HOLE = "A dump that nobody took cannot be taken any more: see the runs of that day with `lifecycle runs list`."
+_WHO = "See who may delete in the bucket, and whether a lifecycle rule of its own does."
+
+
+def judge(
+    task: Task, seen: Seen, decision: Decision[CopyDump | ExpireDump], kept: Kept
+) -> Judgement:
+    """Return what was promised of each slot and each dump over age, looked at again in the bucket."""
+    looks, promised = Looks(), set[Place]()
+    after: dict[Name, Shelf] = {kind.name: shelf.look(task.system, of=kind) for kind in seen.kinds}
+    zone = task.system.policy.timezone
+    for kind in seen.kinds:
+        there = {slots.of(dumped, kind) for dumped in after[kind.name].dumps}
+        wanted = set(_due(kind, seen, after[kind.name], task.now, zone))
+        places = {Place(f"{kind.name} dump", label) for label in wanted | there}
+        promised |= places
+        with looks.at(*places):
+            looks.found(
+                *(
+                    Failure(f"{kind.prefix}{label}", f"there is no {kind.name} dump of it", _HOLE)
+                    for label in sorted(wanted - there)
+                )
+            )
+    looks.found(*kept.failures, *_gone(seen, after, kept, task.now), *_left(decision, after, kept))
+    total = sum(len(one.dumps) for one in after.values())
+    summary = (
+        f"{counted(total, 'dump')} kept, {len(kept.copied)} copied, {len(kept.expired)} over age deleted"
+        + (f"; {'; '.join(decision.notes)}" if decision.notes else "")
+        + ("; a legal hold was placed meanwhile, and nothing was deleted" if kept.held else "")
+    )
+    counts = {"dumps": total, "copied": len(kept.copied), "expired": len(kept.expired)}
+    return Judgement(looks.cover(promised), summary, counts)
+
+
+def _due(kind: Kind, seen: Seen, after: Shelf, now: datetime, zone: str) -> tuple[str, ...]:
+    """Return the slots that must have one: since the oldest of this class, or of the days that it is copied from."""
+    days = (*after.dumps, *seen.shelves["daily"].dumps)
+    since = min((slots.day(dumped, zone) for dumped in days), default=None)
+    return slots.due(kind, since, now, zone) if since else ()
+
+
+def _gone(seen: Seen, after: Mapping[Name, Shelf], kept: Kept, now: datetime) -> Iterator[Failure]:
+    """Yield each dump that went without us, and before its time."""
+    ours = seen.expired | set(kept.expired)
+    for kind in seen.kinds:
+        was, there = seen.shelves[kind.name], set(after[kind.name].keys)
+        known = (
+            {key for key in seen.stored if key.startswith(kind.prefix)} if kind.keep else set[str]()
+        )
+        young = {dumped.key for dumped in was.dumps if not slots.over_age(dumped, kind, now)}
+        for key in sorted(
+            ({key for key in known if _young(kind, key, now)} | young) - there - ours
+        ):
+            yield Failure(key, "it is gone before its time", _WHO)
+
+
+def _young(kind: Kind, key: str, now: datetime) -> bool:
+    """Say whether a dump of this key is kept still, by its slot's name."""
+    assert kind.keep is not None
+    oldest = slots.label(kind.name, kind.keep.before(now).date() + slots.DAY)
+    return key.removeprefix(kind.prefix).partition("/")[0] > oldest
+
+
+def _left(
+    decision: Decision[CopyDump | ExpireDump], after: Mapping[Name, Shelf], kept: Kept
+) -> Iterator[Failure]:
+    """Yield what was to be deleted and is there still, in a part of it."""
+    known = {failure.target for failure in kept.failures}
+    folders = {key.rpartition("/")[0] for one in after.values() for key in one.keys}
+    for step in decision.steps:
+        if not isinstance(step, ExpireDump) or step.target in known or kept.held:
+            continue
+        if manifest.beside(step.target, "").rstrip("/") in folders:
+            yield Failure(
+                step.target, "it is over age and still there", "Run `lifecycle backups plan`."
+            )
+
+
+def status(system: System, now: datetime) -> Listing:
+    """Return, per class, how many dumps there are, from when to when, and for how long each is kept."""
+    seen = survey(system, now, None)
+    rows = list[tuple[object, ...]]()
+    for kind in seen.kinds:
+        dumps = sorted(seen.shelves[kind.name].dumps, key=lambda one: one.slot)
+        over = sum(slots.over_age(dumped, kind, now) for dumped in dumps)
+        ends = (dumps[0].slot, dumps[-1].slot) if dumps else (None, None)
+        rows.append((kind.name, kind.bucket, len(dumps), *ends, str(kind.keep or "for ever"), over))
+    return Listing(
+        "backups", ("class", "bucket", "dumps", "oldest", "newest", "kept", "over age"), rows
+    )
