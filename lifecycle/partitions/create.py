@@ -19,6 +19,7 @@ from psycopg.errors import (
     DuplicateTable,
     InsufficientPrivilege,
     InvalidParameterValue,
+    ObjectNotInPrerequisiteState,
     QueryCanceled,
     UndefinedObject,
 )
@@ -257,6 +258,16 @@ def _not_stored(
         names = ", ".join(name for name, _ in step.parameters)
         what = f"PostgreSQL takes no such value of one of {names}"
         return what, "Correct `stored.parameters` in the policy."
+    methods = {one.access_method for one in (step, *step.below) if one.access_method}
+    for method in (
+        methods if isinstance(error, UndefinedObject | ObjectNotInPrerequisiteState) else ()
+    ):
+        if conn.execute(statements_of_storage.IS_METHOD, {"method": method}).fetchone() != (True,):
+            what = f"there is no access method {method} of tables"
+            return (
+                what,
+                "Correct `stored.access_method` in the policy, or have its extension installed.",
+            )
     if not step.tablespace or not isinstance(error, UndefinedObject | InsufficientPrivilege):
         return None
     asked = {"tablespace": step.tablespace, "owner": step.owner}

@@ -203,6 +203,11 @@ begin
             execute format('alter table %s set tablespace %I', child,
                            (select spcname from pg_tablespace where oid = of_parent.reltablespace));
         end if;
+        -- From 17 on a partitioned table says by which access method its partitions are stored; LIKE does not bring it.
+        if of_parent.relam <> 0 and of_child.relam <> of_parent.relam and not of_child.relispartition then
+            execute format('alter table %s set access method %I', child,
+                           (select amname from pg_am where oid = of_parent.relam));
+        end if;
         if of_parent.relreplident in ('f', 'n') then
             execute format('alter table %s replica identity %s', child,
                            case of_parent.relreplident when 'f' then 'full' else 'nothing' end);

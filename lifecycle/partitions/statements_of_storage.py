@@ -12,6 +12,8 @@ MAY_USE = """
     select has_tablespace_privilege(%(owner)s, oid, 'create') from pg_tablespace where spcname = %(tablespace)s
 """
 
+IS_METHOD = "select exists (select from pg_am where amname = %(method)s and amtype = 't')"
+
 
 def put(step: "CreatePartition") -> Iterator[sql.Composed]:
     """Put it where the policy says, and so: after what it takes over from its parent, which may say otherwise."""
@@ -19,6 +21,9 @@ def put(step: "CreatePartition") -> Iterator[sql.Composed]:
     if step.tablespace:
         place = sql.Identifier(step.tablespace)
         yield sql.SQL("alter table {} set tablespace {}").format(table, place)
+    if step.access_method:
+        method = sql.Identifier(step.access_method)
+        yield sql.SQL("alter table {} set access method {}").format(table, method)
     if step.parameters:
         pairs = (
             sql.SQL("{}{} = {}").format(

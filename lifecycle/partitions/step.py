@@ -30,8 +30,8 @@ class CreatePartition(Step):
     through under a lock. `moves` are rows of its period that lie in the default partition `moves_from`, of which these
     `columns` are moved in the transaction that makes it. `below` are its own partitions, where it has some.
     `above` are columns that come before its time in the key, each with the one value that it takes, and `behind` says
-    how many come after it. `tablespace` and `parameters` are what the policy says of how it is stored: the first of
-    all, the others of leaves.
+    how many come after it. `tablespace`, `access_method` and `parameters` are what the policy says of how it is
+    stored: the first of all, the others of leaves.
     """
 
     parent: str
@@ -54,6 +54,7 @@ class CreatePartition(Step):
     parameters: tuple[tuple[str, str], ...] = ()
     above: tuple[tuple[str, str], ...] = ()
     behind: int = 0
+    access_method: str = ""
 
 
 def step(
@@ -98,6 +99,7 @@ def stored_so(made: CreatePartition, stored: Stored | None) -> CreatePartition:
         made,
         tablespace=stored.tablespace or "",
         parameters=() if below else stored.spelled,  # PostgreSQL: a partitioned table has none
+        access_method="" if below else stored.access_method or "",  # nor, before 17, a method
         below=below,
     )
 

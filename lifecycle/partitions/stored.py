@@ -52,6 +52,11 @@ class Stored(Part):
         description="the tablespace they go into, which their owner may use; indexes go where the table's are",
         examples=["slow_disks"],
     )
+    access_method: Column | None = Field(
+        default=None,
+        description="the access method of the leaves; default: the table's own, which it has from PostgreSQL 17 on",
+        examples=["heap"],
+    )
     parameters: Annotated[dict[Text, Setting], AfterValidator(_are_known)] = Field(
         default_factory=dict[str, Setting],
         description="storage parameters of the leaves, as `create table ... with` takes them",
@@ -60,9 +65,9 @@ class Stored(Part):
 
     @model_validator(mode="after")
     def _something(self) -> "Stored":
-        if self.tablespace is None and not self.parameters:
+        if self.tablespace is None and self.access_method is None and not self.parameters:
             raise ValueError(
-                "`stored` says nothing; write `tablespace:` or `parameters:`, or take it out"
+                "`stored` says nothing; write `tablespace:`, `access_method:` or `parameters:`, or take it out"
             )
         if self.tablespace == "pg_global":
             raise ValueError("no table lies in pg_global; name another tablespace")

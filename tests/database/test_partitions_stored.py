@@ -105,9 +105,54 @@ def test_of_a_partition_that_is_partitioned_again_the_leaves_have_the_parameters
     )
 
 
+HEAP2 = "create access method heap2 type table handler heap_tableam_handler"
+METHODS = """
+    select relid::regclass::text, m.amname
+      from pg_partition_tree('events') join pg_class c on c.oid = relid left join pg_am m on m.oid = c.relam
+     where isleaf order by 1"""
+
+
+def test_leaves_have_the_access_method_that_the_policy_says(shop: Shop) -> None:
+    shop.say(HEAP2 + "; alter table events drop constraint events_pkey")
+    promise(shop, stored={"access_method": "heap2"}, then={"by": "person", "hash": 2})
+    outcome = shop.run()
+    assert (outcome.failures, outcome.verdict) == ((), Verdict.PASS)
+    found = shop.ask(METHODS)
+    assert len(found) == 4
+    assert {method for _, method in found} == {"heap2"}
+
+
+def test_a_partition_has_the_access_method_of_its_table_where_that_can_have_one(shop: Shop) -> None:
+    """From PostgreSQL 17 on. One that is there already keeps its own, also when it is mended."""
+    shop.say(HEAP2)
+    promise(shop)
+    assert shop.run().verdict is Verdict.PASS
+    with psycopg.connect(shop.admin, autocommit=True) as conn:
+        new = conn.info.server_version >= 170000
+        if new:
+            conn.execute("alter table events set access method heap2")
+    promise(shop, ahead=2)
+    assert shop.run().verdict is Verdict.PASS
+    assert dict(shop.ask(METHODS)) == {
+        "events_2026_11": "heap",
+        "events_2026_12": "heap",
+        "events_2027_01": "heap2" if new else "heap",
+    }
+
+
 @pytest.mark.parametrize(
     ("change", "said", "hint"),
     [
+        (
+            {"access_method": "columns"},
+            "there is no access method columns of tables",
+            "stored.access_method",
+        ),
+        (
+            {"access_method": "btree"},
+            "there is no access method btree of tables",
+            "stored.access_method",
+        ),
         ({"tablespace": "nowhere"}, "there is no tablespace nowhere", "or have it made"),
         (
             {"tablespace": SLOW},
