@@ -129,9 +129,10 @@ def _drill(system: System, promised: WalG, now: datetime, found: Found) -> None:
         binaries = _binaries(system, recorded)
         _sweep(system, binaries)
     with timings.phase("select"):
+        # First: of a store that does not answer, `backup-list` says that it has no backups, and ends with 0.
+        before = measured.stored(walg)
         chosen = _select(walg, promised, now, found)
         copy.refuse_tablespaces(walg, chosen)
-        before = measured.stored(walg)
         _window(promised, before, now, found)
     with scratch.directory(system.machine) as ours:
         scratch.must_fit(ours, chosen.size * 4 // 3 + 2**29)
@@ -167,7 +168,7 @@ def _binaries(system: System, recorded: Recorded) -> Binaries:
 def _sweep(system: System, binaries: Binaries) -> None:
     """Remove what killed runs left behind, and end what still works in it."""
     for left in machine.left_behind(system.machine, scratch.PREFIX):
-        copy.end_all_in(left)
+        copy.end_all_in(machine.beside(left))
     scratch.sweep(system.machine, binaries)
 
 

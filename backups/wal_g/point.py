@@ -29,7 +29,14 @@ from backups.wal_g import program, segment, statements
 from backups.wal_g.program import Program
 from lifecycle import clock, progress
 from lifecycle.coverage import NOTHING_ASKED, Judgement, Looks, Place
-from lifecycle.errors import AccessDenied, Refused, Unproven
+from lifecycle.errors import (
+    AccessDenied,
+    CommandFailed,
+    LifecycleError,
+    Refused,
+    Unproven,
+    Unreachable,
+)
 from lifecycle.ledger import evidence
 from lifecycle.ledger.claims import Claim
 from lifecycle.outcome import Failure
@@ -188,20 +195,36 @@ def _one(conn: Connection[TupleRow], statement: LiteralString) -> str:
 
 
 def _wait(system: System, walg: Program, point: Point, patience: timedelta) -> None:
-    """Return when the store has the point's segment, whole and of this server. Raise Unproven where it has not."""
+    """Return when the store has the point's segment, whole and of this server. Raise what is wrong where it has not."""
     end = clock.monotonic() + patience.total_seconds()
     with scratch.directory(system.machine) as ours, segment.place(ours) as place:
-        while not segment.fetched(walg, point.segment, place):
+        while True:
+            wrong = _wrong(walg, point, place)
+            if wrong is None:
+                return
             if clock.monotonic() > end:
-                raise Unproven(
-                    f"it is not in the archive {patience} after it was closed",
-                    hint="Look at `select * from pg_stat_archiver` and the server's log; the server may say that it is "
-                    "archived all the same (`archive_command = /bin/true`).",
-                )
+                raise wrong
             time.sleep(1)
-        segment.must_be(
-            Path(place, point.segment), point.segment, point.identifier, point.segment_size
-        )
+
+
+def _wrong(walg: Program, point: Point, place: Path) -> LifecycleError | None:
+    """Return what is wrong with the point's segment in the store; a folder has a part of it while it is stored."""
+    file = place / point.segment
+    try:
+        if not segment.fetched(walg, point.segment, place):
+            return Unproven(
+                "it is not in the archive, and it was closed long ago",
+                hint="Look at `select * from pg_stat_archiver` and the server's log; the server may say that it is "
+                "archived all the same (`archive_command = /bin/true`).",
+            )
+        segment.must_be(file, point.segment, point.identifier, point.segment_size)
+    except CommandFailed as error:
+        return Unproven(error.what, hint=error.hint)
+    except (Unproven, Unreachable) as error:
+        return error
+    finally:
+        file.unlink(missing_ok=True)
+    return None
 
 
 def record(

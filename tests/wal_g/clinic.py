@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 
 from backups.wal_g import drill, point
+from backups.wal_g.point import Recorded
 from lifecycle.admin import install
 from lifecycle.coverage import conclude
 from lifecycle.ledger import claims
@@ -19,6 +20,7 @@ from lifecycle.postgres import catalog
 from lifecycle.system import System
 from tests import build
 from tests.keep import work
+from tests.waiting import wait_until
 from tests.wal_g.source import Archive, Source, program
 
 PROMISE = {"base": "1 day", "window": "7 days", "rpo": "5 minutes", "rto": "1 hour"}
@@ -82,11 +84,26 @@ class Clinic:
         finally:
             self.end(claim)
 
+    def after(self) -> None:
+        """Let the archive have something of after the point."""
+        self.source.say("insert into visits select max(id) + 1 from visits", "clinic")
+        [(last,)] = self.source.ask("select pg_walfile_name(pg_switch_wal())")
+        archived = f"select last_archived_wal >= '{last}' from pg_stat_archiver"
+        wait_until(lambda: self.source.ask(archived) == [(True,)])
+
+    def newest(self) -> Recorded:
+        with self.system().connect("test") as conn:
+            return point.newest(conn, "clinic")
+
     def drill(
-        self, archive: Archive | None = None, at: datetime | None = None, **wal_g: Any
+        self,
+        archive: Archive | None = None,
+        at: datetime | None = None,
+        promised: dict[str, str] | None = None,
+        **wal_g: Any,
     ) -> Outcome:
         """Come back to the newest point from this archive."""
-        judged, _ = drill.judge(self.system(archive, **wal_g), at or now())
+        judged, _ = drill.judge(self.system(archive, promised, **wal_g), at or now())
         return conclude(judged)
 
     def left(self) -> list[str]:

@@ -12,7 +12,7 @@ from tests.wal_g.source import Archive, Source, private
 
 @pytest.fixture(scope="session")
 def source() -> Iterator[Source]:
-    """A server with one base backup and a database `clinic` that has rows from before and from after it."""
+    """A server with a full base backup and a delta, and a database `clinic` with rows from before, between and after."""
     made = Source()
     try:
         made.say("create database clinic")
@@ -23,7 +23,9 @@ def source() -> Iterator[Source]:
         )
         made.say("vacuum analyze visits", "clinic")
         made.push()
-        made.say("insert into visits select n from generate_series(20001, 21000) n", "clinic")
+        made.say("insert into visits select n from generate_series(20001, 20500) n", "clinic")
+        made.push()
+        made.say("insert into visits select n from generate_series(20501, 21000) n", "clinic")
         made.say("vacuum visits", "clinic")
         yield made
     finally:
@@ -39,6 +41,7 @@ def clinic(source: Source) -> Iterator[Clinic]:
     made.install()
     pointed = made.point()
     assert pointed.verdict is Verdict.PASS, pointed
+    made.after()
     yield made
     shutil.rmtree(place)
 

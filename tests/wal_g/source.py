@@ -97,7 +97,11 @@ def archive(place: Path, settings: Mapping[str, str] | None = None) -> Archive:
     """Return the archive in a folder, with WAL-G's config file written beside the store."""
     made = Archive(place, place / "wal-g.json")
     made.store.mkdir(exist_ok=True)
-    ours = {"WALG_FILE_PREFIX": str(made.store), "WALG_COMPRESSION_METHOD": "lz4"}
+    ours = {
+        "WALG_FILE_PREFIX": str(made.store),
+        "WALG_COMPRESSION_METHOD": "lz4",
+        "WALG_DELTA_MAX_STEPS": "3",
+    }
     made.config.write_text(json.dumps(ours | dict(settings or {})))
     made.config.chmod(0o600)
     give(place)
@@ -135,8 +139,12 @@ class Source:
                 "archive_command": f"{program()} --config {self.archive.config} wal-push %p",
                 "archive_timeout": "60",
                 "autovacuum": "off",
-                "max_connections": "40",
-                "max_prepared_transactions": "2",
+                # Each above PostgreSQL's own: a copy that did not take them over could not recover.
+                "max_connections": "150",
+                "max_worker_processes": "12",
+                "max_wal_senders": "14",
+                "max_prepared_transactions": "3",
+                "max_locks_per_transaction": "96",
             },
         )
         self.cluster.start()

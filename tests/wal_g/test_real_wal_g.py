@@ -14,17 +14,19 @@ def test_the_program_is_the_version_that_go_mod_pins() -> None:
 
 
 def test_a_base_backup_and_the_log_since_are_in_the_archive(source: Source) -> None:
-    [listed] = json.loads(source.wal_g("backup-list", "--detail", "--json").stdout)
+    full, delta = json.loads(source.wal_g("backup-list", "--detail", "--json").stdout)[:2]
 
     [(identifier,)] = source.ask("select system_identifier from pg_control_system()")
-    assert listed["system_identifier"] == identifier
-    assert listed["wal_file_name"] in {path.name.split(".")[0] for path in source.archive.wal}
+    assert full["system_identifier"] == identifier
+    assert delta["backup_name"].endswith(f"_D_{full['backup_name'].removeprefix('base_')}")
+    assert full["wal_file_name"] in {path.name.split(".")[0] for path in source.archive.wal}
 
 
 def test_a_copy_restored_by_hand_has_every_row(source: Source) -> None:
     source.say("select pg_create_restore_point('by_hand')")
     [(last,)] = source.ask("select pg_walfile_name(pg_switch_wal())")
-    wait_until(lambda: any(path.name.startswith(last) for path in source.archive.wal))
+    archived = f"select last_archived_wal >= '{last}' from pg_stat_archiver"
+    wait_until(lambda: source.ask(archived) == [(True,)])
     place = private("lifecycle-by-hand-")
     copy = Cluster(place, source.cluster.binaries)
     copy.data.mkdir(mode=0o700)
@@ -45,7 +47,7 @@ def test_a_copy_restored_by_hand_has_every_row(source: Source) -> None:
         )
         with psycopg.connect(copy.dsn("clinic"), autocommit=True) as conn:
             wait_until(lambda: conn.execute("select not pg_is_in_recovery()").fetchone() == (True,))
-            assert conn.execute("select count(*) from visits").fetchone() == (21000,)
+            assert conn.execute("select count(*) >= 21000 from visits").fetchone() == (True,)
     finally:
         copy.destroy()
 
