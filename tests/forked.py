@@ -1,7 +1,8 @@
 """`lifecycle` as processes that begin with everything loaded: forked from one that has read all modules once.
 
 Each has files, environment, directory and exit code of its own, and ends as Python ends. Only what comes before is spared:
-to read and build the same modules again was a third of what the tests of the command line took. Whoever looks at the
+to read and build the same modules again was a third of what the tests of the command line took. The daemons of the
+acceptance tests begin so too, by `start.py`; the processes that they start for runs are fresh ones. Whoever looks at the
 beginning itself (how soon `--help` comes, Ctrl-C in the first instant, a full disk) starts a process of its own.
 """
 
@@ -11,6 +12,7 @@ import functools
 import gc
 import json
 import os
+import random
 import select
 import signal
 import socket
@@ -21,7 +23,7 @@ import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 ROOT = Path(__file__).parents[1]
 REQUEST = 1 << 20
@@ -35,36 +37,83 @@ def run(
 
     Raise TimeoutExpired after so many seconds.
     """
-    ended, told = os.pipe()
     with (
         tempfile.TemporaryFile("w+") as out,
         tempfile.TemporaryFile("w+") as err,
         tempfile.TemporaryFile("w+") as typing,
-        os.fdopen(ended) as ending,
     ):
         typing.write(typed)
         typing.seek(0)
-        request = json.dumps({"words": words, "env": dict(env), "cwd": str(cwd)}).encode()
-        files = [typing.fileno(), out.fileno(), err.fileno(), told]
-        socket.send_fds(_loaded()[0], [request], files)
-        os.close(told)
-        pid = int(ending.readline())
-        if not select.select([ending], [], [], timeout)[0]:
-            os.kill(pid, signal.SIGKILL)
-            raise subprocess.TimeoutExpired(words, timeout)
-        code = int(ending.readline())
+        process = start(words, env, cwd, (typing, out, err))
+        try:
+            code = process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise
         out.seek(0)
         err.seek(0)
         return subprocess.CompletedProcess(words, code, out.read(), err.read())
 
 
+class Started:
+    """A process that was forked, with what tests ask of a Popen."""
+
+    def __init__(self, words: tuple[str, ...], told: int) -> None:
+        self._words = words
+        self._ending = os.fdopen(told)
+        self.pid = int(self._ending.readline())
+        self.returncode: int | None = None
+
+    def poll(self) -> int | None:
+        """Return its exit code, or None while it is there."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.wait(0)
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Return its exit code. Raise TimeoutExpired after so many seconds."""
+        if self.returncode is None:
+            if not select.select([self._ending], [], [], timeout)[0]:
+                raise subprocess.TimeoutExpired(self._words, timeout or 0)
+            self.returncode = int(self._ending.readline())
+            self._ending.close()
+        return self.returncode
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+
+def start(
+    words: tuple[str, ...],
+    env: Mapping[str, str],
+    cwd: Path,
+    files: tuple[IO[Any], IO[Any], IO[Any]],
+    main: str = "lifecycle",
+) -> Started:
+    """Start `lifecycle WORDS`, or `start.py` of the acceptance tests, with these files for what it reads and says."""
+    ended, told = os.pipe()
+    request = json.dumps({"words": words, "env": dict(env), "cwd": str(cwd)}).encode()
+    socket.send_fds(_loaded(main)[0], [request], [*(file.fileno() for file in files), told])
+    os.close(told)
+    return Started(words, ended)
+
+
 @functools.cache
-def _loaded() -> "tuple[socket.socket, subprocess.Popen[bytes]]":
+def _loaded(main: str) -> "tuple[socket.socket, subprocess.Popen[bytes]]":
     """Return the line to the process to fork from, and that process; it leaves with this one, whose end it reads."""
     ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, REQUEST)
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.forked", str(its.fileno())],
+        [sys.executable, "-m", "tests.forked", str(its.fileno()), main],
         pass_fds=[its.fileno()],
         stdin=subprocess.DEVNULL,
         cwd=ROOT,
@@ -74,8 +123,11 @@ def _loaded() -> "tuple[socket.socket, subprocess.Popen[bytes]]":
     return ours, process
 
 
-def _load() -> None:
+def _load(main: str) -> None:
     from importlib import import_module
+
+    if main != "lifecycle":
+        import_module("tests.acceptance.start")  # its one room stands in place of all others
 
     from lifecycle import cli, rooms
     from lifecycle.commands import tree
@@ -92,6 +144,8 @@ def _load() -> None:
         for folder in rooms.folders():
             with contextlib.suppress(ModuleNotFoundError):
                 import_module(f"{folder}.{part}")
+    for file in (ROOT / "lifecycle/daemon").glob("*.py"):
+        import_module(f"lifecycle.daemon.{file.stem}")
     for heavy in ("boto3", "botocore.session", "stripe", "lifecycle.admin.doctor"):
         import_module(heavy)
 
@@ -132,15 +186,20 @@ def _become(request: dict[str, Any]) -> None:
     os.environ.update(request["env"])
     os.chdir(request["cwd"])
     time.tzset()
+    random.seed()  # each has chances of its own
     tempfile.tempdir = None
     sys.argv = ["lifecycle", *request["words"]]
 
 
-def _carried_out() -> int:
-    from lifecycle.__main__ import main
-
+def _carried_out(main: str) -> int:
     try:
-        main()
+        if main != "lifecycle":
+            from tests.acceptance import start
+
+            return start.command(sys.argv[1:])
+        from lifecycle.__main__ import main as command
+
+        command()
     except SystemExit as leaving:
         return leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
     except BaseException as error:  # noqa: BLE001 - as at the top of a process
@@ -161,7 +220,8 @@ def _end(code: int) -> None:
 
 if __name__ == "__main__":
     sys.path[0] = str(ROOT)
-    _load()
+    _load(sys.argv[2])
     gc.freeze()  # what is there stays where it is, in the memory that all of them share
+    kind = sys.argv[2]
     _become(_serve(socket.socket(fileno=int(sys.argv[1]))))
-    _end(_carried_out())
+    _end(_carried_out(kind))

@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -19,6 +18,8 @@ from lifecycle.admin import logins
 from lifecycle.postgres import ddl
 from lifecycle.postgres.server import Cluster
 from lifecycle.system import System
+from tests import forked
+from tests.forked import Started
 from tests.waiting import PATIENCE, wait_until
 
 ROOT = Path(__file__).parents[2]
@@ -45,9 +46,7 @@ class Stage:
     cluster: Cluster
     database: str
     directory: Path
-    started: list["subprocess.Popen[bytes]"] = field(
-        default_factory=list["subprocess.Popen[bytes]"]
-    )
+    started: list[Started] = field(default_factory=list[Started])
 
     def __post_init__(self) -> None:
         with self.admin() as conn:
@@ -92,7 +91,7 @@ class Stage:
         ahead: float = 0,
         stuck: bool = False,
         temporary: Path | None = None,
-    ) -> "subprocess.Popen[bytes]":
+    ) -> Started:
         """Start `lifecycle WORDS` as a process of its own, with these jobs; its files without a name go to `temporary`."""
         environment = {
             "PATH": os.environ["PATH"],
@@ -104,19 +103,14 @@ class Stage:
             "LIFECYCLE_TEST_TEMPORARY": str(temporary or ""),
         }
         log = (self.directory / f"log{len(self.started)}").open("wb")
-        process = subprocess.Popen(
-            [sys.executable, str(ROOT / "tests/acceptance/start.py"), *words],
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            cwd=self.directory,
-        )
-        log.close()
+        with log, Path(os.devnull).open("rb") as nothing:
+            process = forked.start(
+                words, environment, self.directory, (nothing, log, log), "the test room"
+            )
         self.started.append(process)
         return process
 
-    def finish(self, process: "subprocess.Popen[bytes]", patience: float = PATIENCE) -> int:
+    def finish(self, process: Started, patience: float = PATIENCE) -> int:
         """Wait for a process to leave and return its exit code."""
         try:
             return process.wait(patience)
