@@ -456,7 +456,7 @@ def test_check_is_well_when_every_job_has_succeeded(at: Workspace, vitalis: Any)
     assert at.cli("check").returncode == 0
     ended = at.cli("check", "--nagios")
     assert ended.returncode == 0
-    assert re.match(r"LIFECYCLE OK - 7 jobs well \| 'vitalis/\S+'=\d+s;\d+;\d+;0", ended.stdout)
+    assert re.match(r"LIFECYCLE OK - 8 jobs well \| 'vitalis/\S+'=\d+s;\d+;\d+;0", ended.stdout)
     assert ended.stdout.count("\n") == 1
 
 
