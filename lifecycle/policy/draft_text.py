@@ -23,12 +23,21 @@ _SHOWN = 4
 """How many tables are named after a question; the file shows all."""
 
 
-def write(policy: Policy, catalog: Catalog, why: Mapping[str, str], who: Candidate | None) -> str:
-    """Return the text of the file. `why`: what speaks for the line of a table of which nothing is asked."""
+def write(
+    policy: Policy,
+    catalog: Catalog,
+    why: Mapping[str, str],
+    who: Candidate | None,
+    also: Sequence[str] = (),
+) -> str:
+    """Return the text of the file. `why`: what speaks for the line of a table of which nothing is asked.
+
+    `also`: columns of other tables in which something names these people, as their telephone number.
+    """
     parts = (
         barred.lines(policy.system, catalog),
         _head(policy, catalog),
-        _subjects(policy, who),
+        _subjects(policy, who, also),
         _tables(policy, why),
         *(section.draft(policy, catalog) for section in whole.sections()),
     )
@@ -80,7 +89,7 @@ def _questions(policy: Policy, catalog: Catalog) -> dict[str, list[str]]:
     return dict(sorted(asked.items(), key=lambda found: -rows[found[0]]))
 
 
-def _subjects(policy: Policy, who: Candidate | None) -> Iterator[str]:
+def _subjects(policy: Policy, who: Candidate | None, also: Sequence[str]) -> Iterator[str]:
     if not policy.subjects:
         yield "# No table looks like people. If one holds them, name it here:"
         yield "# subjects:"
@@ -93,6 +102,9 @@ def _subjects(policy: Policy, who: Candidate | None) -> Iterator[str]:
         yield f"    key: {quote(subject.key)}"
         if named := subject.own_identifiers:
             yield f"    identifiers: {listed(named)}  # the proof of an erasure searches for their values"
+        if also:
+            yield f"    # They are named by {', '.join(also)}, too. No erasure searches for values of other tables yet:"
+            yield "    # where it has to, copy them to the person's own row, and add that column to `identifiers`."
         if subject.tombstone:
             values = {quote(n): _value(v) for n, v in subject.tombstone.items()}
             yield f"    tombstone: {mapped(values)}  # it stands for authors who are gone, where none may be missing"

@@ -44,9 +44,10 @@ class Draft:
     settled: Mapping[str, Owner | None] = field(default_factory=dict[str, Owner | None])
     _leading: Mapping[str, tuple[ForeignKey, ...]] = field(init=False, repr=False)
     _decided: bool = field(init=False, repr=False)
+    _likely: frozenset[str] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        """Put the keys beside their tables once: they are asked for thousands of times."""
+        """Put the keys beside their tables once, and how people are called: they are asked for thousands of times."""
         found: dict[str, list[ForeignKey]] = {}
         for key in self.catalog.foreign_keys:
             if key.referenced != key.table:
@@ -56,6 +57,7 @@ class Draft:
         free = [k for k in real if not self.always(k)]
         held = sum(key.on_delete in ("a", "r") for key in free)
         object.__setattr__(self, "_decided", len(free) < ENOUGH or 20 * held > len(free))
+        object.__setattr__(self, "_likely", self._called())
 
     def naming(self, table: str) -> tuple[str, ...]:
         """Return the columns of a table that point to a person by foreign key."""
@@ -221,12 +223,15 @@ class Draft:
 
     def likely(self) -> frozenset[str]:
         """Return the names that a column has that leads to these people: patient_id."""
+        return self._likely
+
+    def _called(self) -> frozenset[str]:
         tables = [self.catalog.tables[name] for name in self.selves]
         key = {self.people.name: self.key}
         return frozenset(
             word
             for table in tables
             for word, _ in lookalikes.facts(
-                guess.kind(table), table, key.get(table.name, guess.key(self.catalog, table)), ()
+                guess.kind(table), table, key.get(table.name) or guess.key(self.catalog, table), ()
             )
         )

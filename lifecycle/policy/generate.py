@@ -14,6 +14,7 @@ from lifecycle.policy import (
     asides,
     doubts,
     draft_text,
+    elsewhere,
     guess,
     nobodys,
     references,
@@ -103,7 +104,9 @@ def draft(catalog: Catalog, who: Candidate | None, seen: Evidence = NOTHING) -> 
     )
     policy = references.chosen(policy, catalog, seen.references)
     policy = _with_triggers(asides.said(policy, virtual.joined(policy, catalog), looked), catalog)
-    return draft_text.write(policy, catalog, doubts.reasons(looked) if looked else {}, who)
+    why = doubts.reasons(looked) if looked else {}
+    also = list(elsewhere.identifiers(looked)) if looked else []
+    return draft_text.write(policy, catalog, why, who, also)
 
 
 def _with_triggers(policy: Policy, catalog: Catalog) -> Policy:

@@ -236,3 +236,18 @@ def test_an_address_that_tells_who_wrote_a_row_is_an_author(admin: Connection[Tu
     said = line(admin, "prompts")
     assert 'references: {updated_by: {to: "clients(email)", form: email}}' in said
     assert "DECIDE" not in said and "{updated_by: set null}" in said
+
+
+def test_numbers_and_addresses_of_theirs_in_another_table_are_told_of(admin: Connection[TupleRow]):
+    admin.execute(
+        b"""
+        create table contacts (id int primary key, client_id int not null references clients, kind text, value text);
+        insert into contacts select n, 1 + n % 190, 'phone', format('+49 170 %s', 1000000 + n) from generate_series(1, 400) n;
+        create table relatives (id int primary key, client_id int not null references clients, full_name text, phone text);
+        insert into relatives select n, 1 + n % 190, 'Ann Lee', format('+49 170 %s', 2000000 + n) from generate_series(1, 400) n;
+        """
+    )
+    text = drafts.drafted(admin.info.dsn, "clients")
+    assert "    # They are named by contacts.value, too. No erasure searches for values" in text
+    admin.execute(b"update contacts set value = 'by letter' where id > 150")
+    assert "They are named by" not in drafts.drafted(admin.info.dsn, "clients")
