@@ -160,7 +160,7 @@ def _leaf(batches: Batches, leaf: str, those: Fixed, ended: Ended) -> int:
     tries, pass_over, kept = TRIES, False, 0
     while left > 0 and tries:
         total = Gone()
-        for stretch in those.stretches():
+        for stretch in those.stretches(lambda: batches.pace.rows):
             for gone in _stretch(batches, leaf, stretch, pass_over=pass_over):
                 ended.counts[word] = ended.counts.get(word, 0) + gone.rows
                 total = Gone(

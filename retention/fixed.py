@@ -6,7 +6,7 @@ stood. The set lies with the server, in a cursor that outlives its transaction, 
 A place in a leaf is a slot: a page has as many as the highest number that a fixed row has in its page, and one.
 """
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -17,6 +17,15 @@ from lifecycle.holds.gate import Held
 from lifecycle.ledger.code import Code
 from retention import statements_of_rows as statements
 from retention.rules import Bound
+
+BLOCK = 256
+"""Pages that a stretch has, as it is fixed (`statements_of_rows.fix`)."""
+
+MOST_PAGES = 16 * BLOCK
+"""Pages in one transaction: so many are looked through in some 20 ms."""
+
+MOST_BORN = 1000
+"""Transactions that wrote the rows of one: a statement names them all."""
 
 _CURSOR = sql.Identifier(statements.CURSOR)
 
@@ -35,8 +44,12 @@ class Stretch:
     to: int
 
     def first(self, rows: int) -> "tuple[Stretch, Stretch | None]":
-        """Return the beginning of it with about so many rows, as if they were spread evenly, and the rest."""
-        step = max(1, (self.to - self.since) * rows // max(1, self.rows))
+        """Return the beginning of it with about so many rows, as if they were spread evenly, and the rest.
+
+        It is cut into equal parts, up to a quarter larger: a rest of a few rows would take a transaction, too.
+        """
+        parts = max(1, -(-(4 * self.rows - rows) // (4 * rows)))
+        step = max(1, -(-(self.to - self.since) // parts))
         at = self.since + step
         if at >= self.to:
             return self, None
@@ -50,6 +63,19 @@ class Stretch:
             return ()
         share = self.rows // 2
         return self._part(share, self.since, at), self._part(self.rows - share, at, self.to)
+
+    def joined(self, more: "Stretch") -> "Stretch | None":
+        """Return this whole stretch and the next one as one; None where that is too much for one statement.
+
+        Whoever wrote rows of one of them writes no more, so neither is more than was fixed of it.
+        """
+        page = max(self.page, more.page)
+        since, between = self.since // self.page, more.since // more.page - self.to // self.page
+        to = more.to // more.page
+        born = tuple(dict.fromkeys((*self.born, *more.born)))
+        if between > BLOCK or to - since > MOST_PAGES or len(born) > MOST_BORN:
+            return None
+        return Stretch(self.rows + more.rows, born, page, since * page, to * page)
 
     def values(self) -> dict[str, object]:
         """Return it as the statements want it."""
@@ -69,13 +95,20 @@ class Fixed:
     conn: Connection[TupleRow]
     rows: int
 
-    def stretches(self) -> Iterator[Stretch]:
-        """Yield them, from the beginning. Raise psycopg.Error as it comes."""
+    def stretches(self, wanted: Callable[[], int]) -> Iterator[Stretch]:
+        """Yield them from the beginning, put together to about `wanted` rows. Raise psycopg.Error as it comes."""
         self.conn.execute(sql.SQL("move absolute 0 from {}").format(_CURSOR))
+        before: Stretch | None = None
         while row := self._next():
             first, last, number, born, rows, _ = row
             page = number + 1
-            yield Stretch(rows, tuple(born), page, _page(first) * page, (_page(last) + 1) * page)
+            one = Stretch(rows, tuple(born), page, _page(first) * page, (_page(last) + 1) * page)
+            both = before.joined(one) if before and before.rows < wanted() else None
+            if before and not both:
+                yield before
+            before = both or one
+        if before:
+            yield before
 
     def _next(self) -> TupleRow | None:
         return self.conn.execute(sql.SQL("fetch from {}").format(_CURSOR)).fetchone()

@@ -42,8 +42,11 @@ def standing(conn: Connection[TupleRow]) -> tuple[Hold, ...]:
 
     Who places one from here on hears that it is placed when this has ended. Raise psycopg.Error as it comes.
     """
-    conn.execute(statements.ENTER)  # by itself: what is asked next sees all that was placed before
-    return known(conn)
+    with conn.pipeline():
+        conn.execute(
+            statements.ENTER
+        )  # by itself: what is asked next sees all that was placed before
+        return known(conn)
 
 
 def standing_while_connected(conn: Connection[TupleRow]) -> tuple[Hold, ...]:

@@ -46,14 +46,21 @@ class Changed:
 
 def so_far(conn: Connection[TupleRow]) -> Changed:
     """Let what is deferred act now, and count. Raise Refused where the server does not count."""
-    conn.execute(statements.IMMEDIATE)
-    return as_it_is(conn)
+    with conn.pipeline():
+        conn.execute(statements.IMMEDIATE)
+        return as_it_is(conn)
 
 
 def as_it_is(conn: Connection[TupleRow]) -> Changed:
     """Count, and let what is deferred wait. Raise as `so_far`."""
-    conn.execute(session.PATH)
-    if conn.execute(of_changes.COUNTS).fetchone() != (True,):
+    with (
+        conn.pipeline()
+    ):  # asked four times in each transaction: all at once, as each answer is waited for
+        conn.execute(session.PATH)
+        counts = conn.execute(of_changes.COUNTS)
+        changes = conn.execute(of_changes.CHANGED, prepare=True)
+        rewritten = conn.execute(of_changes.REWRITTEN, prepare=True)
+    if counts.fetchone() != (True,):
         raise Refused(
             "the server does not count what a transaction changes (track_counts is off)",
             hint="A trigger could change what nobody planned, unseen. Switch `track_counts` on, for the server, the "
@@ -61,7 +68,7 @@ def as_it_is(conn: Connection[TupleRow]) -> Changed:
         )
     added: Counter[str] = Counter()
     ended: Counter[str] = Counter()
-    found = conn.execute(of_changes.CHANGED, prepare=True).fetchall()
+    found = changes.fetchall()
     rows = [row for row in found if row[0] != LEDGER]
     wholes: Mapping[int, str] = {}
     packed: Mapping[int, str] = {}
@@ -73,10 +80,7 @@ def as_it_is(conn: Connection[TupleRow]) -> Changed:
         added[table] += more
         ended[table] += fewer
         unsaid |= {table: new} if new and parent not in wholes and oid not in packed else {}
-    locked = [
-        (_name(schema, name, new), new)
-        for schema, name, new in conn.execute(of_changes.REWRITTEN, prepare=True)
-    ]
+    locked = [(_name(schema, name, new), new) for schema, name, new in rewritten]
     return Changed(
         {name: rows for name, rows in added.items() if rows},
         {name: rows for name, rows in ended.items() if rows},

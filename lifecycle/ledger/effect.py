@@ -117,13 +117,15 @@ def effect(
     with conn.transaction(force_rollback=rehearsal):
         claims.hold(conn, claim)
         change = Change(conn, claim)
-        conn.execute(statements.IMMEDIATE)
-        if code is not None:
-            session.settle(conn)  # what code has set here in a batch before
-            change.begin()
+        with conn.pipeline():
+            conn.execute(statements.IMMEDIATE)
+            if code is not None:
+                session.settle(conn)  # what code has set here in a batch before
+                change.begin()
         yield change
         if code is not None or change.counted:
             change.end()
         if code is not None:
-            session.settle(conn)
+            with conn.pipeline():
+                session.settle(conn)
             code.must_stand()
