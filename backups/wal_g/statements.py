@@ -18,6 +18,16 @@ FACTS = """
            pg_size_bytes(current_setting('wal_segment_size')) as segment_size
 """
 
+MAY_POINT = """
+    select has_function_privilege('pg_create_restore_point(text)', 'execute')
+       and has_function_privilege('pg_switch_wal()', 'execute')
+"""
+
+ARCHIVE_TIMEOUT = """
+    select case when current_setting('archive_mode') <> 'off'
+                then extract(epoch from current_setting('archive_timeout')::interval)::int end
+"""
+
 # A hot standby must have at least what its primary had.
 LIMITS = """
     select name, setting::int from pg_settings

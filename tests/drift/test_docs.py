@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from backups.section import SECTION as BACKUPS_SECTION
+from backups.wal_g.words import WalG
 from lifecycle import rooms
 from lifecycle.admin import logins
 from lifecycle.policy import load, whole
@@ -27,7 +29,10 @@ ALERTS = ROOT / "docs/alerts.yml"
 SAMPLES = tuple(load.policy(shipped.named(name).policy)[0] for name in shipped.NAMES)
 # No system that comes with it has a hypertable.
 TIMES = {"marks": Hypertable.model_validate({"compress": "30 days", "order_by": ("at desc",)})}
-POLICIES = (*SAMPLES, SAMPLES[0].model_copy(update={"timescale": TIMES}))
+# Nor does one promise anything of WAL-G.
+WAL_G = WalG.model_validate({"window": "7 days", "rpo": "5 minutes", "rto": "1 hour"})
+BACKUPS = BACKUPS_SECTION.of(SAMPLES[0]).model_copy(update={"wal_g": WAL_G})
+POLICIES = (*SAMPLES, SAMPLES[0].model_copy(update={"timescale": TIMES, "backups": BACKUPS}))
 JOBS = {job.name: job for policy in POLICIES for job in rooms.jobs(policy)}
 
 

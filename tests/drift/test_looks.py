@@ -36,6 +36,7 @@ OPENED = {
         3,
         "the ledger and the catalog; a private server of the service's own",
     ),
+    "backups/wal_g/findings.py": (1, LEDGER),
     "backups/wal_g/point.py": (
         2,
         "the ledger and the log; the counts are read only and rolled back",
