@@ -13,6 +13,57 @@ app = typer.Typer(
     help="Dumps of the database, and the drills that prove them.", no_args_is_help=True
 )
 
+back = typer.Typer(
+    help="The way back: a database from a dump onto an empty server, without a ledger.",
+    no_args_is_help=True,
+)
+app.add_typer(back, name="restore")
+
+AdminOption = Annotated[
+    str | None,
+    typer.Option(
+        "--dsn",
+        help="A superuser's connection to the empty server, without a password; else LIFECYCLE_ADMIN_DSN.",
+        show_default=False,
+    ),
+]
+DumpOption = Annotated[
+    str | None,
+    typer.Option("--dump", help="The key of a dump, from `backups list`; default: the newest."),
+]
+
+
+@back.command("plan")
+def plan_back(
+    dsn: AdminOption = None,
+    dump: DumpOption = None,
+    system: SystemOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what would be done on the empty server, what is lost, who was erased since, and the hash to apply it."""
+    from backups.way_back import bring
+    from lifecycle.admin import init
+
+    made = bring.choose(open_system(system), init.administrator(dsn), dump).plan
+    show.plan(made, as_json, remembered=True)
+
+
+@back.command("apply")
+def apply_back(
+    wanted: Annotated[str, typer.Argument(metavar="PLAN", help="The hash that `plan` printed.")],
+    dsn: AdminOption = None,
+    dump: DumpOption = None,
+    system: SystemOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Bring the database back as that plan says: restore, compare, and only then open it. Safe to be run again."""
+    from backups.way_back import bring
+    from lifecycle.admin import init
+    from lifecycle.coverage import conclude
+
+    judged = bring.bring(open_system(system), init.administrator(dsn), wanted, dump)
+    show.outcome(conclude(judged), as_json)
+
 
 @app.command("list")
 def list_dumps(system: SystemOption = None, as_json: JsonOption = False) -> None:

@@ -149,7 +149,7 @@ def prove(
 
     Raise Unproven or CommandFailed when the dump is bad, one of UNVERIFIABLE when this could not be found out.
     """
-    binaries = _binaries(system, dumped)
+    binaries = programs(system, dumped)
     scratch.sweep(system.machine, binaries)
     with scratch.directory(system.machine) as directory:
         scratch.must_fit(directory, _needed(dumped, restore=restore))
@@ -158,7 +158,7 @@ def prove(
             shelf.get(system, dumped, file)
         with looks.at(covering.dump_of(dumped)):
             with timings.phase("checksum"):
-                _same_bytes(dumped, file)
+                same_bytes(dumped, file)
                 bare = secrecy.failures(system, dumped, file)
             with timings.phase("decrypt"):
                 secrecy.open_file(system, dumped, file)
@@ -176,14 +176,16 @@ def prove(
         return bare + differ + covering.compare(looks, dumped, beside, restored)
 
 
-def _binaries(system: System, dumped: Manifest) -> Binaries:
+def programs(system: System, dumped: Manifest) -> Binaries:
+    """Return programs that can restore the dump. Raise NotFound when there are none."""
     named = system.machine.postgres_binaries
     return find_binaries(
         system.machine.path(named) if named else None, at_least=dumped.source.major
     )
 
 
-def _same_bytes(dumped: Manifest, file: Path) -> None:
+def same_bytes(dumped: Manifest, file: Path) -> None:
+    """Raise Unproven unless this is the file that the manifest speaks of."""
     found = file.stat().st_size
     if found != dumped.size or file_sha256(file) != dumped.sha256:
         raise Unproven(

@@ -153,7 +153,11 @@ def _make_database(conn: Connection[TupleRow], dumped: Manifest) -> None:
             hint="`lifecycle run backups.dump` takes one that does.",
         )
     try:
-        conn.execute(statements.create_database(RESTORED, dumped.source.encoding, locale))
+        conn.execute(
+            statements.create_database(
+                RESTORED, dumped.source.encoding, locale, statements.RESTORER
+            )
+        )
     except psycopg.Error as error:
         raise Refused(
             f"the scratch server cannot have the locale {locale.name or locale.ctype} of the database: "

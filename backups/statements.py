@@ -113,8 +113,8 @@ def let_be(role: str) -> sql.Composed:
     return sql.SQL("grant {} to {}").format(sql.Identifier(role), sql.Identifier(RESTORER))
 
 
-def create_database(name: str, encoding: str, locale: Locale) -> sql.Composed:
-    """Return what makes an empty database for the restorer, encoded and ordered as its source (scratch server only)."""
+def create_database(name: str, encoding: str, locale: Locale, owner: str) -> sql.Composed:
+    """Return what makes an empty database, encoded and ordered as its source."""
     options: list[sql.Composable] = [
         sql.SQL("encoding {}").format(sql.Literal(encoding)),
         sql.SQL("lc_collate {}").format(sql.Literal(locale.collate)),
@@ -132,7 +132,7 @@ def create_database(name: str, encoding: str, locale: Locale) -> sql.Composed:
     if locale.rules is not None:
         options.append(sql.SQL("icu_rules {}").format(sql.Literal(locale.rules)))
     return sql.SQL("create database {} owner {} template template0 {}").format(
-        sql.Identifier(name), sql.Identifier(RESTORER), sql.SQL(" ").join(options)
+        sql.Identifier(name), sql.Identifier(owner), sql.SQL(" ").join(options)
     )
 
 

@@ -18,7 +18,7 @@ from gdpr.person import searched
 from gdpr.prove import Proof, sampled
 from gdpr.reach import Reach
 from gdpr.section import SECTION
-from lifecycle.errors import Conflict
+from lifecycle.errors import Conflict, NotFound
 from lifecycle.holds import place
 from lifecycle.ledger.claims import Claim
 from lifecycle.ledger.code import Code
@@ -109,6 +109,26 @@ def write_ledger(system: System, entry: Entry) -> bool:
     finally:
         store.close()
     return True
+
+
+def proven_after(system: System, moment: datetime) -> tuple[str, ...]:
+    """Return the erasures of this system that the bucket knows from after this moment, each in a line.
+
+    Raise NotFound where there is no such bucket in the settings, and as `objects` does.
+    """
+    if LEDGER not in system.settings.buckets:
+        raise NotFound(
+            f"no ledger of erasures lies outside the database: no bucket `{LEDGER}`",
+            hint=f"Name one under `buckets:` as `{LEDGER}`; ask for the certificates until then.",
+        )
+    found = list[str]()
+    with contextlib.closing(objects.store(system)) as store:
+        for key in store.keys(LEDGER, "erasures/"):
+            line = json.loads(store.get_bytes(LEDGER, key))
+            at = datetime.fromisoformat(line["erased_at"]) if line["erased_at"] else None
+            if line["system"] == system.name and (at is None or at > moment):
+                found.append(f"request {line['request']}, erased at {line['erased_at']}")
+    return tuple(sorted(found))
 
 
 def complete(

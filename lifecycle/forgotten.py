@@ -32,6 +32,14 @@ class Forgotten:
         return self.mark(person) in self.marks
 
 
+def since(system: System, moment: datetime) -> tuple[str, ...]:
+    """Return who was forgotten after this moment, each in a line without a name, by what lies outside the database.
+
+    Raise NotFound where there is no such ledger, and as `objects` does.
+    """
+    return tuple(line for _, room in rooms.load("forgotten") for line in room.since(system, moment))
+
+
 def forgotten(conn: Connection[TupleRow], system: System) -> tuple[Forgotten, ...]:
     """Return what every room knows. Raise InputError when marks are there and their key is not."""
     told = (room.forgotten(conn, system) for _, room in rooms.load("forgotten"))

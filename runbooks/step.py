@@ -24,7 +24,8 @@ class Step:
     """One step, with real values in it.
 
     `words` is the command without the program's name (`runs show 7`), empty where a person acts. `expect` says
-    in words what `judge` looks for, within `patience`. `unattended`: --auto may take it without a person.
+    in words what `judge` looks for, within `patience`; the command may take `limit`. `unattended`: --auto may take it
+    without a person.
     """
 
     id: str
@@ -36,4 +37,5 @@ class Step:
     words: tuple[str, ...] = ()
     judge: Judge = ended_well
     patience: timedelta = timedelta(0)
+    limit: timedelta = timedelta(minutes=10)
     unattended: bool = True

@@ -10,7 +10,6 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 
 from lifecycle import clock
@@ -20,9 +19,6 @@ from lifecycle.outside.commands import Finished
 from runbooks import page
 from runbooks.progress import Entry, Progress, Result
 from runbooks.step import Step
-
-LIMIT = timedelta(minutes=10)
-"""How long one command of a step may take."""
 
 PAUSE = 2.0
 """Seconds between two looks at something that is waited for."""
@@ -141,7 +137,7 @@ def _carry_out(progress: Progress, step: Step, say: Callable[[str], None]) -> Pr
 def _run(step: Step) -> Finished:
     # Ourselves, so with our own environment and directory: there the settings and the secrets are named.
     argv = (sys.executable, "-m", "lifecycle", *step.words)
-    return commands.attempt(argv, env=dict(os.environ), limit=LIMIT, directory=Path.cwd())
+    return commands.attempt(argv, env=dict(os.environ), limit=step.limit, directory=Path.cwd())
 
 
 def _note(progress: Progress, step: Step, result: Result, note: str = "") -> Progress:

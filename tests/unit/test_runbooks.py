@@ -20,7 +20,7 @@ from lifecycle.commands import tree
 from lifecycle.errors import Interrupted, NotFound, Unproven
 from lifecycle.outside.commands import Finished
 from runbooks import books, page, progress, walk
-from runbooks.books import run_failed
+from runbooks.books import database_lost, run_failed
 from runbooks.books.run_failed import BOOK, Facts
 from runbooks.progress import Progress
 from runbooks.step import Step
@@ -31,7 +31,11 @@ FACTS = Facts(
 
 
 def every_command() -> Iterator[str]:
-    text = page.markdown(BOOK, {"run": "7"}, FACTS)
+    plan = "0123456789abcdef"
+    lost = database_lost.Facts("vitalis", plan)
+    text = page.markdown(BOOK, {"run": "7"}, FACTS) + page.markdown(
+        database_lost.BOOK, {"plan": plan}, lost
+    )
     yield from re.findall(r"`(lifecycle [^`]+)`", text)
     yield from re.findall(r"^\$ (lifecycle .+)$", text, re.MULTILINE)
 
