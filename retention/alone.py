@@ -12,7 +12,7 @@ from lifecycle.holds import gate
 from lifecycle.holds.hold import Hold
 from lifecycle.partitions.ends import Ends, Record
 from lifecycle.policy.model import Policy
-from lifecycle.postgres import connect, names
+from lifecycle.postgres import connect, names, shut
 from lifecycle.postgres.catalog import Catalog
 from retention import parts, places, statements, statements_of_rows
 from retention.rules import Bound
@@ -92,9 +92,16 @@ def _read(
 
 
 def sizes(conn: Connection[TupleRow], of: Sequence[str]) -> dict[str, int]:
-    """Return the bytes of tables with what hangs below them, by name. Raise psycopg.Error as it comes."""
-    spelled = [names.sql_name(name).as_string(conn) for name in of]
-    return dict(conn.execute(statements.SIZES, {"names": list(of), "spelled": spelled}).fetchall())
+    """Return the bytes of tables with what hangs below them, by name, but for those that somebody has for himself.
+
+    Raise psycopg.Error as it comes.
+    """
+    closed = shut.still(conn, of)
+    open_to_us = [name for name in of if name not in closed]
+    spelled = [names.sql_name(name).as_string(conn) for name in open_to_us]
+    return dict(
+        conn.execute(statements.SIZES, {"names": open_to_us, "spelled": spelled}).fetchall()
+    )
 
 
 def _over(record: Record, bound: Bound | None) -> bool:

@@ -10,11 +10,12 @@ from typing import LiteralString
 
 import psycopg
 from psycopg import Connection, sql
+from psycopg.errors import LockNotAvailable
 from psycopg.rows import TupleRow
 
 from lifecycle.coverage import Looks, Reason
 from lifecycle.holds.gate import Held
-from lifecycle.postgres import connect
+from lifecycle.postgres import connect, shut
 from retention import places, statements_of_rows
 from retention.parts import Part
 from retention.rules import Bound
@@ -208,10 +209,12 @@ def _dateless(
 
 
 def reason(conn: Connection[TupleRow], error: psycopg.Error) -> Reason:
-    """Return the error as a reason. Raise it when the server has gone away."""
+    """Return the error as a reason, in a transaction that goes on. Raise it when the server has gone away."""
     said = connect.explain(error)
     if conn.broken:
         raise said from None
+    if isinstance(error, LockNotAvailable) and (held := sorted(shut.now(conn))):
+        return Reason(f"another session has {', '.join(held[:3])} for itself", shut.WHY.hint)
     return Reason(said.what, said.hint)
 
 

@@ -10,7 +10,8 @@ from lifecycle.postgres.names import sql_name
 # Of the table and of each of its partitions and chunks: a view may be made of a leaf alone. Views made of views count,
 # too, and continuous aggregates, of which %(made_by)s says what each is made of and %(shown_by)s shows it. Of a cleared
 # column only what reads that column, where PostgreSQL remembers it. What a function reads it does not remember: what
-# calls the application's, or one that is given a statement as text, may be made of anything (not `certain`).
+# calls the application's, or one that is given a statement as text, may be made of anything (not `certain`). What
+# prints a view would wait for whoever has one of its tables for himself; its tree is read without.
 MATERIALISED_FROM = r"""
     with recursive whole (oid) as (
         select to_regclass(%(relation)s)::oid
@@ -45,10 +46,13 @@ MATERIALISED_FROM = r"""
           from anything f join pg_depend d on (d.refclassid, d.refobjid) = (f.classid, f.oid)
           join pg_rewrite r on r.oid = d.objid and d.classid = 'pg_rewrite'::regclass
          union
-        select v.oid, false
-          from pg_class v
-         where v.relkind in ('v', 'm') and v.oid >= 16384
-           and pg_get_viewdef(v.oid) ~ '(query|table|cursor|schema|database)_to_xml(_and_xmlschema)?\(|ts_stat\('
+        select r.ev_class, false
+          from pg_rewrite r
+         where r.ev_class >= 16384 and r.ev_action::text ~ (
+                select ':funcid (' || string_agg(p.oid::text, '|') || ') '
+                  from pg_proc p
+                 where p.oid < 16384
+                   and p.proname ~ '^((query|table|cursor|schema|database)_to_xml(_and_xmlschema)?|ts_stat)$')
          union
         select further.oid, made.certain
           from made

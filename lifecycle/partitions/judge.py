@@ -21,10 +21,10 @@ from lifecycle.partitions.survey import Seen
 from lifecycle.partitions.then import otherwise
 from lifecycle.plan import Decision, Step
 from lifecycle.policy.model import Policy
+from lifecycle.postgres import shut
 from lifecycle.postgres.catalog import Branch, Catalog, Table
 from lifecycle.postgres.names import policy_name, sql_parts
-from lifecycle.promise import Listing, Task
-from lifecycle.system import System
+from lifecycle.promise import Task
 from lifecycle.words import counted
 
 _BELOW = Reason(
@@ -54,6 +54,10 @@ def judge(task: Task, seen: Seen, decision: Decision[Step], made: Made) -> Judge
     known = refused | {failure.target for failure in made.failures}
     for name, rule in tables.items():
         table = after.catalog.tables.get(name)
+        if name in after.shut:
+            for place in _promised_of(policy, after.catalog, task, name):
+                looks.not_at(place, shut.WHY)
+            continue
         if table is not None and plan.fits(table, rule) and not rule.every:
             _set(looks, after, table, rule, told=name in known)
             continue
@@ -82,18 +86,22 @@ def _wanted(policy: Policy, table: Table | None, task: Task, name: str) -> int:
 
 def _promised(policy: Policy, catalog: Catalog, task: Task) -> Iterator[Place]:
     for name in promised(policy, task.only):
-        yield Place("table", name)
-        table = catalog.tables.get(name)
-        slots, every = plan.wanted(policy, table, task.now, name)
-        yield from (_period(one, slot) for one in every for slot in slots)
-        if plan.fits(table, SECTION.of(policy)[name]):
-            yield from (_bucket(name, b) for b in sets.wanted(SECTION.of(policy)[name]))
-        for branch in table.branches[1:] if table else ():
-            yield Place("branch", branch.name)
-        for part in table.partitions if table else ():
-            yield Place("leaf", part.name)
-            if part.default:
-                yield Place("default partition", part.name)
+        yield from _promised_of(policy, catalog, task, name)
+
+
+def _promised_of(policy: Policy, catalog: Catalog, task: Task, name: str) -> Iterator[Place]:
+    yield Place("table", name)
+    table = catalog.tables.get(name)
+    slots, every = plan.wanted(policy, table, task.now, name)
+    yield from (_period(one, slot) for one in every for slot in slots)
+    if plan.fits(table, SECTION.of(policy)[name]):
+        yield from (_bucket(name, b) for b in sets.wanted(SECTION.of(policy)[name]))
+    for branch in table.branches[1:] if table else ():
+        yield Place("branch", branch.name)
+    for part in table.partitions if table else ():
+        yield Place("leaf", part.name)
+        if part.default:
+            yield Place("default partition", part.name)
 
 
 def _missing(
@@ -275,26 +283,3 @@ def _unsampled(name: str) -> Failure:
         "the planner has no samples of it, or old ones: it plans queries of the whole table blindly"
     )
     return Failure(name, what, f"Its owner runs: analyze {name};")
-
-
-def status(system: System, now: datetime) -> Listing:
-    """Return, per table, how many partitions exist, how many are wanted and are missing, and what is in the way."""
-    seen = survey.survey(system, now, None)
-    decision = plan.decide(system.policy, seen, now)
-    missing = [step.parent for step in decision.steps]
-    blocked = {failure.target: failure.what for failure in decision.refusals}
-    tables = seen.catalog.tables
-    rows = [
-        (
-            name,
-            wanted.words,
-            len(tables[name].partitions) if name in tables else 0,
-            wanted.ahead or "",
-            missing.count(name),
-            "stale" if tend.stale(seen.sampled.get(name), now) else "",
-            blocked.get(name, ""),
-        )
-        for name, wanted in SECTION.of(system.policy).items()
-    ]
-    columns = ("table", "every", "partitions", "ahead", "missing", "samples", "in the way")
-    return Listing("partitions", columns, rows)

@@ -22,6 +22,7 @@ from lifecycle.partitions.survey import Seen
 from lifecycle.partitions.then import with_below
 from lifecycle.plan import Decision
 from lifecycle.policy.model import Policy
+from lifecycle.postgres import shut
 from lifecycle.postgres.catalog import Catalog, Table
 from lifecycle.postgres.names import policy_name
 from lifecycle.words import counted
@@ -60,11 +61,11 @@ def decide(policy: Policy, seen: Seen, now: datetime) -> Decision[CreatePartitio
     for name, partitioning in promised(policy, seen.only).items():
         table = seen.catalog.tables.get(name)
         key = key_of(table, partitioning)
-        if table is None or not fits(table, partitioning) or (partitioning.every and key is None):
+        if table is None:
             blocked.append(_unfit(name, table, partitioning))
             continue
-        if name in seen.managed:
-            blocked.append(_managed(table, seen.managed[name]))
+        if wrong := _blocked(seen, table, partitioning, key):
+            blocked.append(wrong)
             continue
         found = (
             _of_set(table, partitioning, taken)
@@ -80,6 +81,19 @@ def decide(policy: Policy, seen: Seen, now: datetime) -> Decision[CreatePartitio
                 case str():
                     notes.append(one)
     return Decision(tuple(steps), tuple(blocked), tuple(notes))
+
+
+def _blocked(
+    seen: Seen, table: Table, partitioning: Partitioning, key: KeyType | None
+) -> Failure | None:
+    """Return why nothing is made for a table, whatever it lacks."""
+    if not fits(table, partitioning) or (partitioning.every and key is None):
+        return _unfit(table.name, table, partitioning)
+    if table.name in seen.shut:
+        return Failure(table.name, f"nothing is made for it: {shut.WHY.why}", shut.WHY.hint)
+    if table.name in seen.managed:
+        return _managed(table, seen.managed[table.name])
+    return None
 
 
 def _of_table(

@@ -1,6 +1,6 @@
 """The promise of this room: partitions that exist before rows need them."""
 
-from lifecycle.partitions import care, judge, survey, tend
+from lifecycle.partitions import care, judge, status, survey, tend
 from lifecycle.partitions.create import Made
 from lifecycle.partitions.survey import Seen
 from lifecycle.plan import Step
@@ -13,5 +13,5 @@ PROMISE: Promise[Seen, Step, Made] = Promise(
     decide=tend.decide,
     carry_out=care.carry_out,
     judge=judge.judge,
-    status=judge.status,
+    status=status.status,
 )

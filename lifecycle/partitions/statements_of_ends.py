@@ -7,7 +7,7 @@ from lifecycle.postgres.names import sql_name
 # One row for each partition below these tables, at every level, with what ties it to others.
 CHILDREN = """
     select n.nspname, c.relname, c.oid::bigint, pg_get_userbyid(c.relowner), c.relkind::text,
-           pg_get_expr(c.relpartbound, c.oid), m.nspname, p.relname, pg_get_userbyid(p.relowner),
+           pg_get_expr(c.relpartbound, 0), m.nspname, p.relname, pg_get_userbyid(p.relowner),
            i.inhdetachpending, o.nspname, d.relname,
            coalesce(inbound.by, '[]'),
            (select coalesce(jsonb_agg(distinct jsonb_build_array(fn.nspname, f.relname)), '[]')
@@ -41,7 +41,8 @@ CHILDREN = """
       left join pg_class d on d.oid = g.partdefid
       left join pg_namespace o on o.oid = d.relnamespace
       left join (
-           select k.confrelid, jsonb_agg(distinct jsonb_build_array(fn.nspname, f.relname, pg_table_size(f.oid),
+           select k.confrelid, jsonb_agg(distinct jsonb_build_array(fn.nspname, f.relname,
+                      f.relpages::bigint * current_setting('block_size')::int,
                       exists (select from pg_index x
                                where x.indrelid = f.oid and x.indisvalid and x.indpred is null
                                  and (x.indkey::int2[])[0:cardinality(k.conkey) - 1] @> k.conkey))) as by

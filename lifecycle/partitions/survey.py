@@ -26,7 +26,7 @@ from lifecycle.partitions import (
 from lifecycle.partitions.ends import Ends
 from lifecycle.partitions.section import SECTION, promised
 from lifecycle.policy.model import Policy
-from lifecycle.postgres import catalog, connect
+from lifecycle.postgres import catalog, connect, shut
 from lifecycle.postgres.catalog import Catalog, Table
 from lifecycle.postgres.names import policy_name, sql_parts
 from lifecycle.system import System
@@ -76,7 +76,7 @@ class Seen:
     `lying` are the keys of what lies in the default partition of a table, where it is not too much to be moved.
     `ends` is read where a detach is pending, `ended` are the bounds of what was taken off each table. `sampled` says
     when the planner's samples of each parent were drawn, and the newest of its leaves. `looks`: where was looked, which
-    a judge goes on with.
+    a judge goes on with. `shut` are the tables that somebody else had for himself: nothing of them was read.
     """
 
     catalog: Catalog
@@ -93,6 +93,7 @@ class Seen:
     sampled: Mapping[str, Sampled] = field(default_factory=dict[str, Sampled])
     ended: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     looks: Looks = field(default_factory=Looks)
+    shut: frozenset[str] = frozenset()
 
 
 def survey(system: System, now: datetime, only: str | None) -> Seen:  # noqa: ARG001 - every survey is asked alike
@@ -110,8 +111,10 @@ def read(conn: Connection[TupleRow], policy: Policy, only: str | None) -> Seen:
     """Read it over this connection. Raise what `connect.explain` makes of an error."""
     looks = Looks()
     seen = catalog.read(conn, functions=False)
-    tables = [seen.tables[name] for name in promised(policy, only) if name in seen.tables]
+    wanted = [seen.tables[name] for name in promised(policy, only) if name in seen.tables]
     try:
+        closed = shut.still(conn, [table.name for table in wanted])
+        tables = [table for table in wanted if table.name not in closed]
         found = _differences(conn, tables, looks)
         holding, unread = strays(conn, tables, looks)
         sizes, spared = _defaults(conn, tables)
@@ -137,6 +140,7 @@ def read(conn: Connection[TupleRow], policy: Policy, only: str | None) -> Seen:
             _sampled(conn, tables),
             ends.ended(conn, [table.name for table in tables]),
             looks,
+            closed,
         )
     except psycopg.Error as error:
         raise connect.explain(error) from None

@@ -54,7 +54,7 @@ def decide(policy: Policy, seen: Seen, now: datetime) -> Decision[Step]:
     tables = [
         seen.catalog.tables[n] for n in promised(policy, seen.only) if n in seen.catalog.tables
     ]
-    ours = [table for table in tables if table.name not in seen.managed]
+    ours = [table for table in tables if table.name not in {*seen.managed, *seen.shut}]
     detaching = {p for table in ours for p in table.detaching}
     steps: list[Step] = [s for s in detach.pending(seen.ends) if s.target in detaching]
     steps += made.steps
