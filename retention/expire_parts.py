@@ -48,20 +48,30 @@ def carry_out(
     alone = [_End(of.get(step.relation, ""), step.target, "dropped") for step in due]
     asks = {} if task.seen_by_person else _asks(seen, [*ends, *alone])
     left = asks if task.seen_by_person else _beyond(task, ends) | asks
+    ended = [step for step in due if step.how != "dropped"]
+    told = drop.carry_out(
+        task, ended, partial(_kept, task, seen, {})
+    )  # before one is taken off anew
     off = take_off.carry_out(task, [*begun, *(step for step in wanted if step.parent not in left)])
-    due = [s for s in due if s.how != "dropped" or of.get(s.relation, "") not in asks]
+    due = [s for s in due if s.how == "dropped" and of.get(s.relation, "") not in asks]
     archived, unarchived = _archived(task, seen, due)
     wrong = {failure.target for failure in unarchived}
     due = [step for step in due if step.target not in wrong]
     gone = drop.carry_out(task, due, partial(_kept, task, seen, archived))
     pieces = [step for step in pieces if step.table not in left]
     more = chunks.carry_out(task, seen.catalog, pieces)
-    dropped = {step.target for step in due if step.how == "dropped"}
     counts = {
         "taken off": len(off.targets),
-        "dropped": len(dropped & set(gone.targets)) + len(more.targets),
+        "dropped": len(gone.targets) + len(more.targets),
     }
-    return counts, (*left.values(), *off.failures, *unarchived, *gone.failures, *more.failures)
+    return counts, (
+        *left.values(),
+        *told.failures,
+        *off.failures,
+        *unarchived,
+        *gone.failures,
+        *more.failures,
+    )
 
 
 class _End(NamedTuple):

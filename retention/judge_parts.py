@@ -5,6 +5,7 @@ from datetime import datetime
 
 from lifecycle.coverage import Looks
 from lifecycle.outcome import Failure
+from lifecycle.partitions import drop
 from lifecycle.words import counted, moment
 from retention import places
 from retention.alone import Alone
@@ -70,7 +71,8 @@ def _heavy(rule: Counted, known: frozenset[str]) -> Iterator[Failure]:
 
 def _late(one: Alone, now: datetime) -> bool:
     due = one.record.drop_not_before
-    return one.over and not one.on_hold and one.record.due and due is not None and due <= now
+    late = one.record.due and due is not None and due <= now
+    return one.over and not one.on_hold and late and not one.record.loaded
 
 
 def _stands(one: Alone) -> Failure:
@@ -104,6 +106,7 @@ def status(seen: Seen) -> Iterable[tuple[object, ...]]:
         record = one.record
         until = record.drop_not_before.date() if record.drop_not_before else ""
         wrong = one.unread.why if one.unread else "" if one.over else "no rule ends it any more"
+        wrong = drop.loaded(record).what if record.loaded else wrong
         rule = f"{one.name} (taken off {record.parent})"
         yield (
             rule,

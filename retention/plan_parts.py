@@ -113,7 +113,7 @@ def _of_alone(seen: Seen, now: datetime) -> Iterator[Step | Failure | str]:
         yield step if one is None or step.how != "dropped" else _dropped(seen, one, step)
     for one in seen.alone:
         record = one.record
-        if record.relation not in due and record.drop_not_before is not None:
+        if record.relation not in due and record.drop_not_before is not None and not record.loaded:
             until = moment(record.drop_not_before)
             many = counted(one.rows, "row")
             yield f"{one.name}: taken off {record.parent}; it stands alone with {many} until {until}"

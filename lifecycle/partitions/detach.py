@@ -61,7 +61,7 @@ class Withdraw(Step):
 
 def pending(seen: Ends) -> tuple[Finish, ...]:
     """Return what was begun and stands in the way of every other detach of its table. It goes before all else."""
-    begun = {record.relation for record in seen.records if record.at is None}
+    begun = {r.relation for r in seen.records if r.at is None and not r.loaded}
     return tuple(_finish(c, c.relation in begun) for c in seen.children.values() if c.pending)
 
 
@@ -72,15 +72,16 @@ def begun(seen: Ends, ending: Container[int]) -> Iterator[Finish | Withdraw | Fa
     ours that was killed, and the partition he wants to keep for one that is to be dropped.
     """
     for record in seen.records:
-        if record.at is not None or any(
-            c.relation == record.relation for c in seen.children.values() if c.pending
+        if record.at is not None or (
+            not record.loaded
+            and any(c.relation == record.relation for c in seen.children.values() if c.pending)
         ):
             continue
         if record.called is None:
             yield _withdraw(record, "gone")
         elif record.attached:
             yield _withdraw(record, "not begun")
-        elif record.called == record.name and record.relation in ending:
+        elif record.called == record.name and record.relation in ending and not record.loaded:
             yield _note(record)
         else:
             what = f"a run was to take it off {record.parent}, it stands alone as {record.called}, and no rule ends it"

@@ -85,6 +85,9 @@ def _of(record: Record, now: datetime) -> Iterator[Drop | Failure | str]:
         )
         yield _step(record, "gone")
         return
+    if record.loaded:
+        yield loaded(record)
+        return
     if record.published:
         yield _published(record)
     if record.called != record.name:
@@ -95,6 +98,17 @@ def _of(record: Record, now: datetime) -> Iterator[Drop | Failure | str]:
         )
     elif record.due and record.drop_not_before is not None and record.drop_not_before <= now:
         yield _step(record, "dropped")
+
+
+def loaded(record: Record) -> Failure:
+    """Return why a table is never dropped whose note was made in another database, which this one was loaded from."""
+    return Failure(
+        record.name,
+        f"it was taken off {record.parent} before this database was loaded from a dump, and only its name says so: it "
+        "is not dropped",
+        f"Attach it again: `alter table {record.parent} attach partition {record.name} {record.bound};` The next run "
+        "takes it off anew, for its whole grace. Or drop it by hand.",
+    )
 
 
 def _published(record: Record) -> Failure:

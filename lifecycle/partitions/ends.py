@@ -68,7 +68,8 @@ class Record:
     `at` is None where nobody noted that it was done. `due`: the database's clock says that its grace is over.
     `lost` are the statements that give back what it lost when it was taken off.
     `called` is None where it is gone, `namesake` says whether another table has its name. `tied` are the tables that it
-    references or is referenced by, `published` the publications that still send it.
+    references or is referenced by, `published` the publications that still send it. `loaded`: it was noted by the
+    numbers of another database, which this one was loaded from, so it is known by its name alone and never dropped.
     """
 
     relation: int
@@ -88,6 +89,7 @@ class Record:
     tied: tuple[str, ...]
     published: tuple[str, ...]
     lost: tuple[str, ...]
+    loaded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +168,7 @@ def _child(row: TupleRow) -> Child:
 
 def _record(row: TupleRow, named: Mapping[str, int]) -> Record:
     relation, name, parent, bound, why, _, at, drop_not_before, due = row[:9]
-    schema, relname, owner, kind, attached, tied, published, lost = row[9:]
+    schema, relname, owner, kind, attached, tied, published, lost, loaded = row[9:]
     return Record(
         relation,
         name,
@@ -185,6 +187,7 @@ def _record(row: TupleRow, named: Mapping[str, int]) -> Record:
         _names(tied),
         tuple(published),
         tuple(lost),
+        loaded,
     )
 
 

@@ -56,7 +56,8 @@ CHILDREN = """
      order by 7, 8, 1, 2
 """
 
-# One row for each partition that was taken off and has not ended, as it was and as it is.
+# One row for each partition that was taken off and has not ended, as it was and as it is. Where it was noted by the
+# numbers of another database, which this one was loaded from, its name says which it is.
 RECORDS = """
     select d.relation::bigint, d.name, d.parent, d.bound, d.why, d.begun_at, d.detached_at, d.drop_not_before,
            d.drop_not_before <= clock_timestamp(), n.nspname, c.relname, pg_get_userbyid(c.relowner),
@@ -72,9 +73,15 @@ RECORDS = """
                      or exists (select from pg_publication_namespace e
                                  where e.pnpubid = b.oid and e.pnnspid = c.relnamespace)
                   order by 1),
-           d.lost
+           d.lost, d.numbers <> here.numbers
       from lifecycle.detached d
-      left join pg_class c on c.oid = d.relation
+     cross join (select concat_ws(' ', 'lifecycle'::regnamespace::oid, 'lifecycle.detached'::regclass::oid))
+           as here (numbers)
+      left join pg_class c on c.oid = case when d.numbers = here.numbers then d.relation else (
+               select o.oid from pg_class o join pg_namespace s on s.oid = o.relnamespace
+                where o.relkind in ('r', 'p')
+                  and d.name = case when s.nspname = 'public' and position('.' in o.relname) = 0 then o.relname
+                                    else s.nspname || '.' || o.relname end) end
       left join pg_namespace n on n.oid = c.relnamespace
      where d.ended_at is null
      order by d.id

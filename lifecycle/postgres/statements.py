@@ -24,11 +24,23 @@ FACTS: LiteralString = """
                 then extract(epoch from current_setting('archive_timeout')::interval)::int end
 """
 
-# What was a partition until a rule of retention took it off, and stands alone until it is dropped: of which table.
+# What was a partition until a rule of retention took it off, and stands alone until it is dropped: of which table. By
+# its number, or by its name where the number is of another database, which this one was loaded from.
 TAKEN_OFF: LiteralString = """
-    select d.relation::oid, d.parent
-      from lifecycle.detached d join pg_class c on c.oid = d.relation
-     where d.ended_at is null and not c.relispartition
+    with noted as (
+        select d.relation, d.name, d.parent, coalesce(to_jsonb(d) ->> 'numbers', here.numbers) = here.numbers as ours
+          from lifecycle.detached d,
+               (select concat_ws(' ', to_regnamespace('lifecycle')::oid, to_regclass('lifecycle.detached')::oid))
+               as here (numbers)
+         where d.ended_at is null)
+    select c.oid, d.parent
+      from noted d
+      join pg_class c on c.oid = case when d.ours then d.relation else (
+               select o.oid from pg_class o join pg_namespace n on n.oid = o.relnamespace
+                where o.relkind in ('r', 'p')
+                  and d.name = case when n.nspname = 'public' and position('.' in o.relname) = 0 then o.relname
+                                    else n.nspname || '.' || o.relname end) end
+     where not c.relispartition
 """
 
 TIMESCALEDB: LiteralString = (
