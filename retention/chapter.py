@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from lifecycle.chapter import Chapter, Column, Facts, Table
-from lifecycle.ledger.reading import Evidence
+from lifecycle.ledger.reading import Evidence, Run
 from lifecycle.words import counted
 
 
@@ -49,8 +49,25 @@ def chapter(facts: Facts, _own: Mapping[str, Any]) -> Chapter:
                 ),
                 (left,),
             ),
+            _copies(latest),
         ),
         "warn" if overdue else None,
+    )
+
+
+def _copies(run: Run | None) -> Table:
+    """Show the copies that the last run over all rules named, and the searches for some that could not be made."""
+    unseen = (run.coverage or {}).get("unseen", ()) if run else ()
+    return Table(
+        "copies",
+        "Copies that no rule clears",
+        (Column("copy", "What may still hold what was ended", "name"), Column("why", "why")),
+        tuple(
+            {"copy": one["place"].removeprefix("copy "), "why": one["why"]}
+            for one in unseen
+            if one["place"].startswith(("copy ", "search "))
+        ),
+        "None was found." if run else "Nobody looked in this period.",
     )
 
 

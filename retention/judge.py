@@ -5,7 +5,7 @@ database makes of them (copies.py): the audit log's images, materialised views, 
 copy is named.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from lifecycle import words
@@ -165,10 +165,25 @@ def _in_the_way(counted: Counted) -> Iterator[str]:
         yield f"{rows} of {part.name} end with it on {part.ends}"
 
 
+def _copied(system: System, seen: Seen) -> dict[int, tuple[str, ...]]:
+    """Return, by the place of each rule, which copies of what it ends nobody clears, or that they were not found."""
+    found: dict[int, tuple[str, ...]] = {}
+    with system.snapshot("retention status") as conn:
+        for counted in seen.counted:
+            bound, asked = counted.bound, counted.bound.rule.do != "move"
+            there: Mapping[Place, Reason] = {}
+            if asked:
+                there = copies.find(
+                    conn, system.policy, seen.catalog, counted, frozenset(), Looks()
+                )
+            found[bound.place] = tuple(f"{place}: not cleared by it" for place in there)
+    return found
+
+
 def status(system: System, now: datetime) -> Listing:
     """Return, per rule, how many rows are overdue and from which day the oldest is, and how many have no date."""
     seen = survey.survey(system, now, None)
-    oldest = survey.oldest(system, seen)
+    oldest, copied = survey.oldest(system, seen), _copied(system, seen)
     rows: list[tuple[object, ...]] = [
         (
             counted.bound.rule.label,
@@ -179,7 +194,7 @@ def status(system: System, now: datetime) -> Listing:
             oldest.get(counted.bound.place),
             counted.on_hold,
             counted.undated,
-            "; ".join(_in_the_way(counted)),
+            "; ".join((*_in_the_way(counted), *copied[counted.bound.place])),
         )
         for counted in seen.counted
     ]

@@ -57,16 +57,23 @@ def counts(system: System, conn: Conn, _catalog: Catalog) -> Iterator[Finding]:
     """Say whether the server counts what our transactions change."""
     label = f"{system.name}: counts"
     found = conn.execute(statements.COUNTS).fetchone()
-    if found and found[0]:
+    if conn.execute(statements.COUNTS_NOT_FOR_DDL).fetchone() == (True,):
+        yield bad(
+            label,
+            "track_counts is off for lifecycle_ddl",
+            "What its statements set off is compared with the plan; uncounted, no partition is taken off or dropped.",
+            "alter role lifecycle_ddl reset track_counts;  -- and in this database, if it is off there",
+        )
+    elif found and found[0]:
         yield fine(label, "the server counts what a transaction changes")
-        return
-    yield bad(
-        label,
-        f"track_counts is off ({found[1] if found else 'unknown'})",
-        "An erasure compares what changed with what was planned; uncounted, it refuses.",
-        f"alter role {quoted(conn, conn.info.user)} reset track_counts;  "
-        "-- and in database, server: wherever it is off",
-    )
+    else:
+        yield bad(
+            label,
+            f"track_counts is off ({found[1] if found else 'unknown'})",
+            "Every run that ends rows compares what changed with what was planned; uncounted, it refuses.",
+            f"alter role {quoted(conn, conn.info.user)} reset track_counts;  "
+            "-- and in database, server: wherever it is off",
+        )
 
 
 def owners(system: System, conn: Conn, catalog: Catalog) -> Iterator[Finding]:

@@ -32,6 +32,15 @@ ROLE = """
 
 COUNTS = "select setting::bool, source from pg_settings where name = 'track_counts'"
 
+# Whether it is off for our second login alone, whose session is another.
+COUNTS_NOT_FOR_DDL = """
+    select exists (
+        select from pg_db_role_setting s cross join unnest(s.setconfig) as said
+         where s.setrole = to_regrole('lifecycle_ddl')::oid
+           and s.setdatabase in (0, (select oid from pg_database where datname = current_database()))
+           and said like 'track_counts=%' and not split_part(said, '=', 2)::bool)
+"""
+
 # Whoever may act as one of these may change rows, evidence or rights past us; and the membership that leads there.
 MAY_ACT_AS: LiteralString = f"""
     select p.rolname, g.rolname

@@ -540,6 +540,10 @@ OPENED = {
     ),
     "the second login reads": ("grant select on payroll to lifecycle_ddl", "has rights on rows of"),
     "nobody counts": ("alter role lifecycle set track_counts = off", "track_counts is off"),
+    "nobody counts for the second login": (
+        "alter role lifecycle_ddl set track_counts = off",
+        "track_counts is off for lifecycle_ddl",
+    ),
     "all the time": (
         "alter role lifecycle_ddl inherit;" + AGAIN,
         "all the time",
@@ -556,6 +560,7 @@ OPENED = {
 CLOSED = """
     revoke payroll_owner from lifecycle; revoke lifecycle_owner from lifecycle; revoke lifecycle from mallory;
     alter role lifecycle_ddl noinherit; alter role lifecycle reset track_counts;
+    alter role lifecycle_ddl reset track_counts;
 """
 
 

@@ -20,7 +20,7 @@ from lifecycle.ledger.claims import Claim
 from lifecycle.outcome import Verdict
 from lifecycle.policy.model import Table
 from lifecycle.policy.people import Subject
-from retention import copies, count, pace, survey
+from retention import copies, count, judge, pace, survey
 from retention.count import Counted
 from retention.promise import PROMISE
 from retention.rules import Bound
@@ -287,6 +287,8 @@ def test_what_a_trigger_archives_is_a_copy_that_is_named(house: House) -> None:
     assert (outcome.verdict, outcome.failures) == (Verdict.UNVERIFIED, ())
     assert outcome.counts["deleted"] == house.number("select count(*) from attic") == 1000
     assert [place["place"] for place in unseen(outcome)] == ["copy archive attic"]
+    [row] = judge.status(house.system(), NOW).rows
+    assert row[-1] == "copy archive attic: not cleared by it"
 
 
 HISTORY = """

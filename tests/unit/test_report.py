@@ -160,6 +160,17 @@ def test_rows_that_expired_are_summed_per_table_and_the_last_run_says_what_is_le
         job="retention.expire",
         counts={"overdue": 3, "without a date": 1},
         finished_at=DUE + timedelta(hours=1),
+        coverage={
+            "unseen": [
+                {
+                    "place": "copy materialised view seen",
+                    "why": "it stays",
+                    "hint": "",
+                    "kind": "limit",
+                },
+                {"place": "leaf jobs", "why": "shut", "hint": "", "kind": "trouble"},
+            ]
+        },
     )
     found = report.make(facts(late, early, evidence=evidence))
     assert rows(found, "retention", "ended") == [
@@ -174,6 +185,9 @@ def test_rows_that_expired_are_summed_per_table_and_the_last_run_says_what_is_le
     )
     (left,) = rows(found, "retention", "left")
     assert (left["still_overdue"], left["without_a_date"]) == (3, 1)
+    assert rows(found, "retention", "copies") == [
+        {"copy": "materialised view seen", "why": "it stays"}
+    ]
 
 
 def test_an_announced_effect_without_an_outcome_is_counted_and_shown():
