@@ -37,6 +37,12 @@ class Shelf:
     unsigned: tuple[Manifest, ...] = ()
     keys: tuple[str, ...] = ()
 
+    @property
+    def whole(self) -> tuple[Manifest, ...]:
+        """Return the dumps whose file lies there, and not their manifest alone."""
+        there = frozenset(self.keys)
+        return tuple(dumped for dumped in self.dumps if dumped.key in there)
+
 
 def folder(system: System, claim: Claim) -> str:
     """Return where this attempt's dump goes."""

@@ -61,6 +61,14 @@ def over_age(dumped: Manifest, kind: Kind, now: datetime) -> bool:
     return kind.keep is not None and kind.keep.after(dumped.slot) <= now
 
 
+def over(kind: Kind, key: str, now: datetime, zone: str) -> bool:
+    """Say whether what lies under this key is over age by its place: a manifest can be changed, a key cannot."""
+    if kind.keep is None:
+        return False
+    last = kind.keep.before(now).astimezone(ZoneInfo(zone)).date()
+    return key.removeprefix(kind.prefix).partition("/")[0] <= label(kind.name, last)
+
+
 def due(kind: Kind, since: date, now: datetime, zone: str) -> tuple[str, ...]:
     """Return the days, weeks or months that are over, from that of `since` on, and whose dump is still kept."""
     today = now.astimezone(ZoneInfo(zone)).date()
@@ -89,6 +97,6 @@ def sources(
     return found
 
 
-def newest(dumps: Iterable[Manifest]) -> Manifest | None:
-    """Return the one that is never deleted, if there is any."""
-    return max(dumps, key=lambda dumped: dumped.slot, default=None)
+def newest(kind: Kind, dumps: Iterable[Manifest]) -> Manifest | None:
+    """Return the one that is never deleted, if there is any: by its place, then by what it says."""
+    return max(dumps, key=lambda dumped: (of(dumped, kind), dumped.slot), default=None)

@@ -28,7 +28,7 @@ def judge(
     after: dict[Name, Shelf] = {kind.name: shelf.look(task.system, of=kind) for kind in seen.kinds}
     zone = task.system.policy.timezone
     for kind in seen.kinds:
-        there = {slots.of(dumped, kind) for dumped in after[kind.name].dumps}
+        there = {slots.of(dumped, kind) for dumped in after[kind.name].whole}
         wanted = set(_due(kind, seen, after[kind.name], task.now, zone))
         places = {Place(f"{kind.name} dump", label) for label in wanted | there}
         promised |= places
@@ -40,6 +40,9 @@ def judge(
                 )
             )
     looks.found(*kept.failures, *_gone(seen, after, kept, task.now), *_left(decision, after, kept))
+    looks.found(
+        *(one for kind in seen.kinds for one in _rest(kind, after[kind.name], task.now, zone))
+    )
     total = sum(len(one.dumps) for one in after.values())
     summary = (
         f"{counted(total, 'dump')} kept, {len(kept.copied)} copied, {len(kept.expired)} over age deleted"
@@ -86,11 +89,21 @@ def _left(
     known = {failure.target for failure in kept.failures}
     folders = {key.rpartition("/")[0] for one in after.values() for key in one.keys}
     for step in decision.steps:
-        if not isinstance(step, ExpireDump) or step.target in known or kept.held:
+        if not isinstance(step, ExpireDump) or step.target in known or kept.none:
             continue
         if manifest.beside(step.target, "").rstrip("/") in folders:
             yield Failure(
                 step.target, "it is over age and still there", "Run `lifecycle backups plan`."
+            )
+
+
+def _rest(kind: Kind, there: Shelf, now: datetime, zone: str) -> Iterator[Failure]:
+    """Yield what is left of dumps, over age: people's rows are in it, and no manifest says that it is ours to end."""
+    for key in (*there.unfinished, *(failure.target for failure in there.damaged)):
+        if slots.over(kind, key, now, zone):
+            what = "a dump without a manifest that counts is over age and still there"
+            yield Failure(
+                key, what, "Look whose it is and who wrote there; then delete it by hand."
             )
 
 

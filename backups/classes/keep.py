@@ -21,15 +21,22 @@ from lifecycle.outcome import Failure
 from lifecycle.plan import Decision
 from lifecycle.promise import Task
 
+UNATTENDED = 10
+"""How many dumps a run deletes that nobody has looked at: more are a shorter `keep`, or a wrong clock."""
+
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What was copied and deleted, by key, and why others were not; `held`: a hold was placed meanwhile."""
+    """What was copied and deleted, by key, and why others were not; `held`: a hold was placed meanwhile.
+
+    `none`: nothing was deleted at all, for that or as a person has to see it first.
+    """
 
     copied: tuple[str, ...]
     expired: tuple[str, ...]
     failures: tuple[Failure, ...]
     held: bool
+    none: bool = False
 
 
 def carry_out(task: Task, seen: Seen, decision: Decision[CopyDump | ExpireDump]) -> Kept:  # noqa: ARG001 - asked alike
@@ -40,6 +47,9 @@ def carry_out(task: Task, seen: Seen, decision: Decision[CopyDump | ExpireDump])
             _each(failures, step.target, lambda step=step: copied.append(_copy(task, step)))
     expired = list[str]()
     ends = [step for step in decision.steps if isinstance(step, ExpireDump)]
+    if not task.seen_by_person and len(ends) > UNATTENDED:
+        failures.append(_many(len(ends)))
+        return Kept(tuple(copied), (), tuple(failures), held=False, none=True)
     if not ends:
         return Kept(tuple(copied), (), tuple(failures), held=False)
     with closing(task.system.connect("backups.keep")) as conn:
@@ -47,7 +57,15 @@ def carry_out(task: Task, seen: Seen, decision: Decision[CopyDump | ExpireDump])
         held = bool(gate.standing_while_connected(conn))
         for step in ends if not held else ():
             _each(failures, step.target, lambda step=step: expired.append(_expire(task, step)))
-    return Kept(tuple(copied), tuple(expired), tuple(failures), held)
+    return Kept(tuple(copied), tuple(expired), tuple(failures), held, none=held)
+
+
+def _many(ends: int) -> Failure:
+    return Failure(
+        "dumps over age",
+        f"{ends} would be deleted, and an unattended run may do that to {UNATTENDED}",
+        "Look at `lifecycle backups plan`, and apply it: a shorter `keep`, or a clock that is wrong, does this.",
+    )
 
 
 def _each(failures: list[Failure], target: str, act: Callable[[], object]) -> None:

@@ -1,6 +1,7 @@
 """Decides which daily dumps are copied to a week's or month's shelf, and which dumps end. Pure.
 
-A dump ends by its age alone, counted from its slot and never from an object's date, which a copy renews. One that a
+A dump ends by its age alone, counted from its slot, which its place says too, and never from an object's date, which a
+copy renews. One that a
 week or month has yet to be copied from, and the newest of each class, does not end whatever its age.
 """
 
@@ -37,7 +38,7 @@ def decide(policy: Policy, seen: Seen, now: datetime) -> Decision[CopyDump | Exp
     """Return the copies first, then what ends; while a legal hold stands nothing does, and the note says so."""
     copies = tuple(_copies(policy, seen, now))
     needed = {step.dumped.key for step in copies}
-    ends = tuple(step for step in _ends(seen, now) if step.dumped.key not in needed)
+    ends = tuple(step for step in _ends(policy, seen, now) if step.dumped.key not in needed)
     if ends and seen.holds:
         numbers = ", ".join(map(str, seen.holds))
         note = f"{counted(len(ends), 'dump')} over age: kept while a legal hold stands ({numbers})"
@@ -46,9 +47,9 @@ def decide(policy: Policy, seen: Seen, now: datetime) -> Decision[CopyDump | Exp
 
 
 def _copies(policy: Policy, seen: Seen, now: datetime) -> Iterator[CopyDump]:
-    dailies = seen.shelves["daily"].dumps
+    dailies = seen.shelves["daily"].whole
     for kind in seen.kinds[1:]:
-        there = {slots.of(dumped, kind) for dumped in seen.shelves[kind.name].dumps}
+        there = {slots.of(dumped, kind) for dumped in seen.shelves[kind.name].whole}
         wanted = slots.sources(kind, dailies, now, policy.timezone)
         for label in sorted(wanted.keys() - there):
             dumped = wanted[label]
@@ -64,12 +65,18 @@ def _copies(policy: Policy, seen: Seen, now: datetime) -> Iterator[CopyDump]:
             )
 
 
-def _ends(seen: Seen, now: datetime) -> Iterator[ExpireDump]:
+def _ends(policy: Policy, seen: Seen, now: datetime) -> Iterator[ExpireDump]:
+    """Yield what is over age by its manifest and by its place: who may write into the bucket could change the one.
+
+    So the newest is that of all and, lest he put a newer one there, that of those the ledger knows.
+    """
     for kind in seen.kinds:
         on_it = seen.shelves[kind.name]
-        newest = slots.newest(on_it.dumps)
+        known = (dumped for dumped in on_it.whole if dumped.key in seen.stored)
+        newest = (slots.newest(kind, on_it.whole), slots.newest(kind, known))
         for dumped in sorted((*on_it.dumps, *on_it.unsigned), key=lambda one: one.slot):
-            if slots.over_age(dumped, kind, now) and dumped != newest:
+            over = slots.over(kind, dumped.key, now, policy.timezone)
+            if over and slots.over_age(dumped, kind, now) and dumped not in newest:
                 yield ExpireDump(
                     "delete dump",
                     dumped.key,
