@@ -23,6 +23,7 @@ from backups import (
     measure,
     roles,
     scratch,
+    seal,
     secrecy,
     shelf,
     slots,
@@ -75,7 +76,7 @@ def choose(system: System, admin: str, key: str | None) -> Chosen:
             seen = there.look(conn)
     except psycopg.Error as error:
         raise connect.explain(error) from None
-    decided = plan.decide(dumped, beside, seen, since)
+    decided = plan.decide(dumped, beside, seen, since, signed=seal.of(system).asked)
     made = Plan(
         "backups restore", system.name, dumped.source.database, system.policy_digest, decided
     )

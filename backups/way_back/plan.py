@@ -36,8 +36,10 @@ def said_of(dumped: Manifest) -> str:
     return f"brought back by lifecycle from {dumped.key} ({dumped.sha256[:16]})"
 
 
-def decide(dumped: Manifest, beside: Globals | None, there: There, since: Since) -> Decision[Step]:
-    """Return the steps, in their order."""
+def decide(
+    dumped: Manifest, beside: Globals | None, there: There, since: Since, *, signed: bool
+) -> Decision[Step]:
+    """Return the steps, in their order. `signed`: a key that counts here has signed the manifest, whatever it says."""
     name = dumped.source.database
     if there.databases.get(name) == said_of(dumped):
         return Decision((), notes=(f"{name} is there already, brought back from {dumped.key}",))
@@ -61,7 +63,7 @@ def decide(dumped: Manifest, beside: Globals | None, there: There, since: Since)
     steps.append(Step("compare", name, "a restore is a hope until then", compared, binds=made_of))
     opened = ("leave closed", _why(since)) if since.fenced else ("open", "it is what was dumped")
     steps.append(Step(opened[0], name, opened[1], "", binds=made_of))
-    return Decision(tuple(steps), notes=tuple(_notes(dumped, beside, there, since)))
+    return Decision(tuple(steps), notes=tuple(_notes(dumped, beside, there, since, signed)))
 
 
 def _why(since: Since) -> str:
@@ -97,9 +99,11 @@ def _unfit(dumped: Manifest, there: There) -> Iterator[Failure]:
         yield Failure(dumped.key, "does not say which locale its database had", hint)
 
 
-def _notes(dumped: Manifest, beside: Globals | None, there: There, since: Since) -> Iterator[str]:
+def _notes(
+    dumped: Manifest, beside: Globals | None, there: There, since: Since, signed: bool
+) -> Iterator[str]:
     yield f"what was written after {moment(dumped.started_at)} is not in it"
-    if dumped.signed_by is None:
+    if not signed:
         yield (
             "no key has signed this dump: whoever may write to the bucket may have made it, "
             "and its code runs with a superuser's rights"

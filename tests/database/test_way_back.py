@@ -199,6 +199,16 @@ def test_a_dump_whose_manifest_is_not_signed_by_us_does_not_count(lost: World, e
         bring.choose(lost.system, empty.dsn(), None)
 
 
+@pytest.mark.parametrize("says", ["0" * 64, None])
+def test_a_manifest_that_says_it_is_signed_is_not_taken_at_its_word_where_no_key_is_set(
+    peopled: World, empty: Cluster, says: str | None
+):
+    """Whoever may write to the bucket writes that, too, and a superuser would carry out what he put there."""
+    peopled.rewrite(peopled.dump(), signed_by=says)
+    plan = bring.choose(without_database(peopled).system, empty.dsn(), None).plan
+    assert "no key has signed this dump" in str(plan.decision.notes)
+
+
 def test_an_older_dump_can_be_chosen_and_the_newest_is_it_otherwise(
     peopled: World, empty: Cluster, tmp_path: Path
 ):
