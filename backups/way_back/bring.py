@@ -151,6 +151,7 @@ def _bring(
             contents = commands.run(
                 (str(binaries.tool("pg_restore")), "--list", str(file)), env={}, limit=LIMIT
             ).stdout
+        _must_have_made_nobody(conn, chosen)
         with timings.phase("compare"):
             restored = _measured(inside, contents)
             with looks.at(*(Place("table", name) for name in restored.tables)):
@@ -203,6 +204,21 @@ def _restore(binaries: Binaries, inside: str, file: Path) -> None:
             ),
             env=secret | {"PGAPPNAME": "lifecycle backups restore"},
             limit=LIMIT,
+        )
+
+
+def _must_have_made_nobody(conn: Connection[TupleRow], chosen: Chosen) -> None:
+    """Raise Refused, and drop what was restored, where code of the dump made a role while it was.
+
+    That of an owner's check runs with our rights. It can do worse than this: the plan says on which host to restore.
+    """
+    known = chosen.there.roles.union(chosen.beside.roles if chosen.beside else ())
+    if made := sorted(there.look(conn).roles - known):
+        conn.execute(statements.DROP)
+        raise Refused(
+            f"code of the dump made {counted(len(made), 'role')} on this server: {', '.join(made)}",
+            hint="Throw the server and its host away: somebody who owns a table took a superuser's rights there. "
+            "Restore another dump, or this one where nothing can be reached, and look into the checks of its tables.",
         )
 
 

@@ -103,6 +103,10 @@ def _notes(
     dumped: Manifest, beside: Globals | None, there: There, since: Since, signed: bool
 ) -> Iterator[str]:
     yield f"what was written after {moment(dumped.started_at)} is not in it"
+    yield (
+        "code of its owners, as that of a check, runs with a superuser's rights while it is restored: only onto a host "
+        "that you would let them onto"
+    )
     if not signed:
         yield (
             "no key has signed this dump: whoever may write to the bucket may have made it, "

@@ -191,6 +191,35 @@ def test_what_is_not_as_dumped_is_never_opened(lost: World, empty: Cluster):
     assert databases(empty) == {"postgres", statements.RESTORING}
 
 
+def test_an_owner_whose_check_makes_himself_a_superuser_meanwhile_gets_no_database(
+    peopled: World, empty: Cluster, tmp_path: Path
+):
+    with psycopg.connect(peopled.admin, autocommit=True) as admin:
+        admin.execute("""
+            create schema mine authorization small_owner; grant usage on schema mine to lifecycle;
+            set role small_owner;
+            create function mine.checked(n int) returns bool language plpgsql as $$
+            begin
+                if (select rolsuper from pg_roles where rolname = current_user)
+                    and current_database() = 'lifecycle_restoring'
+                then
+                    create role made_by_small superuser login;
+                end if;
+                return true;
+            end $$;
+            create table mine.rows (n int check (mine.checked(n))); insert into mine.rows values (1);
+            grant select on mine.rows to lifecycle
+        """)
+    signed = with_key(peopled, tmp_path)
+    signed.dump()
+    lost = without_database(signed)
+    notes = bring.choose(lost.system, empty.dsn(), None).plan.decision.notes
+    assert "runs with a superuser's rights" in " ".join(notes)
+    with pytest.raises(Refused, match="made 1 role on this server: made_by_small"):
+        back(lost, empty)
+    assert databases(empty) == {"postgres"}
+
+
 def test_a_dump_whose_manifest_is_not_signed_by_us_does_not_count(lost: World, empty: Cluster):
     for key in tuple(lost.keys()):
         if key.endswith(".sig"):
