@@ -318,7 +318,7 @@ def test_a_daemon_whose_clock_is_ahead_takes_no_slot_before_its_time_and_repeats
     assert stage.run("daemon", "--until-idle", jobs=jobs, ahead=40) == 0
     assert stage.run("daemon", "--until-idle", jobs=jobs) == 0
     assert stage.value("select count(*) from lifecycle.run where scheduled_for > queued_at") == 0
-    assert stage.value("select count(*) from effect") > 5
+    assert stage.value("select count(*) from effect") > 2
     assert stage.rows("select slot from effect group by slot having count(*) > 1") == []
 
 
