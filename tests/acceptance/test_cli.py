@@ -209,7 +209,9 @@ def test_doctor_finds_nothing_in_a_whole_installation(
         ("default partitions", "not configured"),
         ("exports of the ledger", "not configured"),
         ("legal holds", "not configured"),
+        ("restore points", "not configured"),
         ("tombstones", "not configured"),
+        ("WAL-G", "not configured"),
     }
     assert code == 0
     assert at.picture() == before
@@ -246,7 +248,7 @@ def test_of_an_empty_policy_doctor_passes_nothing_that_nobody_asked_for(
     assert nothing == {
         "secrets", "alerts", "watched from outside", "owners", "rights", "policy", "default partitions",
         "programs", "scratch", "large objects", "bucket of dumps", "reference key", "buckets", "Stripe", "statistics",
-        "words of the policy", "legal holds", "tombstones",
+        "words of the policy", "legal holds", "tombstones", "WAL-G", "restore points",
         "exports of the ledger", "bucket of the ledger's exports",
     }  # fmt: skip
     assert {name for name in told if name not in nothing and told[name] != {"pass"}} == {
