@@ -38,8 +38,13 @@ def test_what_is_there_is_read_again_only_after_something_was_done(
     assert shop.run().verdict is Verdict.FAIL
 
 
-def test_a_partition_that_somebody_has_to_himself_keeps_nobody_from_looking(shop: Shop) -> None:
+def test_a_partition_that_somebody_has_to_himself_is_named_and_keeps_nobody_from_the_rest(
+    shop: Shop,
+) -> None:
     shop.run()
     with psycopg.connect(shop.admin) as other:
         other.execute("lock table events_2026_q4 in access exclusive mode")
-        assert shop.run().verdict is Verdict.PASS
+        outcome = shop.run()
+    assert outcome.verdict is Verdict.FAIL
+    assert "2 of 2 were there; not looked at: leaf events_2026_q4" in outcome.summary
+    assert shop.run().verdict is Verdict.PASS
