@@ -18,6 +18,7 @@ from backups.manifest import Manifest
 from backups.restore import pg_restore, restore_into_scratch
 from backups.section import SECTION
 from backups.timings import Timings
+from lifecycle import scratch as machine
 from lifecycle.coverage import NOTHING_ASKED, Judgement, Looks, Place, Reason
 from lifecycle.errors import (
     AccessDenied,
@@ -31,9 +32,9 @@ from lifecycle.errors import (
     Unreachable,
 )
 from lifecycle.ledger import evidence
-from lifecycle.outcome import Failure
+from lifecycle.outcome import Failure, headline
 from lifecycle.outside.digest import file_sha256
-from lifecycle.postgres.server import Binaries, find_binaries
+from lifecycle.postgres.server import Binaries
 from lifecycle.promise import Task
 from lifecycle.system import System
 from lifecycle.words import counted
@@ -51,8 +52,6 @@ def carry_out(task: Task) -> Judgement:
     """Drill the newest dump. Raise only what concerns the ledger itself."""
     judged, drilled = judge(task.system, task.now, restore=True)
     if drilled is not None:
-        counts = dict(judged.counts) | {"findings": len(judged.coverage.found)}
-        counts["not_looked_at"] = judged.coverage.counts()["not_looked_at"]
         with task.system.connect("backups.drill") as conn:
             evidence.record(
                 conn,
@@ -60,7 +59,7 @@ def carry_out(task: Task) -> Judgement:
                 "finding",
                 "backups.drilled",
                 drilled.key,
-                counts=counts,
+                counts=judged.told,
                 digest=drilled.sha256,
             )
     return judged
@@ -178,10 +177,7 @@ def prove(
 
 def programs(system: System, dumped: Manifest) -> Binaries:
     """Return programs that can restore the dump. Raise NotFound when there are none."""
-    named = system.machine.postgres_binaries
-    return find_binaries(
-        system.machine.path(named) if named else None, at_least=dumped.source.major
-    )
+    return machine.programs(system.machine, at_least=dumped.source.major)
 
 
 def same_bytes(dumped: Manifest, file: Path) -> None:
@@ -210,9 +206,7 @@ def _summary(
     newest: Manifest | None, failures: tuple[Failure, ...], reason: Reason | None, timings: Timings
 ) -> str:
     if failures:
-        first, *others = failures
-        more = f" (and {len(others)} more)" if others else ""
-        return f"{first.target}: {first.what}{more}"
+        return headline(failures)
     key = newest.key if newest else "the newest dump"
     if reason is not None or newest is None:
         return f"{key}: {reason.why if reason else 'not found'}"

@@ -32,6 +32,7 @@ from backups.roles import Globals
 from backups.section import SECTION
 from backups.structure import Structure
 from lifecycle import clock, progress
+from lifecycle import scratch as machine
 from lifecycle.coverage import NOTHING_ASKED, Judgement, Looks, Place
 from lifecycle.errors import NotFound, Refused
 from lifecycle.ledger import evidence
@@ -40,7 +41,7 @@ from lifecycle.outcome import Failure
 from lifecycle.outside import commands
 from lifecycle.outside.digest import file_sha256
 from lifecycle.postgres import connect
-from lifecycle.postgres.server import Binaries, find_binaries
+from lifecycle.postgres.server import Binaries
 from lifecycle.promise import Task
 from lifecycle.system import System
 from lifecycle.words import counted
@@ -110,9 +111,8 @@ def programs(system: System) -> Binaries:
         row = conn.execute(statements.SERVER).fetchone()
     assert row is not None
     version, major = row
-    named = system.machine.postgres_binaries
     try:
-        return find_binaries(system.machine.path(named) if named else None, at_least=major)
+        return machine.programs(system.machine, at_least=major)
     except NotFound as error:
         raise Refused(
             f"the server is PostgreSQL {version}, and no pg_dump of version {major} or newer is here",

@@ -8,17 +8,13 @@ from pathlib import Path
 
 from backups import dump, statements
 from backups.section import SECTION
+from lifecycle import scratch
 from lifecycle.admin import buckets
 from lifecycle.admin.finding import Finding, Look, bad, fine, not_asked, refused, unknown
 from lifecycle.errors import LifecycleError
 from lifecycle.postgres import catalog as catalogs
-from lifecycle.postgres.server import Binaries, find_binaries
+from lifecycle.postgres.server import Binaries
 from lifecycle.system import System
-
-
-def _binaries(system: System) -> Binaries:
-    named = system.machine.postgres_binaries
-    return find_binaries(system.machine.path(named) if named else None)
 
 
 def _programs(system: System) -> Iterator[Finding]:
@@ -30,7 +26,7 @@ def _programs(system: System) -> Iterator[Finding]:
         "Dumps and their restore drills need PostgreSQL's own programs, not older than the server."
     )
     try:
-        binaries = _binaries(system)
+        binaries = scratch.programs(system.machine)
         program = binaries.tool("pg_dump")
     except LifecycleError as error:
         yield refused(label, error, why)

@@ -174,6 +174,12 @@ class Judgement:
     summary: str
     counts: Mapping[str, int] = field(default_factory=dict[str, int])
 
+    @property
+    def told(self) -> Mapping[str, int]:
+        """Return the counts, with how much was found and how much was not looked at."""
+        unseen = self.coverage.counts()["not_looked_at"]
+        return {**self.counts, "findings": len(self.coverage.found), "not_looked_at": unseen}
+
     def with_found(self, more: Iterable[Failure]) -> "Judgement":
         """Return this judgement with more that is not as promised."""
         found = (*self.coverage.found, *more)

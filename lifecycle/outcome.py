@@ -26,6 +26,13 @@ class Failure:
     hint: str
 
 
+def headline(failures: tuple[Failure, ...]) -> str:
+    """Return the first of these, of which there is one at least, and how many more there are."""
+    first, *others = failures
+    more = f" (and {len(others)} more)" if others else ""
+    return f"{first.target}: {first.what}{more}"
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """The end of a run. `summary` is one line for a person; `counts` are what the run changed or saw.

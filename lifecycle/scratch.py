@@ -13,7 +13,7 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 from lifecycle.errors import Refused
-from lifecycle.postgres.server import Binaries, Cluster
+from lifecycle.postgres.server import Binaries, Cluster, find_binaries
 from lifecycle.settings.model import Settings
 
 CLUSTER = ".cluster"  # beside the directory, as the server's account may not enter what is ours
@@ -22,6 +22,13 @@ CLUSTER = ".cluster"  # beside the directory, as the server's account may not en
 def base(settings: Settings) -> Path:
     """Return the directory below which scratch directories are made."""
     return settings.path(settings.scratch) if settings.scratch else Path(tempfile.gettempdir())
+
+
+def programs(settings: Settings, *, at_least: int = 15, at_most: int = 18) -> Binaries:
+    """Return PostgreSQL's programs of these major versions, from where the settings say. Raise as `find_binaries`."""
+    named = settings.postgres_binaries
+    place = settings.path(named) if named else None
+    return find_binaries(place, at_least=at_least, at_most=at_most)
 
 
 @contextlib.contextmanager

@@ -31,9 +31,9 @@ from lifecycle import scratch as machine
 from lifecycle.coverage import NOTHING_ASKED, Judgement, Looks, Place, Reason
 from lifecycle.errors import CommandFailed, LifecycleError, Unproven
 from lifecycle.ledger import evidence
-from lifecycle.outcome import Failure
+from lifecycle.outcome import Failure, headline
 from lifecycle.postgres import connect
-from lifecycle.postgres.server import Binaries, Cluster, find_binaries
+from lifecycle.postgres.server import Binaries, Cluster
 from lifecycle.promise import Task
 from lifecycle.system import System
 from lifecycle.words import counted
@@ -83,8 +83,6 @@ def carry_out(task: Task) -> Judgement:
     """Drill, and write down what was found. Raise only what concerns the ledger itself."""
     judged, found = judge(task.system, task.now)
     if found.chosen is not None and found.recorded is not None:
-        counts = dict(judged.counts) | {"findings": len(judged.coverage.found)}
-        counts["not_looked_at"] = judged.coverage.counts()["not_looked_at"]
         with task.system.connect(JOB) as conn:
             evidence.record(
                 conn,
@@ -92,7 +90,7 @@ def carry_out(task: Task) -> Judgement:
                 "finding",
                 RECOVERED,
                 found.chosen.backup.backup_name,
-                counts=counts,
+                counts=judged.told,
             )
     return judged
 
@@ -140,8 +138,8 @@ def _drill(system: System, promised: WalG, now: datetime, found: Found) -> None:
             copy.recover(server, walg, recorded.point, source, timings)
             _look(server, source, found)
         with looks.at(_backup(found)):
-            if left := [p for p in (ours, machine.beside(ours)) if p != ours and p.exists()]:
-                looks.found(Failure(str(left[0]), "was left behind", "Remove it by hand."))
+            if (left := machine.beside(ours)).exists():
+                looks.found(Failure(str(left), "was left behind", "Remove it by hand."))
     with looks.at(STORE):
         looks.found(*measured.written(before, measured.stored(walg), recorded.point.timeline))
     with looks.at(RPO):
@@ -153,16 +151,15 @@ def _drill(system: System, promised: WalG, now: datetime, found: Found) -> None:
 def _source(conn: psycopg.Connection[tuple[object, ...]], system: System) -> Source:
     row = conn.execute(statements.SOURCE).fetchone()
     assert row is not None
-    superuser, extensions, _ = row
+    superuser, extensions = row
     named = tuple(sorted(map(str, extensions)))  # pyright: ignore[reportArgumentType]
     return Source(str(superuser), system.policy.database or system.name, named)
 
 
 def _binaries(system: System, recorded: Recorded) -> Binaries:
     """Return PostgreSQL of the source's own major version: no other reads its files."""
-    major, named = recorded.point.version // 10000, system.machine.postgres_binaries
-    place = system.machine.path(named) if named else None
-    return find_binaries(place, at_least=major, at_most=major)
+    major = recorded.point.version // 10000
+    return machine.programs(system.machine, at_least=major, at_most=major)
 
 
 def _sweep(system: System, binaries: Binaries) -> None:
@@ -277,9 +274,7 @@ def _counts(found: Found, now: datetime) -> dict[str, int]:
 
 def _summary(found: Found, failures: tuple[Failure, ...]) -> str:
     if failures:
-        first, *others = failures
-        more = f" (and {len(others)} more)" if others else ""
-        return f"{first.target}: {first.what}{more}"
+        return headline(failures)
     if found.reason is not None or found.recorded is None or found.rows is None:
         return f"{_target(found)}: {found.reason.why if found.reason else 'not found'}"
     took = timedelta(milliseconds=measured.brought_back(found.timings))

@@ -36,8 +36,7 @@ LIMITS = """
 """
 
 SOURCE = """
-    select pg_get_userbyid(10), array(select extname::text from pg_extension),
-           (select system_identifier from pg_control_system())
+    select pg_get_userbyid(10), array(select extname::text from pg_extension)
 """
 
 RECOVERED = """

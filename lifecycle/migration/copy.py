@@ -24,7 +24,7 @@ from lifecycle.errors import CommandFailed, NotFound, Refused
 from lifecycle.migration import statements
 from lifecycle.outside import commands
 from lifecycle.postgres import connect, reasons
-from lifecycle.postgres.server import Binaries, Cluster, find_binaries
+from lifecycle.postgres.server import Binaries, Cluster
 from lifecycle.settings.model import Settings
 
 PREFIX = "lifecycle-migration-"
@@ -108,9 +108,8 @@ def _source(conn: Connection[TupleRow]) -> Source:
 def _programs(conn: Connection[TupleRow], machine: Settings) -> Binaries:
     """Return programs of the server's major version or a newer one."""
     major = conn.info.server_version // 10000
-    named = machine.postgres_binaries
     try:
-        return find_binaries(machine.path(named) if named else None, at_least=major)
+        return scratch.programs(machine, at_least=major)
     except NotFound as error:
         raise Refused(
             f"the server is PostgreSQL {major}, and no programs of version {major} or newer for a copy are here",
