@@ -7,16 +7,22 @@ PG ?= 15 16 17 18
 # The long files come first, so that the workers end together. Four: one that waits for a server leaves no core idle.
 TEST := $(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test test-days test-years test-fast test-matrix test-timescaledb check bench wheel lock docs clean
+.PHONY: demo drill-demo test test-wal-g test-days test-years test-fast test-matrix test-timescaledb check bench wheel lock docs clean
 .DELETE_ON_ERROR:
 
 demo: .venv/ready  ## one day of Lifecycle over a system (SYSTEM=vitalis; CONTINUE=1: go on with the last demo's data; KEEP=1: leave it running until Ctrl-C)
 	@$(BIN)/lifecycle demo $(if $(SYSTEM),--system $(SYSTEM)) $(if $(CONTINUE),--continue) $(if $(KEEP),--keep)
 
-test: .venv/ready .venv/timescaledb/ready .venv/wal_g/wal-g  ## every test but those of whole days and of a whole year, on real parts
-	$(TEST) --ignore tests/days --ignore tests/years
+drill-demo: .venv/wal_g/wal-g  ## a drill on the real WAL-G from push to verdict, then over a page that was lost
+	@$(BIN)/python -m scripts.drill_demo
 
-test-days: .venv/ready  ## whole days of the daemon over the four systems, the demo, and the pages that are carried out
+test: .venv/ready .venv/timescaledb/ready  ## every test but those of the three targets that follow, on real parts
+	$(TEST) --ignore tests/wal_g --ignore tests/days --ignore tests/years
+
+test-wal-g: .venv/wal_g/wal-g  ## base backups and drills on the real WAL-G, which is built first
+	$(TEST) tests/wal_g
+
+test-days: .venv/wal_g/wal-g  ## whole days of the daemon over the four systems, the demo, a lost server's way back, the pages that are carried out
 	$(TEST) tests/days
 
 test-years: .venv/ready  ## the house and the four systems night by night, over a year each
@@ -25,7 +31,7 @@ test-years: .venv/ready  ## the house and the four systems night by night, over 
 test-matrix: $(PG:%=test-on-%)  ## the tests that ask a database, on each version (PG="15 18": on these only)
 
 test-on-%: .venv/matrix .venv/wal_g/wal-g
-	LIFECYCLE_TEST_PG=$* $(TEST) tests/database tests/wal_g tests/days/test_systems.py
+	LIFECYCLE_TEST_PG=$* $(TEST) tests/database tests/wal_g tests/days/test_systems.py tests/days/test_way_back*.py
 
 test-timescaledb: .venv/ready  ## whole runs on a server that has TimescaleDB
 	LIFECYCLE_TEST_TIMESCALEDB=1 $(TEST) tests/timescaledb/server

@@ -7,6 +7,7 @@ nothing a reader could not find there; the JSON's digest stands on it.
 import json
 import shutil
 import tempfile
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,19 @@ def page(document: dict[str, Any]) -> str:
     )
 
 
+def together(directory: Path, content: Mapping[str, bytes]) -> None:
+    """Make the new `directory` with these files: all of them or none. Raise OSError as it comes."""
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    half = Path(tempfile.mkdtemp(prefix=".half-", dir=directory.parent))
+    try:
+        for name, body in content.items():
+            (half / name).write_bytes(body)
+        half.chmod(0o750)
+        half.rename(directory)
+    finally:
+        shutil.rmtree(half, ignore_errors=True)
+
+
 def write(directory: Path, document: dict[str, Any]) -> str:
     """Write report.json, report.html and manifest.json into the new `directory`; return the JSON's digest.
 
@@ -53,22 +67,13 @@ def write(directory: Path, document: dict[str, Any]) -> str:
         there = standing(directory)
         if there is not None:
             return report.digest(report.canonical(there))
-        half = Path(tempfile.mkdtemp(prefix=".half-", dir=directory.parent))
-        try:
-            content = {
-                "report.json": report.canonical(document),
-                "report.html": page(document).encode(),
-            }
-            for name, body in content.items():
-                (half / name).write_bytes(body)
-            sums = {name: report.digest(body) for name, body in content.items()}
-            (half / MANIFEST).write_bytes(
-                report.canonical({"format": "lifecycle.report-files.v1", "sha256": sums})
-            )
-            half.chmod(0o750)
-            half.rename(directory)
-        finally:
-            shutil.rmtree(half, ignore_errors=True)
+        content = {
+            "report.json": report.canonical(document),
+            "report.html": page(document).encode(),
+        }
+        sums = {name: report.digest(body) for name, body in content.items()}
+        listed = report.canonical({"format": "lifecycle.report-files.v1", "sha256": sums})
+        together(directory, content | {MANIFEST: listed})
         return sums["report.json"]
     except OSError as error:
         raise Refused(

@@ -13,9 +13,10 @@ from pathlib import Path
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from backups import covering, manifest, order, scratch, secrecy, shelf
+from backups import covering, keyed, manifest, order, scratch, secrecy, shelf
+from backups.in_parts import pg_restore
 from backups.manifest import Manifest
-from backups.restore import pg_restore, restore_into_scratch
+from backups.restore import restore_into_scratch
 from backups.section import SECTION
 from backups.timings import Timings
 from lifecycle import scratch as machine
@@ -151,7 +152,7 @@ def prove(
     binaries = programs(system, dumped)
     scratch.sweep(system.machine, binaries)
     with scratch.directory(system.machine) as directory:
-        scratch.must_fit(directory, _needed(dumped, restore=restore))
+        scratch.must_fit(directory, needed(dumped, restore=restore))
         file = directory / manifest.DATA
         with timings.phase("download"):
             shelf.get(system, dumped, file)
@@ -168,6 +169,7 @@ def prove(
         if not restore:
             return bare
         restored = restore_into_scratch(dumped, beside, binaries, directory, timings)
+        restored = keyed.as_of(dumped, beside, restored)
         timings.counts["tables"] = len(restored.tables)
         timings.counts["rows"] = sum(content.rows for content in restored.tables.values())
         with looks.at(*(Place("table", name) for name in restored.tables)):
@@ -190,7 +192,7 @@ def same_bytes(dumped: Manifest, file: Path) -> None:
         )
 
 
-def _needed(dumped: Manifest, *, restore: bool) -> int:
+def needed(dumped: Manifest, *, restore: bool) -> int:
     """Return the bytes a drill takes: the dump, and the database with a third more for its log and indexes."""
     twice = 2 if dumped.encryption else 1
     return twice * dumped.size + (

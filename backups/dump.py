@@ -17,6 +17,7 @@ from psycopg.rows import TupleRow
 
 from backups import (
     covering,
+    keyed,
     manifest,
     measure,
     roles,
@@ -92,7 +93,7 @@ def carry_out(task: Task) -> Judgement:
         taken = take(system, binaries, directory)
         progress.phase("backups.dump: encrypt")
         stored, encryption = secrecy.close(system, taken.file)
-        taken = replace(taken, file=stored, encryption=encryption)
+        taken = _closed(replace(taken, file=stored, encryption=encryption))
         finished = task.now + timedelta(seconds=clock.monotonic() - began)
         written = _manifest(system, claim, taken, task.now, finished)
         with system.connect("backups.dump") as conn:
@@ -103,6 +104,19 @@ def carry_out(task: Task) -> Judgement:
         shelf.put(system, written, taken.file, taken.globals)
     _record(system, claim, written)
     return _judgement(system, claim, written, "stored")
+
+
+def _closed(taken: Taken) -> Taken:
+    """Key the digests of what is encrypted: they stand in the manifest, which is not."""
+    if taken.encryption is None:
+        return taken
+    key = keyed.new()
+    return replace(
+        taken,
+        tables=keyed.tables(taken.tables, key),
+        structure=keyed.structure(taken.structure, key),
+        globals=taken.globals.model_copy(update={"key": key}),
+    )
 
 
 def programs(system: System) -> Binaries:
@@ -200,6 +214,7 @@ def _manifest(
         signed_by=seal.of(system).fingerprint,
         roles_sha256=taken.globals.digest,
         encryption=taken.encryption,
+        keyed=taken.globals.key is not None,
     )
 
 

@@ -27,6 +27,7 @@ def jobs(policy: Policy) -> tuple[Job, ...]:
             "0 2 * * *",
             dump.carry_out,
             limit=dump.LIMIT,
+            spreads=True,
         ),
         *((keep,) if ends else ()),
         Job(

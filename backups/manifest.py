@@ -55,7 +55,7 @@ class Source(Part):
     extension_schemas: dict[str, str] = Field(default_factory=dict[str, str])
     roles: tuple[str, ...]
     database_bytes: Annotated[int, Field(ge=0)]
-    snapshot_lsn: str
+    snapshot_lsn: Annotated[str, Field(pattern=r"^[0-9A-F]{1,8}/[0-9A-F]{1,8}$")]
     timeline: int | None = None
 
 
@@ -73,12 +73,12 @@ class Manifest(Part):
     A manifest of the first format has no `structure`. `signed_by` is the fingerprint of the key whose signature lies
     beside it, `roles_sha256` the sum of what the server had beside the database, which lies there too.
     `size` and `sha256` are those of the file as it is stored.
-    `copy_of` is the daily dump that a weekly or monthly one was copied from.
+    `copy_of` is the daily dump that a weekly or monthly one was copied from. `keyed`: its digests are (`keyed.py`).
     """
 
-    format: Literal["lifecycle.dump.v1", "lifecycle.dump.v2", "lifecycle.dump.v3"] = (
-        "lifecycle.dump.v3"
-    )
+    format: Literal[
+        "lifecycle.dump.v1", "lifecycle.dump.v2", "lifecycle.dump.v3", "lifecycle.dump.v4"
+    ] = "lifecycle.dump.v4"
     system: str
     run: int
     attempt: int
@@ -97,6 +97,7 @@ class Manifest(Part):
     roles_sha256: str | None = None
     copy_of: str | None = None
     encryption: Encryption | None = None
+    keyed: bool = False
 
     @property
     def rows(self) -> int:

@@ -11,7 +11,8 @@ from psycopg.rows import TupleRow
 
 from backups import statements
 from backups.manifest import Content, Locale, Source
-from lifecycle.postgres.names import policy_name
+from lifecycle.errors import NotFound
+from lifecycle.postgres.names import policy_name, sql_name
 
 
 def pin(conn: Connection[TupleRow], limit: timedelta) -> None:
@@ -29,6 +30,19 @@ def tables(conn: Connection[TupleRow]) -> dict[str, Content]:
         assert row is not None
         found[policy_name(schema, relname)] = Content(rows=row[0], digest=row[1])
     return found
+
+
+def table(conn: Connection[TupleRow], name: str) -> Content:
+    """Return what this table holds. Call `pin` first, in a transaction. Raise NotFound where it is none."""
+    spelled = {"relation": sql_name(name).as_string(conn)}
+    there = conn.execute(statements.ONE, spelled).fetchone()
+    if there is None:
+        raise NotFound(
+            f"{name} is not among the tables of the dump", hint="Spell it as the policy does."
+        )
+    row = conn.execute(statements.content(*there)).fetchone()
+    assert row is not None
+    return Content(rows=row[0], digest=row[1])
 
 
 def names(conn: Connection[TupleRow]) -> tuple[str, ...]:

@@ -17,9 +17,7 @@ import re
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
-from typing import LiteralString
 
 import psycopg
 from psycopg import Connection
@@ -27,19 +25,18 @@ from psycopg.conninfo import make_conninfo
 from psycopg.errors import InsufficientPrivilege
 from psycopg.rows import TupleRow
 
-from backups import manifest, measure, roles, statements, structure
+from backups import in_parts, manifest, measure, roles, statements, structure
+from backups.in_parts import LIMIT, Copy
 from backups.manifest import Content, Manifest, Source
 from backups.roles import Globals
 from backups.structure import Structure
 from backups.timings import Timings
 from lifecycle import clock, progress, scratch
 from lifecycle.errors import CommandFailed, LifecycleError, Refused
-from lifecycle.outside import commands
-from lifecycle.postgres import connect, reasons
+from lifecycle.postgres import connect, names, reasons
 from lifecycle.postgres.server import Binaries, Cluster
 
-LIMIT = timedelta(hours=8)
-"""How long a drill may take in all; a logical restore takes several times as long as the dump."""
+_OURS = ("--no-security-labels", "--no-publications")
 
 RESTORED = "restored"
 """The database of the copy."""
@@ -47,14 +44,7 @@ RESTORED = "restored"
 SUPERUSER = "lifecycle_scratch"
 """The scratch server's. Of no name that a dump has: `postgres` is there a role like any other."""
 
-# A line of `pg_restore --list`: its number, two oids, what it is. Nobody but pg_dump writes that far to the left.
-_IS = re.compile(
-    r"\d+; \d+ \d+ (?:COMMENT - )?"
-    r"(SCHEMA|EXTENSION|EVENT TRIGGER|PUBLICATION|DEFAULT ACL|ACL|MATERIALIZED VIEW DATA) "
-)
-
-# What pg_restore says of where it was, and the errors in the scratch server's log.
-_AT = re.compile(r"pg_restore: from TOC entry (\d+);")
+# The errors in the scratch server's log.
 _STATE = re.compile(r"^([0-9A-Z]{5}) ERROR: ", re.MULTILINE)
 
 
@@ -83,11 +73,12 @@ def restore_into_scratch(
     """
     with _server(directory, binaries, timings) as cluster:
         restorer = make_conninfo(cluster.dsn(RESTORED), user=statements.RESTORER)
+        copy = Copy(cluster.binaries, directory / manifest.DATA, restorer, cluster.dsn())
         try:
             _prepare(cluster, dumped)
             with timings.phase("restore"):
-                contents = _restore(cluster, restorer, dumped, directory)
-            _forget_settings(cluster)
+                contents = _restore(copy, cluster, dumped)
+            in_parts.forget_settings(copy)
             with (
                 timings.phase("compare"),
                 connect.connect(restorer, "backups.drill", write=False) as conn,
@@ -102,10 +93,39 @@ def restore_into_scratch(
             raise connect.explain(error) from None
 
 
-def pg_restore(binaries: Binaries, *arguments: str) -> str:
-    """Run pg_restore and return what it printed. Raise CommandFailed when it fails, as it does for a torn dump."""
-    program = str(binaries.tool("pg_restore"))
-    return commands.run((program, *arguments), env={}, limit=LIMIT).stdout
+@contextmanager
+def one_table(
+    dumped: Manifest, table: str, binaries: Binaries, directory: Path, timings: Timings
+) -> Generator[str]:
+    """Give the way into a scratch server that has the rows of this table, and no others; it is gone at the end.
+
+    No key, index or trigger is made there: rows alone are wanted. Raise as `restore_into_scratch` does.
+    """
+    with _server(directory, binaries, timings) as cluster:
+        restorer = make_conninfo(cluster.dsn(RESTORED), user=statements.RESTORER)
+        copy = Copy(cluster.binaries, directory / manifest.DATA, restorer, cluster.dsn())
+        try:
+            _prepare(cluster, dumped)
+            with timings.phase("restore"):
+                _restore_one(copy, cluster, dumped, table)
+            in_parts.forget_settings(copy)
+        except psycopg.Error as error:
+            raise connect.explain(error) from None
+        yield restorer
+
+
+def _restore_one(copy: Copy, cluster: Cluster, dumped: Manifest, table: str) -> None:
+    lines = in_parts.lines(in_parts.pg_restore(copy.binaries, "--list", str(copy.file)))
+    rest = lines.get("rest", [])
+    _part(copy, cluster, lines.get("SCHEMA", []))
+    _make_extensions(cluster, dumped)
+    in_parts.say(copy, statements.LET_OWN)
+    _part(copy, cluster, rest, "--section=pre-data")
+    in_parts.forget_settings(copy)
+    with connect.connect(copy.restorer, "backups.restore", write=False) as conn:
+        asked = {"relation": names.sql_name(table).as_string(conn)}
+        holding = conn.execute(statements.HOLDING, asked).fetchall()
+    _part(copy, cluster, [line for line in rest if in_parts.has_rows_of(line, holding)])
 
 
 @contextmanager
@@ -141,7 +161,7 @@ def _prepare(cluster: Cluster, dumped: Manifest) -> None:
         for role in dumped.source.roles:
             if conn.execute(statements.ROLE_EXISTS, {"role": role}).fetchone() is None:
                 conn.execute(statements.create_role(role))
-                conn.execute(statements.let_be(role))
+                in_parts.let_be(conn, (role,))
         _make_database(conn, dumped)
 
 
@@ -166,83 +186,37 @@ def _make_database(conn: Connection[TupleRow], dumped: Manifest) -> None:
         ) from None
 
 
-def _restore(cluster: Cluster, restorer: str, dumped: Manifest, directory: Path) -> str:
+def _restore(copy: Copy, cluster: Cluster, dumped: Manifest) -> str:
     """Restore the dump in parts and return its contents: they decide what is said when, never who says it."""
-    file = directory / manifest.DATA
-    entries = dict[str, list[str]]()
-    contents = pg_restore(cluster.binaries, "--list", str(file))
-    # Cut at line feeds only: pg_restore takes these out of names, and no other of Unicode's ends of a line.
-    for line in contents.split("\n"):
-        if line and not line.startswith(";"):
-            what = _IS.match(line)
-            entries.setdefault(what[1] if what else "rest", []).append(line)
-    _part(cluster, restorer, file, entries.get("SCHEMA"))
+    contents = in_parts.pg_restore(copy.binaries, "--list", str(copy.file))
+    lines = in_parts.lines(contents)
+    _part(copy, cluster, lines.get("SCHEMA", []))
     _make_extensions(cluster, dumped)
-    _say(cluster, restorer, statements.LET_OWN)
-    _part(cluster, restorer, file, entries.get("rest"))
-    _say(cluster, restorer, statements.LET_OWN_NO_MORE)
-    _part(
-        cluster,
-        restorer,
-        file,
-        entries.get("ACL", []) + entries.get("DEFAULT ACL", []),
-        strict=False,
-    )
-    _part(cluster, restorer, file, entries.get("MATERIALIZED VIEW DATA"))
+    in_parts.say(copy, statements.LET_OWN)
+    _part(copy, cluster, lines.get("rest", []))
+    in_parts.say(copy, statements.LET_OWN_NO_MORE)
+    in_parts.part(copy, lines.get("ACL", []) + lines.get("DEFAULT ACL", []), *_OURS, strict=False)
+    _part(copy, cluster, lines.get("MATERIALIZED VIEW DATA", []))
     return contents
 
 
-def _say(cluster: Cluster, restorer: str, statement: LiteralString) -> None:
-    _forget_settings(cluster)
-    with connect.connect(restorer, "backups.drill", write=True) as conn:
-        conn.execute(statement)
-
-
-def _forget_settings(cluster: Cluster) -> None:
-    """Undo what code of the dump set for the restorer's next session: it could end before it begins."""
-    with connect.connect(cluster.dsn(), "backups.drill", write=True) as conn:
-        conn.execute(statements.FORGET_SETTINGS)
-
-
-def _part(
-    cluster: Cluster, dsn: str, file: Path, entries: list[str] | None, *, strict: bool = True
-) -> None:
-    """Restore these lines of the dump's table of contents. Raise as `restore_into_scratch` does.
-
-    Not `strict`: go on after what cannot be said. Whoever compares finds what is missing then.
-    """
-    if not entries:
-        return
-    _forget_settings(cluster)
-    listed = file.with_name("entries")
-    listed.write_text("\n".join(entries), encoding="utf-8")
-    command = (
-        str(cluster.binaries.tool("pg_restore")),
-        *(("--exit-on-error", "--verbose") if strict else ()),
-        *("--no-tablespaces", "--no-security-labels", "--no-subscriptions", "--no-publications"),
-        f"--use-list={listed}",
-        f"--dbname={dsn}",
-        str(file),
-    )
+def _part(copy: Copy, cluster: Cluster, lines: list[str], *flags: str) -> None:
+    """Restore these lines of the dump's table of contents. Raise as `restore_into_scratch` does."""
     logged = cluster.log.stat().st_size
-    ended = commands.attempt(command, env={}, limit=LIMIT)
-    if strict and ended.exit_code != 0:
+    ended = in_parts.part(copy, lines, *_OURS, *flags)
+    if not ended.well:
         log = cluster.log.read_bytes()[logged:].decode(errors="replace")
-        raise _stopped(log, ended.stderr_tail, entries)
+        raise _stopped(log, None if ended.at is None else in_parts.named(lines[ended.at]))
 
 
-def _stopped(log: str, said: str, entries: list[str]) -> LifecycleError:
+def _stopped(log: str, found: str | None) -> LifecycleError:
     """Return why the restore ended: at which entry and by which error, the first of what the server logged meanwhile.
 
     The first, as pg_restore cancels what its session may still be doing before it leaves (its DisconnectDatabase).
     The text is code's of the dump and may quote a row: of it nothing is taken but a number of an entry and a SQLSTATE.
     """
-    numbers = tuple(f"{number};" for number in _AT.findall(said)[:1])
-    found = [
-        entry.split(" ", 3)[3].rpartition(" ")[0] for entry in entries if entry.startswith(numbers)
-    ]
     states = _STATE.findall(log)
-    where = f" at {found[0]}" if found else ""
+    where = f" at {found}" if found else ""
     what = f"the restore ended{where}" + (f" {reasons.state(states[0])}" if states else "")
     if states and states[0] == InsufficientPrivilege.sqlstate:
         return Refused(
@@ -283,6 +257,5 @@ def _make_extensions(cluster: Cluster, dumped: Manifest) -> None:
                     f"extension {name} cannot be made in the scratch server: {connect.explain(error).what}",
                     hint="Install the version of the database's server here, and what it needs.",
                 ) from None
-        for schema, relation, sequence in conn.execute(statements.EXTENSION_RELATIONS).fetchall():
-            conn.execute(statements.let_fill(schema, relation, sequence=sequence))
+        in_parts.let_fill(conn)
         conn.execute(statements.SHUT_IN)

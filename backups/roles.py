@@ -7,11 +7,12 @@ digest. No text of theirs is ever said to a server as it stands: each statement 
 import re
 from collections.abc import Iterator
 from hashlib import sha256
+from typing import Annotated
 
 import psycopg
 from psycopg import Connection, sql
 from psycopg.rows import TupleRow
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from backups import statements_of_roles as statements
 from backups.part import Part
@@ -72,7 +73,7 @@ class Right(Part):
 
 
 class Globals(Part):
-    """All of it, as it was in the dump's snapshot."""
+    """All of it, as it was in the dump's snapshot. `key`: that of the manifest's digests (hex), where they have one."""
 
     roles: dict[str, Role]
     memberships: tuple[Membership, ...]
@@ -80,6 +81,7 @@ class Globals(Part):
     owner: str
     connections: int
     rights: tuple[Right, ...]
+    key: Annotated[str | None, Field(pattern=r"^[0-9a-f]{64}$", repr=False)] = None
 
     def to_json(self) -> bytes:
         """Return it as it is stored."""
@@ -190,7 +192,10 @@ def _values(setting: Setting) -> list[str]:
 
 
 def differences(wanted: Globals, found: Globals) -> Iterator[Failure]:
-    """Yield a failure for each role, membership, setting or right that is not as it was. Values are never named."""
+    """Yield a failure for each role, membership, setting or right that is not as it was, or is there besides.
+
+    Values are never named.
+    """
     for name, role in wanted.roles.items():
         now = found.roles.get(name)
         if now is None or _forever(now) != _forever(role):
@@ -203,12 +208,29 @@ def differences(wanted: Globals, found: Globals) -> Iterator[Failure]:
         if setting not in found.settings:
             whose = f"role {setting.role}" if setting.role else "every role"
             yield Failure(whose, f"has not {setting.name} set as it was dumped", HINT)
+    yield from _besides(wanted, found)
     mine, theirs = (
-        one.model_copy(update={"roles": {}, "memberships": (), "settings": ()})
+        one.model_copy(update={"roles": {}, "memberships": (), "settings": (), "key": None})
         for one in (wanted, found)
     )
     if mine != theirs:
         yield Failure("database", "owner, limit or rights on it are not as dumped", HINT)
+
+
+def _besides(wanted: Globals, found: Globals) -> Iterator[Failure]:
+    """Yield what roles of the dump, or the database, have now and had not: it would guide whoever logs in next."""
+    names = {(setting.here, setting.role, setting.name) for setting in wanted.settings}
+    for setting in found.settings:
+        theirs = setting.role in wanted.roles or (setting.here and setting.role is None)
+        if theirs and (setting.here, setting.role, setting.name) not in names:
+            whose = f"role {setting.role}" if setting.role else "every role"
+            yield Failure(whose, f"has {setting.name} set, which was not dumped", HINT)
+    pairs = {(held.role, held.member) for held in wanted.memberships}
+    for held in found.memberships:
+        both = {held.role, held.member} <= wanted.roles.keys()
+        if both and (held.role, held.member) not in pairs:
+            what = f"is a member of {held.role}, which was not dumped"
+            yield Failure(f"role {held.member}", what, HINT)
 
 
 def _forever(role: Role) -> Role:

@@ -36,15 +36,20 @@ class Seal:
         if self.asked and self.signs is None:
             signing.signing_key(None)
 
-    def must_be_on(self, text: bytes, signature: bytes | None, key: str) -> None:
-        """Raise Unproven where one is asked for, and this manifest is not signed by a key that counts here."""
+    def must_be_on(
+        self, text: bytes, signature: bytes | None, key: str, job: str = "backups.dump"
+    ) -> None:
+        """Raise Unproven where one is asked for, and this manifest is not signed by a key that counts here.
+
+        `job` is what writes a signed one.
+        """
         if not self.asked:
             return
         if signature is None:
             raise Unproven(
                 f"the manifest of {key} is not signed",
-                hint="It is from before there was a key, or somebody else's: `lifecycle run backups.dump` takes a "
-                "signed one.",
+                hint="It is from before there was a key, or somebody else's: "
+                f"`lifecycle run {job}` takes a signed one.",
             )
         if not any(_signed(known, text, signature) for known in self.known):
             raise Unproven(

@@ -72,6 +72,17 @@ def open_bytes(system: System, dumped: Manifest, text: bytes) -> bytes:
     return age.decrypt_bytes(text, system.settings.dump_identity, dumped.encryption.recipients)
 
 
+def is_closed(system: System, dumped: Manifest) -> bool:
+    """Say whether no key that is set here opens this dump, by what its manifest says; never where none is set.
+
+    Raise InputError when what is set is no key.
+    """
+    secret = system.settings.dump_identity
+    if dumped.encryption is None or secret is None:
+        return False
+    return not age.opens(secret, dumped.encryption.recipients)
+
+
 def failures(system: System, dumped: Manifest, file: Path) -> tuple[Failure, ...]:
     """Say that a dump as it was stored is no ciphertext, where the policy wants one or the manifest says so."""
     if not asked(system) and dumped.encryption is None:

@@ -5,6 +5,8 @@ the newest dump the ledger's.
 Deletes nothing but what `remove` is told.
 """
 
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,6 +60,7 @@ def folder(system: System, claim: Claim) -> str:
 def of_slot(system: System, claim: Claim) -> Manifest | None:
     """Return the complete dump that an earlier attempt of this run left, or None.
 
+    One in clear is none where the policy wants dumps encrypted.
     Raise Unreachable, AccessDenied or NotFound when the bucket cannot be asked.
     """
     dumps, store, keys = _dumps(system), objects.store(system), seal.of(system)
@@ -71,6 +74,8 @@ def of_slot(system: System, claim: Claim) -> Manifest | None:
             keys.must_be_on(text, signature, written.key)
             stored = store.head(dumps.bucket, written.key)
         except (Unproven, NotFound):
+            continue
+        if written.encryption is None and secrecy.asked(system):
             continue
         same_slot = (written.system, written.slot) == (system.name, claim.scheduled_for)
         if same_slot and (stored.size, stored.sha256) == (written.size, written.sha256):
@@ -97,6 +102,23 @@ def put(system: System, written: Manifest, file: Path, beside: Globals) -> None:
     if signs is not None:
         place = manifest.beside(written.key, seal.NAME)
         store.put_bytes(dumps.bucket, place, signs.sign(written.to_json()))
+
+
+def altered(system: System, dumps: Iterable[Manifest]) -> frozenset[str]:
+    """Return the keys of those that the store does not have with the size and the sum of their manifest, by its word.
+
+    Where it has no sum, as of an object that was stored anew by other means, the size alone tells: only a drill reads
+    a dump. Raise Unreachable or AccessDenied when the store cannot be asked.
+    """
+    store, found = objects.store(system), set[str]()
+    for dumped in dumps:
+        stored = None
+        with suppress(NotFound):
+            stored = store.head(_bucket(system, dumped.key), dumped.key)
+        sums = (None, dumped.sha256)
+        if stored is None or stored.size != dumped.size or stored.sha256 not in sums:
+            found.add(dumped.key)
+    return frozenset(found)
 
 
 def get(system: System, dumped: Manifest, file: Path) -> None:
@@ -130,7 +152,7 @@ def get_globals(system: System, dumped: Manifest) -> Globals | None:
 def described(system: System, key: str) -> bytes:
     """Return the manifest of this dump as it is stored. Raise Unproven when it is gone, or not signed as asked."""
     try:
-        told = _told(objects.store(system), _dumps(system).bucket, manifest.beside(key))
+        told = _told(objects.store(system), _bucket(system, key), manifest.beside(key))
     except NotFound:
         raise Unproven(
             f"{key} is the newest dump on the ledger, and its manifest is not in the bucket",
@@ -209,6 +231,14 @@ def look(system: System, *, days: int | None = None, of: Kind | None = None) -> 
         elif (written.system, written.source.database) == (system.name, system.policy.database):
             (unsigned if known.asked and signature is None else read).append(written)
     return Shelf(tuple(read), tuple(damaged), _unfinished(keys), tuple(unsigned), keys)
+
+
+def hidden(system: System, of: Kind) -> int:
+    """Return how many dumps of a class were deleted and are kept all the same, as earlier versions of their keys."""
+    store, end = objects.store(system), f"/{manifest.DATA}"
+    there = frozenset(store.keys(of.bucket, of.prefix))
+    kept = store.keys_of_versions(of.bucket, of.prefix)
+    return sum(key.endswith(end) for key in kept - there)
 
 
 def _told(store: Objects, bucket: str, key: str) -> tuple[bytes, bytes | None]:

@@ -98,6 +98,17 @@ def content(schema: str, relname: str, kind: str) -> sql.Composed:
     )
 
 
+# In which relations the rows of a table lie: in its leaves, or in itself.
+HOLDING = """
+    select n.nspname, c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
+     where c.oid = to_regclass(%(relation)s) and c.relkind = 'r'
+        or c.oid in (select relid from pg_partition_tree(to_regclass(%(relation)s)) where isleaf)
+"""
+ONE = """
+    select n.nspname, c.relname, c.relkind::text from pg_class c join pg_namespace n on n.oid = c.relnamespace
+     where c.oid = to_regclass(%(relation)s)
+"""
+
 SIZE = "select pg_database_size(current_database())"
 
 ROLE_EXISTS = "select from pg_roles where rolname = %(role)s"
@@ -142,7 +153,7 @@ RESTORER = "lifecycle_restorer"
 CREATE_RESTORER = "create role lifecycle_restorer login nosuperuser bypassrls"
 
 # Whoever gets something in a schema must be allowed to make things there, and a dump says who may only at its end.
-LET_OWN = """
+_LET_OWN = """
     do $$
     declare schema name;
     begin
@@ -151,17 +162,25 @@ LET_OWN = """
         end loop;
     end $$
 """
-LET_OWN_NO_MORE = LET_OWN.replace("grant create", "revoke create").replace(
-    "to public", "from public"
+LET_OWN = sql.SQL(_LET_OWN)
+LET_OWN_NO_MORE = sql.SQL(
+    _LET_OWN.replace("grant create", "revoke create").replace("to public", "from public")
 )
 
-# Code of a dump runs as the restorer, who owns the copy, and what it sets for either holds for the next session.
-FORGET_SETTINGS = """
-    alter role lifecycle_restorer reset all;
-    alter role lifecycle_restorer in database restored reset all;
-    alter database restored reset all;
-    alter database restored connection limit -1
-"""
+
+def forget_settings(database: str) -> tuple[sql.Composed, ...]:
+    """Return what undoes all that is set for the restorer and his copy.
+
+    Code of a dump runs as him, who owns the copy, and what it sets for either holds for the next session.
+    """
+    copy, restorer = sql.Identifier(database), sql.Identifier(RESTORER)
+    return (
+        sql.SQL("alter role {} reset all").format(restorer),
+        sql.SQL("alter role {} in database {} reset all").format(restorer, copy),
+        sql.SQL("alter database {} reset all").format(copy),
+        sql.SQL("alter database {} connection limit -1").format(copy),
+    )
+
 
 EXTENSION_RELATIONS = """
     select n.nspname, c.relname, c.relkind = 'S'

@@ -17,6 +17,7 @@ from bench import (
     partitions,
     peers,
     purge,
+    search,
     startup,
 )
 
@@ -36,6 +37,7 @@ PARTS = {
     "interval": peers.wrong_deletions,
     "purge": purge.measure,
     "archive": archive.measure,
+    "search": search.measure,
     "demo": demo.measure,
 }
 

@@ -4,10 +4,11 @@ Aims: nothing deleted wrongly, at most one table in a hundred left wrongly, 25 q
 500 tables in less than 10 s.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import psycopg
 from ruamel.yaml import YAML
@@ -15,8 +16,10 @@ from ruamel.yaml import YAML
 from bench.score import Score, score
 from lifecycle import clock
 from lifecycle.policy import evidence, generate
-from lifecycle.policy.seen import NOTHING, Evidence
+from lifecycle.policy.guess import Candidate
+from lifecycle.policy.seen import Evidence
 from lifecycle.postgres import catalog, connect, server
+from lifecycle.postgres.catalog import Catalog
 
 SCHEMAS = Path(__file__).parents[1] / "tests/schemas"
 
@@ -44,12 +47,31 @@ end $$
 
 @dataclass(frozen=True, slots=True)
 class Drafted:
-    """A draft with its score, the seconds it took, and how many tables were sampled."""
+    """A draft with its score, the seconds it took, and what it was made of."""
 
     text: str
     score: Score
     seconds: float
-    sampled: int
+    catalog: Catalog
+    who: Candidate
+    seen: Evidence
+    key: Mapping[str, Any]
+
+    @property
+    def sampled(self) -> int:
+        """How many tables were sampled."""
+        return len(self.seen.rows)
+
+    def without(self, gone: Collection[str]) -> Score:
+        """Return the score of the draft had these tables not been read."""
+        seen = Evidence(
+            {n: rows for n, rows in self.seen.rows.items() if n not in gone},
+            {at: column for at, column in self.seen.columns.items() if at[0] not in gone},
+            {n: rows for n, rows in self.seen.quoting.items() if n not in gone},
+            {n: said for n, said in self.seen.references.items() if n not in gone},
+            {at: both for at, both in self.seen.both.items() if at[0] not in gone},
+        )
+        return _scored(generate.draft(self.catalog, self.who, seen), self.key, self.catalog)
 
 
 def names() -> list[str]:
@@ -69,9 +91,14 @@ def drafted(conninfo: str, name: str, budget: timedelta = evidence.BUDGET) -> Dr
     parser = YAML(typ="safe", pure=True)
     key = parser.load((SCHEMAS / f"{name}.yaml").read_text())  # pyright: ignore[reportUnknownMemberType]
     asked = f"{key['subject']['table']}.{key['subject']['key']}"
-    text, seen, seconds, keys = _draft(conninfo, asked, budget)
-    lines = parser.load(text)["tables"]  # pyright: ignore[reportUnknownMemberType]
-    return Drafted(text, score(lines, key["tables"], keys), seconds, len(seen.rows))
+    text, picture, who, seen, seconds = _draft(conninfo, asked, budget)
+    found = _scored(text, key["tables"], picture)
+    return Drafted(text, found, seconds, picture, who, seen, key["tables"])
+
+
+def _scored(text: str, key: Mapping[str, Any], picture: Catalog) -> Score:
+    lines = YAML(typ="safe", pure=True).load(text)["tables"]  # pyright: ignore[reportUnknownMemberType]
+    return score(lines, key, [(k.table, k.columns) for k in picture.foreign_keys])
 
 
 def measure() -> Iterator[str]:
@@ -89,18 +116,18 @@ def measure() -> Iterator[str]:
         with psycopg.connect(cluster.dsn("many"), autocommit=True) as admin:
             admin.execute(_TABLES.encode())
             admin.execute("analyze")
-        _, seen, seconds, _ = _draft(cluster.dsn("many"), "users.id", evidence.BUDGET)
+        _, _, _, seen, seconds = _draft(cluster.dsn("many"), "users.id", evidence.BUDGET)
     yield f"500 tables of up to 2,000 rows: {seconds:.1f} s, {len(seen.rows)} tables sampled; aim < 10 s"
 
 
 def _draft(
     conninfo: str, subject: str, budget: timedelta
-) -> tuple[str, Evidence, float, list[tuple[str, tuple[str, ...]]]]:
+) -> tuple[str, Catalog, Candidate, Evidence, float]:
     begun = clock.monotonic()
     with connect.connect(conninfo, "bench", write=False) as conn:
-        seen = catalog.read(conn)
-        who = generate.subject(seen, subject)
-        rows = evidence.read(conn, seen, who.table, who.key, budget) if who else NOTHING
-    text = generate.draft(seen, who, rows)
-    keys = [(k.table, k.columns) for k in seen.foreign_keys]
-    return text, rows, clock.monotonic() - begun, keys
+        picture = catalog.read(conn)
+        who = generate.subject(picture, subject)
+        assert who is not None
+        seen = evidence.read(conn, picture, who.table, who.key, budget)
+    text = generate.draft(picture, who, seen)
+    return text, picture, who, seen, clock.monotonic() - begun

@@ -5,8 +5,9 @@ instant and run again, and how it is proven afterwards by other eyes. Never gues
 says so, and where it does not fit the database nothing is touched. Never writes a personal value anywhere but
 into one sealed note, which is emptied when the proof holds.
 
-Read `request.py` first: one request from claim to proof. `reach.py` says which tables a person is in, `person.py`
-counts what there is of one, `survey.py` looks at everybody who is due, `plan.py` decides, `erase.py` carries out,
-`prove.py` looks again at the `places.py` where a person can be, `judge.py` says what it comes to. `foresee.py` looks
-ahead at one person, before anybody has asked for anything.
+Read `night.py` first: everybody is erased, then proven; `request.py` takes one to the erased row. `reach.py` says which
+tables a person is in, `person.py` counts what there is of one, `survey.py` looks at everybody who is due, `plan.py`
+decides, `erase.py` carries out, `prove.py` looks again at the `places.py` where a person can be, through all of the
+database by `search/`, `judge.py` says what it comes to. `foresee.py` looks ahead at one person, before anybody has
+asked for anything.
 """

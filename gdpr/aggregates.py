@@ -1,17 +1,14 @@
-"""Looks for a person in TimescaleDB's continuous aggregates: copies that no deletion reaches before their next refresh.
+"""Which continuous aggregates of TimescaleDB's there are: copies that no deletion reaches before their next refresh.
 
 What one shows stands in a hypertable of its own, which who may read the view may read. Reads only.
 """
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from gdpr import statements_of_search as search
-from gdpr.needles import stands_in
-from lifecycle.coverage import Looks, Place, Reason
 from lifecycle.postgres import hypertables
 from lifecycle.postgres.names import policy_name
 
@@ -52,20 +49,3 @@ def there(conn: Connection[TupleRow]) -> tuple[Aggregate, ...]:
         )
         for view_schema, view, schema, stored, readable, chunks in conn.execute(search.AGGREGATES)
     )
-
-
-def showing(
-    looks: Looks, conn: Connection[TupleRow], needles: Sequence[str]
-) -> Iterator[tuple[Aggregate, int]]:
-    """Look at each; yield it with how many of its rows quote the person."""
-    for one in there(conn):
-        places = [Place("relation", name) for name in one.relations]
-        if not one.readable:
-            fix = f"grant select on {one.view} to lifecycle;"
-            for place in places:
-                looks.not_at(place, Reason("this role may not read it", fix))
-            continue
-        with looks.at(*places):
-            query = search.whole_rows(one.schema, one.stored)
-            rows = conn.execute(query, {"needles": [*needles]}).fetchall()
-        yield one, sum(any(stands_in(text, needle) for needle in needles) for (text,) in rows)

@@ -15,8 +15,6 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from gdpr import statements_of_batches as statements
-from gdpr import statements_of_search as search
-from gdpr.needles import stands_in
 from gdpr.reach import Reach
 from lifecycle.errors import Refused, Unproven
 from lifecycle.ledger import changed
@@ -132,20 +130,6 @@ def _unproven(table: str, there: Batches, gone: int) -> Unproven:
         hint="Nothing was changed. `lifecycle timescale apply` compresses anew what is compressed otherwise; a "
         "trigger of the table may keep or replace rows.",
     )
-
-
-def showing(conn: Connection[TupleRow], name: str, needles: Sequence[str]) -> int:
-    """Return how many batches of a relation show the person beside their rows: what all have, the lowest, the highest.
-
-    Raise psycopg.Error as it comes.
-    """
-    schema, relation = sql_parts(name)
-    asked = {"schema": schema, "name": relation}
-    columns = [row[0] for row in conn.execute(search.SHOWN, asked)]
-    if not columns:  # what TimescaleDB keeps for the hypertable itself
-        return 0
-    found = conn.execute(search.shown(schema, relation, columns), {"needles": needles}).fetchall()
-    return sum(any(stands_in(text, needle) for needle in needles) for (text,) in found)
 
 
 def noted(conn: Connection[TupleRow], reach: Reach) -> Mapping[int, str]:

@@ -10,12 +10,13 @@ from contextlib import closing
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from gdpr import tombstone, words
+from gdpr import fence, ledger, tombstone, words
+from gdpr.people import anybody
 from gdpr.reach import reach
 from gdpr.rights import quoting
 from gdpr.section import SECTION
 from lifecycle.admin import buckets, statements
-from lifecycle.admin.finding import Finding, Look, bad, fine, not_asked, refused, unknown
+from lifecycle.admin.finding import Finding, Look, absent, bad, fine, not_asked, refused, unknown
 from lifecycle.errors import LifecycleError
 from lifecycle.outside import keys
 from lifecycle.policy.model import Policy
@@ -173,6 +174,38 @@ def _tombstone(
         yield fine(label, f"{stands}, with no row of its own")
 
 
+def _ledger(system: System) -> Iterator[Finding]:
+    """Say whether this database is as new as the ledger of erasures outside it."""
+    label = f"{system.name}: ledger of erasures"
+    if SECTION.of(system.policy) is None:
+        yield not_asked(label, "the policy erases nobody")
+        return
+    if not ledger.kept(system):
+        yield absent(
+            label,
+            f"none lies outside the database: no bucket `{ledger.LEDGER}`",
+            "A database that is put back brings back whoever was erased since, and nobody notices.",
+            f"Name one under `buckets:` as `{ledger.LEDGER}`, with versions and Object Lock.",
+        )
+        return
+    with closing(system.connect("doctor", write=False)) as conn:
+        try:
+            line = next(ledger.unknown(system, conn), None)
+            locks = ledger.locks(system)
+        except LifecycleError as error:
+            why = "Whether erased people are in this database again is not known."
+            yield unknown(label, error.what, why, error.hint)
+            return
+        seen = ledger.seen(conn)
+    if (line is not None and seen is not None) or (line is not None and anybody(system)):
+        what = f"this database is older: it does not know of {line.name}"
+        yield bad(label, what, "People are in it who were promised to be gone.", fence.HINT)
+    elif not locks:
+        yield fine(label, f"followed up to line {seen or 0}; its bucket has no Object Lock")
+    else:
+        yield fine(label, f"followed up to line {seen or 0}; its lines are locked for ten years")
+
+
 FINDINGS: Mapping[str, Look] = {
     "words of the policy": _words,
     "reference key": _reference_key,
@@ -180,4 +213,5 @@ FINDINGS: Mapping[str, Look] = {
     "Stripe": _stripe,
     "statistics": _statistics,
     "tombstones": _tombstones,
+    "ledger of erasures": _ledger,
 }

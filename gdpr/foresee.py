@@ -5,27 +5,25 @@ One moment, read only, and by the code of the erasure itself: `person.py` counts
 where it was given: it is in no message. Needs no request, no installation, and no right but to read.
 """
 
-import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from uuid import UUID
 
 from psycopg import Connection, sql
 from psycopg.rows import TupleRow
 
-from audit.anonymise import SHORTEST
-from gdpr import notes, person, places, plan, quoted, statements, survey, words
+from gdpr import locks, notes, person, places, plan, quoted, statements, survey, who, words
 from gdpr.notes import Note
 from gdpr.payer import payer
 from gdpr.person import Survey
-from gdpr.prove import in_views
 from gdpr.quoted import Quoted
 from gdpr.reach import Reach, columns_only, reach
 from gdpr.rows import hanging, shared
+from gdpr.search import database, relations
+from gdpr.search.needles import Needles
 from gdpr.section import SECTION
 from lifecycle import progress
 from lifecycle.coverage import Looks, Place, Reason
-from lifecycle.errors import InputError, LifecycleError, NotFound
+from lifecycle.errors import LifecycleError
 from lifecycle.holds import gate
 from lifecycle.outside.keys import reference_key
 from lifecycle.policy import virtual
@@ -67,36 +65,20 @@ def foresee(system: System, kind: str | None, typed: str) -> Foreseen:
     when the policy does not fit the database.
     """
     policy, looks = system.policy, Looks()
-    kind = _kind(policy, kind)
+    kind = who.kind_of(policy, kind)
     with system.snapshot("gdpr foresee", reader=True) as conn:
         seen = look(system, conn, looks, kind, typed)
-    versions, customers = _objects(system, looks, seen.found), _customers(system, looks, seen.found)
+    (versions, locked), customers = (
+        _objects(system, looks, seen.found),
+        _customers(system, looks, seen.found),
+    )
     return replace(
         seen,
         versions=versions,
         customers=customers,
         unseen=looks.cover(()).unseen(),
-        refusals=tuple(_refusals(policy, seen, customers)),
+        refusals=(*_refusals(policy, seen, customers), *locked),
     )
-
-
-def _kind(policy: Policy, kind: str | None) -> str:
-    kinds = ", ".join(policy.subjects)
-    if not kinds:
-        raise InputError(
-            "the policy knows no people",
-            hint="Say under `subjects` whose data this database holds.",
-        )
-    if kind is None and len(policy.subjects) > 1:
-        raise InputError(
-            "the policy has several kinds of people, and a key alone does not say which is meant",
-            hint=f"Add `--kind` with one of: {kinds}.",
-        )
-    if kind is not None and kind not in policy.subjects:
-        raise InputError(
-            "the policy has no such kind of people", hint=f"Give `--kind` one of: {kinds}."
-        )
-    return kind or next(iter(policy.subjects))
 
 
 def look(
@@ -109,6 +91,8 @@ def look(
         reached = (columns_only if beyond else reach)(policy, picture, kind)
         note, found = _of_person(system, conn, looks, reached, typed, count=not beyond)
         known = person.searched(conn, reached, note)
+        began = database.began(conn)
+    needles = Needles([known.needles()])
     seen = Foreseen(
         system.name,
         kind,
@@ -117,18 +101,15 @@ def look(
         found,
         dict(_rows(conn, reached, note.person, _sharing(reached))),
         dict(_rows(conn, reached, note.person, _ignoring(reached))),
-        quoted.quoted(conn, reached, known),
-        dict(_views(conn, looks, known)),
+        quoted.quoted(conn, reached, known, needles),
+        dict(_elsewhere(conn, looks, reached, needles)),
     )
     for place, reason in places.numbers(reached).items():
         looks.not_at(place, reason)
     places.ambiguous(looks, len(note.identifiers) - len(known.identifiers))
-    short = sum(len(value) < SHORTEST for value in known.needles())
-    if short:
-        why = f"{counted(short, 'value')} of the person with less than {SHORTEST} characters would be found anywhere"
-        looks.not_at(Place("identifiers", "too short"), Reason(why, "Look by hand.", "limit"))
+    places.short(looks, known)
     with conn.transaction(force_rollback=True):
-        places.unreached(looks, conn, picture, picture)
+        places.unreached(looks, conn, picture, places.stored(conn), began)
     return seen
 
 
@@ -142,34 +123,16 @@ def _of_person(
     count: bool,
 ) -> tuple[Note, Survey | None]:
     """Return what the person goes by, and with `count` what there is of them. Raise NotFound."""
-    key = reach.key()
-    row = conn.execute(statements.person(reach), {"typed": _spelled(typed, key.type)}).fetchone()
-    if row is None:
-        where = f"{reach.subject.table}.{reach.subject.key}"
-        raise NotFound(
-            f"no {reach.kind} has the key that was given ({where}, {key.type})",
-            hint="The key is not shown, as what is printed here ends in logs. Compare it with the application.",
-        )
-    who: str = row[0]
+    key = who.person_of(conn, reach, typed)
     progress.phase("counting")
     if count:
         found = person.survey(
-            conn, reach, who, _earlier(system, conn, looks, who), gate.readable(conn)
+            conn, reach, key, _earlier(system, conn, looks, key), gate.readable(conn)
         )
         assert found is not None  # the row is there, in this same moment
         return found.note, found
-    named = conn.execute(statements.identifiers(reach), person.about(who)).fetchone() or (True,)
-    return Note(who, tuple(value for value in named[1:] if value), (), {}), None
-
-
-def _spelled(typed: str, of_type: str) -> str:
-    """Return a key as PostgreSQL writes it: a UUID in capitals or a number with a zero before it is the same one."""
-    with contextlib.suppress(ValueError):
-        if of_type == "uuid":
-            return str(UUID(typed))
-        if of_type in virtual.WHOLE and "_" not in typed:  # Python reads 1_000 as a number
-            return str(int(typed))
-    return typed
+    named = conn.execute(statements.identifiers(reach), person.about(key)).fetchone() or (True,)
+    return Note(key, tuple(value for value in named[1:] if value), (), {}), None
 
 
 def _earlier(system: System, conn: Connection[TupleRow], looks: Looks, who: str) -> Note | None:
@@ -213,22 +176,34 @@ def _rows(
             yield name, number
 
 
-def _views(conn: Connection[TupleRow], looks: Looks, known: Note) -> Iterator[tuple[str, int]]:
+def _elsewhere(
+    conn: Connection[TupleRow], looks: Looks, reach: Reach, needles: Needles
+) -> Iterator[tuple[str, int]]:
+    """Yield (materialized view, or table that is not declared; rows of it that quote the person), where any do."""
     with conn.transaction(force_rollback=True):
-        yield from [(view, rows) for view, rows in in_views(looks, conn, known) if rows]
+        there = relations.there(conn, reach.catalog)
+        declared = reach.catalog.tables
+        others = [
+            o for o in there if o.sort == "view" or (o.sort == "table" and o.table not in declared)
+        ]
+        found, _ = database.through(conn, others, needles, looks)
+    yield from ((one.table, rows) for (_, one), rows in found.items())
 
 
-def _objects(system: System, looks: Looks, found: Survey | None) -> Mapping[str, int]:
-    """Return bucket -> versions, as far as the store can be asked."""
+def _objects(
+    system: System, looks: Looks, found: Survey | None
+) -> tuple[Mapping[str, int], tuple[str, ...]]:
+    """Return (bucket -> versions, what Object Lock keeps of them in words), as far as the store can be asked."""
     if found is None or not found.note.objects:
-        return {}
+        return {}, ()
     progress.phase("asking the object store")
     try:
-        return survey.versions(system, found)
+        kept = tuple(locks.said(locks.locked(system, found.note.objects)))
+        return survey.versions(system, found), kept
     except LifecycleError as error:
         for bucket in found.note.objects:
             looks.not_at(Place("bucket", bucket), Reason(error.what, error.hint))
-        return {}
+        return {}, ()
 
 
 def _customers(system: System, looks: Looks, found: Survey | None) -> Mapping[str, int]:

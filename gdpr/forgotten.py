@@ -6,19 +6,38 @@ from functools import partial
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from gdpr import answer, notes
+from gdpr import ledger, notes
 from gdpr.section import SECTION
+from lifecycle.errors import Refused
 from lifecycle.forgotten import Forgotten
 from lifecycle.outside.keys import reference_key
 from lifecycle.system import System
+from lifecycle.words import counted
 
 
 def since(system: System, moment: datetime) -> tuple[str, ...]:
-    """Return the erasures proven after this moment, each in a line, by the copy of the ledger in the bucket.
+    """Return the erasures proven after this moment, each in a line, by the ledger in the bucket.
 
-    Raise NotFound where the settings name no such bucket, and as `objects` does.
+    Raise NotFound without such a bucket, Refused where lines of an earlier release do not say whose they are, and as
+    `objects` does.
     """
-    return () if SECTION.of(system.policy) is None else answer.proven_after(system, moment)
+    if SECTION.of(system.policy) is None:
+        return ()
+    lines = ledger.proven_after(system, moment)
+    if earlier := ledger.proven_before(system, moment):
+        raise Refused(
+            f"{counted(len(earlier), 'erasure')} written down by an earlier release, which did not say whose: "
+            f"{'; '.join(earlier)}",
+            hint="Repeat these by hand.",
+        )
+    return lines
+
+
+def missing(conn: Connection[TupleRow], system: System) -> tuple[str, ...]:
+    """Return the lines of the ledger in the bucket that this database does not remember. Raise as `objects` does."""
+    if SECTION.of(system.policy) is None or not ledger.kept(system):
+        return ()
+    return tuple(line.name for line in ledger.unknown(system, conn))
 
 
 def forgotten(conn: Connection[TupleRow], system: System) -> Forgotten | None:

@@ -1,7 +1,8 @@
 """Which rows of an erasure are on legal hold: then none of it is carried out. Reads only."""
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
+from functools import partial
 
 from psycopg import Connection, sql
 from psycopg.rows import TupleRow
@@ -18,10 +19,13 @@ from lifecycle.words import counted
 
 
 @contextmanager
-def nothing_on_hold(system: System, reach: Reach, about: dict[str, object]) -> Generator[None]:
+def nothing_on_hold(
+    system: System, reach: Reach, about: dict[str, object]
+) -> Generator[Callable[[], None]]:
     """Let who places a hold wait until this block has ended: in it goes what is beyond the database.
 
-    Raise Refused where something of the person is on hold already.
+    What is yielded raises Unreachable where nobody would wait any more, as the connection was lost: ask it before each
+    thing that goes. Raise Refused where something of the person is on hold already.
     """
     with closing(system.connect("gdpr.holds")) as conn:
         holds = gate.standing_while_connected(conn)
@@ -29,7 +33,7 @@ def nothing_on_hold(system: System, reach: Reach, about: dict[str, object]) -> G
             why = held(look, reach, holds, about)
         if why:
             raise Refused("; ".join(why), hint="Nothing was changed. See `lifecycle holds list`.")
-        yield
+        yield partial(gate.must_be_connected, conn)
 
 
 def held(

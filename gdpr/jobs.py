@@ -11,4 +11,4 @@ def jobs(policy: Policy) -> tuple[Job, ...]:
     if SECTION.of(policy) is None:
         return ()
     why = "a person who asked to be forgotten is gone when their grace has ended, and it is proven"
-    return (Job(PROMISE.job, why, "15 4 * * *", PROMISE),)
+    return (Job(PROMISE.job, why, "15 4 * * *", PROMISE, spreads=True),)

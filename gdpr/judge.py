@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from gdpr.deadline import Open, overdue, soon, still_in_grace
+from gdpr.desk import Done
 from gdpr.plan import ErasureStep
-from gdpr.request import Done
 from gdpr.survey import Seen
 from gdpr.waiting import Waiting, erasure_of, waiting
 from lifecycle.config.span import Span

@@ -8,6 +8,7 @@ import functools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
 from psycopg import Connection
 from psycopg.rows import TupleRow
@@ -59,7 +60,7 @@ _ERASED = """
 _PROVEN = """
     update lifecycle.erasure as e
        set state = 'proven', proven_at = clock_timestamp(), erased_at = coalesce(erased_at, clock_timestamp()),
-           sealed = null
+           sealed = null, proof = %(proof)s
      where person = %(whose)s and state <> 'proven'
     returning case when exists (select from lifecycle.erasure as o
                                  where o.reference = e.reference and o.person <> e.person and o.state <> 'proven')
@@ -157,6 +158,7 @@ class Entry:
     erased_at: datetime | None
     proven_at: datetime | None
     tables: Mapping[str, int]
+    asked: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +236,12 @@ def of_person(conn: Connection[TupleRow], key: ReferenceKey, person: str) -> Not
 
     Who asked twice may have two notes: each request asks for everything of the person, and one proof ends both.
     """
-    rows = conn.execute(_OF_PERSON, {"whose": whose(key, person)}).fetchall()
+    return of_digest(conn, key, whose(key, person))
+
+
+def of_digest(conn: Connection[TupleRow], key: ReferenceKey, whose: str) -> Note | None:
+    """Return the same of the person for whom this digest stands."""
+    rows = conn.execute(_OF_PERSON, {"whose": whose}).fetchall()
     known = [unseal(sealed, key) for (sealed,) in rows]
     return functools.reduce(Note.joined, known) if known else None
 
@@ -246,10 +253,11 @@ def under(conn: Connection[TupleRow], key: ReferenceKey, reference: str) -> tupl
 
 
 def _entry(key: ReferenceKey, reference: str, row: TupleRow) -> Entry:
-    request, requests, state, sealed, erased_at, proven_at, tables, person, _ = row
+    request, requests, state, sealed, erased_at, proven_at, tables, person, at = row
     note = unseal(sealed, key) if sealed is not None else None
+    asked_for = tuple(requests)
     return Entry(
-        reference, person, request, tuple(requests), state, note, erased_at, proven_at, tables
+        reference, person, request, asked_for, state, note, erased_at, proven_at, tables, at
     )
 
 
@@ -278,7 +286,10 @@ def mark_erased(
     conn.execute(_ERASED, values | {"tables": Jsonb(dict(tables))})
 
 
-def mark_proven(conn: Connection[TupleRow], whose: str) -> frozenset[str]:
-    """Empty every note of the person, in the transaction that answers; return the requests that asked for it."""
-    rows = conn.execute(_PROVEN, {"whose": whose}).fetchall()
+def mark_proven(conn: Connection[TupleRow], whose: str, proof: Mapping[str, Any]) -> frozenset[str]:
+    """Empty every note of the person, in the transaction that answers, and keep what the proof has looked at.
+
+    Return the requests that asked for it.
+    """
+    rows = conn.execute(_PROVEN, {"whose": whose, "proof": Jsonb(dict(proof))}).fetchall()
     return frozenset(request for (requests,) in rows for request in requests)

@@ -4,8 +4,12 @@ Each part asks the world what is still there and takes that, so it may be cut of
 Never decides whose an object or a customer is: the note says.
 """
 
+from collections.abc import Callable
+
+from gdpr import locks
 from gdpr.erase import Erasing
 from gdpr.payer import payer
+from lifecycle.errors import Refused
 from lifecycle.ledger.effect import effect
 from lifecycle.ledger.evidence import Kind
 from lifecycle.outside import objects
@@ -13,7 +17,10 @@ from lifecycle.system import System
 
 
 def must_be_reachable(system: System, work: Erasing) -> None:
-    """Raise, before anything is touched, when the settings lack a place where this person is."""
+    """Raise, before anything is touched, when the settings lack a place where this person is.
+
+    Raise Refused where Object Lock keeps a version: what was looked at for the plan may have been locked since.
+    """
     if work.note.objects:
         store = objects.store(system)
         try:
@@ -21,6 +28,8 @@ def must_be_reachable(system: System, work: Erasing) -> None:
                 store.versions(bucket, keys[0])
         finally:
             store.close()
+        if keeps := list(locks.said(locks.locked(system, work.note.objects))):
+            raise Refused("; ".join(keeps), hint=locks.hint(work.reference))
     if work.note.payers:
         account = payer(system)
         for customer in work.note.payers:
@@ -28,8 +37,11 @@ def must_be_reachable(system: System, work: Erasing) -> None:
                 account.must_be_deleted(customer)
 
 
-def delete_objects(system: System, work: Erasing) -> int:
-    """Delete all versions of all objects of the person; return how many versions went."""
+def delete_objects(system: System, work: Erasing, still: Callable[[], None]) -> int:
+    """Delete all versions of all objects of the person; return how many versions went.
+
+    `still` raises where a legal hold could be placed meanwhile: it is asked before each object.
+    """
     if not work.note.objects:
         return 0
     store = objects.store(system)
@@ -39,6 +51,7 @@ def delete_objects(system: System, work: Erasing) -> int:
             _say(work, "intent", bucket, "gdpr.objects_deleted", {"keys": len(keys)})
             gone = 0
             for key in keys:
+                still()
                 gone += store.delete_versions(bucket, key, store.versions(bucket, key))
             counts = {"keys": len(keys), "versions": gone}
             _say(work, "outcome", bucket, "gdpr.objects_deleted", counts)
@@ -48,14 +61,15 @@ def delete_objects(system: System, work: Erasing) -> int:
     return total
 
 
-def delete_payers(system: System, work: Erasing) -> int:
-    """Delete the customers that go with the person; return how many."""
+def delete_payers(system: System, work: Erasing, still: Callable[[], None]) -> int:
+    """Delete the customers that go with the person; return how many. `still` is asked before each, as above."""
     if not work.note.payers:
         return 0
     account = payer(system)
     counts = {"customers": len(work.note.payers)}
     _say(work, "intent", "stripe", "gdpr.payer_deleted", counts)
     for number, customer in enumerate(work.note.payers):
+        still()
         account.delete(customer, f"lifecycle-{work.reference}-{number}")
     _say(work, "outcome", "stripe", "gdpr.payer_deleted", counts)
     return len(work.note.payers)

@@ -5,36 +5,53 @@ column whose type can spell a value otherwise, the planner's statistics, large o
 ended, the audit log; and of one person their objects and their payer. `prove.py` looks; this module does not.
 """
 
+import time
 from collections.abc import Iterator
+from datetime import datetime
 from typing import LiteralString
 
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
+from audit.anonymise import SHORTEST
 from audit.section import SECTION as AUDIT
-from gdpr import aggregates
 from gdpr import references as by_reference
 from gdpr import statements_of_search as search
 from gdpr.notes import Note
 from gdpr.reach import Reach
+from gdpr.search.database import EXTENDED, LARGE, SAMPLES, began
+from lifecycle import clock
 from lifecycle.coverage import Kind, Looks, Place, Reason
 from lifecycle.postgres import hypertables
-from lifecycle.postgres.catalog import Catalog, Table
+from lifecycle.postgres.catalog import Catalog
 from lifecycle.postgres.names import policy_name
+from lifecycle.system import System
+from lifecycle.words import counted
 from retention.archive.section import SECTION as ARCHIVES
 
 _LOOK = "Look there by hand for the person, or take the place out of the database."
 
 BEYOND = {
-    Place("spelling", "escaped, encoded or decomposed"): Reason(
-        "values are searched as they are written, as JSON writes them, and in lower, upper and title case, not "
-        "percent-encoded, base64, decomposed, or with letters beyond ASCII in mixed case",
-        "Where an application stores addresses in URLs or encoded texts, look for them by hand.",
+    Place("spelling", "compressed, encrypted, aliased or cut"): Reason(
+        "values are searched as text, JSON, URLs, HTML, hex and base64 write them, not compressed, encrypted, in "
+        "another character set, with a `+` alias, within a longer word or name (`mary@example.com.pdf`), cut by line "
+        "ends, in another order or grouping, escaped many times over, or with cases or escapes mixed in one value",
+        "Where an application stores what it encrypts or compresses, let it end with the person's rows.",
         "limit",
     ),
     Place("identifiers", "of earlier days"): Reason(
         "the identifiers that the person has now are searched for, not those they had before",
         "Where people change their address, look for the earlier ones in the audit log by hand.",
+        "limit",
+    ),
+    Place("columns", "of numbers and times"): Reason(
+        "a key, a telephone number or a date of birth that stands as a number or a time is not searched for",
+        "Whose the row is says the policy: rows of its tables are counted by their keys.",
+        "limit",
+    ),
+    Place("definitions", "of the schema"): Reason(
+        "what a dump prints beside rows is not read: comments, functions, views, defaults, conditions, bounds",
+        "Keep what people are called out of them; `pg_dump --schema-only` shows them all.",
         "limit",
     ),
     Place("log", "of the database server"): Reason(
@@ -46,23 +63,22 @@ BEYOND = {
 """What no proof of today reaches, whatever the database."""
 
 _SPELLED_PLAINLY = (
-    *("text", "character varying", "character", '"char"', "name", "citext", "public.citext"),
-    *("json", "jsonb", "uuid", "inet", "cidr", "macaddr"),
-    "_timescaledb_internal.compressed_data",
+    *("text", "character varying", "character", '"char"', "name", "citext", "xml", "bytea"),
+    *("json", "jsonb", "jsonpath", "uuid", "inet", "cidr", "macaddr", "macaddr8", "hstore"),
+    "compressed_data",
 )
-"""Types whose text is the value itself, or JSON; and the columns of a batch, which are read as those of its rows."""
+"""Types whose text has a value in a spelling that is searched for; what is in a batch is read as those of its rows."""
 
-_NO_TEXT = (
+_NUMBERS = (
     *("smallint", "integer", "bigint", "numeric", "real", "double precision", "boolean", "money"),
     *("date", "time", "timestamp", "interval", "oid"),
 )
-"""Types in which no name or address can stand."""
+"""Types of columns that are not printed for the search."""
 
-
-_DETACHING = Reason(
-    "its detach was begun and not ended, so no query of its table reads it",
-    "Finish it: `alter table ... detach partition ... finalize`, or attach it again; then run again.",
-)
+_NO_WORDS = "NDBTEV"
+"""Categories of types in which no name or address can stand: numbers, times, truths, spans, labels, bits."""
+_OF_OTHERS = "cdrm"
+"""Kinds of types that are made of others, and print them: composites, domains, ranges and many of them."""
 
 _ARCHIVED = Reason(
     "rows that were archived before the erasure stay in their archive, which is never changed",
@@ -70,16 +86,7 @@ _ARCHIVED = Reason(
     "limit",
 )
 
-STATISTICS = Place("statistics", "of the planner")
-
 _COUNTED: tuple[tuple[Place, LiteralString, str, Kind], ...] = (
-    (Place("large objects", ""), search.LARGE_OBJECTS, "large objects are not read", "limit"),
-    (
-        Place("statistics", "extended"),
-        search.EXTENDED,
-        "extended statistics are not read",
-        "limit",
-    ),
     (
         Place("transactions", "prepared"),
         search.PREPARED,
@@ -95,18 +102,23 @@ _COUNTED: tuple[tuple[Place, LiteralString, str, Kind], ...] = (
 )
 """Places that are empty in most databases: where they are not, nobody looks inside."""
 
+PATIENCE = 5.0
+"""Seconds that a proof waits before its snapshot for transactions that have begun before: most are over by then."""
+_PAUSE = 0.1
+
+_CAME = Reason("it came while the search went on", "The next search reads it: run again.")
+
 
 def promised(conn: Connection[TupleRow], reach: Reach) -> frozenset[Place]:
-    """Return every place of this database where a person can be."""
+    """Return every place of this database where anybody can be."""
     found = {
-        *rows(reach),
-        *references(reach),
-        *log(reach),
-        STATISTICS,
+        SAMPLES,
+        EXTENDED,
+        LARGE,
         *BEYOND,
         *(place for place, *_ in _COUNTED),
     }
-    found |= {Place("relation", name) for name, _ in _stored(conn)} | limits(reach).keys()
+    found |= stored(conn) | limits(reach).keys()
     found |= {of_index(index) for _, index in worked_out(conn)}
     return frozenset(found | {place for place, _ in _odd_columns(conn)})
 
@@ -147,15 +159,16 @@ def log(reach: Reach) -> tuple[Place, ...]:
     return (Place("log", audit.table),) if audit else ()
 
 
-def read_with(table: Table) -> tuple[Place, ...]:
-    """Return what a query of this table reads: itself, its leaves but for those that pend detach, and its batches."""
-    leaves = (part.name for part in table.partitions if not part.detaching)
-    return tuple(Place("relation", name) for name in (table.name, *leaves, *table.batches))
+def stored(conn: Connection[TupleRow]) -> frozenset[Place]:
+    """Return every relation that stores rows and is not this product's own. Raise psycopg.Error as it comes."""
+    rows = conn.execute(search.STORED).fetchall()
+    return frozenset(Place("relation", policy_name(schema, name)) for schema, name, *_ in rows)
 
 
-def of_person(note: Note) -> frozenset[Place]:
-    """Return the places outside the database where this person was."""
-    found = {Place("bucket", bucket) for bucket in note.objects}
+def of_person(reach: Reach, note: Note) -> frozenset[Place]:
+    """Return the places where this person was, in the database by predicates, and outside of it."""
+    found = {*rows(reach), *references(reach), *log(reach)}
+    found |= {Place("bucket", bucket) for bucket in note.objects}
     found |= {nameless(bucket) for bucket in note.objects}
     return frozenset(found | ({PAYER} if note.payers else set()))
 
@@ -168,24 +181,54 @@ def nameless(bucket: str) -> Place:
     return Place("bucket", f"{bucket}, objects that no row names")
 
 
-def unreached(looks: Looks, conn: Connection[TupleRow], before: Catalog, after: Catalog) -> None:
+def unreached(
+    looks: Looks,
+    conn: Connection[TupleRow],
+    catalog: Catalog,
+    before: frozenset[Place],
+    since: datetime,
+) -> None:
     """Say of every place of this database that the search does not reach why not.
 
-    Read is what hung together `before` the search and does so `after` it: what was taken off meanwhile may not be.
+    It began at `since`, and went through the relations that stood there `before`.
     """
     for place, reason in BEYOND.items():
         looks.not_at(place, reason)
-    _beside(looks, conn, before, after)
-    looks.found(*hypertables.astray(conn, after.tables.values()))
+    for place in stored(conn) - before:
+        looks.not_at(place, _CAME)
+    looks.found(*hypertables.astray(conn, catalog.tables.values()))
     for place, reason in _odd_columns(conn):
         looks.not_at(place, reason)
     for table, index in worked_out(conn):
         looks.not_at(of_index(index), _samples_of_index(table))
+    with looks.at(*(place for place, *_ in _COUNTED)):
+        under_way = _under_way(conn, since)
+    for place, reason in under_way.items():
+        looks.not_at(place, reason)
+
+
+def still_under_way(system: System) -> dict[Place, Reason]:
+    """Wait for transactions that have begun before now; return where some have not ended after PATIENCE.
+
+    What these write, a snapshot from then on does not show, and at its end they may be over.
+    """
+    since, begun = None, clock.monotonic()
+    while True:
+        with system.snapshot("gdpr prove waits") as conn:
+            since = since or began(conn)
+            under_way = _under_way(conn, since)
+        if not under_way or clock.monotonic() - begun >= PATIENCE:
+            return under_way
+        time.sleep(_PAUSE)
+
+
+def _under_way(conn: Connection[TupleRow], since: datetime) -> dict[Place, Reason]:
+    found: dict[Place, Reason] = {}
     for place, count, why, kind in _COUNTED:
-        with looks.at(place):
-            row = conn.execute(count).fetchone()
+        row = conn.execute(count, {"since": since}).fetchone()
         if row is None or row[0]:
-            looks.not_at(place, Reason(f"{row[0] if row else 'some'} there: {why}", _LOOK, kind))
+            found[place] = Reason(f"{row[0] if row else 'some'} there: {why}", _LOOK, kind)
+    return found
 
 
 def worked_out(conn: Connection[TupleRow]) -> tuple[tuple[str, str], ...]:
@@ -206,51 +249,27 @@ def ambiguous(looks: Looks, identifiers: int) -> None:
         looks.not_at(Place("identifiers", "shared with somebody else"), Reason(why, _LOOK, "limit"))
 
 
+def short(looks: Looks, note: Note) -> None:
+    """Say how many values of the person were not searched for, as they are too short to mean anybody."""
+    number = sum(len(value) < SHORTEST for value in note.needles())
+    if number:
+        why = f"{counted(number, 'value')} of the person with less than {SHORTEST} characters would be found anywhere"
+        looks.not_at(Place("identifiers", "too short"), Reason(why, "Look by hand.", "limit"))
+
+
 def numbers(reach: Reach) -> dict[Place, Reason]:
     """Return what is not looked for, where a person goes by numbers: those in columns of numbers."""
     people = reach.subject.table
     named = [
         name
         for name in reach.subject.own_identifiers
-        if reach.column(people, name).type.partition("(")[0] in _NO_TEXT
+        if reach.column(people, name).type.partition("(")[0] in _NUMBERS
     ]
     if not named:
         return {}
     why = f"{', '.join(f'{people}.{name}' for name in named)} is a number, and in columns of numbers none is looked for"
     place = Place("identifiers", "that are numbers, in columns of numbers")
     return {place: Reason(why, _LOOK, "limit")}
-
-
-def _beside(looks: Looks, conn: Connection[TupleRow], before: Catalog, after: Catalog) -> None:
-    """Say which relations no query of a declared table has read."""
-    searched = _searched(before) & _searched(after)
-    searched |= {name for one in aggregates.there(conn) for name in one.relations}
-    detaching = {
-        part.name for table in after.tables.values() for part in table.partitions if part.detaching
-    }
-    for relation, kind in _stored(conn):
-        if relation in detaching:
-            looks.not_at(Place("relation", relation), _DETACHING)
-        elif (
-            kind != "m" and relation not in searched
-        ):  # views and aggregates are read by themselves
-            looks.not_at(Place("relation", relation), _unsearched(kind))
-
-
-def _searched(catalog: Catalog) -> set[str]:
-    return {place.name for table in catalog.tables.values() for place in read_with(table)}
-
-
-def _stored(conn: Connection[TupleRow]) -> Iterator[tuple[str, str]]:
-    """Yield (relation, kind) for everything that stores rows and is not this product's own."""
-    for schema, name, kind, ours in conn.execute(search.STORED).fetchall():
-        if not ours:
-            yield policy_name(schema, name), kind
-
-
-def _unsearched(kind: str) -> Reason:
-    what = {"f": "a foreign table is not read"}.get(kind, "no query of a declared table reads it")
-    return Reason(what, _LOOK, "limit")
 
 
 def _samples_of_index(table: str) -> Reason:
@@ -263,11 +282,10 @@ def _samples_of_index(table: str) -> Reason:
 
 def _odd_columns(conn: Connection[TupleRow]) -> Iterator[tuple[Place, Reason]]:
     """Yield the columns in which a value may stand in another spelling than the one searched for."""
-    for schema, name, column, kind in conn.execute(search.TYPED).fetchall():
-        bare = kind.removesuffix("[]").partition("(")[0].partition(" with")[0]
-        if bare not in (*_NO_TEXT, *_SPELLED_PLAINLY):
-            why = f"{kind} may spell a value in another way than it is searched for"
-            yield (
-                Place("column", f"{policy_name(schema, name)}.{column}"),
-                Reason(why, _LOOK, "limit"),
-            )
+    for schema, name, column, kind, made, category in conn.execute(search.TYPED).fetchall():
+        bare = kind.rpartition(".")[2]  # of an extension, in whichever schema it is
+        if made in _OF_OTHERS or category in _NO_WORDS or bare in _SPELLED_PLAINLY:
+            continue
+        why = f"{kind} may spell a value in another way than it is searched for"
+        place = Place("column", f"{policy_name(schema, name)}.{column}")
+        yield place, Reason(why, _LOOK, "limit")

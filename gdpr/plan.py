@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from audit.section import SECTION as AUDIT
+from gdpr import locks
 from gdpr.person import Survey
 from gdpr.reach import Reach
 from gdpr.survey import Case, Seen
@@ -35,14 +36,23 @@ def decide(policy: Policy, seen: Seen, now: datetime) -> Decision[ErasureStep]: 
     refusals: list[Failure] = [*seen.odd, *seen.unread]
     notes: list[str] = list(seen.slow)
     for case in seen.cases:
-        against = [] if case.found is None else list(reasons(seen.reach, case.found, None))
-        if against:
-            refusals.append(Failure(case.name, "; ".join(against), _HINT))
+        if refused := refusal(seen.reach, case):
+            refusals.append(refused)
             continue
         steps += steps_of(seen.reach, case)
         notes += _notes(case)
     facts = {"schema": seen.reach.catalog.digest[:16], "requests": str(len(seen.cases))}
     return Decision(tuple(steps), tuple(refusals), tuple(notes), facts)
+
+
+def refusal(reach: Reach, case: Case) -> Failure | None:
+    """Return why this case may not be carried out, None where nothing speaks against it."""
+    against = [] if case.found is None else list(reasons(reach, case.found, None))
+    keeps = list(locks.said(case.locked))
+    if not against and not keeps:
+        return None
+    hint = _HINT if against else locks.hint(case.request.reference)
+    return Failure(case.name, "; ".join([*against, *keeps]), hint)
 
 
 def refuse(reach: Reach, found: Survey, cap: int) -> None:

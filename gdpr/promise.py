@@ -1,8 +1,8 @@
 """The promise of this room: who asked to be forgotten is gone when their grace has ended, and is searched for."""
 
-from gdpr import judge, plan, request, survey
+from gdpr import judge, night, plan, survey
+from gdpr.desk import Done
 from gdpr.plan import ErasureStep
-from gdpr.request import Done
 from gdpr.survey import Seen
 from lifecycle.promise import Promise
 
@@ -11,7 +11,7 @@ PROMISE: Promise[Seen, ErasureStep, dict[str, Done]] = Promise(
     only="a request",
     survey=survey.survey,
     decide=plan.decide,
-    carry_out=request.carry_out,
+    carry_out=night.carry_out,
     judge=judge.judge,
     status=judge.status,
     called=survey.called,

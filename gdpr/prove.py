@@ -1,35 +1,36 @@
 """Looks again, with other eyes: an independent connection that can only read, and another way of searching.
 
-Where the erasure matched a pattern inside the database, the proof asks for every row that contains an
-identifier as any part of its text, and decides here what is a name and what is a longer word. It looks where
-the erasure does not: materialized views, the planner's statistics, the object store, Stripe. Never changes
-anything.
+Where the erasure matched a pattern inside the database, the proof reads everything that a dump would print, once for
+everybody of the night (`search/`), and decides here whose it is. It looks where the erasure does not: materialized
+views, the planner's statistics, the object store, Stripe. Never changes anything.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
-from psycopg import Connection, sql
+import psycopg
+from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from audit import anonymise
 from audit.section import SECTION as AUDIT
-from gdpr import aggregates, batches, places, references, samples
-from gdpr import statements_of_search as search
-from gdpr.needles import spellings, stands_in
+from gdpr import aggregates, batches, places, recorded, references, samples
 from gdpr.notes import Note
 from gdpr.payer import payer
 from gdpr.person import as_person, count, searched
-from gdpr.reach import Reach, reach, searchable
+from gdpr.reach import Reach, reach
+from gdpr.search import database, relations
+from gdpr.search.database import Searched
+from gdpr.search.needles import Needles
+from gdpr.search.relations import Relation, Sort
 from gdpr.waiting import erasure_of
 from lifecycle.coverage import Coverage, Looks, Place, Reason
-from lifecycle.errors import Unproven
+from lifecycle.errors import Fenced, Interrupted, LifecycleError, Unproven
 from lifecycle.outcome import Failure
 from lifecycle.outside import objects
-from lifecycle.postgres import catalog
-from lifecycle.postgres.catalog import Table
-from lifecycle.postgres.names import policy_name, sql_name
+from lifecycle.postgres import catalog, connect
 from lifecycle.system import System
 from lifecycle.words import counted
 
@@ -52,10 +53,15 @@ _NAMELESS = Reason(
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """Where was looked and what was found there, held against what is promised; `counts` says how much was read."""
+    """Where was looked and what was found there, held against what is promised; `counts` says how much was read.
+
+    `record` is what is kept of it for the certificate. `forgotten`: where nobody looked, and nobody says why.
+    """
 
     coverage: Coverage
     counts: dict[str, int]
+    record: dict[str, Any] = field(default_factory=dict[str, Any])
+    forgotten: frozenset[Place] = frozenset()
 
     @property
     def failures(self) -> tuple[Failure, ...]:
@@ -68,8 +74,8 @@ NOWHERE = Proof(Coverage(frozenset(), frozenset()), {})
 
 
 @dataclass(frozen=True, slots=True)
-class _Search:
-    """One search under way: each look is noted by the function that looks."""
+class _Look:
+    """One look under way: each place is noted by the function that looks."""
 
     looks: Looks = field(default_factory=Looks)
     counts: dict[str, int] = field(default_factory=dict[str, int])
@@ -81,190 +87,211 @@ class _Search:
         self.looks.found(Failure(target, what, hint))
 
 
-def prove(system: System, note: Note) -> Proof:
-    """Look for a person at every place of today's catalog, and where their note says; return what is left of them.
+@dataclass(frozen=True, slots=True)
+class _Everywhere:
+    """What the one search for everybody saw. `looks`: of all places that are the same for each of them."""
 
-    Raise Refused when the database is no longer what the policy says, Unreachable and the like when a place could
-    not be looked at: that is no proof either.
+    reach: Reach
+    looks: Looks
+    searched: Searched
+    before: frozenset[Place]
+    began: datetime
+    chunks: Any
+
+
+def prove(system: System, notes: Sequence[Note]) -> tuple[Proof | LifecycleError, ...]:
+    """Look for these people at every place of today's catalog, and where their notes say; return what is left of each.
+
+    The database is read once for all of them. What could not be asked about one of them alone is returned as an error:
+    that is no proof, and hinders nobody else's. Raise Refused when the database is no longer what the policy says,
+    Unreachable and the like when it could not be looked at.
     """
-    policy, kind = system.policy, erasure_of(system.policy).subject
-    proof = _Search()
-    with system.connect("gdpr prove") as conn:  # not as a reader, who may come to a standby
-        conn.read_only = True
-        with conn.transaction(force_rollback=True):
-            before = catalog.read(conn)
-            found = reach(policy, before, kind)
-            known = searched(conn, found, note)
-            _rows(proof, conn, found, note)
-            _log(proof, conn, found, known)
-            _values(proof, conn, found, known)
-            _views(proof, conn, known)
-            _statistics(proof, conn, known)
-            places.ambiguous(proof.looks, len(note.identifiers) - len(known.identifiers))
-            for place, reason in places.limits(found).items():
-                proof.looks.not_at(place, reason)
-            after = catalog.read(conn)
-            there = reach(policy, after, kind)
-            _written_anew(proof, system, conn, there)
-            _detaching(proof, there)
-            places.unreached(proof.looks, conn, before, after)
-            promised = places.promised(conn, there) | places.of_person(note)
-    _objects(proof, system, note)
-    _payers(proof, system, note)
-    return Proof(proof.looks.cover(promised), proof.counts)
+    own = [_Look() for _ in notes]
+    seen, errors = _search(system, notes, own)
+    there, everywhere, hints = _since(system, seen)
+    found: list[Proof | LifecycleError] = []
+    for whose, (note, look) in enumerate(zip(notes, own, strict=True)):
+        try:
+            if whose in errors:
+                raise errors[whose]
+            _values(look, seen.searched, whose, hints)
+            _objects(look, system, note)
+            _payers(look, system, note)
+        except (Fenced, Interrupted):
+            raise
+        except LifecycleError as error:
+            found.append(error)
+            continue
+        theirs = look.looks.cover(places.of_person(there, note))
+        coverage, forgotten = everywhere | theirs, everywhere.forgotten() | theirs.forgotten()
+        record = recorded.of_proof(system, there, coverage, seen.searched)
+        found.append(Proof(coverage, look.counts | seen.searched.counts(), record, forgotten))
+    return tuple(found)
 
 
-def _detaching(proof: _Search, reach: Reach) -> None:
+def _search(
+    system: System, notes: Sequence[Note], own: Sequence[_Look]
+) -> tuple[_Everywhere, dict[int, LifecycleError]]:
+    """Ask for each person's rows, then look through the database for all: in one snapshot, whatever it takes."""
+    errors: dict[int, LifecycleError] = {}
+    under_way = places.still_under_way(system)
+    with system.snapshot("gdpr prove") as conn:  # not as a reader, who may come to a standby
+        picture = catalog.read(conn)
+        found = reach(system.policy, picture, erasure_of(system.policy).subject)
+        known: list[Note] = []
+        for whose, (note, look) in enumerate(zip(notes, own, strict=True)):
+            known.append(note)
+            try:
+                with conn.transaction(force_rollback=True):
+                    known[whose] = searched(conn, found, note)
+                    _of_person(look, conn, found, note, known[whose])
+            except (LifecycleError, psycopg.Error) as error:
+                if conn.broken or isinstance(error, (Fenced, Interrupted)):
+                    raise
+                errors[whose] = (
+                    connect.explain(error) if isinstance(error, psycopg.Error) else error
+                )
+        looks, there = Looks(), relations.there(conn, picture)
+        for place, reason in under_way.items():
+            looks.not_at(place, reason)
+        needles = Needles([note.needles() for note in known])
+        before, chunks = places.stored(conn), batches.noted(conn, found)
+        what = database.search(conn, there, needles, looks)
+        seen = _Everywhere(found, looks, what, before, database.began(conn), chunks)
+    if what.anew:
+        with system.snapshot("gdpr prove what was written anew") as conn:
+            seen = replace(seen, searched=database.again(conn, what, needles, looks))
+    return seen, errors
+
+
+def _of_person(
+    look: _Look, conn: Connection[TupleRow], found: Reach, note: Note, known: Note
+) -> None:
+    _rows(look, conn, found, note)
+    _log(look, conn, found, known)
+    places.ambiguous(look.looks, len(note.identifiers) - len(known.identifiers))
+    places.short(look.looks, known)
+
+
+def _since(system: System, seen: _Everywhere) -> tuple[Reach, Coverage, Mapping[str, str]]:
+    """Hold what was promised everywhere, as the database is now, against where was looked.
+
+    What was written since, or by transactions that had begun before, that snapshot did not show. Return with it by
+    table what makes the planner forget samples that quote anybody.
+    """
+    with system.snapshot("gdpr prove again") as another:
+        after = catalog.read(another)
+        there = reach(system.policy, after, erasure_of(system.policy).subject)
+        look = _Look(seen.looks)
+        for place, reason in places.limits(there).items():
+            seen.looks.not_at(place, reason)
+        _written_anew(look, seen, another)
+        _detaching(look, there)
+        places.unreached(seen.looks, another, after, seen.before, seen.began)
+        quoting = dict.fromkeys(table for _, table in seen.searched.samples)
+        hints = {table: samples.hint(another, table) for table in quoting}
+        return there, seen.looks.cover(places.promised(another, there)), hints
+
+
+def _detaching(look: _Look, reach: Reach) -> None:
     for table in reach.tables():
         for part in table.detaching:
             what = f"the detach of {part} was begun and not ended: nobody finds rows there through {table.name}"
             hint = "Finish it: `alter table ... detach partition ... finalize`, or attach it again."
-            proof.found(table.name, what, hint)
+            look.found(table.name, what, hint)
 
 
-def _written_anew(proof: _Search, system: System, conn: Connection[TupleRow], reach: Reach) -> None:
-    """Find the proof void where chunks were compressed meanwhile: to this snapshot they are empty."""
-    with system.snapshot("gdpr prove again") as another:
-        moved = batches.written_anew(batches.noted(conn, reach), batches.noted(another, reach))
+def _written_anew(look: _Look, seen: _Everywhere, conn: Connection[TupleRow]) -> None:
+    """Find the proof void where chunks were compressed meanwhile: to that snapshot they are empty."""
+    moved = batches.written_anew(seen.chunks, batches.noted(conn, seen.reach))
     if moved:
         what = f"{counted(moved, 'chunk')} of a hypertable changed while it was searched"
         hint = "Rows in them were perhaps not seen. The request stays open; the next run searches again."
-        proof.found("hypertables", what, hint)
+        look.found("hypertables", what, hint)
 
 
-def _rows(proof: _Search, conn: Connection[TupleRow], reach: Reach, note: Note) -> None:
-    with proof.looks.at(*places.rows(reach)):
+def _rows(look: _Look, conn: Connection[TupleRow], reach: Reach, note: Note) -> None:
+    with look.looks.at(*places.rows(reach)):
         rows = count(conn, reach, note.person, keys=True)
     for part in (rows.deleted, rows.kept, rows.mentions):
-        proof.read("predicates", len(part))
+        look.read("predicates", len(part))
         for where, left in part.items():
             if left:
-                proof.found(where, f"{counted(left, 'row')} of the person there")
-    with proof.looks.at(*places.references(reach)):
+                look.found(where, f"{counted(left, 'row')} of the person there")
+    with look.looks.at(*places.references(reach)):
         for where, left in references.left(conn, reach, note.led):
-            proof.read("predicates", 1)
+            look.read("predicates", 1)
             if left:
                 what = f"{counted(left, 'row')} there lead to what was the person's and is gone"
-                proof.found(where, what, _LATE)
+                look.found(where, what, _LATE)
 
 
-def _log(proof: _Search, conn: Connection[TupleRow], reach: Reach, note: Note) -> None:
-    with proof.looks.at(*places.log(reach)):
+def _log(look: _Look, conn: Connection[TupleRow], reach: Reach, note: Note) -> None:
+    with look.looks.at(*places.log(reach)):
         left = anonymise.left(conn, reach.policy, reach.catalog, as_person(reach, note))
     log = AUDIT.of(reach.policy)
     if left and log:
-        proof.found(
-            log.table, f"the person still stands in {counted(left, 'row')} of the audit log"
-        )
+        look.found(log.table, f"the person still stands in {counted(left, 'row')} of the audit log")
 
 
-def _values(proof: _Search, conn: Connection[TupleRow], reach: Reach, note: Note) -> None:
-    for table in reach.catalog.tables.values():
-        with proof.looks.at(*places.read_with(table)):
-            left = _hits(proof, conn, table, spellings(note))
-        if left:
-            proof.found(table.name, f"an identifier stands in {counted(left, 'row')}")
-        for name in table.batches:
-            with proof.looks.at(Place("relation", name)):
-                left = batches.showing(conn, name, spellings(note))
-            if left:
-                proof.found(name, f"an identifier stands in {counted(left, 'batch', 'batches')}")
+def _values(look: _Look, searched: Searched, whose: int, hints: Mapping[str, str]) -> None:
+    """Say where in the database a person stands. Leaves of one table are told together."""
+    together: dict[tuple[Sort, str], int] = {}
+    first: dict[tuple[Sort, str], Relation] = {}
+    for relation, rows in searched.of(whose):
+        key = relation.sort, relation.table
+        together[key] = together.get(key, 0) + rows
+        first.setdefault(key, relation)
+    for key, rows in sorted(together.items()):
+        look.found(key[1], *_what(first[key], rows))
+    if whose in searched.large:
+        look.found("large objects", "an identifier stands in a large object", _HINT)
+    for table in (table for who, table in searched.samples if who == whose):
+        what = "the planner's samples quote the person"
+        look.found(f"statistics of {table}", what, hints[table])
 
 
-def _hits(proof: _Search, conn: Connection[TupleRow], table: Table, needles: Sequence[str]) -> int:
-    """Return how many rows of a table quote the person: none where no column can."""
-    columns = searchable(table)
-    proof.read("columns", len(columns))
-    if not columns:
-        return 0
-    query = search.candidates(sql_name(table.name), columns, len(needles))
-    rows, hits = quoting(conn, query, needles, {})
-    proof.read("rows", rows)
-    return hits
+def _what(relation: Relation, rows: int) -> tuple[str, str]:
+    """Return what was found in a relation, and what to do."""
+    match relation.sort:
+        case "view":
+            return "an identifier stands in a materialized view: refresh it", _HINT
+        case "batches":
+            return f"an identifier stands in {counted(rows, 'batch', 'batches')}", _HINT
+        case "aggregate":
+            again = aggregates.AGAIN.format(view=relation.table, stored=relation.name)
+            return (
+                f"an identifier stands in {counted(rows, 'row')} of a continuous aggregate",
+                again,
+            )
+        case "table":
+            return f"an identifier stands in {counted(rows, 'row')}", _HINT
 
 
-def quoting(
-    conn: Connection[TupleRow], query: sql.Composed, needles: Sequence[str], values: dict[str, Any]
-) -> tuple[int, int]:
-    """Ask for `search.candidates`; return (rows read, those in which a needle stands as a whole)."""
-    named = values | {f"needle_{i}": n for i, n in enumerate(needles)}
-    rows, texts = conn.execute(query, named).fetchone() or (0, ())
-    return rows, sum(any(stands_in(text, needle) for needle in needles) for text in texts)
-
-
-def _views(proof: _Search, conn: Connection[TupleRow], note: Note) -> None:
-    for view, left in in_views(proof.looks, conn, note):
-        proof.read("views", 1)
-        if left:
-            proof.found(view, "an identifier stands in a materialized view: refresh it")
-    for one, left in aggregates.showing(proof.looks, conn, spellings(note)):
-        proof.read("views", 1)
-        if left:
-            what = f"an identifier stands in {counted(left, 'row')} of a continuous aggregate"
-            again = aggregates.AGAIN.format(view=one.view, stored=f"{one.schema}.{one.stored}")
-            proof.found(one.view, what, again)
-
-
-def in_views(looks: Looks, conn: Connection[TupleRow], note: Note) -> Iterator[tuple[str, int]]:
-    """Look at every materialized view; yield its name and how many of its rows quote the person."""
-    needles = spellings(note)
-    for schema, view, readable in conn.execute(search.MATVIEWS).fetchall():
-        place = Place("relation", policy_name(schema, view))
-        if not readable:
-            fix = f"grant select on {schema}.{view} to lifecycle;"
-            looks.not_at(place, Reason("this role may not read it", fix))
-            continue
-        with looks.at(place):
-            rows = conn.execute(search.whole_rows(schema, view), {"needles": needles}).fetchall()
-        hits = sum(any(stands_in(text, needle) for needle in needles) for (text,) in rows)
-        yield f"{schema}.{view}", hits
-
-
-def sampled(conn: Connection[TupleRow], note: Note) -> tuple[str, ...]:
-    """Return the tables of which the planner keeps samples that quote the person."""
-    needles = spellings(note)
-    rows = conn.execute(search.STATISTICS, {"needles": needles}).fetchall()
-    found = (
-        policy_name(schema, name)
-        for schema, name, text in rows
-        if any(stands_in(text, needle) for needle in needles)
-    )
-    return tuple(dict.fromkeys(found))
-
-
-def _statistics(proof: _Search, conn: Connection[TupleRow], note: Note) -> None:
-    proof.read("statistics", 1)
-    with proof.looks.at(places.STATISTICS):
-        quoting = sampled(conn, note)
-    for table in quoting:
-        hint = samples.hint(conn, table)
-        proof.found(f"statistics of {table}", "the planner's samples quote the person", hint)
-
-
-def _objects(proof: _Search, system: System, note: Note) -> None:
+def _objects(look: _Look, system: System, note: Note) -> None:
     if not note.objects:
         return
     store = objects.store(system)
     try:
         for bucket, keys in note.objects.items():
-            proof.looks.not_at(places.nameless(bucket), _NAMELESS)
-            proof.read("objects", len(keys))
-            with proof.looks.at(Place("bucket", bucket)):
+            look.looks.not_at(places.nameless(bucket), _NAMELESS)
+            look.read("objects", len(keys))
+            with look.looks.at(Place("bucket", bucket)):
                 left = sum(len(store.versions(bucket, key)) for key in keys)
             if left:
-                proof.found(bucket, f"{left} versions of the person's objects are there")
+                look.found(bucket, f"{left} versions of the person's objects are there")
     finally:
         store.close()
 
 
-def _payers(proof: _Search, system: System, note: Note) -> None:
+def _payers(look: _Look, system: System, note: Note) -> None:
     if not note.payers:
         return
     account = payer(system)
-    with proof.looks.at(places.PAYER):
+    with look.looks.at(places.PAYER):
         for customer in note.payers:
-            proof.read("customers", 1)
+            look.read("customers", 1)
             try:
                 account.must_be_deleted(customer)
             except Unproven as error:
-                proof.found("stripe", error.what)
+                look.found("stripe", error.what)

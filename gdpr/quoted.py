@@ -5,7 +5,8 @@ in those that are kept, pointers that become NULL, what is taken out of the audi
 value. Never decides what becomes of a quote.
 """
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from psycopg import Connection, sql
@@ -13,14 +14,14 @@ from psycopg.rows import TupleRow
 
 from audit.section import SECTION as AUDIT
 from gdpr import statements_of_search as search
-from gdpr.needles import spellings
 from gdpr.notes import Note
 from gdpr.person import about
-from gdpr.prove import quoting
 from gdpr.reach import Reach, searchable
 from gdpr.rows import is_person, mentioning, owned
+from gdpr.search import stream
+from gdpr.search.needles import Needles
 from lifecycle import progress
-from lifecycle.postgres.catalog import Column, Table
+from lifecycle.postgres.catalog import Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +33,10 @@ class Quoted:
     columns: Mapping[str, int]
 
 
-def quoted(conn: Connection[TupleRow], reach: Reach, note: Note) -> tuple[Quoted, ...]:
-    """Return every declared table in which an identifier would still stand. `note`: those that nobody else goes by.
+def quoted(
+    conn: Connection[TupleRow], reach: Reach, note: Note, needles: Needles
+) -> tuple[Quoted, ...]:
+    """Return every declared table in which an identifier would still stand. `needles`: of this one person.
 
     No table stays locked when it was read, so that nobody who changes one waits for the whole search.
     """
@@ -41,24 +44,27 @@ def quoted(conn: Connection[TupleRow], reach: Reach, note: Note) -> tuple[Quoted
     for table in reach.catalog.tables.values():
         progress.phase(f"searching {table.name}")
         with conn.transaction(force_rollback=True):
-            found += _in(conn, reach, table, note)
+            found += _in(conn, reach, table, note, needles)
     return tuple(found)
 
 
-def _in(conn: Connection[TupleRow], reach: Reach, table: Table, note: Note) -> tuple[Quoted, ...]:
+def _in(
+    conn: Connection[TupleRow], reach: Reach, table: Table, note: Note, needles: Needles
+) -> tuple[Quoted, ...]:
     taken = _taken_out(reach, table.name)
-    columns = [column for column in searchable(table) if column.name not in taken]
-    gone = owned(reach, table.name) if table.name in reach.deleted else None
-    emptied, needles = _emptied(reach, table.name), spellings(note)
-
-    def rows(within: Sequence[Column]) -> int:
-        query = search.candidates(reach.relation(table.name), within, len(needles), gone, emptied)
-        return quoting(conn, query, needles, about(note.person))[1]
-
-    if not columns or not needles or not (everywhere := rows(columns)):
+    columns = [column.name for column in searchable(table) if column.name not in taken]
+    gone = owned(reach, table.name) if table.name in reach.deleted else sql.SQL("false")
+    stays = sql.SQL("({}) is not true").format(gone)
+    if not columns or not len(needles):
         return ()
-    each = {column.name: rows([column]) for column in columns}
-    return (Quoted(table.name, everywhere, {name: n for name, n in each.items() if n}),)
+    emptied = _emptied(reach, table.name)
+    query = search.printed(reach.relation(table.name), columns, emptied, stays)
+    rows, each = 0, Counter[str]()
+    for block in stream.blocks(conn, query, about(note.person)):
+        hits = needles.rows(block)
+        rows += len({hit.row for hit in hits})
+        each.update(columns[hit.column] for hit in hits)
+    return (Quoted(table.name, rows, {c: each[c] for c in columns if each[c]}),) if rows else ()
 
 
 def _taken_out(reach: Reach, table: str) -> frozenset[str]:

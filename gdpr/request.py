@@ -1,4 +1,4 @@
-"""The requests of one night, each from claim to proof. This is the file to read first.
+"""One request, from claim to the erased row; `night.py` goes through all of them, and proves them together.
 
     person.survey, plan.refuse  what is there; whatever would make the erasure wrong is refused before a write
     erase.rehearse              the database part, rolled back: nothing outside goes before it is known to work
@@ -6,125 +6,44 @@
     notes.put                   who and what, sealed: from here on a killed run can be taken up by another
     outside.delete_*            objects in all versions, the payer; announced, done, counted
     erase.erase                 the rows, in one transaction with its evidence
-    prove.prove                 other eyes; the request is answered only if they find nothing
 
-Each step asks the world what is left to do, so a request in `processing` simply walks the same way again.
-One failing request neither stops nor hides the others. Requests appear by keyed reference only.
+Each step asks the world what is left to do, so a request in `processing` simply walks the same way again. Requests
+appear by keyed reference only.
 """
 
-from collections.abc import Mapping
-from contextlib import closing
-from dataclasses import dataclass, replace
-from datetime import datetime
+from collections.abc import Callable, Generator
+from contextlib import closing, contextmanager
 
-import psycopg
 from psycopg import Connection, IsolationLevel
 from psycopg.rows import TupleRow
 
 from gdpr import answer, erase, notes, outside, person, request_statements
 from gdpr.deadline import Open
+from gdpr.desk import Desk, Done
 from gdpr.erase import Erasing, NotNoted
 from gdpr.held import nothing_on_hold
 from gdpr.notes import Entry
 from gdpr.person import Survey
-from gdpr.plan import ErasureStep, must_be, refuse
-from gdpr.prove import NOWHERE, prove
-from gdpr.reach import Reach
-from gdpr.survey import Case, Seen, case_of, of_person
+from gdpr.plan import must_be, refuse
+from gdpr.prove import NOWHERE
+from gdpr.survey import Case, case_of, of_person
 from gdpr.waiting import erasure_of, waiting
-from lifecycle.coverage import Coverage
-from lifecycle.errors import Conflict, Fenced, Interrupted, LifecycleError, Unproven, Unreachable
+from lifecycle.errors import Conflict, Unproven
 from lifecycle.ledger import code
-from lifecycle.ledger.claims import Claim
 from lifecycle.ledger.code import Code
 from lifecycle.ledger.effect import effect
-from lifecycle.outcome import Failure
-from lifecycle.outside.keys import ReferenceKey, reference_key
-from lifecycle.plan import Decision
 from lifecycle.policy import triggers
-from lifecycle.postgres import connect
-from lifecycle.promise import Task
-from lifecycle.system import System
 
 ROUNDS = 3
 """How often what came meanwhile outside is taken too, before the request is left for the next run."""
 
 
-@dataclass(frozen=True, slots=True)
-class Desk:
-    """What is the same for all requests of one run. `caps`: by request, the most rows that may go or change.
-
-    `shown`: by request, the steps a person has looked at; empty where nobody has.
-    """
-
-    system: System
-    claim: Claim
-    reach: Reach
-    key: ReferenceKey
-    now: datetime
-    caps: Mapping[str, int]
-    shown: Mapping[str, list[ErasureStep]]
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """How one request ended: answered, withdrawn by its person, or with what a person should know.
-
-    `coverage` is that of the proof, with what it found. `nobody`: who it is about is known to nobody.
-    """
-
-    answered: bool = False
-    failures: tuple[Failure, ...] = ()
-    notes: tuple[str, ...] = ()
-    rows: int = 0
-    withdrawn: bool = False
-    nobody: bool = False
-    coverage: Coverage | None = None
-
-
-def carry_out(task: Task, seen: Seen, decision: Decision[ErasureStep]) -> dict[str, Done]:
-    """Take the requests of the plan from claim to proof; return by reference how each ended.
-
-    Raise Fenced when another process holds the run, Unreachable when nothing but that went wrong.
-    """
-    planned: dict[str, list[ErasureStep]] = {}
-    for step in decision.steps:
-        planned.setdefault(step.request, []).append(step)
-    cap = task.system.policy.limits.rows_per_run
-    caps = {
-        request: sum(step.rows for step in steps) if task.seen_by_person else cap
-        for request, steps in planned.items()
-    }
-    key = reference_key(task.system.settings.reference_key)
-    shown = planned if task.seen_by_person else {}
-    desk = Desk(task.system, task.claim, seen.reach, key, task.now, caps, shown)
-    done: dict[str, Done] = {}
-    errors: list[LifecycleError] = list(seen.errors)
-    for case in (case for case in seen.cases if case.request.reference in planned):
-        try:
-            done[case.request.reference] = _one(desk, case)
-        except (Fenced, Interrupted):
-            raise
-        except (LifecycleError, psycopg.Error) as error:
-            said = connect.explain(error) if isinstance(error, psycopg.Error) else error
-            errors.append(said)
-            failure = Failure(case.name, said.what, said.hint)
-            done[case.request.reference] = Done(failures=(failure,))
-    everyone = len(done) + len(seen.unread)
-    if errors and len(errors) == everyone and all(isinstance(e, Unreachable) for e in errors):
-        raise errors[0]
-    return done
-
-
-def _one(desk: Desk, case: Case) -> Done:
-    """Carry one request as far as it goes. Raise LifecycleError when it stays open."""
+def one(desk: Desk, case: Case) -> Entry | Done:
+    """Carry one request as far as its proof, or to its end. Raise LifecycleError when it stays open."""
     request = case.request
-    with (
-        closing(desk.system.connect("gdpr.erase")) as conn,
-        code.code(desk.system, desk.reach.catalog) as as_seen,
-    ):
+    with at_work(desk) as (conn, as_seen):
         # Asked again, as an erasure answers all open requests of the same person.
-        now = _still_due(desk, request)
+        now = request if desk.replay else _still_due(desk, request)
         if now is None:
             return Done(withdrawn=True)
         request = now
@@ -132,8 +51,17 @@ def _one(desk: Desk, case: Case) -> Done:
         if entry is not None and entry.note is None:
             return _answer_again(desk, conn, as_seen, request, entry)
         # Also where the rows are gone already: somebody may have written, or put them back, since.
-        ended = _erase(desk, conn, as_seen, request, entry)
-        return ended if isinstance(ended, Done) else _prove(desk, conn, as_seen, ended)
+        return _erase(desk, conn, as_seen, request, entry)
+
+
+@contextmanager
+def at_work(desk: Desk) -> Generator[tuple[Connection[TupleRow], Code]]:
+    """Give what one request is worked on with: a connection, and the code of the database as it was surveyed."""
+    with (
+        closing(desk.system.connect("gdpr.erase")) as conn,
+        code.code(desk.system, desk.reach.catalog) as as_seen,
+    ):
+        yield conn, as_seen
 
 
 def _still_due(desk: Desk, request: Open) -> Open | None:
@@ -205,8 +133,8 @@ def _erase(
             begun = claimed = True
             conn.isolation_level = IsolationLevel.REPEATABLE_READ
             # Who places a hold hears of it when this is over, and what it then keeps is what is still there.
-            with nothing_on_hold(desk.system, desk.reach, person.about(work.note.person)):
-                _outside(desk, work)
+            with nothing_on_hold(desk.system, desk.reach, person.about(work.note.person)) as still:
+                _outside(desk, work, still)
                 erase.erase(work)
         except NotNoted:
             continue
@@ -259,9 +187,9 @@ def _seal(desk: Desk, work: Erasing, request: Open) -> None:
         )
 
 
-def _outside(desk: Desk, work: Erasing) -> None:
-    outside.delete_objects(desk.system, work)
-    outside.delete_payers(desk.system, work)
+def _outside(desk: Desk, work: Erasing, still: Callable[[], None]) -> None:
+    outside.delete_objects(desk.system, work, still)
+    outside.delete_payers(desk.system, work, still)
 
 
 def _answer_again(
@@ -270,30 +198,5 @@ def _answer_again(
     """Answer a request that was proven before, and that somebody has opened again since."""
     if not request.processing and not _claim(desk, conn, as_seen, request):
         return Done(withdrawn=True)
-    answer.complete(conn, desk.claim, as_seen, desk.system.policy, entry, NOWHERE, desk.now)
+    answer.complete(desk, conn, as_seen, entry, NOWHERE)
     return Done(answered=True)
-
-
-def _prove(desk: Desk, conn: Connection[TupleRow], as_seen: Code, entry: Entry) -> Done:
-    """Look again; answer the request when nothing is found, and no look was left out."""
-    note = entry.note
-    assert note is not None  # it was sealed before the erasure
-    answer.refresh_statistics(desk.system, desk.reach, note)
-    proof = prove(desk.system, note)
-    if proof.failures or proof.coverage.forgotten():
-        answer.write_failure(conn, desk.claim, entry.reference, proof)
-        found = tuple(
-            replace(f, target=f"request {entry.reference}: {f.target}") for f in proof.failures
-        )
-        return Done(coverage=replace(proof.coverage, found=found))
-    written = answer.write_ledger(desk.system, entry)
-    answer.complete(conn, desk.claim, as_seen, desk.system.policy, entry, proof, desk.now)
-    said = (
-        () if written else ("no erasure ledger outside the database: no bucket `erasure-ledger`",)
-    )
-    return Done(
-        answered=True,
-        notes=said,
-        rows=sum(entry.tables.values()),
-        coverage=proof.coverage,
-    )

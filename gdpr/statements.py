@@ -174,6 +174,12 @@ def person(reach: Reach) -> sql.Composed:
 
     Compared as text: of what is no key the server would quote the value, in its log too.
     """
+    typed = sql.SQL("{people} and {key}::text = %(typed)s")
+    return typed.format(people=people(reach), key=sql.Identifier("t", reach.subject.key))
+
+
+def people(reach: Reach) -> sql.Composed:
+    """Return the query of the keys of everybody of this kind, as PostgreSQL writes them."""
     subject = reach.subject
     of_kind = [
         sql.SQL(" and {} in ({})").format(
@@ -182,9 +188,7 @@ def person(reach: Reach) -> sql.Composed:
         )
         for column, said in subject.where.items()
     ]
-    return sql.SQL(
-        "select {key}::text from {table} as t where {key}::text = %(typed)s{kind}"
-    ).format(
+    return sql.SQL("select {key}::text from {table} as t where {key} is not null{kind}").format(
         key=sql.Identifier("t", subject.key),
         table=sql_name(subject.table),
         kind=sql.SQL("").join(of_kind),

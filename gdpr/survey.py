@@ -15,6 +15,7 @@ from psycopg.rows import TupleRow
 from audit.section import SECTION as AUDIT
 from gdpr import notes, person, references
 from gdpr.deadline import Open
+from gdpr.locks import Locked, locked
 from gdpr.notes import Note
 from gdpr.person import Survey
 from gdpr.reach import Reach, reach
@@ -33,7 +34,8 @@ from lifecycle.system import System
 class Case:
     """One due request with what was found about its person, None when nobody knows who that is.
 
-    `state` is that of its erasure: new, sealed, erased, proven. `versions`: bucket -> versions of their objects.
+    `state` is that of its erasure: new, sealed, erased, proven. `versions`: bucket -> versions of their objects,
+    `locked`: bucket -> what Object Lock keeps of them.
     `binds`: table, bucket or processor -> a keyed digest of exactly what would be touched there.
     """
 
@@ -42,6 +44,7 @@ class Case:
     found: Survey | None
     versions: Mapping[str, int] = field(default_factory=dict[str, int])
     binds: Mapping[str, str] = field(default_factory=dict[str, str])
+    locked: Mapping[str, Locked] = field(default_factory=dict[str, Locked])
 
     @property
     def name(self) -> str:
@@ -134,7 +137,12 @@ def case_of(
     if surveyed is None:
         return Case(request, state, None)
     return Case(
-        request, state, surveyed, versions(system, surveyed), _binds(system.policy, surveyed, key)
+        request,
+        state,
+        surveyed,
+        versions(system, surveyed),
+        _binds(system.policy, surveyed, key),
+        locked(system, surveyed.note.objects),
     )
 
 

@@ -7,7 +7,7 @@ from gdpr import notes
 from gdpr.notes import Entry
 from gdpr.prove import prove
 from lifecycle.coverage import Coverage, Judgement, Place, Reason
-from lifecycle.errors import NotFound
+from lifecycle.errors import LifecycleError, NotFound
 from lifecycle.outside.keys import reference_key
 from lifecycle.system import System
 from lifecycle.words import counted, moment
@@ -32,8 +32,9 @@ def verify(system: System, wanted: str) -> Judgement:
     if not unproven:
         return _proven(entries[0])
     coverage, counts = Coverage(frozenset(), frozenset()), Counter[str]()
-    for _, note in unproven:
-        proof = prove(system, note)
+    for proof in prove(system, [note for _, note in unproven]):
+        if isinstance(proof, LifecycleError):
+            raise proof
         coverage |= proof.coverage
         counts.update(proof.counts)
     states = " and ".join(entry.state for entry, _ in unproven)

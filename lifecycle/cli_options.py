@@ -5,13 +5,16 @@ gets its system. Imports nothing slow, so that each room's commands appear in `-
 """
 
 import os
+import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
+from getpass import getpass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lifecycle import progress
 from lifecycle.errors import InputError
 
 if TYPE_CHECKING:
@@ -103,3 +106,20 @@ def open_systems() -> "tuple[System, ...]":
         return (open_system(chosen.system),)
     settings = open_settings()
     return tuple(settings_file.open(settings, name) for name in settings.systems)
+
+
+def typed_key(typed: str, where: str) -> str:
+    """Return the person's key, read from standard input where a dash stands for it. Raise InputError without it."""
+    if typed == "-":
+        try:
+            with progress.paused():
+                typed = getpass("key of the person: ") if sys.stdin.isatty() else sys.stdin.read()
+        except (UnicodeDecodeError, EOFError):
+            typed = ""
+    typed = typed.strip()
+    if not typed or not typed.isprintable():
+        raise InputError(
+            "no key of a person was given",
+            hint=f"Give one key in one line as {where}, or `-` there and the key on standard input.",
+        )
+    return typed

@@ -160,6 +160,15 @@ class Looks:
         """Add what is not as promised."""
         self._found += failures
 
+    def note(self, place: Place, told: Iterable[Failure | Reason]) -> None:
+        """Look at a place, of which this was told: what is wrong there is found, a reason is why nobody can tell."""
+        with self.at(place):
+            for one in told:
+                if isinstance(one, Failure):
+                    self.found(one)
+                else:
+                    self.not_at(place, one)
+
     def cover(self, promised: Iterable[Place]) -> Coverage:
         """Return what was looked at, held against what is promised."""
         at = frozenset(self._at - self._not_at.keys())

@@ -1,6 +1,7 @@
 """Who was forgotten and must not come back: the ground asks each room that forgets people, and names none.
 
-A room says it in `forgotten.py`: `forgotten(conn, system) -> Forgotten | None`. Nothing here says who anybody was: a
+A room says it in `forgotten.py`: `forgotten(conn, system) -> Forgotten | None`, and by what lies outside `since` and
+`missing`. Nothing here says who anybody was: a
 person is known by a keyed mark alone, so whoever has a value can ask whether it is of somebody who is gone.
 """
 
@@ -38,6 +39,15 @@ def since(system: System, moment: datetime) -> tuple[str, ...]:
     Raise NotFound where there is no such ledger, and as `objects` does.
     """
     return tuple(line for _, room in rooms.load("forgotten") for line in room.since(system, moment))
+
+
+def missing(conn: Connection[TupleRow], system: System) -> tuple[str, ...]:
+    """Return who was forgotten and may be in this database again, each in a line without a name.
+
+    Raise as `objects` does, and psycopg.Error as it comes.
+    """
+    every = (room.missing(conn, system) for _, room in rooms.load("forgotten"))
+    return tuple(line for lines in every for line in lines)
 
 
 def forgotten(conn: Connection[TupleRow], system: System) -> tuple[Forgotten, ...]:

@@ -18,7 +18,8 @@ class Job:
     `catch_up` says what happens to slots nobody ran: `last` runs the newest and marks the others missed,
     `all` runs each, `none` marks all of them missed. A slot later than `max_lateness` is never run.
     `retry_safe` jobs are run again when their worker is lost; the others end in state `lost` with an alert.
-    `work` is a promise to keep, or for what plans nothing (a dump, a report) one function.
+    `work` is a promise to keep, or for what plans nothing (a dump, a report) one function. What `spreads` carries rows
+    out of the database, or ends some by what it knows of people: it does not begin while a fence stands (`fence.py`).
     """
 
     name: str
@@ -29,6 +30,7 @@ class Job:
     catch_up: CatchUp = "last"
     max_lateness: timedelta = timedelta(days=2)
     retry_safe: bool = True
+    spreads: bool = False
 
     def at(self, cron: str) -> "Job":
         """Return this job on another schedule."""

@@ -56,7 +56,8 @@ def as_typed(_system: System, only: str) -> str:
 class Promise(Generic[Seen, S, Done]):
     """One promise. `job` is the daemon's name for keeping it; `only` says what a plan can be narrowed to.
 
-    `called` gives that one thing the name by which plans and the ledger may know it.
+    `called` gives that one thing the name by which plans and the ledger may know it. `commands`: the words before
+    `plan` and `apply`, where they are not the room's name.
     """
 
     job: str
@@ -67,3 +68,4 @@ class Promise(Generic[Seen, S, Done]):
     judge: Callable[[Task, Seen, Decision[S], Done], Judgement]
     status: Callable[[System, datetime], Listing]
     called: Callable[[System, str], str] = as_typed
+    commands: str = ""

@@ -11,6 +11,7 @@ A room brings what others ask of it, each part in a module of its own; a part it
     figures.py   numbers                                            -> /metrics
     chapter.py   the same for people, over a period                  -> report
     forgotten.py whom it has forgotten, and who must not come back   -> what restores rows
+    fence.py     why rows may not be read out of a database at all   -> run, /readyz
     whose.py     which rows are a person's, for who must leave them alone -> holds
     sql/         tables of its own
 """

@@ -62,13 +62,25 @@ def plan(plan: Plan[Step], as_json: bool, *, remembered: bool) -> None:
         )
 
 
-def asked_alone(plan: Plan[Step], line: Callable[[Step], str], again: str, as_json: bool) -> None:
-    """Print a plan of what only one room can be asked: each step as a `line`, and the command to do it `again` by."""
+def asked_alone(
+    plan: Plan[Step],
+    line: Callable[[Step], str],
+    again: str,
+    as_json: bool,
+    seen: Mapping[str, object] | None = None,
+) -> None:
+    """Print a plan of what only one room can be asked: each step as a `line`, and the command to do it `again` by.
+
+    `seen` is what was seen beside it, and may be another the next moment: the plan's hash does not bind it.
+    """
     decided = plan.decision
     if as_json:
         found = plan.document()
-        document("plan", found | found["decision"] | {"hash": plan.hash})
+        beside = {} if seen is None else {"seen": dict(seen)}
+        document("plan", found | found["decision"] | {"hash": plan.hash} | beside)
         return
+    for name, what in (seen or {}).items():
+        text(f"{name}: {cell(what)}")
     for step in decided.steps:
         text(line(step))
     _beside(decided)

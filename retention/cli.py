@@ -67,7 +67,10 @@ def restore(
     if apply is not None:
         why = "a person wants rows of an archive back"
         work = partial(back.carry_out, wanted=wanted, shown=apply)
-        job = Job("retention.restore", why, "0 0 1 1 *", work, limit=timedelta(hours=4), retry_safe=False)  # fmt: skip
+        limit = timedelta(hours=4)
+        job = Job(
+            "retention.restore", why, "0 0 1 1 *", work, limit, retry_safe=False, spreads=True
+        )
         show.outcome(run.by_hand(chosen, job), as_json)
         return
     made = back.plan(chosen, wanted)

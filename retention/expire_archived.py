@@ -27,11 +27,12 @@ from lifecycle.partitions.ends import Record
 from lifecycle.plan import Decision, Step
 from lifecycle.postgres.catalog import Catalog
 from lifecycle.promise import Task
+from lifecycle.returning import staging
+from lifecycle.returning import statements as of_return
 from lifecycle.words import counted
 from retention import cutoff, fixed, shorter
 from retention import statements_of_rows as statements
 from retention.archive import end, prove, rows, shelf, write
-from retention.archive import statements as of_archives
 from retention.archive.end import EndArchive
 from retention.archive.manifest import Content
 from retention.archive.prove import Proven
@@ -64,7 +65,7 @@ def expire(task: Task, batches: Batches, leaf: str, most: int, committed: str) -
     values = {**fixed.of(bound, committed, batches.written), **held.keys}
     before = _before(task, bound.rule)
     wanted = Rows(bound.table, leaf, statements.seen(bound, held), values, before=before)
-    with rows.reading(conn):
+    with staging.reading(conn):
         there = rows.count(conn, wanted)
     if there > most:
         raise Unproven(
@@ -94,7 +95,7 @@ def whole(
         for leaf in leaves:
             bounds = record.bound if leaf == name else None
             wanted = Rows(record.parent, leaf, bounds=bounds, before=before)
-            with rows.reading(conn):
+            with staging.reading(conn):
                 many = rows.count(conn, wanted)
             content = NOTHING
             if many:
@@ -113,11 +114,11 @@ def _before(task: Task, rule: RetentionRule) -> datetime | None:
 
 def differs(task: Task, ddl: Connection[TupleRow], archived: tuple[Leaf, ...]) -> str | None:
     """Say what a partition has that was not archived, in the transaction of `ddl`, which keeps writers out."""
-    patience = {"milliseconds": str(round(rows.LIMIT.total_seconds() * 1000))}
-    ddl.execute(of_archives.PATIENT, patience).fetchone()
+    patience = {"milliseconds": str(round(staging.LIMIT.total_seconds() * 1000))}
+    ddl.execute(of_return.PATIENT, patience).fetchone()
     with closing(task.system.connect("retention.archive")) as conn:
         for leaf in archived:
-            with rows.reading(conn):
+            with staging.reading(conn):
                 there = rows.content(conn, leaf.wanted)
             if there != leaf.content:
                 many = counted(there.rows, "row")

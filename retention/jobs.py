@@ -15,4 +15,4 @@ def jobs(policy: Policy) -> tuple[Job, ...]:
     why = "what is kept longer than promised is a broken promise, and more to lose"
     archives = any(rule.archive for rule in SECTION.of(policy))
     limit = timedelta(hours=4 if archives else 1)  # what is archived is read four times
-    return (Job(PROMISE.job, why, "30 2 * * *", PROMISE, limit=limit),)
+    return (Job(PROMISE.job, why, "30 2 * * *", PROMISE, limit=limit, spreads=True),)

@@ -33,7 +33,7 @@ from lifecycle.postgres.server import Cluster
 from lifecycle.sandbox import s3, stripe_double
 from lifecycle.system import System
 from lifecycle.systems.vitalis import sample
-from tests import build, memory, postgresql
+from tests import build, initdb, memory, postgresql
 from tests.progress import Progress
 
 VITALIS = Path(sample.__file__).parent
@@ -49,6 +49,11 @@ PLAIN = sql.SQL("")
 """No options of `create database`."""
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files come first: those of real WAL-G, and a server's way back, by name begun last and alone."""
+    items.sort(key=lambda item: not {"wal_g", "test_way_back.py"} & {*item.path.parts})
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Choose the PostgreSQL and where its files lie, before anything is collected; report as it goes."""
@@ -62,6 +67,8 @@ def pytest_configure(config: pytest.Config) -> None:
     place = memory.begin()
     config.add_cleanup(lambda: memory.end(place))
     binaries = postgresql.choose()
+    copies = initdb.begin()
+    config.add_cleanup(lambda: memory.end(copies))
     config.stash[HEADER] = f"PostgreSQL {binaries.major} from {binaries.bindir}"
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     if isinstance(reporter, pytest.TerminalReporter) and config.get_verbosity() == 0:

@@ -133,7 +133,9 @@ def _load(main: str) -> None:
     from lifecycle.commands import tree
     from lifecycle.outside import objects
     from lifecycle.policy import whole
+    from tests import initdb
 
+    initdb.once()
     assert cli.app
     assert objects.store
     whole.model()

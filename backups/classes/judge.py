@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
-from backups import manifest, shelf, slots
+from backups import manifest, secrecy, shelf, slots
 from backups.classes.keep import Kept
 from backups.classes.plan import CopyDump, ExpireDump
 from backups.classes.survey import Seen, survey
@@ -17,6 +17,10 @@ from lifecycle.system import System
 from lifecycle.words import counted
 
 _HOLE = "A dump that nobody took cannot be taken any more: see the runs of that day with `lifecycle runs list`."
+_OLD_KEY = (
+    "Keep the private key of an earlier recipient as long as its dumps, beside the new one: several keys may stand in "
+    "one file."
+)
 _WHO = "See who may delete in the bucket, and whether a lifecycle rule of its own does."
 
 
@@ -43,9 +47,11 @@ def judge(
     looks.found(
         *(one for kind in seen.kinds for one in _rest(kind, after[kind.name], task.now, zone))
     )
+    looks.found(*(found for one in after.values() for found in _useless(task.system, one, seen)))
     total = sum(len(one.dumps) for one in after.values())
     summary = (
         f"{counted(total, 'dump')} kept, {len(kept.copied)} copied, {len(kept.expired)} over age deleted"
+        + _bare(task.system, after)
         + (f"; {'; '.join(decision.notes)}" if decision.notes else "")
         + ("; a legal hold was placed meanwhile, and nothing was deleted" if kept.held else "")
     )
@@ -80,6 +86,31 @@ def _young(kind: Kind, key: str, now: datetime) -> bool:
     assert kind.keep is not None
     oldest = slots.label(kind.name, kind.keep.before(now).date() + slots.DAY)
     return key.removeprefix(kind.prefix).partition("/")[0] > oldest
+
+
+def _useless(system: System, there: Shelf, seen: Seen) -> Iterator[Failure]:
+    """Yield each dump of which nobody could come back: it is not what was stored, or no key here opens it.
+
+    One that was copied anew in its place is named once, as somebody or something had altered it.
+    Only the newest is ever drilled, and of the others nobody would hear before the day they are needed.
+    """
+    altered = shelf.altered(system, there.whole)
+    for dumped in there.whole:
+        if dumped.key in altered:
+            yield Failure(dumped.key, "it is not what its manifest speaks of", _WHO)
+        elif dumped.key in seen.altered:
+            what = "it was not what its manifest speaks of, and was copied anew"
+            yield Failure(dumped.key, what, _WHO)
+        elif secrecy.is_closed(system, dumped):
+            yield Failure(dumped.key, "no key under `dump_identity` opens it", _OLD_KEY)
+
+
+def _bare(system: System, after: Mapping[Name, Shelf]) -> str:
+    """Say how many dumps lie there in clear from before the policy wanted them encrypted; nothing where it does not."""
+    bare = sum(dumped.encryption is None for one in after.values() for dumped in one.dumps)
+    if not bare or not secrecy.asked(system):
+        return ""
+    return f"; {counted(bare, 'dump')} from before dumps were encrypted, in clear until over age"
 
 
 def _left(

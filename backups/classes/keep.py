@@ -56,6 +56,7 @@ def carry_out(task: Task, seen: Seen, decision: Decision[CopyDump | ExpireDump])
         # Held until this connection is closed: who places a hold meanwhile waits until nothing is deleted any more.
         held = bool(gate.standing_while_connected(conn))
         for step in ends if not held else ():
+            gate.must_be_connected(conn)
             _each(failures, step.target, lambda step=step: expired.append(_expire(task, step)))
     return Kept(tuple(copied), tuple(expired), tuple(failures), held, none=held)
 

@@ -12,7 +12,8 @@ from datetime import datetime
 from backups import slots
 from backups.classes.survey import Seen
 from backups.manifest import Manifest
-from backups.slots import Kind
+from backups.section import SECTION
+from backups.slots import Kind, Name
 from lifecycle.plan import Decision, Step
 from lifecycle.policy.model import Policy
 from lifecycle.words import counted
@@ -47,9 +48,12 @@ def decide(policy: Policy, seen: Seen, now: datetime) -> Decision[CopyDump | Exp
 
 
 def _copies(policy: Policy, seen: Seen, now: datetime) -> Iterator[CopyDump]:
-    dailies = seen.shelves["daily"].whole
+    """Yield them. One that the policy wants encrypted, and that is from before it did, is not stored in clear anew."""
+    dumps = SECTION.of(policy).dumps
+    bare = dumps is None or not dumps.encrypt
+    dailies = [one for one in _good(seen, "daily") if bare or one.encryption is not None]
     for kind in seen.kinds[1:]:
-        there = {slots.of(dumped, kind) for dumped in seen.shelves[kind.name].whole}
+        there = {slots.of(dumped, kind) for dumped in _good(seen, kind.name)}
         wanted = slots.sources(kind, dailies, now, policy.timezone)
         for label in sorted(wanted.keys() - there):
             dumped = wanted[label]
@@ -63,6 +67,11 @@ def _copies(policy: Policy, seen: Seen, now: datetime) -> Iterator[CopyDump]:
                 label,
                 binds=dumped.sha256,
             )
+
+
+def _good(seen: Seen, name: Name) -> list[Manifest]:
+    """Return the dumps of a class that are what was stored: a copy that is not is made again while its day is there."""
+    return [dumped for dumped in seen.shelves[name].whole if dumped.key not in seen.altered]
 
 
 def _ends(policy: Policy, seen: Seen, now: datetime) -> Iterator[ExpireDump]:

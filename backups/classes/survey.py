@@ -20,13 +20,17 @@ from lifecycle.system import System
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """The shelves by their classes; keys of dumps put there, and of those that we took away; numbers of holds."""
+    """The shelves by their classes; keys of dumps put there, and of those that we took away; numbers of holds.
+
+    `altered`: the keys of those that are not what was stored, by the store's word.
+    """
 
     kinds: tuple[Kind, ...]
     shelves: Mapping[Name, Shelf]
     stored: frozenset[str]
     expired: frozenset[str]
     holds: tuple[int, ...]
+    altered: frozenset[str] = frozenset()
 
 
 def survey(system: System, now: datetime, only: str | None) -> Seen:  # noqa: ARG001 - all rooms are asked alike
@@ -50,4 +54,6 @@ def survey(system: System, now: datetime, only: str | None) -> Seen:  # noqa: AR
     except psycopg.Error as error:
         raise connect.explain(error) from None
     shelves: dict[Name, Shelf] = {kind.name: shelf.look(system, of=kind) for kind in every}
-    return Seen(every, shelves, stored, expired, holds)
+    whole = (dumped for one in shelves.values() for dumped in one.whole)
+    altered = shelf.altered(system, whole) if len(every) > 1 else frozenset[str]()
+    return Seen(every, shelves, stored, expired, holds, altered)

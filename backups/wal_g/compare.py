@@ -16,7 +16,7 @@ from backups import manifest, measure
 from backups.manifest import Content
 from backups.wal_g import statements
 from backups.wal_g.copy import LIMIT
-from backups.wal_g.point import Point
+from backups.wal_g.record import Point
 from lifecycle.errors import CommandFailed
 from lifecycle.outcome import Failure
 from lifecycle.postgres import connect

@@ -12,7 +12,6 @@ import re
 import signal
 import time
 from collections.abc import Generator, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
@@ -22,8 +21,8 @@ from psycopg.rows import TupleRow
 from backups.timings import Timings
 from backups.wal_g import reasons, statements, wal_fetch
 from backups.wal_g.listing import Chosen
-from backups.wal_g.point import Point
 from backups.wal_g.program import Program
+from backups.wal_g.record import Point, Source
 from lifecycle import clock, scratch
 from lifecycle.errors import (
     CommandFailed,
@@ -42,15 +41,6 @@ LIMIT = timedelta(hours=12)
 
 PRELOADED = ("timescaledb",)
 """Extensions whose tables cannot be read unless their library is loaded with the server."""
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """What of the source a copy needs: its first superuser, its database, its extensions."""
-
-    superuser: str
-    database: str
-    extensions: tuple[str, ...]
 
 
 def refuse_tablespaces(walg: Program, chosen: Chosen) -> None:

@@ -1,5 +1,6 @@
 """Proves what WAL-G keeps: comes back to a named point on a private server, and looks whether everything is there.
 
+read        the newest restore point's record, in the store itself: what is needed of the source stands there, signed
 select      an explicit base backup, the newest before the newest point: WAL-G's own LATEST may be another
 fetch       into a directory of ours, which is gone at the end, whatever happens
 recover     to the point that the source wrote into its log, and to nothing else: the end of an archive proves nothing
@@ -12,7 +13,6 @@ What is not there, or not as it was, is found. What only says something about th
 why nobody looked: could not verify, never a pass.
 """
 
-from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -21,11 +21,12 @@ import psycopg
 from backups import scratch
 from backups.section import SECTION
 from backups.timings import Timings
-from backups.wal_g import compare, copy, listing, measured, point, program, statements
-from backups.wal_g.copy import Source
+from backups.wal_g import compare, copy, listing, measured, program, record
 from backups.wal_g.listing import Backup, Chosen
-from backups.wal_g.point import Recorded
 from backups.wal_g.program import Program
+from backups.wal_g.record import Recorded, Source
+from backups.wal_g.watch import histories, known
+from backups.wal_g.watch.known import Known
 from backups.wal_g.words import WalG
 from lifecycle import scratch as machine
 from lifecycle.coverage import NOTHING_ASKED, Judgement, Looks, Place, Reason
@@ -41,13 +42,15 @@ from lifecycle.words import counted
 JOB = "backups.recover"
 RECOVERED = "backups.recovered"
 
+POINT = Place("point", "its record in the store")
 RECOVERY = Place("recovery", "place, timeline and server")
 OPENED = Place("recovery", "opened, and nothing of it acts")
 PAGES = Place("pages", "their checksums")
 INDEXES = Place("indexes", "against their tables")
 STORE = Place("store", "nothing was written into it")
+TIMELINES = Place("store", "whose timelines lie there")
 RPO, RTO, WINDOW = (Place("promise", name) for name in ("rpo", "rto", "window"))
-WHOLE = (RECOVERY, OPENED, PAGES, INDEXES, STORE, RPO, RTO, WINDOW)
+WHOLE = (POINT, RECOVERY, OPENED, PAGES, INDEXES, STORE, TIMELINES, RPO, RTO, WINDOW)
 
 _NO_CHECKSUMS = Reason(
     "the source has no checksums of pages",
@@ -56,7 +59,7 @@ _NO_CHECKSUMS = Reason(
 )
 _NEWER = Reason(
     "no restore point has been written since it was taken",
-    f"The next `{point.JOB}` writes one; let it run after the base backup.",
+    f"The next `{record.JOB}` writes one; let it run after the base backup.",
 )
 _NOT_BY_INDEX = Reason(
     "no table is counted by an index alone",
@@ -75,6 +78,7 @@ class Found:
     chosen: Chosen | None = None
     latest: Backup | None = None
     backups: tuple[Backup, ...] = ()
+    known: tuple[Known, ...] = ()
     rows: int | None = None
     reason: Reason | None = None
 
@@ -121,17 +125,19 @@ def _drill(system: System, promised: WalG, now: datetime, found: Found) -> None:
     timings, looks = found.timings, found.looks
     with timings.phase("preflight"):
         walg = program.find(system)
-        with closing(system.connect(JOB, write=False)) as ledger:
-            found.recorded = recorded = point.newest(ledger, system.name)
-            source = _source(ledger, system)
+        # First: of a store that does not answer, `backup-list` says that it has no backups, and ends with 0.
+        before = measured.stored(walg)
+        with looks.at(POINT), record.ledger(system) as ledger:
+            found.recorded = recorded = record.newest(walg, system, ledger, looks, now)
+            found.known = known.standing(ledger) if ledger else ()
+        source = recorded.source
         binaries = _binaries(system, recorded)
         _sweep(system, binaries)
     with timings.phase("select"):
-        # First: of a store that does not answer, `backup-list` says that it has no backups, and ends with 0.
-        before = measured.stored(walg)
         chosen = _select(walg, promised, now, found)
         copy.refuse_tablespaces(walg, chosen)
         _window(promised, before, now, found)
+        looks.note(TIMELINES, histories.held_against(system, walg, recorded.point))
     with scratch.directory(system.machine) as ours:
         scratch.must_fit(ours, chosen.size * 4 // 3 + 2**29)
         with copy.made(ours, binaries, walg, chosen, source, timings) as server:
@@ -143,17 +149,9 @@ def _drill(system: System, promised: WalG, now: datetime, found: Found) -> None:
     with looks.at(STORE):
         looks.found(*measured.written(before, measured.stored(walg), recorded.point.timeline))
     with looks.at(RPO):
-        looks.found(*measured.too_late(promised, recorded))
+        looks.found(*measured.too_late(promised, recorded, now))
     with looks.at(RTO):
         looks.found(*measured.too_slow(promised, timings))
-
-
-def _source(conn: psycopg.Connection[tuple[object, ...]], system: System) -> Source:
-    row = conn.execute(statements.SOURCE).fetchone()
-    assert row is not None
-    superuser, extensions = row
-    named = tuple(sorted(map(str, extensions)))  # pyright: ignore[reportArgumentType]
-    return Source(str(superuser), system.policy.database or system.name, named)
 
 
 def _binaries(system: System, recorded: Recorded) -> Binaries:
@@ -177,6 +175,10 @@ def _select(walg: Program, promised: WalG, now: datetime, found: Found) -> Chose
     found.chosen = chosen = listing.newest_before(listed, aim.lsn, aim.identifier)
     found.backups = listing.of_server(listed, aim.identifier)
     newest = found.backups[-1]
+    if listing.to_come(newest, now):
+        what = "it says that it was finished at a time that is still to come"
+        hint = "Set the clocks of the database's host and of this one; see who may write to WAL-G's store."
+        found.looks.found(Failure(newest.backup_name, what, hint))
     if newest != chosen.backup:
         found.looks.not_at(Place("backup", newest.backup_name), _NEWER)
     if now - newest.finish_time > promised.base.at_most() + timedelta(hours=12):
@@ -195,13 +197,9 @@ def _window(promised: WalG, names: frozenset[str], now: datetime, found: Found) 
     """Look whether one can come back to each moment of the window, as far back as points were written at all."""
     assert found.recorded is not None
     since = max(promised.window.before(now), found.recorded.since)
-    said = list(measured.too_short(found.backups, names, since, found.recorded.point))
-    for why in said:
-        if isinstance(why, Reason):
-            found.looks.not_at(WINDOW, why)
-            return
-    with found.looks.at(WINDOW):
-        found.looks.found(*(why for why in said if isinstance(why, Failure)))
+    found.looks.note(
+        WINDOW, measured.too_short(found.backups, names, since, found.recorded.point, found.known)
+    )
 
 
 def _look(server: Cluster, source: Source, found: Found) -> None:
@@ -245,7 +243,7 @@ def _compare(info: str, unseen: int, found: Found) -> None:
     if unseen:
         what = f"{counted(unseen, 'transaction')} committed just before the point, unseen by its counts"
         for place in places:
-            looks.not_at(place, Reason(what, f"The next `{point.JOB}` writes another point."))
+            looks.not_at(place, Reason(what, f"The next `{record.JOB}` writes another point."))
     else:
         looks.found(*differ)
 
@@ -267,6 +265,8 @@ def _counts(found: Found, now: datetime) -> dict[str, int]:
         )
     if found.recorded is not None:
         counts["archived_ms"] = found.recorded.archived_ms
+        if (way := measured.on_its_way(found.recorded)) is not None:
+            counts["rpo_ms"] = round(way / timedelta(milliseconds=1))
     if found.rows is not None:
         counts |= {"rows": found.rows, "brought_back_ms": measured.brought_back(found.timings)}
     return counts

@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping
 
 from backups.section import SECTION
 from backups.wal_g import measured, point, program, statements
+from backups.wal_g.watch import lag
+from backups.wal_g.watch import statements as watching
 from backups.wal_g.words import unkept
 from lifecycle.admin.finding import Finding, Look, bad, fine, not_asked, refused
 from lifecycle.errors import LifecycleError
@@ -51,4 +53,18 @@ def _point(system: System) -> Iterator[Finding]:
         )
 
 
-FINDINGS: Mapping[str, Look] = {"WAL-G": _program, "restore points": _point}
+def _watch(system: System) -> Iterator[Finding]:
+    label = f"{system.name}: archive"
+    if SECTION.of(system.policy).wal_g is None:
+        yield not_asked(label, _NOTHING)
+        return
+    with system.connect("doctor", write=False) as conn:
+        may = conn.execute(watching.MAY_LIST).fetchone()
+    if may == (True,):
+        yield fine(label, "the service may list what the server still has of the log")
+    else:
+        why = "Nobody can tell for how long a segment waits, nor which of them only the server says is archived."
+        yield bad(label, lag.MAY_NOT.why, why, lag.GRANT)
+
+
+FINDINGS: Mapping[str, Look] = {"WAL-G": _program, "restore points": _point, "archive": _watch}

@@ -1,29 +1,48 @@
-"""What the daemon schedules for this folder. A policy that promises nothing of WAL-G gets neither job."""
+"""What the daemon schedules for this folder. A policy that promises nothing of WAL-G gets no job."""
+
+from collections.abc import Iterator
+from datetime import timedelta
 
 from backups.section import SECTION
 from lifecycle.job import Job
 from lifecycle.policy.model import Policy
 
 
-def jobs(policy: Policy) -> tuple[Job, ...]:
-    """Return the daily restore point, and the weekly drill that comes back to it."""
-    if SECTION.of(policy).wal_g is None:
-        return ()
-    from backups.wal_g import copy, drill, point
+def jobs(policy: Policy) -> Iterator[Job]:
+    """Yield the base backup where the service takes it, the restore point, the drill back to it, and the watch."""
+    promised = SECTION.of(policy).wal_g
+    if promised is None:
+        return
+    from backups.wal_g import copy, drill, point, push
+    from backups.wal_g.watch import survey, watch
 
-    return (
-        Job(
-            point.JOB,
-            "a place in the log to come back to, with what every table held there",
-            "30 5 * * *",
-            point.carry_out,
-            limit=point.LIMIT,
-        ),
-        Job(
-            drill.JOB,
-            "a server that comes up has proven nothing: come back to the point, and compare every table",
-            "0 7 * * 0",
-            drill.carry_out,
-            limit=copy.LIMIT,
-        ),
+    if promised.push:
+        yield Job(
+            push.JOB,
+            "a base backup is what all coming back begins with, and each day of log since costs time",
+            "30 0 * * *",
+            push.PROMISE,
+            limit=push.LIMIT,
+            spreads=True,
+        )
+    yield Job(
+        point.JOB,
+        "a place in the log to come back to, with what every table held there",
+        "30 5 * * *",
+        point.carry_out,
+        limit=point.LIMIT,
+    )
+    yield Job(
+        drill.JOB,
+        "a server that comes up has proven nothing: come back to the point, and compare every table",
+        "0 7 * * 0",
+        drill.carry_out,
+        limit=copy.LIMIT,
+    )
+    yield Job(
+        survey.JOB,
+        "a gap in the archive is mended while the server still has the segment, and not after",
+        "*/5 * * * *",
+        watch.carry_out,
+        limit=timedelta(minutes=4),
     )

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 from pydantic import AliasChoices, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
+from backups.order import SKEW
 from lifecycle.errors import NotFound, Unproven
 from lifecycle.outside.commands import Finished
 
@@ -135,6 +136,11 @@ def chain(backup: Backup, backups: Sequence[Backup]) -> list[Backup]:
             )
         links.insert(0, found[0])
     return links
+
+
+def to_come(backup: Backup, now: datetime) -> bool:
+    """Say whether it will be finished only later, by what it says: it would be the newest until then."""
+    return backup.finish_time > now + SKEW
 
 
 def age_hours(backup: Backup, now: datetime) -> int:

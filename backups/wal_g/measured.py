@@ -9,13 +9,18 @@ from datetime import datetime, timedelta
 from backups.timings import Timings
 from backups.wal_g import listing
 from backups.wal_g.listing import Backup
-from backups.wal_g.point import Point, Recorded
+from backups.wal_g.log import segment
 from backups.wal_g.program import Program
+from backups.wal_g.record import Point, Recorded
+from backups.wal_g.watch.known import Known
 from backups.wal_g.words import WalG, unkept
 from lifecycle.coverage import Reason
 from lifecycle.errors import Unproven
 from lifecycle.outcome import Failure
 from lifecycle.words import counted, moment
+
+STALE = timedelta(hours=36)
+"""The newest point may not be older: one nightly one missed, and half a day to notice."""
 
 BROUGHT_BACK = ("select", "fetch", "configure", "recover", "open")
 """The phases after which a server answers: these are the rto."""
@@ -39,14 +44,24 @@ def written(before: frozenset[str], after: frozenset[str], timeline: int) -> Ite
             )
 
 
-def too_late(promised: WalG, recorded: Recorded) -> Iterator[Failure]:
-    """Yield what is lost beyond the rpo: what waits for its segment to be closed, and then for the archive."""
+def too_late(promised: WalG, recorded: Recorded, now: datetime) -> Iterator[Failure]:
+    """Yield what is lost beyond the rpo: what waits for its segment to be closed, and then for the archive.
+
+    A point of days ago says nothing of it: since then the archive may have had nothing any more.
+    """
+    if now - recorded.at > STALE:
+        hours = round((now - recorded.at) / timedelta(hours=1))
+        yield Failure(
+            "rpo",
+            f"the newest restore point in the archive is {hours} hours old; it may be {STALE // timedelta(hours=1)}",
+            "Look at the latest runs of backups.point with `lifecycle runs list`.",
+        )
     timeout = recorded.point.archive_timeout
     if broken := unkept(promised, None if timeout < 0 else timeout):
         yield Failure("rpo", broken, "Change the server's setting, or the promise in the policy.")
         return
-    took = timedelta(seconds=timeout, milliseconds=recorded.archived_ms)
-    if took > promised.rpo.at_least():
+    took = on_its_way(recorded)
+    if took is not None and took > promised.rpo.at_least():
         yield Failure(
             "rpo",
             f"what is written can be {took} on its way into the archive; {promised.rpo} is promised",
@@ -54,12 +69,27 @@ def too_late(promised: WalG, recorded: Recorded) -> Iterator[Failure]:
         )
 
 
+def on_its_way(recorded: Recorded) -> timedelta | None:
+    """Return how long what is written can be on its way into the archive; None where nothing bounds it.
+
+    It waits for its segment to be closed, `archive_timeout` at most, and then for the archive to have it.
+    """
+    timeout = recorded.point.archive_timeout
+    if timeout <= 0:
+        return None
+    return timedelta(seconds=timeout, milliseconds=recorded.archived_ms)
+
+
 def too_short(
-    backups: Sequence[Backup], names: Collection[str], since: datetime, point: Point
+    backups: Sequence[Backup],
+    names: Collection[str],
+    since: datetime,
+    point: Point,
+    those: Sequence[Known] = (),
 ) -> Iterator[Failure | Reason]:
     """Yield what keeps one from coming back to any moment from `since` to the point, or why that cannot be told.
 
-    `backups` are this server's, `names` what lies in the store's folder of the log.
+    `backups` are this server's, `names` what lies in the store's folder of the log, `those` the gaps that are known.
     """
     before = [one for one in backups if one.finish_time <= since]
     if not before:
@@ -79,7 +109,9 @@ def too_short(
         )
         return
     there = {name[:24] for name in names}
-    if lost := [name for name in _segments(base, point) if name not in there]:
+    lost = [name for name in _segments(base, point) if name not in there]
+    size = point.segment_size
+    if lost := [one for one in lost if not any(k.covers(segment(one, size), size) for k in those)]:
         what = f"{counted(len(lost), 'segment')} of the log since {base.backup_name} not in the archive: {lost[0]}"
         yield Failure(
             "window", what, "Look what deletes there: no moment after it is come back to."

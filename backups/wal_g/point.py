@@ -6,14 +6,14 @@ no transaction ended between the two, the snapshot is what the point holds, and 
 A commit's record may be in the log before the commit is seen; who recovers to the point finds that out of the record.
 
 A transaction of its own: what the point's own transaction wrote would come after it. Then the segment is closed and
-waited for, in the store itself: the server's word that it was archived is not asked for.
+waited for, in the store itself: the server's word that it was archived is not asked for. Last, the point's record is
+stored there too (`record.py`), and then spoken of on the ledger.
 """
 
 import time
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import LiteralString
 
@@ -22,11 +22,12 @@ from psycopg import Connection, IsolationLevel
 from psycopg.errors import InsufficientPrivilege
 from psycopg.rows import TupleRow
 
-from backups import measure, scratch
+from backups import measure, scratch, seal
 from backups.manifest import Content
 from backups.section import SECTION
-from backups.wal_g import program, segment, statements
+from backups.wal_g import program, record, segment, statements
 from backups.wal_g.program import Program
+from backups.wal_g.record import JOB, POINTED, Point, Recorded, Source
 from lifecycle import clock, progress
 from lifecycle.coverage import NOTHING_ASKED, Judgement, Looks, Place
 from lifecycle.errors import (
@@ -45,9 +46,6 @@ from lifecycle.promise import Task
 from lifecycle.system import System
 from lifecycle.words import counted
 
-JOB = "backups.point"
-POINTED, COUNTED = "backups.pointed", "backups.counted"
-
 LIMIT = timedelta(hours=4)
 TRIES = 200
 """How often a point is written until nothing was committed while it was; one takes a millisecond and 100 bytes."""
@@ -58,58 +56,6 @@ IN_PROGRESS = 50
 GRANT = "As a superuser: `grant execute on function pg_create_restore_point(text), pg_switch_wal() to lifecycle`."
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
-    """A place in the source's log to come back to. `xmax` and `in_progress` are of the snapshot that was counted."""
-
-    name: str
-    lsn: int
-    segment: str
-    identifier: int
-    version: int
-    archive_timeout: int
-    segment_size: int
-    xmax: int
-    in_progress: tuple[int, ...]
-    limits: Mapping[str, int]
-
-    @property
-    def timeline(self) -> int:
-        """Return the timeline it was written on."""
-        return int(self.segment[:8], 16)
-
-    def counts(self) -> dict[str, int]:
-        """Return what the ledger keeps of it; `parse` reads it."""
-        return {
-            "lsn": self.lsn,
-            "timeline": self.timeline,
-            "segment": int(self.segment[8:], 16),
-            "system_identifier": self.identifier,
-            "version": self.version,
-            "archive_timeout": self.archive_timeout,
-            "segment_size": self.segment_size,
-            "snapshot_xmax": self.xmax,
-            **{f"in_progress_{n}": xid for n, xid in enumerate(self.in_progress)},
-            **self.limits,
-        }
-
-
-def parse(name: str, counts: Mapping[str, int]) -> Point:
-    """Return the point that the ledger keeps under this name."""
-    return Point(
-        name,
-        counts["lsn"],
-        f"{counts['timeline']:08X}{counts['segment']:016X}",
-        counts["system_identifier"],
-        counts["version"],
-        counts["archive_timeout"],
-        counts["segment_size"],
-        counts["snapshot_xmax"],
-        tuple(xid for key, xid in counts.items() if key.startswith("in_progress_")),
-        {key: value for key, value in counts.items() if key.startswith("max_")},
-    )
-
-
 def carry_out(task: Task) -> Judgement:
     """Write a point, count, and wait until the archive has it.
 
@@ -118,24 +64,28 @@ def carry_out(task: Task) -> Judgement:
     promised = SECTION.of(task.system.policy).wal_g
     if promised is None:
         return Judgement(NOTHING_ASKED, "the policy promises nothing of WAL-G")
+    seal.of(task.system).must_sign()
     walg = program.find(task.system)
     point, contents = take(task.system, task.claim)
     began = clock.monotonic()
     patience = max(promised.rpo.at_least(), timedelta(minutes=2))
     looks, stored = Looks(), Place("segment", point.segment)
     progress.phase("backups.point: wait until the archive has it")
-    archived: int | None = None
+    recorded: Recorded | None = None
     with looks.at(stored, *(Place("table", name) for name in contents)):
         try:
             _wait(task.system, walg, point, patience)
             archived = round((clock.monotonic() - began) * 1000)
+            made = written_down(task.system, point, contents, archived)
+            record.put(walg, task.system, made)
+            recorded = made
         except Unproven as error:
             looks.found(Failure(f"segment {point.segment}", error.what, error.hint))
-    record(task.system, task.claim, point, contents, archived)
+    note(task.system, task.claim, point, recorded)
     counts = {"tables": len(contents), "rows": sum(one.rows for one in contents.values())}
-    counts |= {} if archived is None else {"archived_ms": archived}
+    counts |= {"archived_ms": recorded.archived_ms} if recorded else {}
     coverage = looks.cover({stored, *(Place("table", name) for name in contents)})
-    said = "in the archive" if archived is not None else "not in the archive"
+    said = "in the archive" if recorded else "not in the archive"
     summary = f"{point.name} at {point.lsn:X} with {counted(counts['rows'], 'row')} is {said}"
     return Judgement(coverage, summary, counts)
 
@@ -227,56 +177,36 @@ def _wrong(walg: Program, point: Point, place: Path) -> LifecycleError | None:
     return None
 
 
-def record(
-    system: System,
-    claim: Claim,
-    point: Point,
-    contents: Mapping[str, Content],
-    archived: int | None,
-) -> None:
+def written_down(
+    system: System, point: Point, contents: Mapping[str, Content], archived: int
+) -> Recorded:
+    """Return its record, as it is to be stored."""
+    at, signs = clock.now(), seal.of(system).signs
+    with closing(system.connect(JOB, write=False)) as conn:
+        since = evidence.since(conn, POINTED) or at
+        row = conn.execute(statements.SOURCE).fetchone()
+    assert row is not None
+    superuser, extensions = row
+    source = Source(superuser, system.policy.database or system.name, tuple(sorted(extensions)))
+    return Recorded(
+        system=system.name,
+        key=record.place(system.name, at, point),
+        at=at,
+        since=since,
+        archived_ms=archived,
+        point=point,
+        source=source,
+        tables=dict(contents),
+        signed_by=signs.public.fingerprint if signs else None,
+    )
+
+
+def note(system: System, claim: Claim, point: Point, recorded: Recorded | None) -> None:
     """Write it down. One that the archive does not have is a finding, and no drill comes back to it."""
-    kind, counts = ("finding", {}) if archived is None else ("outcome", {"archived_ms": archived})
-    with system.connect(JOB) as conn, conn.transaction():
-        for table, held in contents.items():
-            evidence.record(
-                conn,
-                claim,
-                kind,
-                COUNTED,
-                f"{point.name} {table}",
-                counts={"rows": held.rows},
-                digest=held.digest,
-            )
-        evidence.record(conn, claim, kind, POINTED, point.name, counts=point.counts() | counts)
-
-
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """The newest point that the archive has: when it was written down, and what each table held. `since`: the first."""
-
-    point: Point
-    at: datetime
-    since: datetime
-    archived_ms: int
-    tables: Mapping[str, Content]
-
-
-def newest(conn: Connection[TupleRow], system: str) -> Recorded:
-    """Return what the ledger knows of the newest point in the archive. Raise Unproven where there is none."""
-    name = evidence.newest(conn, system, JOB, POINTED)
-    if name is None:
-        raise Unproven(
-            "no restore point is in the archive, so there is nothing to come back to",
-            hint=f"Run `lifecycle run {JOB}` and look into why the nightly one leaves none.",
-        )
-    run = int(name.split("_")[1])
-    [line] = [one for one in evidence.of_run(conn, run, POINTED) if one.target == name]
-    tables = {
-        one.target.removeprefix(f"{name} "): Content(
-            rows=one.counts["rows"], digest=one.digest or ""
-        )
-        for one in evidence.of_run(conn, run, COUNTED)
-        if one.target.startswith(f"{name} ")
-    }
-    since = evidence.since(conn, POINTED) or line.at
-    return Recorded(parse(name, line.counts), line.at, since, line.counts["archived_ms"], tables)
+    counts = {"lsn": point.lsn, "timeline": point.timeline}
+    if recorded is not None:
+        counts |= {"archived_ms": recorded.archived_ms, "tables": len(recorded.tables)}
+        counts["rows"] = recorded.rows
+    kind, digest = ("outcome", recorded.digest()) if recorded else ("finding", None)
+    with system.connect(JOB) as conn:
+        evidence.record(conn, claim, kind, POINTED, point.name, counts=counts, digest=digest)

@@ -2,7 +2,7 @@
 
 Its settings stay its own: a configuration file or its variables, whose values stand in files or in our environment and
 reach it by its environment alone. As root it runs as the account that servers run as, like whatever PostgreSQL starts.
-Reads only: nothing here takes, marks or deletes a backup.
+`push` takes a base backup; nothing here marks or deletes one.
 """
 
 import re
@@ -25,6 +25,7 @@ from lifecycle.errors import (
 from lifecycle.outside import commands
 from lifecycle.outside.commands import As, Finished
 from lifecycle.outside.digest import file_sha256
+from lifecycle.outside.watching import Watch
 from lifecycle.postgres.binaries import server_account
 from lifecycle.system import System
 
@@ -34,7 +35,8 @@ ASKING = timedelta(minutes=2)
 # What it says, in the order in which it is asked; in both versions, and of the libraries it is made of.
 KINDS: tuple[tuple[str, type[LifecycleError], str, str], ...] = (
     (
-        r"openpgp: |incorrect key|libsodium|decrypt",
+        # Not its own `DecryptAndDecompressTar`, which it names of any part that is damaged.
+        r"openpgp: |incorrect key|libsodium|decrypt(?!anddecompress)",
         Unproven,
         "what is stored cannot be decrypted with the key that WAL-G has here",
         "Name the key it was encrypted with in WAL-G's settings; without that key there is no backup.",
@@ -92,6 +94,18 @@ class Program:
         if ended.exit_code != 0:
             raise explain(words[0], ended)
         return ended.stdout
+
+    def push(self, pgdata: Path, limit: timedelta, watch: Watch) -> None:
+        """Take a base backup of the server whose files these are. Raise as `run`, and as `commands.attempt` of a watch.
+
+        That it returns proves nothing: look into the store.
+        """
+        # Its runtime frees what it can before it comes to the limit.
+        env = {"GOMEMLIMIT": str(watch.memory * 3 // 4), **self.env}
+        words = (*self.argv, "backup-push", str(pgdata))
+        ended = commands.attempt(words, env=env, limit=limit, user=account(), watch=watch)
+        if ended.exit_code != 0:
+            raise explain("backup-push", ended)
 
     def alone(self) -> "Program":
         """Return it without the child that fetches ahead and outlives the call."""

@@ -18,6 +18,11 @@ FACTS = """
            pg_size_bytes(current_setting('wal_segment_size')) as segment_size
 """
 
+# Whoever takes a base backup holds this until he is gone: of two at once neither is wanted.
+ALONE = "select pg_try_advisory_lock(7, 20190407)"
+
+SERVER = "select (select system_identifier from pg_control_system()), pg_is_in_recovery()"
+
 MAY_POINT = """
     select has_function_privilege('pg_create_restore_point(text)', 'execute')
        and has_function_privilege('pg_switch_wal()', 'execute')
@@ -37,6 +42,11 @@ LIMITS = """
 
 SOURCE = """
     select pg_get_userbyid(10), array(select extname::text from pg_extension)
+"""
+
+HAS_LEDGER = """
+    select to_regclass('lifecycle.evidence') is not null
+       and has_table_privilege(to_regclass('lifecycle.evidence'), 'select')
 """
 
 RECOVERED = """

@@ -22,6 +22,14 @@ class WalG(Part):
     base: Span = Field(
         default=Span(1, "day"), description="a base backup is taken at least this often"
     )
+    push: bool = Field(
+        default=False,
+        description="the service takes the base backups, where its settings name `pgdata`; else somebody else does",
+    )
+    encrypt: bool = Field(
+        default=False,
+        description="what WAL-G stores is encrypted, by its first bytes; looked at also where its settings name a key",
+    )
     window: Span = Field(
         description="one can come back to any moment of the time up to now that is this long",
         examples=["7 days"],

@@ -2,12 +2,13 @@
 
 Under another name and closed to everybody but superusers, from its first moment until it has been compared; its own
 name it gets in one transaction, last of all. Killed at any instant it may be run again: what it left is dropped first,
-and what is done is known by the remark on the database. A superuser restores here, as owners and event triggers are to
-be what they were: the code of the dump runs with his rights, so the manifest's signature is looked at before.
+and what is done is known by the remark on the database. No code of the dump runs with a superuser's rights: whom it is
+restored by says `restorer.py`. What that code did to what others own, the comparison finds.
 """
 
-from contextlib import closing
-from dataclasses import dataclass
+from collections.abc import Generator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from psycopg.rows import TupleRow
 from backups import (
     covering,
     drill,
+    in_parts,
+    keyed,
     manifest,
     measure,
     roles,
@@ -27,23 +30,24 @@ from backups import (
     secrecy,
     shelf,
     slots,
-    statements_of_roles,
     structure,
 )
-from backups import statements as of_room
-from backups.manifest import Manifest
-from backups.restore import LIMIT, Restored
+from backups.in_parts import LIMIT, Copy
+from backups.manifest import Content, Manifest
+from backups.restore import Restored
 from backups.roles import Globals
 from backups.section import SECTION
 from backups.timings import Timings
-from backups.way_back import plan, statements, there
+from backups.way_back import as_dumped, entry, plan, restorer, statements, there
 from backups.way_back.plan import Since
+from backups.way_back.restorer import Wanted
 from backups.way_back.statements import RESTORING
 from backups.way_back.there import There
 from lifecycle import forgotten
+from lifecycle import scratch as machine
 from lifecycle.coverage import Judgement, Looks, Place, Reason
 from lifecycle.errors import Conflict, LifecycleError, NotFound, Refused
-from lifecycle.outside import commands
+from lifecycle.outcome import Failure
 from lifecycle.plan import Plan, Step
 from lifecycle.postgres import connect
 from lifecycle.postgres.server import Binaries
@@ -70,10 +74,14 @@ def choose(system: System, admin: str, key: str | None) -> Chosen:
     Raise NotFound when there is no such dump, InputError, and as `shelf.look`, `shelf.get_globals` and `connect` do.
     """
     dumped = _wanted(system, key)
-    beside, since = shelf.get_globals(system, dumped), _since(system, dumped.started_at)
+    beside = shelf.get_globals(system, dumped)
     try:
         with closing(connect.connect(admin, "backups restore", write=True)) as conn:
             seen = there.look(conn)
+        if plan.is_closed(dumped, seen):
+            since = _missing(system, make_conninfo(admin, dbname=dumped.source.database))
+        else:
+            since = _since(system, dumped.started_at)
     except psycopg.Error as error:
         raise connect.explain(error) from None
     decided = plan.decide(dumped, beside, seen, since, signed=seal.of(system).asked)
@@ -98,10 +106,15 @@ def bring(system: System, admin: str, wanted: str, key: str | None) -> Judgement
             hint="Nothing was done. Look at `lifecycle backups restore plan` again, and apply that one.",
         )
     dumped, timings, looks = chosen.dumped, Timings(what="backups.restore"), Looks()
-    if not chosen.plan.decision.steps:
+    if plan.is_back(dumped, chosen.there):
+        if chosen.plan.decision.steps:
+            with closing(connect.connect(admin, "backups restore", write=True)) as conn:
+                entry.let_in(conn, dumped, chosen.beside)
         _fence(looks, chosen.since)
         return Judgement(looks.cover({ERASURES}), chosen.plan.decision.notes[0])
-    binaries = drill.programs(system, dumped)
+    binaries = machine.programs(
+        system.machine, at_least=max(dumped.source.major, chosen.there.major)
+    )
     scratch.sweep(system.machine, binaries)
     with scratch.directory(system.machine) as directory:
         scratch.must_fit(directory, 2 * dumped.size)
@@ -139,36 +152,34 @@ def _since(system: System, moment: datetime) -> Since:
         return Since((), f"nobody can tell who was erased since: {error.what}")
 
 
+def _missing(system: System, inside: str) -> Since:
+    """Return who is in the database that is back and was erased before, by what it remembers itself."""
+    try:
+        with closing(connect.connect(inside, "backups restore", write=False)) as conn:
+            return Since(forgotten.missing(conn, system), None)
+    except psycopg.Error as error:
+        said = connect.explain(error)
+    except LifecycleError as error:
+        said = error
+    return Since((), f"nobody can tell who was erased since: {said.what}")
+
+
 def _bring(
     chosen: Chosen, admin: str, binaries: Binaries, file: Path, timings: Timings, looks: Looks
 ) -> Judgement:
-    dumped, beside = chosen.dumped, chosen.beside
-    inside = make_conninfo(admin, dbname=RESTORING)
+    dumped, beside, me = chosen.dumped, chosen.beside, chosen.there.me
+    wanted = Wanted(dumped, beside, _owners(chosen), admin, me, binaries, file)
     with closing(connect.connect(admin, "backups restore", write=True)) as conn:
-        _make_empty(conn, chosen)
-        with timings.phase("restore"):
-            _restore(binaries, inside, file)
-            contents = commands.run(
-                (str(binaries.tool("pg_restore")), "--list", str(file)), env={}, limit=LIMIT
-            ).stdout
-        _must_have_made_nobody(conn, chosen)
-        with timings.phase("compare"):
-            restored = _measured(inside, contents)
-            with looks.at(*(Place("table", name) for name in restored.tables)):
-                differ = manifest.differences(dumped.tables, restored.tables)
-        with (
-            timings.phase("analyze"),
-            closing(connect.connect(inside, "backups restore", write=True)) as within,
-        ):
-            within.execute(statements.ANALYZE)
+        with restorer.restorer(conn, wanted):
+            restored, altered = _made(conn, wanted, timings)
+        held = restored.tables
+        with looks.at(*(Place("table", name) for name in held)):
+            differ = manifest.differences(dumped.tables, held) + altered
         if beside is not None:
             _empower(conn, chosen, beside)
             given = roles.read(conn, RESTORING)
-            wanted = _but_me(beside, chosen.there.me)
-            restored = Restored(
-                restored.tables, restored.structure, restored.source, contents, given
-            )
-            beside = wanted.model_copy(update={"connections": given.connections})
+            restored = replace(restored, globals=given)
+            beside = _but_me(beside, me).model_copy(update={"connections": given.connections})
         with looks.at(covering.dump_of(dumped)):
             differ += covering.compare(looks, dumped, beside, restored)
         looks.found(*differ)
@@ -181,55 +192,68 @@ def _bring(
     return Judgement(whole, _summary(chosen, len(differ)), timings.counts)
 
 
-def _make_empty(conn: Connection[TupleRow], chosen: Chosen) -> None:
-    """Make the database, empty and closed, and its roles, who can do nothing yet."""
-    locale = chosen.dumped.source.locale
-    assert locale is not None  # else the plan refuses
-    encoding = chosen.dumped.source.encoding
-    conn.execute(statements.DROP)
-    conn.execute(of_room.create_database(RESTORING, encoding, locale, chosen.there.me))
-    conn.execute(statements_of_roles.limit_database(RESTORING, 0))
-    if chosen.beside is not None:
-        roles.make(conn, chosen.beside, there.look(conn).roles)
+def _made(
+    conn: Connection[TupleRow], wanted: Wanted, timings: Timings
+) -> tuple[Restored, tuple[Failure, ...]]:
+    """Restore, and return what was made and what code of the dump has altered of it."""
+    with timings.phase("bare"):
+        told = restorer.tell_bare(conn, wanted)
+    copy = restorer.let_in(conn, wanted)
+    with timings.phase("restore"):
+        contents = _restore(copy, wanted)
+    with timings.phase("analyze"):
+        in_parts.say(copy, statements.ANALYZE)
+    with timings.phase("compare"):
+        held = _held(conn, copy)
+        restorer.hand_over(conn, copy, wanted, contents)
+        altered = as_dumped.differences(told, as_dumped.told(copy))
+    restored = _measured(copy.inside, held, contents)
+    restored = keyed.as_of(wanted.dumped, wanted.beside, restored)
+    if not altered and not _altered(wanted.dumped, restored):
+        restorer.make_event_triggers(copy, contents)
+    return restored, altered
 
 
-def _restore(binaries: Binaries, inside: str, file: Path) -> None:
-    with commands.libpq(inside, file.parent) as (dsn, secret):
-        commands.run(
-            (
-                str(binaries.tool("pg_restore")),
-                *("--exit-on-error", "--no-password", "--no-tablespaces", "--no-subscriptions"),
-                f"--dbname={dsn}",
-                str(file),
-            ),
-            env=secret | {"PGAPPNAME": "lifecycle backups restore"},
-            limit=LIMIT,
-        )
+def _owners(chosen: Chosen) -> tuple[str, ...]:
+    """Return whom things of the dump belong to or are granted to: as made by us, they can do nothing yet."""
+    named = (name for name in chosen.dumped.source.roles if not name.startswith("pg_"))
+    return tuple(name for name in named if name != chosen.there.me)
 
 
-def _must_have_made_nobody(conn: Connection[TupleRow], chosen: Chosen) -> None:
-    """Raise Refused, and drop what was restored, where code of the dump made a role while it was.
-
-    That of an owner's check runs with our rights. It can do worse than this: the plan says on which host to restore.
-    """
-    known = chosen.there.roles.union(chosen.beside.roles if chosen.beside else ())
-    if made := sorted(there.look(conn).roles - known):
-        conn.execute(statements.DROP)
-        raise Refused(
-            f"code of the dump made {counted(len(made), 'role')} on this server: {', '.join(made)}",
-            hint="Throw the server and its host away: somebody who owns a table took a superuser's rights there. "
-            "Restore another dump, or this one where nothing can be reached, and look into the checks of its tables.",
-        )
+def _restore(copy: Copy, wanted: Wanted) -> str:
+    return restorer.restore(copy, wanted, rows=True)
 
 
-def _measured(inside: str, contents: str) -> Restored:
+def _held(conn: Connection[TupleRow], copy: Copy) -> dict[str, Content]:
+    """Measure as the restorer, when nobody else is in who could change a row after that."""
+    in_parts.forget_settings(copy)
+    with closing(connect.connect(copy.restorer, "backups restore", write=False)) as within:
+        restorer.shut_out(conn, within.info.backend_pid)
+        with within.transaction(force_rollback=True):
+            measure.pin(within, LIMIT)
+            return measure.tables(within)
+
+
+def _measured(inside: str, held: dict[str, Content], contents: str) -> Restored:
+    with _snapshot(inside) as conn:
+        return Restored(held, structure.read(conn), measure.source(conn), contents, None)
+
+
+def _altered(dumped: Manifest, restored: Restored) -> bool:
+    """Say whether a function that an event trigger calls may be another than was dumped."""
+    if dumped.structure is None or dumped.source.major != restored.source.major:
+        return False
+    return any(structure.differences(dumped.structure, restored.structure))
+
+
+@contextmanager
+def _snapshot(conninfo: str) -> Generator[Connection[TupleRow]]:
     with (
-        closing(connect.connect(inside, "backups restore", write=False)) as conn,
+        closing(connect.connect(conninfo, "backups restore", write=False)) as conn,
         conn.transaction(force_rollback=True),
     ):
         measure.pin(conn, LIMIT)
-        held, made_of = measure.tables(conn), structure.read(conn)
-        return Restored(held, made_of, measure.source(conn), contents, None)
+        yield conn
 
 
 def _but_me(beside: Globals, me: str) -> Globals:
@@ -244,14 +268,11 @@ def _empower(conn: Connection[TupleRow], chosen: Chosen, beside: Globals) -> Non
 
 
 def _open(conn: Connection[TupleRow], chosen: Chosen) -> None:
-    """Give the database its name, and let everybody in who may enter, unless somebody was erased since."""
+    """Give the database its name, and let in who may enter."""
     name = chosen.dumped.source.database
-    limit = chosen.beside.connections if chosen.beside else -1
     with conn.transaction():
         conn.execute(statements.rename(name))
-        conn.execute(statements.remark(name, plan.said_of(chosen.dumped)))
-        if not chosen.since.fenced:
-            conn.execute(statements_of_roles.limit_database(name, limit))
+        entry.open_to(conn, chosen.dumped, chosen.beside, chosen.since)
 
 
 def _fence(looks: Looks, since: Since) -> None:
@@ -260,8 +281,10 @@ def _fence(looks: Looks, since: Since) -> None:
             return
     why = since.unknown or f"{counted(len(since.erased), 'person was', 'people were')} erased since"
     hint = (
-        "The database lets superusers in alone. Repeat these erasures, and then, as one: "
-        "`alter database ... connection limit -1`."
+        "The database lets superusers in alone. Find out, and then, as one: `alter database ... connection limit -1`."
+        if since.unknown
+        else "The database lets the service in alone. `lifecycle init`, then `lifecycle gdpr replay plan` and `apply`; "
+        "then `lifecycle backups restore plan` and `apply` let everybody in."
     )
     looks.not_at(ERASURES, Reason(why, hint))
 
@@ -270,5 +293,6 @@ def _summary(chosen: Chosen, differ: int) -> str:
     name, rows = chosen.dumped.source.database, counted(chosen.dumped.rows, "row")
     if differ:
         return f"{name} was not opened: {counted(differ, 'thing')} in it not as dumped; it is there as {RESTORING}"
-    closed = " and is closed but to superusers" if chosen.since.fenced else ""
+    who = "superusers" if chosen.since.unknown else "the service"
+    closed = f" and is closed but to {who}" if chosen.since.fenced else ""
     return f"{name} is back from {chosen.dumped.key} with {rows}{closed}"

@@ -9,13 +9,17 @@ from dataclasses import dataclass
 
 from backups.manifest import Manifest
 from backups.roles import Globals
-from backups.way_back.statements import RESTORING
+from backups.statements import RESTORER
+from backups.way_back.statements import BARE, RESTORING
 from backups.way_back.there import There
 from lifecycle.outcome import Failure
 from lifecycle.plan import Decision, Step
 from lifecycle.words import counted, moment
 
 _EMPTY = "Name an empty server: one that `initdb` or your cloud has just made, with nothing but `postgres` on it."
+
+
+CLOSED = ", closed until erasures are repeated"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +40,35 @@ def said_of(dumped: Manifest) -> str:
     return f"brought back by lifecycle from {dumped.key} ({dumped.sha256[:16]})"
 
 
+def is_back(dumped: Manifest, there: There) -> bool:
+    """Say whether this dump's database was brought back to that server, whoever may enter it."""
+    remark = there.databases.get(dumped.source.database)
+    return remark in (said_of(dumped), said_of(dumped) + CLOSED)
+
+
+def is_closed(dumped: Manifest, there: There) -> bool:
+    """Say whether it is back, and entered by nobody but the service until erasures are repeated."""
+    return there.databases.get(dumped.source.database) == said_of(dumped) + CLOSED
+
+
+def _back(dumped: Manifest, there: There, since: Since) -> Decision[Step]:
+    name = dumped.source.database
+    already = f"{name} is there already, brought back from {dumped.key}"
+    if not is_closed(dumped, there):
+        return Decision((), notes=(already,))
+    if since.fenced:
+        return Decision((), notes=(f"{already}; it is closed: {_why(since)}",))
+    reason = "it remembers every erasure that the ledger outside has"
+    return Decision((Step("open", name, reason, "", binds=dumped.sha256),), notes=(already,))
+
+
 def decide(
     dumped: Manifest, beside: Globals | None, there: There, since: Since, *, signed: bool
 ) -> Decision[Step]:
     """Return the steps, in their order. `signed`: a key that counts here has signed the manifest, whatever it says."""
     name = dumped.source.database
-    if there.databases.get(name) == said_of(dumped):
-        return Decision((), notes=(f"{name} is there already, brought back from {dumped.key}",))
+    if is_back(dumped, there):
+        return _back(dumped, there, since)
     refusals = (*_full(dumped, there), *_unfit(dumped, there))
     if refusals:
         return Decision((), refusals)
@@ -71,7 +97,7 @@ def _why(since: Since) -> str:
 
 
 def _full(dumped: Manifest, there: There) -> Iterator[Failure]:
-    others = sorted(there.databases.keys() - {there.entrance, "postgres", RESTORING})
+    others = sorted(there.databases.keys() - {there.entrance, "postgres", BARE, RESTORING})
     if others:
         yield Failure("server", f"it is not empty: it has {', '.join(others)}", _EMPTY)
     if there.relations:
@@ -81,7 +107,7 @@ def _full(dumped: Manifest, there: There) -> Iterator[Failure]:
         hint = "Connect to another, like `dbname=template1`, after you have dropped it there."
         yield Failure(there.entrance, "is the database you came in by", hint)
     left = sorted(there.roles.intersection(dumped.source.roles) - {there.me})
-    if left and RESTORING not in there.databases:
+    if left and RESTORING not in there.databases and RESTORER not in there.roles:
         yield Failure("server", f"it is not empty: it has the roles {', '.join(left)}", _EMPTY)
 
 
@@ -103,19 +129,16 @@ def _notes(
     dumped: Manifest, beside: Globals | None, there: There, since: Since, signed: bool
 ) -> Iterator[str]:
     yield f"what was written after {moment(dumped.started_at)} is not in it"
-    yield (
-        "code of its owners, as that of a check, runs with a superuser's rights while it is restored: only onto a host "
-        "that you would let them onto"
-    )
+    yield "code of its owners, as that of a check, runs while it is restored, and with no superuser's rights"
     if not signed:
         yield (
             "no key has signed this dump: whoever may write to the bucket may have made it, "
-            "and its code runs with a superuser's rights"
+            "and what it says of rights and extensions is said by a superuser"
         )
     if beside is None:
         yield (
-            "it is from before roles were kept beside dumps: make them by hand first, "
-            "or the restore ends at the first owner"
+            "it is from before roles were kept beside dumps: they come back as names that may not log in, "
+            "members of nobody"
         )
     elif entering := sorted(
         name for name, role in beside.roles.items() if role.login and name != there.me
@@ -123,7 +146,7 @@ def _notes(
         yield f"no password comes back: set one for {', '.join(entering)}"
     if there.major != dumped.source.major:
         yield (
-            f"PostgreSQL {there.major} spells definitions otherwise than {dumped.source.major}: "
-            "only rows are compared"
+            f"PostgreSQL {there.major} spells definitions otherwise than {dumped.source.major}: rows are compared with "
+            "what was dumped, and definitions with those that the dump makes where no row of it comes back"
         )
     yield from (f"erased after the dump, to be repeated: {line}" for line in since.erased)

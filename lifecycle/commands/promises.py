@@ -71,7 +71,7 @@ def show_plan(room: str, only: str | None, system: str | None, as_json: bool) ->
     chosen = open_system(system)
     _job(chosen, room)
     made = way.plan(promise_of(room), chosen, clock.now(), only)
-    show.plan(made, as_json, remembered=_remember(chosen, made))
+    show.plan(made, as_json, remembered=remember(chosen, made))
 
 
 def _apply(room: str) -> Any:
@@ -108,7 +108,7 @@ def _job(system: "System", room: str) -> "Job":
     )
 
 
-def _remember(system: "System", made: "Plan[Step]") -> bool:
+def remember(system: "System", made: "Plan[Step]") -> bool:
     """Keep the plan on the ledger, so that it can be applied. Return False where nothing can be written."""
     import psycopg
 

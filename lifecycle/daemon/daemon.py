@@ -128,6 +128,7 @@ class Daemon:
                 alarm.every(f"ping {system.name}", every, now + every / 4, turns.ping)
             if state.schedules:
                 alarm.every(f"gather {system.name}", every, now + every / 4, turns.gather)
+                alarm.every(f"fence {system.name}", every, now + every / 4, turns.fence)
                 for job in state.jobs[system.name]:
                     name = f"slot {system.name} {job.name}"
                     alarm.at_slots(name, job.cron, system.policy.timezone, turns.tick)

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import psycopg
 
-from lifecycle import clock, unexpected
+from lifecycle import clock, fence, unexpected
 from lifecycle.errors import LifecycleError
 from lifecycle.ledger import alerts
 from lifecycle.logger import get_logger
@@ -62,6 +62,20 @@ class Turns:
             gather(self._state, self._system)
         except (psycopg.Error, LifecycleError) as error:
             self._warn("figures not read", error)
+
+    def fence(self) -> None:
+        """See whether rows of this database may be read out. Whom it asks may be slow: so it is a turn of its own."""
+        if self._dark():
+            return
+        try:
+            with contextlib.closing(self._system.connect("fence", patience=PATIENCE)) as conn:
+                seen = fence.look(conn, self._system)
+        except (psycopg.Error, LifecycleError) as error:
+            self._warn("fence not looked at", error)
+            return
+        self._state.fences[self._system.name] = seen.standing
+        if seen.unknown is not None:
+            self._warn("fence not looked at", seen.unknown)
 
     def tell(self) -> None:
         """Deliver the alerts that wait, until none is left that may be sent now."""

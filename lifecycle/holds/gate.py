@@ -13,6 +13,7 @@ Keys never stand in what is said to the server, but beside it: what is said may 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+import psycopg
 from psycopg import Connection, sql
 from psycopg.rows import TupleRow
 
@@ -23,6 +24,7 @@ from lifecycle.holds.hold import Hold, read
 from lifecycle.outcome import Failure
 from lifecycle.policy import taken_off
 from lifecycle.policy.model import Policy
+from lifecycle.postgres import connect
 from lifecycle.postgres.catalog import Catalog
 
 
@@ -53,6 +55,14 @@ def standing_while_connected(conn: Connection[TupleRow]) -> tuple[Hold, ...]:
     """Return the same to whoever destroys what no transaction can hold, until this connection is closed."""
     conn.execute(statements.ENTER_CONNECTED)
     return known(conn)
+
+
+def must_be_connected(conn: Connection[TupleRow]) -> None:
+    """Raise Unreachable where that connection was closed meanwhile: whoever places a hold waits for nobody then."""
+    try:
+        conn.execute(statements.CONNECTED)
+    except psycopg.Error as error:
+        raise connect.explain(error) from None
 
 
 def known(conn: Connection[TupleRow]) -> tuple[Hold, ...]:

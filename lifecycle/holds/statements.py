@@ -32,6 +32,7 @@ READABLE = """
 # or the second until its connection is closed, whose transactions are many. Of this database alone.
 ENTER: LiteralString = "select pg_advisory_xact_lock_shared(7, 20190405)"
 ENTER_CONNECTED: LiteralString = "select pg_advisory_lock_shared(7, 20190406)"
+CONNECTED: LiteralString = "select"
 AT_WORK: LiteralString = """
     select case l.objid when 20190406 then l.pid::text else l.virtualtransaction end
       from pg_locks l

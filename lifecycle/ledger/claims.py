@@ -248,6 +248,11 @@ def cancel(
             _alert(conn, claim, "cancelled", message)
 
 
+def ended(conn: Connection[TupleRow], claim: Claim) -> bool:
+    """Say whether this holder ended this attempt: what became of an ending whose answer was lost."""
+    return conn.execute(endings.ENDED_BY_HOLDER, claim.key()).fetchone() is not None
+
+
 def abandon(
     conn: Connection[TupleRow], claim: Claim, *, retry_safe: bool, summary: str
 ) -> str | None:

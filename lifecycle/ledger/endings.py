@@ -38,6 +38,13 @@ CANCEL = """
  returning id, asked_by
 """
 
+# By whoever held it: who takes a run from its holder writes `lost`, or `queued again` without a code.
+ENDED_BY_HOLDER = """
+    select 1 from lifecycle.attempt
+     where run_id = %(id)s and attempt = %(attempt)s and holder = %(holder)s
+       and (how in ('finished', 'cancelled') or (how = 'queued again' and error_code is not null))
+"""
+
 # --- runs that lost their process, or their chance
 
 # A run whose process was silent for longer than the lease it took is tried again where that is safe. One that still

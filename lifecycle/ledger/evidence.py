@@ -6,7 +6,6 @@ announcement only says where to look. Values are counts, digests and keyed refer
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
@@ -100,6 +99,14 @@ def targets(conn: Connection[TupleRow], event: str) -> frozenset[str]:
     return frozenset(row[0] for row in conn.execute(statements.TARGETS, {"event": event}))
 
 
+def latest(conn: Connection[TupleRow], event: str) -> dict[str, datetime]:
+    """Return when each target was last looked at, in the months that the ledger has.
+
+    By findings of this event that counted rows, or found something.
+    """
+    return dict(conn.execute(statements.LATEST, {"event": event}).fetchall())
+
+
 def newest(conn: Connection[TupleRow], system: str, job: str, event: str) -> str | None:
     """Return the target of the newest outcome of this event by a job's latest runs, by when it was first spoken of.
 
@@ -108,19 +115,3 @@ def newest(conn: Connection[TupleRow], system: str, job: str, event: str) -> str
     values = {"system": system, "job": job, "event": event}
     row = conn.execute(statements.NEWEST_TARGET, values).fetchone()
     return row[0] if row else None
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One line of evidence, as it stands on the ledger."""
-
-    target: str
-    counts: Mapping[str, int]
-    digest: str | None
-    at: datetime
-
-
-def of_run(conn: Connection[TupleRow], run: int, event: str) -> tuple[Line, ...]:
-    """Return what a run recorded as outcomes of this event, in its order."""
-    found = conn.execute(statements.OF_RUN, {"run": run, "event": event}).fetchall()
-    return tuple(Line(*row) for row in found)

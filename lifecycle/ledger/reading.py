@@ -58,6 +58,15 @@ _LAST_COUNT = """
             where run_id = r.id and at >= r.queued_at and event = %(event)s and kind = 'outcome') e
 """
 
+# However it ended: one that was lost or missed is a drill, a report, a look that nobody had.
+_NEWEST_ENDED = f"""
+    select id, job, scheduled_for, asked_by, state, verdict, attempt, started_at, finished_at, summary,
+           failures, counts, coverage, {NARROWED} as narrowed
+      from lifecycle.run r
+     where system = %(system)s and job = %(job)s and state not in ('queued', 'running')
+     order by scheduled_for desc, id desc limit %(count)s
+"""  # noqa: S608 - put together of constants only
+
 _SLOT = "select job, scheduled_for from lifecycle.run where system = %(system)s and id = %(own)s"
 
 
@@ -133,6 +142,15 @@ Row = TypeVar("Row")
 def runs(conn: Connection[TupleRow], period: Period) -> tuple[Run, ...]:
     """Return the runs that were due, ended or went on in the period, in the order of their slots."""
     return _rows(conn, Run, _RUNS, period)
+
+
+def newest_ended(
+    conn: Connection[TupleRow], system: str, job: str, *, count: int
+) -> tuple[Run, ...]:
+    """Return the newest `count` runs of a job that are at their end, in whatever way, the newest first."""
+    with conn.cursor(row_factory=class_row(Run)) as cursor:
+        values = {"system": system, "job": job, "count": count}
+        return tuple(cursor.execute(_NEWEST_ENDED, values))
 
 
 def attempts(conn: Connection[TupleRow], period: Period) -> tuple[Attempt, ...]:

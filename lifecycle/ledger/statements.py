@@ -252,9 +252,11 @@ TARGETS = """
     select distinct target from lifecycle.evidence where event = %(event)s and kind = 'outcome'
 """
 
-OF_RUN = """
-    select target, counts, digest, at from lifecycle.evidence
-     where run_id = %(run)s and event = %(event)s and kind = 'outcome' order by id
+# One that ended before it could look, as the store was away, found nothing and counted no row: that is no look.
+LATEST = """
+    select target, max(at) from lifecycle.evidence
+     where event = %(event)s and kind = 'finding' and (counts ? 'rows' or (counts ->> 'findings')::bigint > 0)
+     group by target
 """
 
 # Of the newest runs, and not before each was there: months before are not looked into.

@@ -9,7 +9,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lifecycle.errors import InputError, Refused, Unproven
+from lifecycle.errors import InputError, LifecycleError, Refused, Unproven
 from lifecycle.settings.model import Secret
 
 if TYPE_CHECKING:
@@ -44,8 +44,8 @@ def encrypt_bytes(text: bytes, recipients: Sequence[str]) -> bytes:
 def decrypt(source: Path, to: Path, secret: Secret | None, recipients: Sequence[str]) -> None:
     """Decrypt a file that was encrypted for these.
 
-    Raise InputError when no key is set or it is none, Refused when it opens nothing of these recipients', Unproven when
-    the file is damaged.
+    Raise InputError when no key is set or it is none, Refused when it is none of these recipients', Unproven when it is
+    and opens nothing: the file is damaged.
     """
     import pyrage
 
@@ -53,9 +53,18 @@ def decrypt(source: Path, to: Path, secret: Secret | None, recipients: Sequence[
     try:
         pyrage.decrypt_file(str(source), str(to), identities)
     except pyrage.DecryptError:
-        raise _opens_nothing(recipients) from None
+        raise _not_opened(identities, recipients) from None
     except OSError:
         raise _damaged() from None
+
+
+def opens(secret: Secret, recipients: Sequence[str]) -> bool:
+    """Say whether one of these keys is of one of these recipients. Raise InputError when it is no key."""
+    return _of_one(_identities(secret, recipients), recipients)
+
+
+def _of_one(identities: "list[pyrage.x25519.Identity]", recipients: Sequence[str]) -> bool:
+    return any(str(key.to_public()) in recipients for key in identities)
 
 
 def decrypt_bytes(text: bytes, secret: Secret | None, recipients: Sequence[str]) -> bytes:
@@ -66,7 +75,7 @@ def decrypt_bytes(text: bytes, secret: Secret | None, recipients: Sequence[str])
     try:
         pyrage.decrypt_io(BytesIO(text), opened, identities)
     except pyrage.DecryptError:
-        raise _opens_nothing(recipients) from None
+        raise _not_opened(identities, recipients) from None
     except OSError:
         raise _damaged() from None
     return opened.getvalue()
@@ -105,7 +114,11 @@ def _identities(secret: Secret | None, recipients: Sequence[str]) -> "list[pyrag
         raise InputError("the key under `dump_identity` is none of age's", hint=_MAKE) from None
 
 
-def _opens_nothing(recipients: Sequence[str]) -> Refused:
+def _not_opened(
+    identities: "list[pyrage.x25519.Identity]", recipients: Sequence[str]
+) -> LifecycleError:
+    if _of_one(identities, recipients):  # a header that was altered opens for nobody
+        return _damaged()
     return Refused(
         f"the key under `dump_identity` does not open what was encrypted for {', '.join(recipients)}",
         hint="Name the file with the private key of one of these; several keys may stand in one file.",

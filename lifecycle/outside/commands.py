@@ -21,8 +21,9 @@ from typing import IO, TYPE_CHECKING, Any
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from lifecycle import clock
-from lifecycle.errors import CommandFailed, DeadlineExceeded, InputError, NotFound
-from lifecycle.outside import memory
+from lifecycle.errors import CommandFailed, InputError, NotFound
+from lifecycle.outside import memory, watching
+from lifecycle.outside.watching import Watch
 
 if TYPE_CHECKING:
     from plumbum.machines.local import PlumbumLocalPopen
@@ -98,6 +99,7 @@ def attempt(
     stdout: IO[bytes] | None = None,
     user: As | None = None,
     directory: Path = Path("/"),
+    watch: Watch | None = None,
 ) -> Finished:
     """Run a program to its end and return how it went, whatever its exit code (negative: the signal).
 
@@ -105,23 +107,22 @@ def attempt(
     it reads nothing, without `stdout` what it prints is returned. Children that outlive it are left alone and not
     waited for.
     Raise InputError when an argument carries a secret, NotFound when the program is missing, CommandFailed
-    when it cannot be started, DeadlineExceeded when it took longer than `limit`; it is gone by then.
+    when it cannot be started, DeadlineExceeded when it took longer than `limit` or was silent for longer than `watch`
+    lets it be; it is gone by then. Memory beyond `watch` is refused to it, by the kernel: it ends as it will.
     """
     _no_secrets(argv, env)
     program, began = Path(argv[0]).name, clock.monotonic()
     # Files, not pipes: a child that outlives the program would hold a pipe open for as long as it lives. In memory:
     # an alert goes out, and a program says what is wrong, also where the disk is full.
     with memory.file() as printed, memory.file() as complaints, _guard() as group:
-        process = _start(argv, env, group, (stdin, stdout or printed, complaints), user, directory)
+        words = watching.with_less(argv, watch.memory) if watch else argv
+        process = _start(words, env, group, (stdin, stdout or printed, complaints), user, directory)
         try:
-            exit_code = process.wait(timeout=limit.total_seconds())
-        except subprocess.TimeoutExpired:
-            _end(process, group)
-            raise DeadlineExceeded(
-                f"{program} took longer than its time limit of {limit} and was ended",
-                hint="Look at what it waited for (locks, network, a full disk); it is safe to run it again.",
-            ) from None
-        except BaseException:  # Ctrl-C, a deadline of the run: nothing of ours goes on
+            files = (stdout or printed, complaints)
+            exit_code = watching.end_of(
+                lambda seconds: process.wait(timeout=seconds), program, limit, watch, files
+            )
+        except BaseException:  # its time limit, Ctrl-C, the run's deadline: nothing of ours goes on
             _end(process, group)
             raise
         printed.seek(0)

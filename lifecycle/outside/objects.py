@@ -6,45 +6,36 @@ message: a key often holds a person's name. Never decides what is deleted.
 """
 
 import contextlib
-import functools
+import hashlib
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
+from io import BufferedRandom
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lifecycle.errors import (
     AccessDenied,
     InputError,
-    LifecycleError,
     NotFound,
-    Refused,
     Unproven,
     Unreachable,
 )
+from lifecycle.outside import object_lock, quick_session
+from lifecycle.outside.at_rest import at_rest
 from lifecycle.outside.digest import file_sha256
 from lifecycle.outside.head import Head
+from lifecycle.outside.object_lock import Lock
+from lifecycle.outside.store_error import MISSING, store_error
 from lifecycle.system import System
-from lifecycle.words import moment
 
 if TYPE_CHECKING:
-    from botocore.loaders import Loader
     from types_boto3_s3.client import S3Client
     from types_boto3_s3.type_defs import ObjectIdentifierTypeDef
 
 CONNECT_SECONDS, READ_SECONDS, TRIES = 5, 30, 4
 BATCH = 1000
 """Most versions that one DeleteObjects call takes."""
-
-_AT_REST = {"ServerSideEncryption": "AES256"}  # the default of AWS, not of every store
-_DENIED = (
-    *("AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken"),
-    *("InvalidToken", "AllAccessDisabled", "AccountProblem", "RequestTimeTooSkewed", "401", "403"),
-)
-_MISSING = ("NoSuchBucket", "NoSuchKey", "NoSuchVersion", "NoSuchUpload", "404")
-_BUSY = (
-    *("SlowDown", "InternalError", "ServiceUnavailable", "RequestTimeout", "Throttling"),
-    *("ThrottlingException", "OperationAborted", "500", "502", "503", "504"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +78,11 @@ class Objects:
                 )
             # The answer is 200 even when single versions could not be deleted.
             for error in answer.get("Errors", ()):
-                if error.get("Code") not in _MISSING:
+                if error.get("Code") not in MISSING:
                     named = error.get("VersionId")  # not every store says which one it was
-                    self._look_for_lock(bucket, key, (named,) if named else batch)
-                    raise _error(bucket, error.get("Code", ""))
+                    for lock in self.locks(bucket, key, (named,) if named else batch):
+                        raise lock.refused(bucket)
+                    raise store_error(bucket, error.get("Code", ""))
         return len(versions)
 
     def put_file(self, bucket: str, key: str, path: Path, sha256: str) -> None:
@@ -102,8 +94,9 @@ class Objects:
 
         if file_sha256(path) != sha256:
             raise Unproven(f"{path.name} has changed since it was counted", hint="Make it again.")
-        extra = {"Metadata": {"sha256": sha256}, "ChecksumAlgorithm": "SHA256"} | _AT_REST
+        extra = {"Metadata": {"sha256": sha256}, "ChecksumAlgorithm": "SHA256"}
         with _classified(bucket):
+            extra |= at_rest(self.client, self._real(bucket))
             try:
                 self.client.upload_file(str(path), self._real(bucket), key, ExtraArgs=extra)
             except S3UploadFailedError as error:
@@ -114,17 +107,28 @@ class Objects:
                 hint="Somebody else writes this key, or the store is broken. Run it again.",
             )
 
-    def put_bytes(self, bucket: str, key: str, body: bytes) -> None:
-        """Put a small object."""
+    def put_bytes(
+        self, bucket: str, key: str, body: bytes, *, locked_until: datetime | None = None
+    ) -> None:
+        """Put a small object; `locked_until`: nobody without a right of its own may end this version before."""
+        lock: dict[str, Any] = {}
+        if locked_until is not None:
+            lock = {"ObjectLockMode": "GOVERNANCE", "ObjectLockRetainUntilDate": locked_until}
         with _classified(bucket):
             self.client.put_object(
-                Bucket=self._real(bucket), Key=key, Body=body, ChecksumAlgorithm="SHA256"
+                Bucket=self._real(bucket), Key=key, Body=body, ChecksumAlgorithm="SHA256", **lock
             )
+
+    def can_lock(self, bucket: str) -> bool:
+        """Say whether versions in this bucket can be locked. A store that cannot tell has no Object Lock."""
+        with _classified(bucket):
+            return object_lock.enabled(self.client, self._real(bucket))
 
     def copy(self, bucket: str, key: str, to_bucket: str, to_key: str, sha256: str) -> Head:
         """Copy an object of any size within the store, note its SHA-256 (hex), return its head. Raise NotFound."""
-        extra = {"Metadata": {"sha256": sha256}, "MetadataDirective": "REPLACE"} | _AT_REST
+        extra = {"Metadata": {"sha256": sha256}, "MetadataDirective": "REPLACE"}
         with _classified(bucket):
+            extra |= at_rest(self.client, self._real(to_bucket))
             source = {"Bucket": self._real(bucket), "Key": key}
             self.client.copy(source, self._real(to_bucket), to_key, ExtraArgs=extra)  # type: ignore[arg-type]
         return self.head(to_bucket, to_key)
@@ -134,6 +138,15 @@ class Objects:
         with _classified(bucket):
             self.client.download_file(self._real(bucket), key, str(path))
         return file_sha256(path)
+
+    def get_into(self, bucket: str, key: str, file: BufferedRandom) -> str:
+        """Fetch the newest version into an open file in the place of what it holds; return its SHA-256 (hex)."""
+        file.seek(0)
+        file.truncate()
+        with _classified(bucket):
+            self.client.download_fileobj(self._real(bucket), key, file)
+        file.seek(0)
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
     def get_bytes(self, bucket: str, key: str) -> bytes:
         """Return the newest version of a small object. Raise NotFound."""
@@ -162,16 +175,27 @@ class Objects:
         """Close the connections to the store."""
         self.client.close()
 
-    def keys(self, bucket: str, prefix: str) -> tuple[str, ...]:
-        """Return the keys of all present objects that begin with `prefix`, in order."""
+    def keys(self, bucket: str, prefix: str, after: str = "") -> tuple[str, ...]:
+        """Return the keys of all present objects that begin with `prefix`, in order, from behind `after` on."""
         found: list[str] = []
         with _classified(bucket):
             pages = self.client.get_paginator("list_objects_v2").paginate(
-                Bucket=self._real(bucket), Prefix=prefix
+                Bucket=self._real(bucket), Prefix=prefix, StartAfter=after
             )
             for page in pages:
                 found += [str(listed.get("Key")) for listed in page.get("Contents", ())]
         return tuple(found)
+
+    def keys_of_versions(self, bucket: str, prefix: str) -> frozenset[str]:
+        """Return the keys that begin with `prefix` of which a version holds something, the newest or an earlier one."""
+        found = set[str]()
+        with _classified(bucket):
+            pages = self.client.get_paginator("list_object_versions").paginate(
+                Bucket=self._real(bucket), Prefix=prefix
+            )
+            for page in pages:
+                found |= {str(listed.get("Key")) for listed in page.get("Versions", ())}
+        return frozenset(found)
 
     def _abort_uploads(self, bucket: str, key: str) -> None:
         with _classified(bucket):
@@ -185,24 +209,12 @@ class Objects:
                             Bucket=self._real(bucket), Key=key, UploadId=str(upload.get("UploadId"))
                         )
 
-    def _look_for_lock(self, bucket: str, key: str, versions: Sequence[str]) -> None:
-        """Raise Refused when a lock holds one of these versions."""
-        for version in versions:
-            try:
-                with _classified(bucket):
-                    head = self.client.head_object(
-                        Bucket=self._real(bucket), Key=key, VersionId=version
-                    )
-            except LifecycleError:
-                continue  # a delete marker has no head
-            until = head.get("ObjectLockRetainUntilDate")  # absent when there is no lock
-            if until or head.get("ObjectLockLegalHoldStatus") == "ON":
-                lock = f"locked until {moment(until)}" if until else "under a legal hold"
-                raise Refused(
-                    f"a version of an object in bucket {bucket!r} is {lock}",
-                    hint="Object Lock holds it. Lift a legal hold or a governance lock, or wait for the "
-                    "date; then run it again.",
-                )
+    def locks(self, bucket: str, key: str, versions: Sequence[str]) -> tuple[Lock, ...]:
+        """Return what holds these versions, for each that something holds. One call for each of them."""
+        with _classified(bucket):
+            real = self._real(bucket)
+            found = (object_lock.of_version(self.client, real, key, one) for one in versions)
+            return tuple(lock for lock in found if lock is not None)
 
     def must_know(self, bucket: str) -> None:
         """Raise InputError when the settings do not say which real bucket this is. Asks no store."""
@@ -220,7 +232,6 @@ class Objects:
 def store(system: System) -> Objects:
     """Return the system's object store. Nothing is asked of it yet. Raise InputError without settings."""
     import boto3
-    from botocore import session as core
     from botocore.config import Config
 
     settings = system.settings.s3
@@ -230,9 +241,10 @@ def store(system: System) -> Objects:
             hint="Add `s3:` to the system's settings; an empty mapping means AWS with its own key chain.",
         )
     access, secret = settings.access_key, settings.secret_key
-    inner = core.get_session()
+    inner = quick_session.opened()
     session = boto3.session.Session(botocore_session=inner)
-    inner.register_component("data_loader", _models())
+    # After boto3, which adds its own place to the loader it finds, and would again for every store.
+    inner.register_component("data_loader", quick_session.models())
     client: S3Client = session.client(  # pyright: ignore[reportUnknownMemberType]
         "s3",
         endpoint_url=settings.endpoint,
@@ -249,14 +261,6 @@ def store(system: System) -> Objects:
     return Objects(client, system.settings.buckets)
 
 
-@functools.cache
-def _models() -> "Loader":
-    """Return what S3's own description is read through: once per process, for it takes longer than most calls."""
-    from botocore.loaders import create_loader
-
-    return create_loader()
-
-
 @contextlib.contextmanager
 def _classified(bucket: str) -> Generator[None]:
     """Turn every error of the store's client into one of ours."""
@@ -267,7 +271,7 @@ def _classified(bucket: str) -> Generator[None]:
     try:
         yield
     except core.ClientError as error:
-        raise _error(bucket, error.response.get("Error", {}).get("Code", "")) from None
+        raise store_error(bucket, error.response.get("Error", {}).get("Code", "")) from None
     except absent:
         raise AccessDenied(
             "there are no credentials for the object store",
@@ -278,22 +282,3 @@ def _classified(bucket: str) -> Generator[None]:
             f"the object store did not answer ({type(error).__name__})",
             hint="Check `endpoint` in the settings and the network; the run is tried again.",
         ) from None
-
-
-def _error(bucket: str, code: str) -> LifecycleError:
-    if code in _DENIED:
-        return AccessDenied(
-            f"the object store refused access to bucket {bucket!r} ({code})",
-            hint="Check the keys under `s3:` and the bucket's policy: list and delete versions, get, put.",
-        )
-    if code in _MISSING:
-        return NotFound(
-            f"bucket {bucket!r} or an object in it does not exist ({code})",
-            hint="Check `buckets:` in the settings.",
-        )
-    if code in _BUSY:
-        return Unreachable(f"the object store is busy ({code})", hint="The run is tried again.")
-    return LifecycleError(
-        f"the object store refused a call on bucket {bucket!r} ({code or 'no code'})",
-        hint="The store's documentation explains the code.",
-    )

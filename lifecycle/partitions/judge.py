@@ -18,6 +18,7 @@ from lifecycle.partitions.section import SECTION, promised
 from lifecycle.partitions.series import Series
 from lifecycle.partitions.sets import Bucket
 from lifecycle.partitions.survey import Seen
+from lifecycle.partitions.tally import tally
 from lifecycle.partitions.then import otherwise
 from lifecycle.plan import Decision, Step
 from lifecycle.policy.model import Policy
@@ -71,17 +72,11 @@ def judge(task: Task, seen: Seen, decision: Decision[Step], made: Made) -> Judge
             looks.not_at(Place("table", name), _UNFIT)
     stale = (n for n in tables if tend.stale(after.sampled.get(n), task.now))
     looks.found(*_unlike(after, made), *(_unsampled(name) for name in stale if name not in known))
-    wanted = sum(_wanted(policy, seen.catalog.tables.get(n), task, n) for n in tables)
-    there, new = wanted - len(tend.created(decision).steps), len(made.steps)
+    there, wanted = tally(policy, seen.catalog, tables, task.now)
+    new = len(made.steps)
     summary = f"{counted(new, 'partition')} made, {there} of {wanted} were there"
     counts = {"wanted": wanted, "made": new, "notes": len(decision.notes)}
     return Judgement(looks.cover(_promised(policy, after.catalog, task)), summary, counts)
-
-
-def _wanted(policy: Policy, table: Table | None, task: Task, name: str) -> int:
-    buckets = sets.wanted(SECTION.of(policy)[name])
-    slots, every = plan.wanted(policy, table, task.now, name)
-    return len(buckets) or len(slots) * len(every)
 
 
 def _promised(policy: Policy, catalog: Catalog, task: Task) -> Iterator[Place]:

@@ -4,13 +4,14 @@ Pure. Who wrote the row is an `author`, as its name or the rows say; anybody els
 not be NULL it names the tombstone afterwards, a row that is nobody and that the draft proposes.
 """
 
+import re
 from collections.abc import Mapping
 
 from lifecycle.policy import foreign_keys, habits, virtual
 from lifecycle.policy.check import DECIDE
 from lifecycle.policy.drafting import Draft
 from lifecycle.policy.lookalikes import family
-from lifecycle.policy.model import Parties, Policy, Table
+from lifecycle.policy.model import Parties, Policy
 from lifecycle.policy.virtual import WHOLE
 from lifecycle.postgres.catalog import Catalog, Column, ForeignKey
 
@@ -31,7 +32,7 @@ def said(policy: Policy, catalog: Catalog, looked: Draft | None) -> Policy:
             aside = {word: "set null"}
             wrote = looked is not None and _wrote(looked, key)
             policy = _add(policy, key.table, **{"author" if wrote else "mentions": aside})
-        elif looked and looked.to_people(key) and not _asked(policy.tables[key.table]):
+        elif looked and looked.to_people(key) and _settled(policy, looked, key):
             policy = _after_them(policy, key, kind, tombstone(looked))
     return _after_parties(policy, looked) if looked else policy
 
@@ -80,6 +81,8 @@ def _value(column: Column) -> str | int | bool | None:
     if column.type == "boolean":
         return False
     value = _NOBODY.get(family(column.type))
+    if value and (length := re.search(r"\((\d+)\)", column.type)):
+        value = value[: int(length[1])]
     return _MAIL if value == "erased" and "mail" in column.name.lower() else value
 
 
@@ -90,9 +93,10 @@ def _wrote(looked: Draft, key: ForeignKey) -> bool:
     return habits.writer(column) or looked.wrote(key.table, column)
 
 
-def _asked(table: Table) -> bool:
-    """Say whether this line is a question: it may become another one."""
-    return (table.because or "").startswith(DECIDE)
+def _settled(policy: Policy, looked: Draft, key: ForeignKey) -> bool:
+    """Say whether no answer changes whom a key names: its line is no question, or as few as a staff stand there."""
+    asked = (policy.tables[key.table].because or "").startswith(DECIDE)
+    return not asked or looked.rare(key.table, key.columns[-1])
 
 
 def _add(policy: Policy, table: str, **words: Mapping[str, str]) -> Policy:

@@ -9,6 +9,7 @@ payment and the refund are one decision.
     payment_methods.iban                  not books: what somebody pays with, and no money in it
 """
 
+import re
 from collections.abc import Iterator
 
 from lifecycle.policy import guess, habits, virtual
@@ -16,6 +17,8 @@ from lifecycle.policy.drafting import Draft
 from lifecycle.policy.look import TIME
 from lifecycle.policy.model import SharedBy, Through
 from lifecycle.postgres.catalog import Table
+
+_CENTS = re.compile(r"money|numeric\((9|[12][0-9]),2\)")
 
 _NO_SUM = ("boolean", "date", "uuid")
 
@@ -87,11 +90,22 @@ def _ledger(draft: Draft, table: str) -> bool:
 
 def _money(draft: Draft, table: str) -> bool:
     tables = (draft.catalog.tables[name] for name in _family(draft, table))
-    return any(habits.money(_sums(one)) for one in tables)
+    return any(habits.money(_sums(one)) or _to_the_cent(one) for one in tables)
 
 
 def _books(draft: Draft, table: str) -> str:
-    return habits.books(_name(draft, table), _sums(draft.catalog.tables[table]))
+    found = draft.catalog.tables[table]
+    return habits.books(_name(draft, table), _sums(found)) or ", ".join(_to_the_cent(found)[:3])
+
+
+def _to_the_cent(table: Table) -> list[str]:
+    """Return the columns whose type is that of sums: `money`, or many digits and two behind the point.
+
+    But for tables in which something is measured: a unit or a body is beside it.
+    """
+    if any(habits.measured(c.name) for c in table.columns):
+        return []
+    return [c.name for c in table.columns if _CENTS.fullmatch(c.type)]
 
 
 def _sums(table: Table) -> tuple[str, ...]:
@@ -118,7 +132,7 @@ def _family(draft: Draft, table: str) -> Iterator[str]:
     """Yield a table, what inherits from it or with it, and what it inherits from: their rows are read together."""
     tables = draft.catalog.tables
     yield table
-    if not any(t.inherits for t in tables.values()):
+    if not draft.inherits:
         return
     for parent in tables.values():
         first = [c.name for c in parent.columns]

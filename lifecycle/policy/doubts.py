@@ -16,7 +16,7 @@ There are few questions, each for many tables: whoever has answered one for a ta
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from lifecycle.policy import books, guess, habits, others, together, virtual
+from lifecycle.policy import books, guess, habits, others, together, unseen, virtual
 from lifecycle.policy.check import PART_OF, SAME
 from lifecycle.policy.drafting import ENOUGH, Draft
 from lifecycle.policy.model import Owner, Parties, SharedBy, Through
@@ -32,7 +32,7 @@ LOOSE = "is this the person, though no foreign key says so?"
 INSIDE = "a person stands inside its JSON: does the row go with them?"
 STAYS = "would the row stay without the person?"
 
-_GOES = (TWO, STAYS)
+_GOES = (TWO,)
 """Questions of which each answer ends the row with somebody: its parts go with it, whatever is answered."""
 
 COPY = 5
@@ -108,6 +108,8 @@ def _doubts(draft: Draft, table: str) -> Iterator[Doubt]:
         yield from _named(draft, found, column)
     elif isinstance(how, Through):
         yield from _through(draft, table, how)
+    if unseen.not_sure(draft, table):
+        yield Doubt(STAYS if column else PART, unseen.WHY)
 
 
 def _of_one(draft: Draft, table: str, column: str | None) -> bool:
@@ -149,6 +151,8 @@ def _named(draft: Draft, table: Table, column: str) -> Iterator[Doubt]:
     first = [o for o in keys if o != column and draft.filled(name, o) and not pair]
     if first and not likely and not draft.filled(name, column):
         yield Doubt(STAYS, f"{column} may be NULL, and {', '.join(first)} may not")
+    if others.lent(draft, name, column):
+        yield Doubt(STAYS, f"{column} is empty in some rows, and nobody stands in two")
     if not likely and not pair and (seen.filled < ENOUGH or draft.share(name, column) < MOST):
         yield Doubt(
             STAYS, f"{column} is filled in {seen.filled} of {draft.seen.rows.get(name, 0)} rows"
@@ -214,6 +218,10 @@ def _with_its_whole(draft: Draft, table: str, key: ForeignKey) -> Doubt:
     trade = books.found(draft, table) or habits.of_trade(draft.catalog.tables[table].relname)
     if books.of_money(draft, key.referenced) and not trade:
         return Doubt(PART, f"{key.referenced}, which is asked about too")
+    if virtual.typed(key) and len([k for k in draft.leading(table) if k.name == key.name]) > 1:
+        return Doubt(PART, f"{key.referenced}, which is asked about too")
+    if any(map(draft.blind, (table, key.referenced, draft.people.name))):
+        return Doubt(PART, f"{key.referenced}, which is asked about too: {unseen.WHY}")
     return Doubt(f"{PART_OF}{key.referenced}", key.columns[-1])
 
 

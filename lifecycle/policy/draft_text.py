@@ -11,6 +11,7 @@ from lifecycle.policy import barred, triggers, whole
 from lifecycle.policy.check import DECIDE, PART_OF, SAME
 from lifecycle.policy.guess import Candidate
 from lifecycle.policy.model import Declared, Owner, Parties, Policy, SharedBy, Table, Through
+from lifecycle.policy.people import Subject
 from lifecycle.policy.reference import Reference
 from lifecycle.postgres.catalog import Catalog
 from lifecycle.words import counted
@@ -28,16 +29,12 @@ def write(
     catalog: Catalog,
     why: Mapping[str, str],
     who: Candidate | None,
-    also: Sequence[str] = (),
 ) -> str:
-    """Return the text of the file. `why`: what speaks for the line of a table of which nothing is asked.
-
-    `also`: columns of other tables in which something names these people, as their telephone number.
-    """
+    """Return the text of the file. `why`: what speaks for the line of a table of which nothing is asked."""
     parts = (
         barred.lines(policy.system, catalog),
         _head(policy, catalog),
-        _subjects(policy, who, also),
+        _subjects(policy, who),
         _tables(policy, why),
         *(section.draft(policy, catalog) for section in whole.sections()),
     )
@@ -89,7 +86,7 @@ def _questions(policy: Policy, catalog: Catalog) -> dict[str, list[str]]:
     return dict(sorted(asked.items(), key=lambda found: -rows[found[0]]))
 
 
-def _subjects(policy: Policy, who: Candidate | None, also: Sequence[str]) -> Iterator[str]:
+def _subjects(policy: Policy, who: Candidate | None) -> Iterator[str]:
     if not policy.subjects:
         yield "# No table looks like people. If one holds them, name it here:"
         yield "# subjects:"
@@ -100,16 +97,30 @@ def _subjects(policy: Policy, who: Candidate | None, also: Sequence[str]) -> Ite
         yield f"  {quote(kind)}:"
         yield f"    table: {quote(subject.table)}"
         yield f"    key: {quote(subject.key)}"
-        if named := subject.own_identifiers:
-            yield f"    identifiers: {listed(named)}  # the proof of an erasure searches for their values"
-        if also:
-            yield f"    # They are named by {', '.join(also)}, too. No erasure searches for values of other tables yet:"
-            yield "    # where it has to, copy them to the person's own row, and add that column to `identifiers`."
+        yield from _identifiers(subject)
         if subject.tombstone:
             values = {quote(n): _value(v) for n, v in subject.tombstone.items()}
             yield f"    tombstone: {mapped(values)}  # it stands for authors who are gone, where none may be missing"
         if subject.payer:
             yield f"    payer: {{column: {quote(subject.payer.column)}}}"
+
+
+def _identifiers(subject: Subject) -> Iterator[str]:
+    """Yield the lines of what names a person: on one line, unless some of it stands elsewhere."""
+    told = "the proof of an erasure searches for their values"
+    if len(own := subject.own_identifiers) == len(subject.identifiers):
+        yield from [f"    identifiers: {listed(own)}  # {told}"] if own else []
+        return
+    yield f"    identifiers:  # {told}; `lifecycle doctor` says of which it cannot yet"
+    for one in subject.names():
+        said = one.model_dump(exclude_defaults=True)
+        said["where"] = mapped({quote(n): _value(v) for n, v in one.where.items()})
+        parts = {
+            word: value if word == "where" else _value(value)
+            for word, value in said.items()
+            if value
+        }
+        yield f"      - {quote(one.column) if len(said) == 2 and not one.where else mapped(parts)}"
 
 
 def _value(value: str | int | bool) -> str:

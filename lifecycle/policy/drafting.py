@@ -45,6 +45,8 @@ class Draft:
     _leading: Mapping[str, tuple[ForeignKey, ...]] = field(init=False, repr=False)
     _decided: bool = field(init=False, repr=False)
     _likely: frozenset[str] = field(init=False, repr=False)
+    inherits: bool = field(init=False, repr=False)
+    """Whether any table inherits from another."""
 
     def __post_init__(self) -> None:
         """Put the keys beside their tables once, and how people are called: they are asked for thousands of times."""
@@ -58,6 +60,11 @@ class Draft:
         held = sum(key.on_delete in ("a", "r") for key in free)
         object.__setattr__(self, "_decided", len(free) < ENOUGH or 20 * held > len(free))
         object.__setattr__(self, "_likely", self._called())
+        object.__setattr__(self, "inherits", any(t.inherits for t in self.catalog.tables.values()))
+
+    def blind(self, table: str) -> bool:
+        """Say whether no row of a table was seen: it has none, or there was no time or right to look."""
+        return not self.seen.rows.get(table)
 
     def naming(self, table: str) -> tuple[str, ...]:
         """Return the columns of a table that point to a person by foreign key."""

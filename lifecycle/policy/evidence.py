@@ -4,7 +4,6 @@ Reads a sample of each table within a time in all, counts it inside the database
 could not read it leaves out: whoever listens then knows nothing about that table, and asks a person.
 """
 
-import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -15,7 +14,7 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from lifecycle import clock
-from lifecycle.policy import guess, habits, inside, leads, statements
+from lifecycle.policy import called, guess, habits, inside, leads, statements
 from lifecycle.policy.asking import Ask, asking
 from lifecycle.policy.leads import Known
 from lifecycle.policy.lookalikes import family
@@ -35,8 +34,6 @@ Texts are counted only where they are keys: to sort long ones takes the time of 
 JSON = ("jsonb", "json")
 
 _QUOTING = ("text", "jsonb", "json", "xml", "text[]")
-_WEAK = re.compile(r"(?<!user)(?<!user_)name$")
-"""Names that several people have, or that are written in several words."""
 
 
 def read(
@@ -49,8 +46,8 @@ def read(
     """Sample every table of the database, the smallest first, for as long as the budget lasts."""
     end = clock.monotonic() + budget.total_seconds()
     of_people = (people, *guess.logins(catalog, people))
-    names, kinds = _names(conn, of_people, key, end), leads.kinds(conn, catalog, end)
-    known = Known(catalog, people, key, names, kinds)
+    who, kinds = called.people(conn, of_people, key, end), leads.kinds(conn, catalog, end)
+    known = Known(catalog, people, key, who, kinds)
     parts: list[Evidence] = []
     for table in sorted(catalog.tables.values(), key=lambda t: (t.estimated_rows, t.name)):
         left = timedelta(seconds=end - clock.monotonic())
@@ -67,6 +64,8 @@ def read(
         quoting={name: n for part in parts for name, n in part.quoting.items()},
         references={name: said for part in parts for name, said in part.references.items()},
         both={pair: both for part in parts for pair, both in part.both.items()},
+        forms={at: form for one in (who, *parts) for at, form in one.forms.items()},
+        images={name: found for part in parts for name, found in part.images.items()},
     )
 
 
@@ -78,14 +77,17 @@ def _of_table(ask: Ask, known: Known, table: Table) -> Evidence:
     to_people = (known.people.name, (known.key,))
     sides = [k.columns[0] for k in keys if (k.referenced, k.referenced_columns) == to_people]
     related = any(k.referenced == known.people.name for k in keys)
-    quotes = {} if related else _quoting(ask, table, known.names)
+    quotes = {} if related else _quoting(ask, table, known.who.names)
     looked = list(leads.looked(ask, known, table, counted, quoting=any(quotes.values())))
     led = {name: said for name, said in looked if said}
     if any(quotes.values()) and (wrote := {name for name in led if habits.writer(name)}):
-        quotes = _quoting(ask, table, known.names, wrote)
+        quotes = _quoting(ask, table, known.who.names, wrote)
     if more := leads.texts(table, led, referring):
         counted = _sample(ask, known, table, [*referring, *more])
-    counted |= _telling(ask, known.catalog, table, counted)
+    counted |= _telling(ask, known, table, counted)
+    forms = _forms(ask, table, counted)
+    json = _telling_json(table, counted)
+    images = tuple(called.images(ask, table, json, known.people, known.who))
     if not related and not any(_to_people(known, said) for said in led.values()):
         led |= inside.looked(ask, known, table, _telling_json(table, counted), counted[""].filled)
     counted |= leads.apart(ask, table, [n for n, said in looked if not said], counted)
@@ -95,7 +97,19 @@ def _of_table(ask: Ask, known: Known, table: Table) -> Evidence:
         quoting=quotes,
         references={table.name: led} if led else {},
         both=_both(ask, table, tuple(dict.fromkeys(sides))),
+        forms=forms,
+        images={table.name: images} if images else {},
     )
+
+
+def _forms(ask: Ask, table: Table, counted: dict[str, Seen]) -> called.Forms:
+    """Return how columns are written, of a table with addresses or numbers; put down where names stand in it."""
+    if not any(seen.alike >= statements.ENOUGH for seen in counted.values()):
+        return {}
+    texts = [c.name for c in table.columns if family(c.type) == "text"]
+    forms, names = called.of_table(ask, table, texts)
+    counted |= called.named(counted, names)
+    return forms
 
 
 def _to_people(known: Known, said: Reference) -> bool:
@@ -118,36 +132,6 @@ def _both(ask: Ask, table: Table, columns: Sequence[str]) -> dict[tuple[str, str
     }
 
 
-def _names(
-    conn: Connection[TupleRow], of_people: Sequence[Table], key: str, end: float
-) -> list[tuple[str, str]]:
-    """Return (table, column) whose values name one person and nobody else, wherever they stand.
-
-    By the column's name; or as each of them has another one in it that is one word, as a number on a card.
-    """
-    found: dict[tuple[str, str], None] = {}
-    for table in of_people:
-        strong = [n for n in guess.identifiers(table, bare=False) if not _WEAK.search(n.lower())]
-        found |= {(table.name, n): None for n in strong}
-        texts = [
-            c.name
-            for c in table.columns
-            if family(c.type) == "text" and c.name not in strong and not guess.secret(c.name)
-        ]
-        left = timedelta(seconds=end - clock.monotonic())
-        try:
-            with asking(conn, table.owner, left) as ask:
-                each = (ask(statements.one_word_each(table, texts)) or [()])[0]
-        except psycopg.Error:
-            continue  # as of any table that may not be read
-        keyed = {*table.primary_key, *(n for n, yes in zip(texts, each, strict=False) if yes)}
-        found |= {(table.name, n): None for n in texts if n in keyed}
-    key_column = of_people[0].column(key)
-    if key_column and family(key_column.type) == "uuid":
-        found[of_people[0].name, key] = None
-    return list(found)
-
-
 def _quoting(
     ask: Ask, table: Table, names: Sequence[tuple[str, str]], but: Collection[str] = ()
 ) -> dict[str, int]:
@@ -160,16 +144,15 @@ def _quoting(
     return {table.name: count}
 
 
-def _telling(
-    ask: Ask, catalog: Catalog, table: Table, counted: Mapping[str, Seen]
-) -> dict[str, Seen]:
+def _telling(ask: Ask, known: Known, table: Table, counted: Mapping[str, Seen]) -> dict[str, Seen]:
     json = [c.name for c in table.columns if family(c.type) in JSON]
-    alone = not any(table.name in (k.table, k.referenced) for k in catalog.foreign_keys)
+    alone = not any(table.name in (k.table, k.referenced) for k in known.catalog.foreign_keys)
     texts = [c.name for c in table.columns if alone and family(c.type) == "text"]
     texts = [name for name in texts if name not in table.primary_key]
     if not json + texts:
         return {}
-    [counts] = ask(statements.telling(table, json, texts))
+    own = [n for t, n in known.who.names if t == known.people.name and habits.plain(n)]
+    [counts] = ask(statements.telling(table, json, texts, own))
     return {
         name: replace(counted.get(name, Seen(0, 0)), telling=count)
         for name, count in zip((*json, *texts), counts, strict=True)
@@ -179,14 +162,17 @@ def _telling(
 def _sample(ask: Ask, known: Known, table: Table, referring: Sequence[str]) -> dict[str, Seen]:
     key_type = family(found.type) if (found := known.people.column(known.key)) else ""
     counted = {*_COUNTED[:-1], key_type}
+    # A row's own number leads nowhere and is there once: it is the dearest column to count.
+    own = {*table.primary_key} & {"id"} if len(table.primary_key) == 1 else set[str]()
+    columns = [c for c in table.columns if c.name in referring or c.name not in own]
     keys = [
         c.name
-        for c in table.columns
+        for c in columns
         if family(c.type) in counted or (c.name in referring and family(c.type) == "text")
     ]
     same = [
         c.name
-        for c in table.columns
+        for c in columns
         if key_type in _COUNTED and family(c.type) == key_type and c.name not in referring
     ]
     told = [c.name for c in table.columns if family(c.type) == "text"]

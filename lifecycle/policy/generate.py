@@ -6,7 +6,7 @@ decided; nothing that destroys is drafted, only shown. `draft_text.py` writes it
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from lifecycle.errors import InputError
@@ -98,15 +98,15 @@ def draft(catalog: Catalog, who: Candidate | None, seen: Evidence = NOTHING) -> 
     policy = whole.model()(
         system=_slug(catalog.database),
         database=catalog.database,
-        subjects={kind: _subject(who, catalog, owners)} if who else {},
+        subjects={kind: _subject(who, catalog, looked, _logs(sections))} if who and looked else {},
         tables=tables,
         **sections,
     )
     policy = references.chosen(policy, catalog, seen.references)
     policy = _with_triggers(asides.said(policy, virtual.joined(policy, catalog), looked), catalog)
-    why = doubts.reasons(looked) if looked else {}
-    also = list(elsewhere.identifiers(looked)) if looked else []
-    return draft_text.write(policy, catalog, why, who, also)
+    said = doubts.reasons(looked) if looked else {}
+    why = {name: told for name, told in said.items() if name not in _logs(sections)}
+    return draft_text.write(policy, catalog, why, who)
 
 
 def _with_triggers(policy: Policy, catalog: Catalog) -> Policy:
@@ -129,17 +129,19 @@ def _in_order(catalog: Catalog, owners: Mapping[str, Owner]) -> list[str]:
     return sorted(catalog.tables, key=lambda name: (name != first, name not in owners, name))
 
 
-def _subject(who: Candidate, catalog: Catalog, owners: Mapping[str, Owner]) -> Subject:
+def _subject(who: Candidate, catalog: Catalog, looked: Draft, logs: Collection[str]) -> Subject:
     payers = [
         Payer(column=f"{name}.{column.name}")
-        for name in owners
+        for name in looked.owners
         for column in catalog.tables[name].columns
         if re.search(r"stripe_?customer|customer_stripe", column.name, re.IGNORECASE)
     ]
+    written = [n for table, n in looked.seen.forms if table == who.table.name and n != who.key]
+    own = dict.fromkeys((*guess.identifiers(who.table), *written))
     return Subject(
         table=who.table.name,
         key=who.key,
-        identifiers=guess.identifiers(who.table),
+        identifiers=(*own, *elsewhere.identifiers(looked, logs)),
         payer=payers[0] if payers else None,
     )
 

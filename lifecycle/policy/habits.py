@@ -39,7 +39,7 @@ _MEMBERS = re.compile(
 )
 _MONEY = re.compile(
     r"(^|_)(betrag|saldo|steuer|ust|mwst|brutto|netto|montant|importe|iva|tva"
-    r"|amount|total|subtotal|vat|tax|net|gross|fees?|balance|debit|credit|paid)(_|$)"
+    r"|amount|amt|total|subtotal|vat|tax|net|gross|fees?|balance|debit|credit|paid)(_|$)"
 )
 _NO_MONEY = re.compile(
     r"(^|_)(dose|dosage|quantity|portion|serving|water|food|intake)_amount(_|$)|^(tax|vat)_(id|no)$"
@@ -48,6 +48,11 @@ _NO_MONEY = re.compile(
     r"|(^|_)(total|net|gross)_\w+_(lbs?|kg|g|mg|ml|km|min|sec|ms|pct|percent)$"
 )
 """Sums of something else, and the number of a firm."""
+
+_MEASURED = re.compile(
+    r"(^|_)(units?|uom|weight|height|length|width|volume|distance|duration|temperature|pulse|dose|dosage|systolic|diastolic"
+    r"|glucose|calories|kcal|kg|lbs?|mg|ml|mmol|bpm|lat|lng|latitude|longitude|score|grade|measured_(at|on|by)|einheit|gewicht)(_|$)"
+)
 
 _LEDGER = re.compile(
     r"(^|_)((rechnung|zahlung|mahnung|beleg|buchung|gutschrift|quittung|posten|factur|paiement|pago"
@@ -84,6 +89,13 @@ _NAME = re.compile(
     r"|participant|subscriber|signer|beneficiary|insured|caller|visitor|account|login|contact_person)_?name$"
 )
 """Names of people; those before `name` in other columns are things: facility_name."""
+
+_EARLIER = re.compile(
+    r"(^|_)(hist|hst|history|histories|old|prev|previous|former|earlier|past|was|versions?|changes?|archived?|alt|ancien|verlauf)(_|$)"
+)
+_ENDED = re.compile(
+    r"(^|_)(until|ended|replaced|superseded|(valid|active|in_use)_(to|until|till))(_at|_on|_date)?$"
+)
 
 _FIRM = re.compile(r"(^|_)(vat|tax|ust|eori)_?id$")
 _SHARED = re.compile(r"(account|household|famil(y|ie)|tenant|subscription|(^|_)team)s?$")
@@ -180,6 +192,11 @@ def money(columns: tuple[str, ...]) -> list[str]:
     return [name for name in held if not _NO_MONEY.search(words(name))]
 
 
+def measured(column: str) -> bool:
+    """Say whether a column is named like a unit or like what is measured of a body or a thing."""
+    return bool(_MEASURED.search(words(column)))
+
+
 def ledger(table: str) -> bool:
     """Say whether a table is named like one in which money that moved is written down."""
     name = words(table)
@@ -213,6 +230,21 @@ def of_something(column: str) -> bool:
 def an_id(column: str) -> bool:
     """Say whether a column is named like a key of another row, and not like a word about it."""
     return bool(_ID.search(words(column))) and not _FIRM.search(words(column))
+
+
+def plain(name: str) -> bool:
+    """Say whether a name is one that needs no quotes in a path into JSON."""
+    return bool(re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name))
+
+
+def earlier(table: str, column: str) -> bool:
+    """Say whether a column is named like what was before: old_email, email_history.value, valid_to beside it."""
+    return any(_EARLIER.search(words(name)) for name in (table, column))
+
+
+def ended(column: str) -> bool:
+    """Say whether a column is named like the time at which something ceased to be so."""
+    return bool(_ENDED.search(words(column)))
 
 
 def leads(column: str) -> bool:

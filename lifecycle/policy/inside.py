@@ -26,7 +26,7 @@ def looked(
 ) -> Mapping[str, Reference]:
     """Return name -> reference of every path in these JSON columns under which people stand."""
     found: dict[str, Reference] = {}
-    mail = next((n for n in guess.identifiers(known.people) if "mail" in n.lower()), None)
+    mail = known.who.mails.get(known.people.name)
     for column in columns:
         query = people_in(table, column, known.people, known.key, mail, SOME)
         for path, having, values, keys, mails in ask(query):

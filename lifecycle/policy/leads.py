@@ -14,6 +14,7 @@ from psycopg.rows import TupleRow
 from lifecycle import clock
 from lifecycle.policy import guess, statements, unkeyed
 from lifecycle.policy.asking import Ask, asking
+from lifecycle.policy.called import Called
 from lifecycle.policy.lookalikes import family
 from lifecycle.policy.reference import Reference
 from lifecycle.policy.seen import Seen
@@ -25,13 +26,13 @@ from lifecycle.postgres.catalog import Catalog, Table
 class Known:
     """What is known before the first table is asked: the people, and what names them.
 
-    `names`: (table, column) whose values name one person. `kinds`: the types that the database lists.
+    `who`: what names them. `kinds`: the types that the database lists.
     """
 
     catalog: Catalog
     people: Table
     key: str
-    names: Sequence[tuple[str, str]]
+    who: Called
     kinds: unkeyed.Kinds
 
 
@@ -43,12 +44,12 @@ def looked(
     And those of which no value was found anywhere, with None.
     """
     catalog, people, key = known.catalog, known.people, known.key
-    names = known.names if quoting else ()
+    names = known.who.names if quoting else ()
     own = table.name in {people.name, *(t.name for t in guess.logins(catalog, people))}
     addresses = [name for name, seen in counted.items() if name and seen.alike and not own]
     for proposed in (
         *unkeyed.proposals(catalog, people, key, table, known.kinds),
-        *unkeyed.mails((people, *guess.logins(catalog, people)), addresses),
+        *unkeyed.mails(known.who.mails, addresses),
         *unkeyed.together(catalog, table),
         *unkeyed.numbers(catalog, table, names),
     ):

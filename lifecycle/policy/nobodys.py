@@ -12,7 +12,7 @@ together with others that are nobody's, no column of it could lead to a person, 
 
 from collections.abc import Iterator
 
-from lifecycle.policy import books, guess, habits, together, virtual
+from lifecycle.policy import books, guess, habits, together, unseen, virtual
 from lifecycle.policy.check import PART_OF
 from lifecycle.policy.doubts import PART, SHARED, WRITTEN, Doubt
 from lifecycle.policy.drafting import ENOUGH, FEW, HALF, Draft
@@ -68,7 +68,8 @@ def _keys(draft: Draft, table: str) -> Iterator[Doubt]:
     for column in draft.naming(table):
         if draft.has_a_login(table, column):
             yield Doubt(KIND, f"{column}: a login for each")
-        if not _only_wrote(draft, table, column) and not _hung(draft, table, column):
+        told = not draft.blind(draft.people.name)
+        if not (told and _only_wrote(draft, table, column)) and not _hung(draft, table, column):
             seen = draft.seen.of(table, column)
             yield Doubt(WRITTEN, f"{column}: {seen.distinct} people in {seen.filled} rows")
     for key in draft.leading(table):
@@ -99,6 +100,8 @@ def _unknown(draft: Draft, table: Table) -> Iterator[Doubt]:
         yield Doubt(ANYTHING, "no row was seen")
     if _handful(draft, table):
         return
+    if other := unseen.pointing(draft, table.name):
+        yield Doubt(ANYTHING, f"{other}, which points to it, was not seen")
     alone = not any(table.name in (k.table, k.referenced) for k in draft.catalog.foreign_keys)
     if alone and not _list(draft, table):
         yield Doubt(ANYTHING, "no key leads to it or from it")
@@ -163,7 +166,7 @@ def _hangs(draft: Draft, table: Table, found: dict[str, Doubt | None]) -> Doubt 
         and not habits.wrote(key.columns[-1])
         and (before.question != KIND or _mixed(draft, key.referenced))
     }
-    if len(open_) == 1:
+    if len(open_) == 1 and not draft.blind(draft.people.name):
         [(whole, column)] = open_.items()
         return Doubt(f"{PART_OF}{whole}", column)
     return Doubt(PART, f"{', '.join(open_)}, which are asked about too") if open_ else None

@@ -9,6 +9,9 @@ from lifecycle.policy import guess, habits, virtual
 from lifecycle.policy.drafting import ENOUGH, NEARLY, Draft
 from lifecycle.postgres.catalog import ForeignKey, Table
 
+_LENT = 0.75
+"""A thing that fewer of its kind than this are somebody's at a time is not there for that person alone."""
+
 SPARSE = 0.2
 """A second person who stands in fewer rows than this is mentioned there, and the row is not theirs too."""
 
@@ -64,19 +67,39 @@ def only_wrote(draft: Draft, table: str, column: str) -> bool:
 
 
 def somebody_else(draft: Draft, table: Table, led: Collection[str]) -> str:
-    """Return the column with e-mail addresses, but for `led` to these people, beside a name; nothing where none has."""
-    named = any(c.name.lower().endswith("name") for c in table.columns)
+    """Return the column with e-mail addresses, but for `led` to these people, beside a name; nothing where none has.
+
+    By what they are called, or as the values are so.
+    """
+    of = draft.seen.of
+    named = any(
+        c.name.lower().endswith("name")
+        or 2 * of(table.name, c.name).named >= of(table.name, c.name).alike + ENOUGH
+        for c in table.columns
+    )
     return next(
         (
             c.name
             for c in table.columns
             if named
-            and "mail" in c.name.lower()
-            and draft.seen.of(table.name, c.name).alike >= ENOUGH
+            and ("mail" in c.name.lower() or draft.seen.forms.get((table.name, c.name)) == "email")
+            and of(table.name, c.name).alike >= ENOUGH
             and c.name not in led
         ),
         "",
     )
+
+
+def lent(draft: Draft, table: str, column: str) -> bool:
+    """Say whether a row seems to be a thing that one person has at a time, as a locker: some have nobody, none two.
+
+    It belongs to something else that every row names.
+    """
+    seen = draft.seen.of(table, column)
+    once = seen.filled == seen.distinct and draft.share(table, column) < _LENT
+    keys = (k for k in draft.leading(table) if column not in k.columns and draft.always(k))
+    whole = [k for k in keys if k.referenced not in draft.owners]
+    return once and not draft.filled(table, column) and bool(whole)
 
 
 def odd(column: str) -> bool:

@@ -26,16 +26,25 @@ class Payer(Part):
 
 
 class Identifier(Part):
-    """A column whose values name the person: in their own row, or in rows of another table that are theirs."""
+    """Values that name the person: a column of their own row or of another table's rows that are theirs, or in JSON."""
 
     column: Text = Field(
         description="a column of the subject's table, or `table.column` of a table that is theirs",
         examples=["contacts.value"],
     )
+    path: Text | None = Field(
+        default=None,
+        description="where in a JSON column the values stand, as a jsonpath of PostgreSQL",
+        examples=["$.email"],
+    )
     form: Form = Field(default="text", description="how its values are written")
     weak: bool = Field(
         default=False,
         description="a name that others may have too: its hits are shown to a person, and decide nothing",
+    )
+    earlier: bool = Field(
+        default=False,
+        description="what the person went by before: a table of earlier values, or the images of an audit log",
     )
     where: dict[Column, Value] = Field(
         default_factory=dict[str, Value],
@@ -79,4 +88,4 @@ class Subject(Part):
     @property
     def own_identifiers(self) -> tuple[str, ...]:
         """Return the identifiers that stand in the person's own row, by column."""
-        return tuple(one.column for one in self.names() if "." not in one.column)
+        return tuple(one.column for one in self.names() if "." not in one.column and not one.path)

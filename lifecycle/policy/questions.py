@@ -14,7 +14,7 @@ from lifecycle.policy import statements_of_rows as statements
 from lifecycle.policy.model import Policy
 from lifecycle.policy.reference import Reference
 from lifecycle.policy.virtual import Virtual
-from lifecycle.postgres.catalog import Catalog, ForeignKey
+from lifecycle.postgres.catalog import Catalog, ForeignKey, Table
 from lifecycle.words import closest, counted
 
 Row = Sequence[object]
@@ -72,17 +72,9 @@ def _reference(catalog: Catalog, table: str, name: str, said: Reference) -> Iter
     path: Where = ("tables", table, "references", name)
     place = f"{table}.{name}"
     if said.path is not None:
-        at: Where = (*path, "path")
-        remedy = "write a jsonpath of PostgreSQL, as `$.visitor.id`"
-        query = statements.PATH.format(path=sql.Literal(said.path))
-        yield Question(at, place, table, query, lambda _: iter(()), remedy)
-        query = statements.any_row(found, statements.fits_json(column, said.path), (column,))
-        yield Question(at, place, table, query, _matches(at, place, column), remedy, at)
-        query = statements.errors(found, column, said.path)
-        remedy = "leave `strict` out of it, or say what a value must be before it is used"
-        yield Question(at, place, table, query, lambda _: iter(()), remedy, at)
+        yield from in_json((*path, "path"), place, found, column, said.path)
     if said.type is not None and (kind := found.column(said.type)):
-        at = (*path, "of")
+        at: Where = (*path, "of")
         remedy = "name the column that says of which kind the other row is"
         query = statements.kinds(found, said.type, list(said.of or ()))
         place = f"{table}.{said.type}"
@@ -92,6 +84,18 @@ def _reference(catalog: Catalog, table: str, name: str, said: Reference) -> Iter
             remedy = f"write it as rows of {table} have it in {said.type}"
             judge = _stored((*at, value), place, value)
             yield Question((*at, value), place, table, query, judge, remedy)
+
+
+def in_json(at: Where, place: str, table: Table, column: str, path: str) -> Iterator[Question]:
+    """Yield what a path is asked: whether it is one, whether anything is under it, whether any row refuses it."""
+    remedy = "write a jsonpath of PostgreSQL, as `$.visitor.id`"
+    query = statements.PATH.format(path=sql.Literal(path))
+    yield Question(at, place, table.name, query, lambda _: iter(()), remedy)
+    query = statements.any_row(table, statements.fits_json(column, path), (column,))
+    yield Question(at, place, table.name, query, _matches(at, place, column), remedy, at)
+    query = statements.errors(table, column, path)
+    remedy = "leave `strict` out of it, or say what a value must be before it is used"
+    yield Question(at, place, table.name, query, lambda _: iter(()), remedy, at)
 
 
 def _copy(view: str, index: int, table: str) -> Question:

@@ -10,7 +10,7 @@ from lifecycle.policy import tombstone
 from lifecycle.policy.model import Policy
 from lifecycle.policy.names import split_column
 from lifecycle.policy.people import Subject, Value
-from lifecycle.policy.questions import EMPTY, Answer, Question, Row, Unsaid
+from lifecycle.policy.questions import EMPTY, Answer, Question, Row, Unsaid, in_json
 from lifecycle.postgres.catalog import Catalog, Table
 
 Unique = tuple[tuple[str, ...], bool]
@@ -27,7 +27,11 @@ def of(
         if subject.where:
             yield _where((*path, "where"), table, subject.where)
         for index, one in enumerate(subject.names()):
-            found = catalog.tables[split_column(one.column)[0] or subject.table]
+            name, column = split_column(one.column)
+            found = catalog.tables[name or subject.table]
+            if one.path is not None:
+                at: Where = (*path, "identifiers", index, "path")
+                yield from in_json(at, one.column, found, column, one.path)
             if one.where:
                 yield _where((*path, "identifiers", index, "where"), found, one.where)
         if subject.tombstone is not None:

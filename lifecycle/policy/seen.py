@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from lifecycle.policy.people import Form, Identifier
 from lifecycle.policy.reference import Reference
 
 
@@ -39,6 +40,8 @@ class Evidence:
     `quoting`: table -> rows in whose texts an identifier of one of the people stands, where that was asked.
     `references`: table -> what a column leads to, where all its values were found there and no foreign key says so.
     `both`: (table, one column, another) -> who stands in both, where both have a foreign key to the people.
+    `forms`: (table, column) -> how nearly all of its values are written, where they are addresses or telephone numbers.
+    `images`: table -> what names these people in images of their rows, as they were before.
     """
 
     rows: Mapping[str, int] = field(default_factory=dict[str, int])
@@ -49,6 +52,10 @@ class Evidence:
     )
     both: Mapping[tuple[str, str, str], Both] = field(
         default_factory=dict[tuple[str, str, str], Both]
+    )
+    forms: Mapping[tuple[str, str], Form] = field(default_factory=dict[tuple[str, str], Form])
+    images: Mapping[str, tuple[Identifier, ...]] = field(
+        default_factory=dict[str, tuple[Identifier, ...]]
     )
 
     def of(self, table: str, column: str) -> Seen:

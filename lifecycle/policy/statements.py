@@ -14,11 +14,14 @@ ROWS = 10_000
 QUOTING = 500
 """In how many rows of a table it is looked whether a person is quoted: to take texts apart takes time."""
 
+FORMS = 1_000
+"""In how many rows it is looked how addresses, numbers and names are written."""
+
 ENOUGH = 30
 """So many values must be there before it says something that all are different."""
 
 VALUES = 1_000
-"""How many different values of a column are looked for where they may lead."""
+"""How many different values of a column are looked for where they may lead; a fifth where to many tables."""
 
 _MAIL = sql.SQL("nullif(lower(btrim({value}::text)), '')")
 _AT = sql.SQL("count(*) filter (where s.kind = {kind} and {there})")
@@ -31,7 +34,7 @@ _TELLS = sql.SQL(
     r"count(*) filter (where case when octet_length({said}) <= 4000 then {said} ~ '\[\s*[0-9]' or {said} ~*"
     r" '\"[^\"]*(ids?|uuid|guid|uid|pk|key|ref|mail|phone|mobile|name|login|user|owner|person|people|member|customer"
     r"|client|patient|account|employee|actor|author|contact|sender|recipient|by|to|from)s?\"\s*:'"
-    r" else {said} is not null end)"
+    r" or {said} ~ {called} else {said} is not null end)"
 )
 
 # One word with a digit in it, something encoded, or a number behind a name: User;17.
@@ -39,15 +42,23 @@ _NO_WORDS = sql.SQL(
     r"count(*) filter (where left({said}, 4000) ~ '^\S*[0-9]\S*$|\S{{25}}|[A-Za-z_][;:/#|]+[0-9]')"
 )
 
-# An e-mail address, or a number that is written as people write telephone numbers. A long text is neither, and is not
-# even read: its length stands before it.
+# An e-mail address, or a number as people write telephone numbers. A long text is neither, and is not even read.
 _ALIKE = sql.SQL(
-    r"count(*) filter (where case when octet_length(s.{column}) <= 320 then"
+    r"count(*) filter (where case when octet_length(s.{column}) <= 320 and (strpos(s.{column}::text, '@') > 0"
+    r" or strpos('+0123456789', left(ltrim(s.{column}::text), 1)) > 0) then"
     r" s.{column}::text ~ '^\s*[^@\s]+@[^@\s]+\.[a-z]+\s*$|^\s*\+?[0-9][0-9 ()/.-]{{7,18}}\s*$'"
     r" and s.{column}::text ~ '@|[ ()/+]' end)"
 )
 
 
+# Which of the two it is.
+_MAIL_LIKE = sql.SQL(
+    r"count(*) filter (where s.{column}::text ~ '^\s*[^@\s]+@[^@\s]+\.[A-Za-z]+\s*$')"
+)
+_PHONE_LIKE = sql.SQL(
+    r"count(*) filter (where s.{column}::text ~ '^\s*\+?[0-9][0-9 ()/.-]{{7,18}}\s*$'"
+    r" and s.{column}::text ~ '[ ()/+-]')"
+)
 # Given names and a family name, as people write them.
 _NAMED = sql.SQL(
     r"count(*) filter (where case when octet_length(s.{column}) <= 120 then"
@@ -131,11 +142,17 @@ def quoting(table: Table, texts: Sequence[str], names: Sequence[tuple[str, str]]
     )
 
 
-def telling(table: Table, json: Sequence[str], texts: Sequence[str]) -> sql.Composed:
-    """Return the query of one row: in how many rows each JSON and each text may tell of somebody."""
+def telling(
+    table: Table, json: Sequence[str], texts: Sequence[str], called: Sequence[str]
+) -> sql.Composed:
+    """Return the query of one row: in how many rows each JSON and each text may tell of somebody.
+
+    `called`: columns that name people, plain names: JSON with such a key may be an image of their row.
+    """
+    keys = sql.Literal(f'"({"|".join(called)})"\\s*:' if called else "^$")
     columns = [sql.Identifier(name) for name in (*json, *texts)]
     counts = [
-        *(_TELLS.format(said=sql.Identifier("s", name)) for name in json),
+        *(_TELLS.format(said=sql.Identifier("s", name), called=keys) for name in json),
         *(_NO_WORDS.format(said=sql.Identifier("s", name)) for name in texts),
     ]
     return sql.SQL("select {counts} from (select {columns} from {table} limit {rows}) as s").format(
@@ -143,6 +160,26 @@ def telling(table: Table, json: Sequence[str], texts: Sequence[str]) -> sql.Comp
         columns=sql.SQL(", ").join(sql.SQL("{0}::text as {0}").format(c) for c in columns),
         table=sql_name(table.name),
         rows=sql.Literal(QUOTING),
+    )
+
+
+def forms(table: Table, texts: Sequence[str]) -> sql.Composed:
+    """Return the query of one row: of each text how many values, addresses, telephone numbers, names."""
+    each = [
+        count.format(column=sql.Identifier(name))
+        for name in texts
+        for count in (sql.SQL("count(s.{column})"), _MAIL_LIKE, _PHONE_LIKE, _NAMED)
+    ]
+    return sql.SQL("select {each} from (select {texts} from {table} limit {rows}) as s").format(
+        each=sql.SQL(", ").join(each),
+        texts=sql.SQL(", ").join(
+            sql.SQL("case when octet_length({0}) <= 320 then {0} end as {0}").format(
+                sql.Identifier(name)
+            )
+            for name in texts
+        ),
+        table=sql_name(table.name),
+        rows=sql.Literal(FORMS),
     )
 
 
@@ -242,7 +279,7 @@ def found(table: Table, asked: Proposal) -> sql.Composed:
         names=sql.SQL(", ").join(sql.Identifier(f"v{n}") for n in range(len(columns))),
         table=sql_name(table.name),
         rows=sql.Literal(ROWS),
-        some=sql.Literal(VALUES),
+        some=sql.Literal(VALUES if len(asked.goals) < ENOUGH else VALUES // 5),
     )
 
 

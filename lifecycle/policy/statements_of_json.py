@@ -1,5 +1,7 @@
 """The SQL statement with which a draft looks into JSON: under which paths people stand. Paths and counts come home."""
 
+from collections.abc import Sequence
+
 from psycopg import sql
 
 from lifecycle.policy.statements import QUOTING, ROWS
@@ -60,4 +62,45 @@ def people_in(
         people_rows=sql.Literal(ROWS),
         mails=mails,
         some=sql.Literal(some),
+    )
+
+
+def images_in(
+    table: Table,
+    column: str,
+    columns: Sequence[str],
+    names: Sequence[str],
+    texts: Sequence[str],
+    words: Sequence[str],
+) -> sql.Composed:
+    """Return the query of one row: how many rows have JSON, and how many an image of a row with most of `columns`.
+
+    Then for each of `names` in how many it has a value, and for each of `texts` the one of our `words` beside them.
+    """
+    there = sql.SQL("count(*) filter (where s.j ->> {name} is not null)")
+    any_ = sql.SQL("s.j ?| {names}::text[]").format(names=sql.Literal(list(names)))
+    whole = sql.SQL(
+        "count(*) filter (where 2 * (select count(*) from unnest({columns}::text[]) as c(name) where s.j ? c.name)"
+        " >= {many})"
+    ).format(columns=sql.Literal(list(columns)), many=sql.Literal(len(columns)))
+    spelled = sql.SQL(
+        "min(s.{text}::text) filter (where {any_} and s.{text}::text = any ({words}::text[]))"
+    )
+    counts = [
+        sql.SQL("count(*)"),
+        whole,
+        *(there.format(name=sql.Literal(name)) for name in names),
+        *(
+            spelled.format(text=sql.Identifier(text), any_=any_, words=sql.Literal(list(words)))
+            for text in texts
+        ),
+    ]
+    return sql.SQL(
+        "select {counts} from (select r.*, case when jsonb_typeof(r.{column}::jsonb) = 'object' then r.{column}::jsonb"
+        " else '{{}}' end as j from {table} as r where r.{column} is not null limit {rows}) as s"
+    ).format(
+        counts=sql.SQL(", ").join(counts),
+        column=sql.Identifier(column),
+        table=sql_name(table.name),
+        rows=sql.Literal(2 * QUOTING),
     )

@@ -32,7 +32,7 @@ def sense(policy: Policy) -> Iterator[Mistake]:
         repeated = [
             c
             for one, c in zip(subject.names(), named, strict=True)
-            if not one.where and named.count(c) > 1
+            if not (one.where or one.path) and named.count(c) > 1
         ]
         if repeated:
             where = ("subjects", kind, "identifiers")
@@ -50,7 +50,7 @@ def sense(policy: Policy) -> Iterator[Mistake]:
 
 
 def _elsewhere(policy: Policy, kind: str, subject: Subject) -> Iterator[Mistake]:
-    """Find identifiers in tables whose rows are not the person's."""
+    """Find identifiers in tables whose rows are not the person's, and earlier ones where those of today stand."""
     for index, one in enumerate(subject.names()):
         table = split_column(one.column)[0]
         entry = policy.tables.get(table)
@@ -59,6 +59,12 @@ def _elsewhere(policy: Policy, kind: str, subject: Subject) -> Iterator[Mistake]
                 ("subjects", kind, "identifiers", index),
                 f"rows of {table} are no {kind}'s",
                 f"say under `tables` whose they are: `{table}: {{owner: {{{kind}: ...}}}}`",
+            )
+        if one.earlier and one.path is None and table in ("", subject.table):
+            yield Mistake(
+                ("subjects", kind, "identifiers", index, "earlier"),
+                f"{one.column} stands in the person's own row, which has what they go by now",
+                "take `earlier` out, or name the table or the images with the values before",
             )
 
 
@@ -94,6 +100,14 @@ def _identifier(look: Look, path: Where, index: int, subject: Subject, one: Iden
     bare = isinstance(subject.identifiers[index], str)
     at: Where = (*path, "identifiers") if bare else (*path, "identifiers", index, "column")
     column = look.column(at, table or subject.table, name)
+    if column and one.path and column.type not in ("json", "jsonb"):
+        what = f"{name} is {column.type}, and a path leads into JSON"
+        instead = "take `path` out, or name a JSON column"
+        look.say((*path, "identifiers", index, "path"), what, instead)
+    if column and one.path is None and column.type in ("json", "jsonb"):
+        what = f"{name} is {column.type}, in which no value stands alone"
+        instead = "say where it stands: `path: $.email`"
+        look.say((*path, "identifiers", index), what, instead)
     if column and one.form == "email" and not may_be_mail(column):
         what = f"{name} is {column.type}, in which no address stands"
         instead = "take `form` out, or write `form: digits`"

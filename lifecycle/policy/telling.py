@@ -11,6 +11,8 @@ from typing import Literal
 from lifecycle.config.mistake import Where
 from lifecycle.policy import whole
 from lifecycle.policy.model import Kept, Owner, Parties, Policy, SharedBy, Table, Through, until
+from lifecycle.policy.names import split_column
+from lifecycle.policy.people import Identifier
 
 Effect = Literal["destroys", "keeps", "clears", "other"]
 """What a sentence does: a row or value goes, stays although it is somebody's, loses whom it names; or none of these."""
@@ -42,6 +44,7 @@ def of(policy: Policy, name: str) -> tuple[Said, ...]:
         *_whose(policy, name, table),
         *_leading(name, table),
         *_held(name, table),
+        *_naming(policy, name),
         *_promised(policy, name),
     )
 
@@ -129,6 +132,40 @@ def _held(name: str, table: Table) -> Iterator[Said]:
     if table.objects:
         what = f"the objects that {_and(table.objects)} name in bucket {table.bucket} go with their row"
         yield Said((*path, "objects"), "", what, "destroys")
+
+
+def _naming(policy: Policy, name: str) -> Iterator[Said]:
+    """Yield what of a row names its person, and is searched for when they go."""
+    for kind, subject in policy.subjects.items():
+        for index, one in enumerate(subject.names()):
+            table, column = split_column(one.column)
+            if (table or subject.table) == name:
+                path: Where = ("subjects", kind, "identifiers", index)
+                bare = isinstance(subject.identifiers[index], str)
+                yield Said(
+                    path[:-1] if bare else path,
+                    "",
+                    f"{_where(one, column)} {_names(one, kind)}",
+                    "other",
+                )
+
+
+def _where(one: Identifier, column: str) -> str:
+    under = f"what stands in {column} under {one.path}" if one.path else column
+    rows = " and ".join(f"{name} is {value}" for name, value in one.where.items())
+    return f"{under}, where {rows}," if rows else under
+
+
+def _names(one: Identifier, kind: str) -> str:
+    then = (
+        "what is found of it is shown to a person"
+        if one.weak
+        else "nowhere else may it stand when they are gone"
+    )
+    was = "named" if one.earlier else "names"
+    before = " before" if one.earlier else ""
+    read = "" if one.form == "text" else f", read as {one.form}"
+    return f"{was} the {kind}{before}{read}: {then}"
 
 
 def _promised(policy: Policy, name: str) -> Iterator[Said]:

@@ -101,13 +101,12 @@ def _listed(catalog: Catalog, kinds: Kinds, table: Table, column: Column) -> Pro
     return None
 
 
-def mails(people: Sequence[Table], columns: Sequence[str]) -> Iterator[Proposal]:
-    """Yield for each of these columns of addresses that it may lead to those of the people or of their logins."""
-    goals = tuple(
-        Goal(table.name, (name,))
-        for table in people
-        for name in [n for n in guess.identifiers(table) if "mail" in n.lower()][:1]
-    )
+def mails(people: Mapping[str, str], columns: Sequence[str]) -> Iterator[Proposal]:
+    """Yield for each of these columns of addresses that it may lead to those of the people or of their logins.
+
+    `people`: their tables -> the column with their addresses.
+    """
+    goals = tuple(Goal(table, (column,)) for table, column in people.items())
     if goals:
         yield from (Proposal((c,), goals, mail=True) for c in columns)
 
@@ -175,12 +174,13 @@ def spellings(catalog: Catalog) -> Mapping[str, tuple[str, str]]:
     found: dict[str, tuple[str, str]] = {}
     for table in catalog.tables.values():
         if len(table.primary_key) == 1:
-            for word in _written(table.relname):
+            for word in written(table.relname):
                 found.setdefault(word, (table.name, table.primary_key[0]))
     return found
 
 
-def _written(relname: str) -> Iterator[str]:
+def written(relname: str) -> Iterator[str]:
+    """Yield how programs write the name of the rows of a table."""
     name = habits.words(relname)
     single = guess.singular(name)
     head, _, tail = single.partition("_")

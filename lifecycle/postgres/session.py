@@ -11,7 +11,8 @@ PATH = """
 """
 _SESSION = """
     select set_config('statement_timeout', '15min', false), set_config('lock_timeout', '5s', false),
-           set_config('idle_in_transaction_session_timeout', '5min', false), set_config('row_security', 'off', false),
+           set_config('idle_in_transaction_session_timeout', '5min', false),
+           set_config('idle_session_timeout', '0', false), set_config('row_security', 'off', false),
            set_config('TimeZone', 'UTC', false), set_config('DateStyle', 'ISO', false),
            set_config('IntervalStyle', 'postgres', false), set_config('quote_all_identifiers', 'off', false),
            set_config('jit', 'off', false),
@@ -21,6 +22,7 @@ _SESSION = """
 """
 # A server looks every 5 seconds whether we are still there (it cannot on Windows): the statement of a process that was
 # killed would else hold its locks, and its run, until its time limit.
+# No session of ours is ended because it waits: who places a hold waits for one that only waits (`holds/gate.py`).
 # Compiling a question to the catalog took 80 ms of the 85 it took in all, as the planner cannot tell how few rows it
 # reads (PostgreSQL 15, 52 tables): our statements wait for pages, not for the processor.
 # An intent that a crash takes back would let an outside effect be repeated without a word: `off` is not obeyed.

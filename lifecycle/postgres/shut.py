@@ -28,12 +28,13 @@ WHY = Reason(
     "that somebody left open.",
 )
 
+# Who only waits for such a lock shuts the table, too: whoever comes later waits behind him.
 # A table is as shut as what hangs below it, and as its indexes: who reads it, or asks how large it is, opens these.
 _SHUT: LiteralString = """
     with recursive held (oid) as (
         select coalesce(i.indrelid, l.relation)
           from pg_locks l left join pg_index i on i.indexrelid = l.relation
-         where l.locktype = 'relation' and l.mode = 'AccessExclusiveLock' and l.granted
+         where l.locktype = 'relation' and l.mode = 'AccessExclusiveLock'
            and l.pid is distinct from pg_backend_pid()
            and l.database = (select oid from pg_database where datname = current_database())
          union
@@ -44,7 +45,7 @@ _SHUT: LiteralString = """
 
 
 def now(conn: Connection[TupleRow]) -> frozenset[str]:
-    """Return the tables that others have for themselves at this moment, and those above. Raise psycopg.Error."""
+    """Return the tables that others have for themselves now, or wait to, and those above. Raise psycopg.Error."""
     return frozenset(policy_name(schema, name) for schema, name in conn.execute(_SHUT))
 
 

@@ -80,7 +80,7 @@ def plan_of(
 ) -> Plan[Step]:
     """Return a decision as the plan a person sees."""
     return Plan(
-        room=promise.job.partition(".")[0],
+        room=promise.commands or promise.job.partition(".")[0],
         system=system.name,
         database=system.policy.database,
         policy_digest=system.policy_digest,

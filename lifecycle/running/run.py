@@ -14,7 +14,7 @@ import psycopg
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from lifecycle import cron, progress, unexpected, words
+from lifecycle import cron, fence, progress, unexpected, words
 from lifecycle.errors import (
     Conflict,
     Fenced,
@@ -181,6 +181,8 @@ def _work(system: System, claim: Claim, job: Job) -> Ending:
             # What is due is judged by one clock between hosts.
             now = daemons.time(conn).astimezone(UTC)
             shown = plans.of_run(conn, claim.id)
+        if job.spreads:
+            fence.must_not_stand(system)
         return Ending(apply.carry_out(system, claim, job, now, shown))
     except (LifecycleError, psycopg.Error) as error:
         return _failed(claim, unexpected.explain(error))
@@ -198,16 +200,18 @@ def _write(
     system: System, claim: Claim, ending: Ending, heartbeat: Heartbeat, *, retry: bool
 ) -> Ending:
     """Write the ending onto the ledger. While the database is away, try until the lease would be stale."""
+    unheard = False
     while not isinstance(ending.error, Fenced):
         try:
             with contextlib.closing(system.connect(f"end of run {claim.id}")) as conn:
-                _record(conn, claim, ending, retry=retry)
+                _record(conn, claim, ending, retry=retry, unheard=unheard)
         except Fenced as error:
             return Ending(ending.outcome, error)
         except (psycopg.Error, LifecycleError) as error:
             problem = unexpected.explain(error)
         else:
             return ending
+        unheard = True
         log.warning(
             "the end of a run cannot be written", run=claim.id, error=type(problem).__name__
         )
@@ -217,7 +221,18 @@ def _write(
     return ending
 
 
-def _record(conn: Connection[TupleRow], claim: Claim, ending: Ending, *, retry: bool) -> None:
+def _record(
+    conn: Connection[TupleRow], claim: Claim, ending: Ending, *, retry: bool, unheard: bool
+) -> None:
+    """Write it; `unheard`, it may have been written before, by a commit whose answer was lost. Raise Fenced if not."""
+    try:
+        _end(conn, claim, ending, retry=retry)
+    except Fenced:  # only now: this statement has waited for that commit
+        if not (unheard and claims.ended(conn, claim)):
+            raise
+
+
+def _end(conn: Connection[TupleRow], claim: Claim, ending: Ending, *, retry: bool) -> None:
     error = ending.error
     if isinstance(error, Interrupted):
         claims.cancel(conn, claim, error.what, error_code=error.exit_code)

@@ -6,7 +6,7 @@ Objects come back with all their versions and delete markers, under new version 
 import json
 import urllib.request
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
@@ -18,7 +18,7 @@ _TIME_LIMIT = 30
 def put_away(objects: "S3Client", stripe: str, directory: Path) -> None:
     """Write every object version and Stripe's state into `directory`, in place of what is there."""
     directory.mkdir(mode=0o700, exist_ok=True)
-    index: list[dict[str, str]] = []
+    index: list[dict[str, Any]] = []
     for bucket in objects.list_buckets().get("Buckets", []):
         name = bucket.get("Name", "")
         for page in objects.get_paginator("list_object_versions").paginate(Bucket=name):
@@ -28,7 +28,8 @@ def put_away(objects: "S3Client", stripe: str, directory: Path) -> None:
                 key, number = version.get("Key", ""), version.get("VersionId", "")
                 got = objects.get_object(Bucket=name, Key=key, VersionId=number)
                 (directory / file).write_bytes(got["Body"].read())
-                index.append({"bucket": name, "key": key, "file": file})
+                noted = got.get("Metadata", {})
+                index.append({"bucket": name, "key": key, "file": file, "metadata": noted})
             index.extend(
                 {"bucket": name, "key": marker.get("Key", ""), "file": ""}
                 for marker in page.get("DeleteMarkers", [])
@@ -44,7 +45,8 @@ def give_back(objects: "S3Client", stripe: str, directory: Path) -> None:
         bucket, key = entry["bucket"], entry["key"]
         if entry["file"]:
             body = (directory / entry["file"]).read_bytes()
-            objects.put_object(Bucket=bucket, Key=key, Body=body)
+            noted = entry["metadata"]
+            objects.put_object(Bucket=bucket, Key=key, Body=body, Metadata=noted)
         else:
             objects.delete_object(Bucket=bucket, Key=key)
     state = (directory / "stripe.json").read_bytes()

@@ -12,6 +12,7 @@ from lifecycle import clock
 from lifecycle.figure import Value
 from lifecycle.job import Job
 from lifecycle.ledger.claims import Claim
+from lifecycle.ledger.fences import Fence
 from lifecycle.ledger.standing import Standing
 from lifecycle.schedule.breaker import Breaker, Dark
 from lifecycle.settings.model import TICK_LIMIT
@@ -47,6 +48,7 @@ class DaemonState:
     pulse: float = field(default_factory=clock.monotonic)
     skew: dict[str, float] = field(default_factory=dict[str, float])
     snapshots: dict[str, Snapshot] = field(default_factory=dict[str, Snapshot])
+    fences: dict[str, tuple[Fence, ...]] = field(default_factory=dict[str, tuple[Fence, ...]])
     children: dict[int, Claim] = field(default_factory=dict[int, Claim])
     ended: dict[tuple[str, int], int] = field(default_factory=dict[tuple[str, int], int])
     stop: threading.Event = field(default_factory=threading.Event)

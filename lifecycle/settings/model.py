@@ -113,6 +113,13 @@ class WalG(Part):
         default_factory=dict[str, Secret],
         description="a variable of WAL-G's -> where its value stands",
     )
+    pgdata: Text | None = Field(
+        default=None,
+        description="the server's data directory, where it lies on this machine: base backups are taken of it",
+    )
+    memory_mb: Annotated[int, Field(ge=256)] = Field(
+        default=2048, description="megabytes of memory that taking a base backup may need at most"
+    )
 
 
 class SystemSettings(Part):

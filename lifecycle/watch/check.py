@@ -14,7 +14,7 @@ from functools import lru_cache
 
 from lifecycle import cron, rooms, show, words
 from lifecycle.job import Job
-from lifecycle.ledger import standing
+from lifecycle.ledger import fences, standing
 from lifecycle.ledger.standing import Standing
 from lifecycle.postgres.patient import PATIENCE
 from lifecycle.system import System
@@ -114,9 +114,13 @@ def _opinion(
 
 
 def jobs(system: System, now: datetime) -> Iterator[Judged]:
-    """Judge every job of `system` by its ledger. Raise as `System.connect`."""
+    """Judge every job of `system` by its ledger, and first what keeps them from it. Raise as `System.connect`."""
     with system.connect("check", write=False, patience=PATIENCE) as conn:
         known = standing.read(conn, system.name)
+        fenced = fences.standing(conn, system.name)
+    for fence in fenced:
+        why, no_age = f"{fence.why}. {fence.hint}", timedelta(0)
+        yield Judged(system.name, "fence", State.CRITICAL, why, None, no_age, no_age)
     yield from judged(system, rooms.jobs(system.policy), known, now)
 
 

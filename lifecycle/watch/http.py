@@ -1,7 +1,7 @@
 """Answers monitors over HTTP, on loopback unless the settings say otherwise.
 
     /healthz   this daemon lives: its alarm clock rings. A database's trouble restarts nobody
-    /readyz    this daemon can work: every system is reached and written to, and the daemon is not on its way out
+    /readyz    this daemon can work: every system is reached, written to and not fenced, and the daemon is not leaving
     /metrics   figures for Prometheus
     /status    a page for a person; / is the same page
 
@@ -11,13 +11,14 @@ Knows nothing of a person, and shows no connection string.
 
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socket import AF_INET6
 from typing import Any
 
 from lifecycle import clock, unexpected
 from lifecycle.errors import InputError
+from lifecycle.ledger.fences import Fence
 from lifecycle.schedule.breaker import Dark
 from lifecycle.schedule.state import DaemonState
 from lifecycle.watch import metrics, page
@@ -84,10 +85,13 @@ def healthy(state: DaemonState) -> Answer:
 
 
 def ready(state: DaemonState) -> Answer:
-    """Say whether the daemon can take work; if not, which systems are dark, since when, why and what to do."""
+    """Say whether the daemon can take work; if not, which systems are dark or fenced, since when, why, what to do."""
     dark = dict(state.dark_systems(clock.now()))
-    told = {system.name: _dark(dark.get(system.name)) for system in state.systems}
-    fine = not state.draining and not dark
+    told = {
+        name: _dark(dark.get(name)) or _fenced(state.fences.get(name, ()))
+        for name in (system.name for system in state.systems)
+    }
+    fine = not state.draining and not any(told.values())
     return _json(200 if fine else 503, ready=fine, draining=state.draining, systems=told)
 
 
@@ -96,6 +100,14 @@ def _dark(dark: Dark | None) -> dict[str, str] | None:
         return None
     since = dark.since.isoformat(timespec="seconds")
     return {"dark_since": since, "why": dark.error.what, "hint": dark.error.hint}
+
+
+def _fenced(standing: Sequence[Fence]) -> dict[str, str] | None:
+    if not standing:
+        return None
+    first = standing[0]
+    since = first.since.isoformat(timespec="seconds")
+    return {"fenced_since": since, "why": first.why, "hint": first.hint}
 
 
 def figures(state: DaemonState) -> Answer:

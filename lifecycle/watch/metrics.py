@@ -24,6 +24,7 @@ _JOB = ("job",)
 _GAUGES = (
     Figure("up", "1 while the system's database is reached and written to at every tick."),
     Figure("dark_since_timestamp_seconds", "Since when the system is dark, while it is."),
+    Figure("fenced", "1 while rows of the system's database may not be read out."),
     Figure("scheduler_tick_timestamp_seconds", "When a tick last reached the system and wrote."),
     Figure("figures_timestamp_seconds", "When the system's figures were read."),
     Figure("room_figures_read", "1 when the room's figures could be read.", ("room",)),
@@ -110,6 +111,7 @@ def _of_daemon(figures: Figures, state: DaemonState, system: System, now: dateti
     name, dark = (system.name,), state.dark(system.name, now)
     figures.add("up", name, int(dark is None))
     figures.add("dark_since_timestamp_seconds", name, dark.since if dark else None)
+    figures.add("fenced", name, int(bool(state.fences.get(system.name))))
     figures.add("scheduler_tick_timestamp_seconds", name, state.breakers[system.name].reached)
     figures.add("clock_skew_seconds", name, state.skew.get(system.name))
 

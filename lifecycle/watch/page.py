@@ -22,7 +22,8 @@ _STYLE = """
 :root{color-scheme:light dark}body{font:16px sans-serif;margin:1em}table{border-collapse:collapse;width:100%}
 td,th{text-align:left;vertical-align:top;padding:.3em .6em;border-bottom:1px solid #8888}
 td{overflow-wrap:anywhere}.word{font-weight:bold;color:#fff;background:#555;padding:0 .4em;border-radius:.2em}
-.OK .word{background:#1b6e33}.WARNING .word{background:#8a5a00}.CRITICAL .word,.DARK .word{background:#a4161a}
+.OK .word{background:#1b6e33}.WARNING .word{background:#8a5a00}
+.CRITICAL .word,.DARK .word,.FENCED .word{background:#a4161a}
 @media(max-width:700px){thead{display:none}tr,td{display:block}td:empty{display:none}
 tr{border-bottom:2px solid #888;padding:.5em 0}td{border:0;padding:.1em 0}
 td::before{content:attr(data-name)": ";opacity:.7}}
@@ -36,9 +37,9 @@ class _Row:
 
 
 def render(state: DaemonState, now: datetime) -> str:
-    """Return the page, dark systems first, then what is worst."""
+    """Return the page, dark and fenced systems first, then what is worst."""
     rows = [row for system in state.systems for row in _rows(state, system, now)]
-    order = ("DARK", "UNKNOWN", "CRITICAL", "WARNING", "OK")
+    order = ("DARK", "FENCED", "UNKNOWN", "CRITICAL", "WARNING", "OK")
     rows.sort(key=lambda row: order.index(row.state))
     head = "".join(f"<th>{name}" for name in HEAD)
     leaving = " - on its way out" if state.draining else ""
@@ -69,6 +70,9 @@ def _rows(state: DaemonState, system: System, now: datetime) -> Iterator[_Row]:
     elif kept is None or now - kept.at > state.tick_limit:
         why = f"no figures were read {f'since {show.cell(kept.at)}' if kept else 'yet'}"
         yield _Row("UNKNOWN", (name, None, "UNKNOWN", why, None, None, None, None))
+    for fence in state.fences.get(name, ()):
+        why = f"{fence.why}, seen first at {show.cell(fence.since)}"
+        yield _Row("FENCED", (name, None, "FENCED", why, None, fence.hint, None, None))
     if kept is None:
         return
     crons = {job.name: job.cron for job in state.jobs[name]}

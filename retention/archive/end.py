@@ -29,11 +29,12 @@ from lifecycle.plan import Step
 from lifecycle.postgres import connect
 from lifecycle.postgres.catalog import Catalog
 from lifecycle.promise import Task
+from lifecycle.returning import staging
+from lifecycle.returning import statements as of_return
 from lifecycle.system import System
 from lifecycle.words import counted
 from retention import floor
 from retention.archive import known, manifest, parquet, rows, shelf, statements, write
-from retention.archive import statements_of_return as of_return
 from retention.archive.manifest import Manifest
 from retention.archive.shelf import Shelf
 from retention.rule import Rules
@@ -234,11 +235,11 @@ def _count(
         shelf.must_fit(directory, written.size)
         progress.phase(f"retention.archives: ask {described.leaf} for holds")
         on.fetch(written, file)
-        conn.execute(statements.UNSTAGE)
+        conn.execute(of_return.UNSTAGE)
         conn.execute(of_return.stage_of(described.table, columns))
         try:
-            with rows.reading(conn):
-                copying = statements.copy_in(statements.STAGED, columns)
+            with staging.reading(conn):
+                copying = of_return.copy_in(of_return.STAGED, columns)
                 with conn.cursor() as cursor, cursor.copy(copying) as into:
                     for block in parquet.lines(file, tuple(places)):
                         into.write(block)
@@ -246,5 +247,5 @@ def _count(
                 row = conn.execute(counting, dict(held.keys)).fetchone()
         finally:
             if not conn.broken:
-                conn.execute(statements.UNSTAGE)
+                conn.execute(of_return.UNSTAGE)
     return row[0] if row else described.content.rows

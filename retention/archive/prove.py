@@ -1,7 +1,7 @@
 """Proves an archive: fetched back from the bucket, loaded by the database, and held against the table.
 
     with prove(task, conn, code, shelf, written) as proven:
-        ...                # the rows as the archive has them are in `statements.STAGED`, for this session alone
+        ...                # the rows as the archive has them are in `returning.statements.STAGED`, of this session
 
 Whoever destroys takes what was proven from there: the rows of the archive, as the archive has them, and no others.
 Nothing is changed here but that table.
@@ -23,6 +23,8 @@ from lifecycle.ledger.code import Code
 from lifecycle.ledger.effect import Change
 from lifecycle.postgres import connect
 from lifecycle.promise import Task
+from lifecycle.returning import staging
+from lifecycle.returning import statements as of_return
 from lifecycle.words import counted
 from retention.archive import parquet, rows, shelf, statements
 from retention.archive.manifest import Content, Description, Manifest
@@ -71,14 +73,14 @@ def prove(
         try:
             blocks = _load(conn, seen, described, file)
         except psycopg.Error as error:
-            conn.execute(statements.UNSTAGE)
+            conn.execute(of_return.UNSTAGE)
             raise _unloadable(conn, written.key, error) from None
     try:
         record(task, conn, "outcome", PROVEN, written)
         yield Proven(written, blocks)
     finally:
         if not conn.broken:
-            conn.execute(statements.UNSTAGE)
+            conn.execute(of_return.UNSTAGE)
 
 
 def must_hold(proven: Proven, there: Content) -> None:
@@ -101,7 +103,7 @@ def must_hold(proven: Proven, there: Content) -> None:
 
 def compare(conn: Connection[TupleRow], proven: Proven, wanted: Rows) -> None:
     """Raise as `must_hold` does unless these rows are in the table as they are in the archive. In no transaction."""
-    with rows.reading(conn):
+    with staging.reading(conn):
         must_hold(proven, rows.content(conn, wanted))
 
 
@@ -126,7 +128,7 @@ def let_go(
             f"{described.leaf} has no primary key, so one row of it cannot be told from another",
             hint="Give it one; until then nothing of it is archived and deleted.",
         )
-    rows.pin(change.conn)
+    staging.pin(change.conn)
     return change.conn.execute(
         statements.delete_archived(described.leaf, described.primary_key, free),
         {"first": first, "after": after, **values},
@@ -142,11 +144,11 @@ def _load(conn: Connection[TupleRow], seen: Code, described: Description, file: 
             f"the columns of {described.leaf} are not those that were archived",
             hint="Somebody altered it since. Nothing was dropped; the next run archives it anew.",
         )
-    conn.execute(statements.UNSTAGE)
+    conn.execute(of_return.UNSTAGE)
     conn.execute(statements.stage_like(described.leaf))
     columns = [column.name for column in described.columns]
-    with rows.loading(conn, seen):
-        with conn.cursor() as cursor, cursor.copy(statements.copy_in(statements.STAGED, columns)) as into:  # fmt: skip
+    with staging.loading(conn, seen):
+        with conn.cursor() as cursor, cursor.copy(of_return.copy_in(of_return.STAGED, columns)) as into:  # fmt: skip
             for block in parquet.lines(file):
                 into.write(block)
         loaded = rows.staged(conn)

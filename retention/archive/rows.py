@@ -1,38 +1,32 @@
 """Which rows an archive is of, and what they come to now: the columns, how many, by which digest. Reads only."""
 
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from psycopg import Connection, sql
 from psycopg.rows import TupleRow
 
 from lifecycle.errors import NotFound, Refused
-from lifecycle.ledger.code import Code
 from lifecycle.postgres import names
-from lifecycle.postgres.statements_of_code import LOOK_ONLY
+from lifecycle.returning import staging
+from lifecycle.returning import statements as of_return
 from retention.archive import manifest, statements
 from retention.archive.manifest import Column, Content, Description
-
-LIMIT = timedelta(hours=4)
-"""How long one statement over an archive's rows may take."""
-
-ALL = sql.SQL("true")
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
     """Rows of one relation, a table or a leaf of it: all of them, or those of a condition with its values.
 
-    The condition names columns behind `statements.ROW`, and may ask a temporary table of keys of the same session.
+    The condition names columns behind `returning.statements.ROW`, and may ask a temporary table of this session.
     `bounds` are those of a partition that was taken off: PostgreSQL knows them no more. By the clock of their rule all
     rows are from before `before`, where one says so.
     """
 
     table: str
     leaf: str
-    where: sql.Composable = field(default_factory=lambda: ALL)
+    where: sql.Composable = field(default_factory=lambda: of_return.ALL)
     values: Mapping[str, object] = field(default_factory=dict[str, object])
     bounds: str | None = None
     before: datetime | None = None
@@ -49,40 +43,6 @@ class Relation:
     primary_key: tuple[str, ...]
     size: int
     columns: tuple[Column, ...]
-
-
-@contextmanager
-def reading(conn: Connection[TupleRow]) -> Generator[None]:
-    """Open a transaction of one snapshot in which nothing can be written, and that is always rolled back.
-
-    Code of an application's type that runs as its values are read changes nothing in it, nor in its session.
-    """
-    with conn.transaction(force_rollback=True):
-        conn.execute(LOOK_ONLY)
-        _patiently(conn)
-        yield
-
-
-@contextmanager
-def loading(conn: Connection[TupleRow], seen: Code) -> Generator[None]:
-    """Open one of which the rows stay that were loaded into this session's own table, and nothing else.
-
-    Raise Refused, and no row is loaded, where code has been exchanged that may have run as they were.
-    """
-    with seen.look(conn):
-        _patiently(conn)
-        yield
-
-
-def _patiently(conn: Connection[TupleRow]) -> None:
-    limit = {"milliseconds": str(round(LIMIT.total_seconds() * 1000))}
-    conn.execute(statements.PATIENT, limit).fetchone()
-    pin(conn)
-
-
-def pin(conn: Connection[TupleRow]) -> None:
-    """Fix, for the current transaction, how values are printed and read."""
-    conn.execute(statements.PIN).fetchone()
 
 
 def relation(conn: Connection[TupleRow], name: str, *, all_text: bool = False) -> Relation:
@@ -104,7 +64,7 @@ def relation(conn: Connection[TupleRow], name: str, *, all_text: bool = False) -
             kept=manifest.kept(type_name, all_text=all_text),
         )
         for column, type_name, not_null, default, generated, identity in conn.execute(
-            statements.COLUMNS, spelled
+            of_return.COLUMNS, spelled
         )
     )
     if not columns:
@@ -132,7 +92,7 @@ def describe(system: str, rows: Rows, seen: Relation, content: Content) -> Descr
 def content(conn: Connection[TupleRow], rows: Rows) -> Content:
     """Return what these rows come to now. Within `reading`, or after `pin`."""
     found = conn.execute(
-        statements.content(names.sql_name(rows.leaf), rows.where), dict(rows.values)
+        of_return.content(names.sql_name(rows.leaf), rows.where), dict(rows.values)
     ).fetchone()
     assert found is not None
     return Content(rows=found[0], digest=found[1])
@@ -148,9 +108,8 @@ def count(conn: Connection[TupleRow], rows: Rows) -> int:
 
 def staged(conn: Connection[TupleRow]) -> Content:
     """Return what was loaded from an archive. Within `reading` or `loading`."""
-    found = conn.execute(statements.content(statements.STAGED, ALL)).fetchone()
-    assert found is not None
-    return Content(rows=found[0], digest=found[1])
+    many, digest = staging.content(conn)
+    return Content(rows=many, digest=digest)
 
 
 def staged_blocks(conn: Connection[TupleRow]) -> int:

@@ -5,25 +5,8 @@ from collections.abc import Sequence
 from psycopg import sql
 
 from lifecycle.postgres.names import sql_name
-from lifecycle.postgres.rows import count_and_digest, row_as_text
-
-ROW = "t"
-"""What a row is called in every statement here, and in a condition that is handed in."""
-
-STAGED = sql.Identifier("pg_temp", "lifecycle_archived")
-"""Where an archive's rows are loaded to be compared: a table of this session alone."""
-
-# A value's text depends on these; they are the same when it is written, loaded and compared.
-PIN = """
-    select set_config('extra_float_digits', '1', true), set_config('IntervalStyle', 'postgres', true),
-           set_config('DateStyle', 'ISO', true), set_config('TimeZone', 'UTC', true),
-           set_config('bytea_output', 'hex', true), set_config('xmloption', 'content', true),
-           set_config('lc_monetary', 'C', true)
-"""
-PATIENT = """
-    select set_config('statement_timeout', %(milliseconds)s, true),
-           set_config('idle_in_transaction_session_timeout', %(milliseconds)s, true)
-"""
+from lifecycle.postgres.rows import row_as_text
+from lifecycle.returning.statements import ROW, STAGED
 
 # The bound of a partition that is being taken off, or was, is gone with its place among the others.
 RELATION = """
@@ -34,13 +17,6 @@ RELATION = """
                   where i.indrelid = c.oid and i.indisprimary order by k.place),
            pg_table_size(c.oid)
       from pg_class c where c.oid = to_regclass(%(relation)s)
-"""
-COLUMNS = """
-    select a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, pg_get_expr(d.adbin, d.adrelid),
-           a.attgenerated <> '', a.attidentity <> ''
-      from pg_attribute a left join pg_attrdef d on (d.adrelid, d.adnum) = (a.attrelid, a.attnum)
-     where a.attrelid = to_regclass(%(relation)s) and a.attnum > 0 and not a.attisdropped
-     order by a.attnum
 """
 
 
@@ -72,21 +48,15 @@ BEFORE = """
     select max(at - make_interval(days => (counts ->> 'days')::int)) from lifecycle.evidence
      where event = %(event)s and target = %(target)s and digest = %(digest)s and kind = 'outcome'
 """
-UNSTAGE = sql.SQL("drop table if exists {staged}").format(staged=STAGED)
 
 
-def copy_in(into: sql.Identifier, columns: Sequence[str]) -> sql.Composed:
-    """Take rows as CSV into a table."""
-    return sql.SQL("copy {into} ({columns}) from stdin (format csv)").format(
-        into=into, columns=sql.SQL(", ").join(map(sql.Identifier, columns))
-    )
-
-
-def content(of: sql.Identifier, where: sql.Composable) -> sql.Composed:
-    """Count rows, with a digest of all of each that does not depend on their order."""
-    return sql.SQL("select {counted} from only {of} as {alias} where {where}").format(
-        counted=count_and_digest(ROW), of=of, alias=sql.Identifier(ROW), where=where
-    )
+# Whether a restore has made a table of this name, and none has ended since.
+MADE = """
+    select coalesce(max(at) filter (where event = %(made)s) > coalesce(max(at) filter (where event = %(restored)s),
+                                                                       '-infinity'), false)
+      from lifecycle.evidence where target = %(name)s and event in (%(made)s, %(restored)s)
+"""
+THERE = "select to_regclass(%(relation)s) is not null"
 
 
 def count(of: sql.Identifier, where: sql.Composable) -> sql.Composed:

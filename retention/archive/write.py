@@ -16,6 +16,7 @@ from lifecycle.ledger import evidence
 from lifecycle.outside.digest import file_sha256
 from lifecycle.postgres import connect
 from lifecycle.promise import Task
+from lifecycle.returning import staging
 from retention.archive import rows, shelf, statements
 from retention.archive.manifest import Content, Description, Manifest
 from retention.archive.parquet import Bends, Writer
@@ -79,7 +80,7 @@ def record(
 
 def _exactly(task: Task, conn: Connection[TupleRow], wanted: Rows, file: Path) -> Description:
     """Write the file, in Parquet's own types where all values are values of those, else in PostgreSQL's text."""
-    with rows.reading(conn):
+    with staging.reading(conn):
         for all_text in (False, True):
             seen = rows.relation(conn, wanted.leaf, all_text=all_text)
             shelf.must_fit(file.parent, seen.size)

@@ -89,7 +89,8 @@ def _act(facts: Facts) -> tuple[Step, ...]:
             "restore",
             "Bring the database back",
             "It is made under another name, closed to everybody but superusers, compared with what was dumped, "
-            "and only then gets its name. Killed, it may be run again.",
+            "and only then gets its name. Killed, it may be run again. Its rows come by `lifecycle_restorer`, "
+            "a login that is no superuser: let it in by `pg_hba.conf`. It is gone afterwards.",
             "command",
             expect="It is back (exit code 0); or it is back and closed (9), as somebody was erased since the "
             "dump, or nobody can tell. With 1 it is not as it was dumped, and is not opened: read what differs.",
@@ -116,11 +117,13 @@ def _after(facts: Facts) -> tuple[Step, ...]:
     return (
         Step(
             "erasures",
-            "Repeat the erasures that were made since the dump, then open the database",
-            "Whoever was forgotten since is there again. The database lets superusers in alone until then.",
+            "Erase again who was erased since the dump, then open the database",
+            "Whoever was forgotten since is there again. The database lets the service in alone until then; "
+            "superusers alone, where nobody can tell who that is.",
             "manual",
-            expect="Each request that the plan named is erased again (`lifecycle run gdpr.erase` takes those that "
-            "stand in the database; the others are made by hand); then `alter database ... connection limit -1`.",
+            expect="Where the restore ended with 9: `lifecycle gdpr replay plan` and `apply` (the runbook "
+            "`restored-database-came-up` leads through it), then `lifecycle backups restore plan` and `apply` once "
+            "more, which open it. Where nobody can tell: find out, then `alter database ... connection limit -1`.",
             undo="`alter database ... connection limit 0` closes it again.",
             unattended=False,
         ),
@@ -161,7 +164,7 @@ def _words(facts: Facts, *words: str) -> tuple[str, ...]:
 BOOK = Book(
     "database-lost",
     "A database is lost with its server: bring it back from a dump",
-    {"plan": "The hash that `lifecycle backups restore plan` printed."},
+    {"plan": "The hash that `lifecycle backups restore plan` or `table` printed."},
     GENERAL,
     gather,
     steps,

@@ -63,7 +63,8 @@ class Stage:
         (self.directory / "policy.yaml").write_text(
             POLICY.format(database=self.database, timezone=timezone)
         )
-        spans = {"tick": "1 second", "heartbeat": "1 second", "drain": "10 seconds"}
+        # A process of a run may be silent for four heartbeats, its beginning included: on a busy machine, seconds.
+        spans = {"tick": "1 second", "heartbeat": "15 seconds", "drain": "10 seconds"}
         settings = {
             "systems": {"stage": {"policy": "policy.yaml", "dsn": dsn}},
             "daemon": {"workers": 2, "listen": None, **spans, **daemon},
@@ -91,8 +92,12 @@ class Stage:
         ahead: float = 0,
         stuck: bool = False,
         temporary: Path | None = None,
+        steps: Path | None = None,
     ) -> Started:
-        """Start `lifecycle WORDS` as a process of its own, with these jobs; its files without a name go to `temporary`."""
+        """Start `lifecycle WORDS` as a process of its own, with these jobs; its files without a name go to `temporary`.
+
+        By how many seconds its host's clock is off says the file `steps`, at any time.
+        """
         environment = {
             "PATH": os.environ["PATH"],
             "PYTHONPATH": str(ROOT),
@@ -101,6 +106,7 @@ class Stage:
             "LIFECYCLE_TEST_AHEAD": str(ahead),
             "LIFECYCLE_TEST_STUCK": "yes" if stuck else "",
             "LIFECYCLE_TEST_TEMPORARY": str(temporary or ""),
+            "LIFECYCLE_TEST_STEPS": str(steps or ""),
         }
         log = (self.directory / f"log{len(self.started)}").open("wb")
         with log, Path(os.devnull).open("rb") as nothing:
@@ -153,6 +159,15 @@ class Stage:
                 "select 'stage', %s, %s::timestamptz + n * interval '1 minute' from generate_series(1, %s) n",
                 (f"testroom.{job}", since or datetime.now(UTC) - timedelta(hours=1), count),
             )
+
+    def silent_for_long(self) -> None:
+        """Let the run that is going be one whose process was silent for as long as it may be, and longer."""
+        self.until(
+            lambda: self.rows(
+                "update lifecycle.run set lease = interval '1 ms' where id in "
+                "(select id from lifecycle.run where state = 'running' for update skip locked) returning id"
+            )
+        )
 
     def until(self, what: Callable[[], Any], patience: float = PATIENCE) -> Any:
         """Wait until `what` is true and return it."""

@@ -4,7 +4,8 @@ import os
 import sys
 import tempfile
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
+from pathlib import Path
 
 from lifecycle import rooms
 
@@ -24,8 +25,25 @@ def as_asked() -> None:
     if ahead := float(os.environ.get("LIFECYCLE_TEST_AHEAD", "0")):
         right = clock.now
         clock.now = lambda: right() + timedelta(seconds=ahead)
+    if file := os.environ.get("LIFECYCLE_TEST_STEPS"):
+        step_by(Path(file))
     if place := os.environ.get("LIFECYCLE_TEST_TEMPORARY"):
         tempfile.tempdir = place  # without a look at whether anything can be written there
+
+
+def step_by(file: Path) -> None:
+    """Let the clock of this host, ours and the alarm clock's, be so many seconds off as the file says at any time."""
+    from apscheduler.schedulers import base  # pyright: ignore[reportMissingTypeStubs]
+
+    right = clock.now
+
+    class Stepping(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:  # pyright: ignore[reportIncompatibleMethodOverride]
+            return (right() + timedelta(seconds=float(file.read_text()))).astimezone(tz)
+
+    clock.now = lambda: Stepping.now(UTC)
+    setattr(base, "datetime", Stepping)  # noqa: B010
 
 
 def silence(*_: object) -> None:

@@ -32,7 +32,7 @@ def firing(text: str, after: float = 0) -> set[str]:
 def serve(stage: Stage) -> int:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = int(free.getsockname()[1])
-    stage.configure(listen=f"127.0.0.1:{port}", heartbeat="15 seconds")
+    stage.configure(listen=f"127.0.0.1:{port}")
     return port
 
 
@@ -104,7 +104,9 @@ def answers(port: int) -> bool:
         return False
 
 
-def test_the_rule_of_overdue_erasures_and_that_of_unread_figures_fire_for_their_system() -> None:
+def test_the_rules_of_overdue_erasures_of_unread_figures_and_of_a_fence_fire_for_their_system() -> (
+    None
+):
     """By the figures' own names: the rooms that bring them are not on the stage."""
     text = 'lifecycle_build_info{version="1"} 1\nlifecycle_erasure_requests_overdue{system="a"} 2\n'
     assert firing(text) == {"LifecycleErasureOverdue"}
@@ -112,8 +114,13 @@ def test_the_rule_of_overdue_erasures_and_that_of_unread_figures_fire_for_their_
         'lifecycle_build_info{version="1"} 1\nlifecycle_room_figures_read{system="a",room="r"} 0\n'
     )
     assert firing(text) == {"LifecycleFiguresStale"}
+    text = 'lifecycle_build_info{version="1"} 1\nlifecycle_fenced{system="a"} 0\n'
+    assert firing(text) == set()
+    assert firing(text + 'lifecycle_fenced{system="b"} 1\n') == {"LifecycleFenced"}
     names = {family.name for family in metrics.Figures().families.values()}
-    assert {"lifecycle_erasure_requests_overdue", "lifecycle_room_figures_read"} <= names
+    assert {
+        *("lifecycle_erasure_requests_overdue", "lifecycle_room_figures_read", "lifecycle_fenced")
+    } <= names
 
 
 def test_an_expression_that_is_not_known_fails() -> None:

@@ -210,7 +210,9 @@ def test_doctor_finds_nothing_in_a_whole_installation(
         ("exports of the ledger", "not configured"),
         ("legal holds", "not configured"),
         ("restore points", "not configured"),
+        ("archive", "not configured"),
         ("tombstones", "not configured"),
+        ("ledger of erasures", "not configured"),
         ("WAL-G", "not configured"),
     }
     assert code == 0
@@ -248,7 +250,8 @@ def test_of_an_empty_policy_doctor_passes_nothing_that_nobody_asked_for(
     assert nothing == {
         "secrets", "alerts", "watched from outside", "owners", "rights", "policy", "default partitions",
         "programs", "scratch", "large objects", "bucket of dumps", "reference key", "buckets", "Stripe", "statistics",
-        "words of the policy", "legal holds", "tombstones", "WAL-G", "restore points",
+        "words of the policy", "legal holds", "tombstones", "WAL-G", "restore points", "archive",
+        "ledger of erasures",
         "exports of the ledger", "bucket of the ledger's exports",
     }  # fmt: skip
     assert {name for name in told if name not in nothing and told[name] != {"pass"}} == {
@@ -577,7 +580,7 @@ def test_check_warns_within_minutes_of_a_slot_that_no_daemon_was_there_for(
     succeeded(at, vitalis)
     with psycopg.connect(at.admin, autocommit=True) as conn:
         conn.execute(
-            "update lifecycle.run set asked_by = 'schedule', scheduled_for = now() - interval '23 hours'"
+            "update lifecycle.run set asked_by = 'schedule', scheduled_for = now() - interval '24 hours'"
         )
         conn.execute(
             """insert into lifecycle.schedule (system, job, cron, timezone, covered_until)

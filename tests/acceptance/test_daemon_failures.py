@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from lifecycle.ledger import claims
 from lifecycle.postgres import server
 from lifecycle.postgres.server import Cluster
 from tests.acceptance.stage import Stage
@@ -44,9 +46,9 @@ def state(stage: Stage) -> str:
 
 
 def beyond_stale(stage: Stage) -> None:
-    """Wait until a daemon has looked at a silent run (4 s without a beat) and is through with that look."""
+    """Wait until a daemon has looked at a silent run (12 s without a beat) and is through with that look."""
     silent = "(select max(greatest(started_at, at)) from lifecycle.run, lifecycle.heartbeat)"
-    looked = f"select max(seen_at) from lifecycle.daemon where seen_at > {silent} + interval '4 s'"
+    looked = f"select max(seen_at) from lifecycle.daemon where seen_at > {silent} + interval '12 s'"
     first = stage.until(lambda: stage.value(looked))
     stage.until(lambda: stage.value(looked) > first)
 
@@ -71,7 +73,8 @@ def test_a_killed_daemon_neither_stops_nor_repeats_the_run(stage: Stage):
 
 def test_a_killed_process_of_a_run_that_is_safe_to_repeat_is_followed_by_another(stage: Stage):
     stage.queue("job")
-    daemon = stage.start("daemon", "--until-idle", jobs={"job": {"does": "sleep", "seconds": 1}})
+    jobs = {"job": {"does": "sleep", "seconds": 60, "again": 0}}
+    daemon = stage.start("daemon", "--until-idle", jobs=jobs)
     os.kill(stage.until(lambda: stage.told("asleep")), signal.SIGKILL)
     assert stage.finish(daemon) == 0
     assert stage.runs() == [("job", "finished", "pass", 2)]
@@ -115,6 +118,7 @@ def test_a_daemon_and_its_run_killed_together_leave_it_to_the_next_daemon(
     child = stage.until(lambda: stage.told("asleep"))
     first.kill()
     os.kill(child, signal.SIGKILL)
+    stage.silent_for_long()
     second = stage.start("daemon", jobs={"job": jobs["job"] | {"seconds": 0.1}})
     stage.until(lambda: ended(stage))
     assert [row[1:] for row in stage.runs()] == [expected]
@@ -132,11 +136,12 @@ def test_a_frozen_process_writes_nothing_once_another_has_taken_its_run_over(sta
     frozen = child_of(first.pid)
     first.kill()
     os.kill(frozen, signal.SIGSTOP)
+    stage.silent_for_long()
     second = stage.start("daemon", jobs=jobs)
     stage.until(lambda: stage.value("select attempt from lifecycle.run") == 2)
     before = stage.value("select count(*) from effect where attempt = 1")
     os.kill(frozen, signal.SIGCONT)
-    stage.until(lambda: not alive(frozen), 30)
+    stage.until(lambda: not alive(frozen))
     stage.until(lambda: ended(stage))
     assert stage.value("select count(*) from effect where attempt = 1") == before
     assert stage.value("select count(*) from lifecycle.evidence where attempt = 1") == before
@@ -147,6 +152,7 @@ def test_a_frozen_process_writes_nothing_once_another_has_taken_its_run_over(sta
 
 @pytest.mark.slow
 def test_a_process_frozen_inside_its_transaction_keeps_its_run_until_that_ends(stage: Stage):
+    stage.configure(heartbeat="3 seconds")  # its run is locked: nobody else could shorten its lease
     jobs = {"job": {"does": "hold", "seconds": 0.5}}
     stage.queue("job")
     first = stage.start("daemon", jobs=jobs)
@@ -163,7 +169,7 @@ def test_a_process_frozen_inside_its_transaction_keeps_its_run_until_that_ends(s
     )
     stage.until(lambda: stage.runs() == [("job", "finished", "pass", 2)])
     os.kill(frozen, signal.SIGCONT)
-    stage.until(lambda: not alive(frozen), 30)
+    stage.until(lambda: not alive(frozen))
     assert stage.rows("select attempt from effect") == [(2,)]
     second.terminate()
     assert stage.finish(second) == 0
@@ -173,8 +179,9 @@ def test_a_run_beyond_its_limit_is_stopped_and_says_so(stage: Stage):
     stage.queue("sleep")
     stage.queue("statement", since=datetime.now(UTC) - timedelta(hours=2))
     stage.queue("collect", since=datetime.now(UTC) - timedelta(hours=3))
+    limit = 8  # of which a busy machine takes most to begin
     jobs = {
-        name: {"does": name, "seconds": 120, "limit": 4}
+        name: {"does": name, "seconds": 120, "limit": limit}
         for name in ("sleep", "statement", "collect")
     }
     stage.configure(workers=3)
@@ -208,7 +215,7 @@ def test_a_deaf_run_without_its_daemon_is_ended_by_any_other(stage: Stage):
     first.kill()
     second = stage.start("daemon", jobs=jobs)
     stage.until(lambda: state(stage) == "lost")
-    stage.until(lambda: not alive(deaf), 30)
+    stage.until(lambda: not alive(deaf))
     gone(stage, "time.sleep(122.0)  # grandchild")
     second.terminate()
     assert stage.finish(second) == 0
@@ -218,7 +225,7 @@ def test_postgresql_killed_in_the_middle_of_a_run_loses_nothing_and_repeats_only
     fragile_stage: Stage,
 ):
     stage = fragile_stage
-    stage.configure(workers=3, heartbeat="2 seconds")
+    stage.configure(workers=3)
     jobs = {
         "held": {
             "does": "hold",
@@ -251,6 +258,7 @@ def test_a_database_away_beyond_the_heartbeat_ends_the_process_and_another_takes
     fragile_stage: Stage,
 ):
     stage = fragile_stage
+    stage.configure(heartbeat="3 seconds")
     jobs = {
         "safe": {"does": "sleep", "seconds": 60, "again": 0},
         "unsafe": {"does": "sleep", "seconds": 60, "retry_safe": False},
@@ -261,7 +269,7 @@ def test_a_database_away_beyond_the_heartbeat_ends_the_process_and_another_takes
     stage.until(lambda: stage.value("select count(*) from lifecycle.evidence") == 2)
     pids = [int(pid) for (pid,) in stage.rows("select target from lifecycle.evidence")]
     stage.cluster.kill()
-    stage.until(lambda: not any(alive(pid) for pid in pids), 30)
+    stage.until(lambda: not any(alive(pid) for pid in pids))
     stage.cluster.start()
     stage.until(lambda: ended(stage))
     assert sorted(stage.runs()) == [("safe", "finished", "pass", 2), ("unsafe", "lost", None, 1)]
@@ -313,13 +321,57 @@ def test_a_clock_that_is_off_warns_and_then_schedules_nothing(
 
 
 def test_a_daemon_whose_clock_is_ahead_takes_no_slot_before_its_time_and_repeats_none(stage: Stage):
-    jobs = {"write": {"cron": "*/8 * * * * *", "catch_up": "all"}}
-    stage.cover(datetime.now(UTC) - timedelta(seconds=30), jobs)
+    # A busy machine takes seconds for each; it is never idle where they come faster than it ends them.
+    jobs = {"write": {"cron": "*/20 * * * * *", "catch_up": "all"}}
+    stage.cover(datetime.now(UTC) - timedelta(seconds=70), jobs)
     assert stage.run("daemon", "--until-idle", jobs=jobs, ahead=40) == 0
     assert stage.run("daemon", "--until-idle", jobs=jobs) == 0
     assert stage.value("select count(*) from lifecycle.run where scheduled_for > queued_at") == 0
     assert stage.value("select count(*) from effect") > 2
     assert stage.rows("select slot from effect group by slot having count(*) > 1") == []
+
+
+@pytest.mark.slow
+def test_a_clock_that_is_put_back_and_forward_under_a_daemon_stops_and_doubles_nothing(
+    stage: Stage,
+):
+    """While it is off, nothing is planned and somebody is told; once it is right, every slot is there once."""
+    steps = stage.directory / "steps"
+    steps.write_text("0")
+    with closing(stage.system().connect("test")) as conn:  # another's run, so that ours only wait
+        other = datetime.now(UTC) - timedelta(days=1)
+        claims.claim_new(
+            conn, "stage", "testroom.a", other, "x", asked_by="person", lease=timedelta(hours=1)
+        )
+    daemon = stage.start(
+        "daemon", jobs={"a": {"cron": "*/2 * * * * *", "catch_up": "all"}}, steps=steps
+    )
+    slots = "select count(*) from lifecycle.run"
+    alarms = "select count(*) from lifecycle.alert where kind = 'clock'"
+    seen = "select max(seen_at) from lifecycle.daemon"
+
+    def more(of: str) -> None:
+        before = stage.value(of)
+        stage.until(lambda: stage.value(of) > before)
+
+    stage.until(lambda: stage.value(slots) > 1)
+    for off in ("-7200", "90000"):
+        more(slots)  # so no look of the last wrong hour is still on its way to an alert
+        stage.rows(
+            "update lifecycle.alert set created_at = created_at - interval '1 day' returning id"
+        )
+        steps.write_text(off)
+        more(alarms)
+        more(seen)  # its bells ring on
+        steps.write_text("0")
+    more(slots)
+    daemon.terminate()
+    assert stage.finish(daemon) == 0
+    gaps = "select scheduled_for - lag(scheduled_for) over (order by scheduled_for) as gap from lifecycle.run"
+    found = stage.rows(f"select distinct gap from ({gaps}) g where gap < interval '1 hour'")
+    assert found == [(timedelta(seconds=2),)]
+    early = "select count(*) from lifecycle.run where scheduled_for > queued_at"
+    assert stage.value(early) == 0
 
 
 def test_a_daemon_that_no_longer_ticks_leaves_with_70(stage: Stage):
@@ -335,7 +387,7 @@ def child_of(pid: int) -> int:
 
 def gone(stage: Stage, words: str) -> None:
     """Wait until no process says these words: a killed one is there until the machine has time to bury it."""
-    stage.until(lambda: not processes(words), 30)
+    stage.until(lambda: not processes(words))
 
 
 def processes(words: str) -> list[int]:
@@ -350,7 +402,6 @@ def processes(words: str) -> list[int]:
 
 
 def test_a_policy_that_was_edited_and_cannot_be_read_is_told_where_its_run_is_lost(stage: Stage):
-    stage.configure(heartbeat="15 seconds")
     daemon = stage.start("daemon", jobs={"job": {"does": "steps"}})
     stage.until(lambda: stage.value("select count(*) from lifecycle.schedule"))
     with (stage.directory / "policy.yaml").open("a") as policy:

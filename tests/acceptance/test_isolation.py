@@ -136,7 +136,6 @@ def test_a_database_that_can_only_be_read_is_dark_and_somebody_is_told_by_anothe
 @pytest.fixture
 def ear(stage: Stage) -> Iterator[Ear]:
     """A webhook that hears the stage's alerts."""
-    stage.configure(heartbeat="15 seconds")  # a busy machine takes seconds to start a process
     with listening() as open_ear:
         settle(stage, alerts={"webhook": secret(stage.directory, open_ear.url)})
         yield open_ear

@@ -14,6 +14,7 @@ import pytest
 
 from lifecycle.errors import CommandFailed, DeadlineExceeded, InputError, NotFound
 from lifecycle.outside import commands
+from lifecycle.outside.watching import Watch
 from tests.waiting import alive, wait_until
 
 SECRET = "s3cret-Wb7"
@@ -174,3 +175,26 @@ def test_root_can_drop_its_rights_for_a_program():
     user = commands.As(65534, 65534) if os.geteuid() == 0 else None
     said = sh("id -u; id -G", user=user).stdout.split()
     assert said == ["65534", "65534"] if user else said[0] == str(os.geteuid())
+
+
+def test_a_program_that_says_nothing_for_too_long_is_ended_and_one_that_speaks_is_not():
+    watch = Watch(timedelta(seconds=2), 1 << 30)
+    speaks = ["/bin/sh", "-c", "for n in 1 2 3 4 5 6 7; do sleep 0.5; echo $n; done"]
+    assert commands.attempt(speaks, env={}, limit=MINUTE, watch=watch).exit_code == 0
+
+    with pytest.raises(DeadlineExceeded, match="said nothing for 0:00:02"):
+        commands.attempt(["/bin/sleep", "60"], env={}, limit=MINUTE, watch=watch)
+
+
+def test_a_watched_program_has_its_time_limit_too():
+    watch = Watch(timedelta(minutes=1), 1 << 30)
+    with pytest.raises(DeadlineExceeded, match="time limit"):
+        commands.attempt(["/bin/sleep", "60"], env={}, limit=timedelta(seconds=1), watch=watch)
+
+
+def test_a_program_gets_no_more_memory_than_it_may_have():
+    watch = Watch(timedelta(minutes=1), 64 << 20)
+    wants = [sys.executable, "-c", "bytearray(200 << 20)"]
+    ended = commands.attempt(wants, env={}, limit=MINUTE, watch=watch)
+    assert ended.exit_code != 0
+    assert "MemoryError" in ended.stderr_tail

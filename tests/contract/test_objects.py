@@ -8,13 +8,17 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
+from botocore import session
 
 from lifecycle import clock
 from lifecycle.errors import AccessDenied, InputError, NotFound, Refused, Unproven, Unreachable
 from lifecycle.outside import objects
+from lifecycle.outside.at_rest import at_rest
 from lifecycle.outside.head import Head
+from lifecycle.outside.object_lock import Lock
 from lifecycle.outside.objects import Objects
 from lifecycle.policy import whole
 from lifecycle.sandbox import s3
@@ -149,6 +153,26 @@ def test_how_s3_is_spoken_is_read_once_for_all_stores_of_a_process(
     assert vars(one)["_loader"] is vars(other)["_loader"]
 
 
+def test_what_is_done_around_the_calls_of_one_store_is_collected_once_and_reaches_no_other(
+    server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    once = objects.store(system_at(server, monkeypatch))
+    monkeypatch.setattr(
+        session.Session, "_register_builtin_handlers", None
+    )  # a second time is an error
+    again = objects.store(system_at(server, monkeypatch))
+    seen = list[Objects]()
+
+    def note(**_: object) -> None:
+        seen.append(once)
+
+    once.client.meta.events.register("before-call.s3", note)
+    again.client.list_buckets()
+    assert not seen
+    once.client.list_buckets()
+    assert seen == [once]
+
+
 def test_a_locked_version_is_refused_with_its_date_and_without_its_key(store: Objects) -> None:
     until = datetime.now(UTC).replace(microsecond=0) + timedelta(days=2)
     store.client.put_object(
@@ -160,6 +184,27 @@ def test_a_locked_version_is_refused_with_its_date_and_without_its_key(store: Ob
             "locked", NOT_IN_A_MESSAGE, store.versions("locked", NOT_IN_A_MESSAGE)
         )
     assert "jane" not in refused.value.what + refused.value.hint
+
+
+def test_what_holds_a_version_is_told_for_each_and_a_delete_marker_is_held_by_nothing(
+    store: Objects,
+) -> None:
+    until = datetime.now(UTC).replace(microsecond=0) + timedelta(days=2)
+    store.put_bytes("locked", "a", b"free")
+    store.put_bytes("locked", "a", b"dated", locked_until=until)
+    store.put_bytes("locked", "a", b"held")
+    store.client.put_object_legal_hold(Bucket="real-locked", Key="a", LegalHold={"Status": "ON"})
+    store.client.delete_object(Bucket="real-locked", Key="a")
+    found = store.locks("locked", "a", (*store.versions("locked", "a"), "0" * 26))
+    assert set(found) == {Lock(until, legal_hold=False), Lock(None, legal_hold=True)}
+    assert {lock.holds(until) for lock in found} == {False, True}  # whose date has come is free
+    assert (store.can_lock("locked"), store.can_lock("papers")) == (True, False)
+    with pytest.raises(NotFound):
+        store.can_lock("nowhere")
+    for marker in store.client.list_object_versions(Bucket="real-locked")["DeleteMarkers"]:
+        store.client.delete_object(
+            Bucket="real-locked", Key="a", VersionId=marker.get("VersionId", "")
+        )  # the stand-in fails when one is asked for its hold
 
 
 def test_a_file_comes_back_as_it_was_put(store: Objects, tmp_path: Path) -> None:
@@ -242,3 +287,39 @@ def test_what_the_store_answers_becomes_one_of_our_errors(
         answering.shutdown()
     assert "jane" not in str(raised.value)
     assert len(calls) == (objects.TRIES if status == 503 else 1)
+
+
+KMS = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": "arn:aws:kms:us-east-1:1:key/of-the-owner"}
+
+
+@pytest.mark.parametrize("way", ["put", "copied"])
+@pytest.mark.parametrize("default", [None, KMS])
+def test_an_object_is_encrypted_as_its_bucket_says_and_by_the_store_where_it_says_nothing(
+    store: Objects, tmp_path: Path, default: Any, way: str
+) -> None:
+    client, path = store.client, tmp_path / "dump"
+    path.write_bytes(b"x" * 100)
+    sha256 = hashlib.sha256(b"x" * 100).hexdigest()
+    if default:
+        rule = {"Rules": [{"ApplyServerSideEncryptionByDefault": default}]}
+        client.put_bucket_encryption(
+            Bucket="real-plain", ServerSideEncryptionConfiguration=cast(Any, rule)
+        )
+    if way == "put":
+        store.put_file("plain", "dump", path, sha256)
+    else:
+        store.put_file("papers", "dump", path, sha256)
+        store.copy("papers", "dump", "plain", "dump", sha256)
+
+    head = client.head_object(Bucket="real-plain", Key="dump")
+
+    client.delete_bucket_encryption(Bucket="real-plain")
+    assert head.get("ServerSideEncryption") == ("aws:kms" if default else "AES256")
+    assert head.get("SSEKMSKeyId") == (KMS["KMSMasterKeyID"] if default else None)
+
+
+def test_nothing_is_asked_of_aws_where_every_bucket_has_a_default() -> None:
+    policy = whole.model()(system="vitalis", database="none", tables={})
+    built = build.system("dbname=none", policy, s3={"region": "eu-central-1"})
+    with contextlib.closing(objects.store(built)) as aws:
+        assert at_rest(aws.client, "nobody-asks-for-it") == {}

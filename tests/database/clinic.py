@@ -4,10 +4,11 @@ import contextlib
 import functools
 import itertools
 import json
+import time
 import urllib.request
 from collections.abc import Generator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import psycopg
 import stripe
 
 from gdpr.promise import PROMISE
+from lifecycle import clock
 from lifecycle.admin import install
 from lifecycle.ledger import claims
 from lifecycle.ledger.claims import Claim
@@ -188,3 +190,53 @@ def opened(database: str, directory: Path, store_url: str, stripe_url: str) -> G
         clinic.double("DELETE", "faults")
         clinic.double("DELETE", "requests")
         yield clinic
+
+
+def lock(clinic: Clinic) -> datetime:
+    """Put the papers into a bucket of the same name with Object Lock; return until when Anna's scan is locked there.
+
+    Both versions of `scan-1` are, and the hidden one of `scan-2` is under a legal hold.
+    """
+    client, bucket = clinic.store.client, clinic.system.settings.buckets["papers"]
+    listed = client.list_object_versions(Bucket=bucket)
+    for one in [*listed.get("Versions", ()), *listed.get("DeleteMarkers", ())]:
+        key, version = str(one.get("Key")), str(one.get("VersionId"))
+        client.delete_object(Bucket=bucket, Key=key, VersionId=version)
+    client.delete_bucket(Bucket=bucket)
+    client.create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=True)
+    until = clock.now().replace(microsecond=0) + timedelta(days=2)
+    for key in ("scan-1", "scan-1"):
+        clinic.store.put_bytes("papers", key, b"content", locked_until=until)
+    for key in ("scan-1.jpg", "scan-2", "scan-10", "family"):
+        clinic.store.put_bytes("papers", key, b"content")
+    [hidden] = clinic.store.versions("papers", "scan-2")
+    client.put_object_legal_hold(
+        Bucket=bucket, Key="scan-2", VersionId=hidden, LegalHold={"Status": "ON"}
+    )
+    client.delete_object(Bucket=bucket, Key="scan-2")
+    return until
+
+
+def unlock(clinic: Clinic) -> None:
+    """Lift every lock of the papers, by the key of somebody who may."""
+    client, bucket = clinic.store.client, clinic.system.settings.buckets["papers"]
+    for key, version in (
+        *(("scan-1", one) for one in clinic.store.versions("papers", "scan-1")),
+        (
+            "scan-2",
+            client.list_object_versions(Bucket=bucket, Prefix="scan-2")["Versions"][0].get(
+                "VersionId", ""
+            ),
+        ),
+    ):
+        client.put_object_legal_hold(
+            Bucket=bucket, Key=key, VersionId=version, LegalHold={"Status": "OFF"}
+        )
+        client.put_object_retention(
+            Bucket=bucket,
+            Key=key,
+            VersionId=version,
+            Retention={"Mode": "GOVERNANCE", "RetainUntilDate": clock.now() + timedelta(seconds=1)},
+            BypassGovernanceRetention=True,
+        )
+    time.sleep(1.5)

@@ -6,12 +6,12 @@ from lifecycle.policy import evidence, generate
 from lifecycle.postgres import catalog, connect
 
 
-def drafted(dsn: str, people: str) -> str:
-    """Return the whole draft where the people are this table, by its `id`."""
+def drafted(dsn: str, people: str, key: str = "id") -> str:
+    """Return the whole draft where the people are this table, by this key."""
     with connect.connect(dsn, "test", write=False) as conn:
         seen = catalog.read(conn)
-        rows = evidence.read(conn, seen, seen.tables[people], "id")
-        return generate.draft(seen, generate.subject(seen, f"{people}.id"), rows)
+        rows = evidence.read(conn, seen, seen.tables[people], key)
+        return generate.draft(seen, generate.subject(seen, f"{people}.{key}"), rows)
 
 
 def lines(draft: str) -> dict[str, str]:

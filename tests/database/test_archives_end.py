@@ -1,11 +1,13 @@
 """An archive ends when its own time is over, whole, and not while a row of it is on hold."""
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gdpr import horizon
 from lifecycle.holds import place
 from lifecycle.holds.hold import What
 from lifecycle.outcome import Verdict
@@ -68,6 +70,25 @@ def test_an_archive_ends_when_its_own_time_is_over_and_no_version_of_it_is_left(
     assert "archives ended" not in house.run(AFTER).counts
     looked = work(check.carry_out, house.system(), house.claim(), AFTER)
     assert (looked.verdict, told(looked)) == (Verdict.PASS, "")
+
+
+def test_the_day_on_which_the_last_archive_of_a_person_ends_is_what_the_shelf_and_the_rule_say(
+    house: Archiving,
+) -> None:
+    written, hour = archived(house), timedelta(hours=1)
+    system, after = house.system(), written.written_at + hour
+    assert horizon.copies(system, ("other",), after) == ()
+    [one] = horizon.copies(system, ("log", "other"), after)
+    stored = house.client.head_object(Bucket=house.bucket, Key=written.key)["LastModified"]
+    kept = max(written.written_at, stored)
+    assert (one.what, one.there, one.endless) == ("archives of log", 1, False)
+    assert one.until == kept.replace(year=kept.year + 10)
+    [none] = horizon.copies(system, ("log",), written.written_at - hour)
+    assert (none.there, none.until, none.endless) == (0, None, False)
+    # What no rule archives any more, no rule ends.
+    bare = replace(system, policy=system.policy.model_copy(update={"retention": ()}))
+    [left] = horizon.copies(bare, ("log",), after)
+    assert (left.there, left.until, left.endless) == (1, None, True)
 
 
 def test_an_archive_with_a_row_on_hold_stays_until_it_is_released(house: Archiving) -> None:

@@ -23,10 +23,11 @@ from lifecycle.plan import Plan, Step
 from lifecycle.policy import whole
 from lifecycle.postgres import catalog
 from lifecycle.promise import Task
+from lifecycle.returning import put, statements
 from lifecycle.running import apply
 from lifecycle.sandbox import s3
 from lifecycle.system import System
-from retention.archive import manifest, restore, shelf, target, write
+from retention.archive import manifest, restore, shelf, write
 from retention.archive.manifest import Manifest
 from retention.archive.restore import Wanted
 from retention.archive.rows import Rows
@@ -310,9 +311,9 @@ def test_a_restore_that_was_killed_is_taken_up_by_the_next_and_doctor_names_what
 
     with monkeypatch.context() as patch:
         # The right is given, and before a row is there the process is gone: nobody takes it back.
-        patch.setattr(restore, "_restore", killed)
-        patch.setattr(target.statements, "REVOKE", target.statements.GRANT)
-        patch.setattr(target.statements, "FROM", target.statements.TO)
+        patch.setattr(put, "put", killed)
+        patch.setattr(statements, "REVOKE", statements.GRANT)
+        patch.setattr(statements, "FROM", statements.TO)
         for how in ({"into": "visit"}, {"beside": "visit_back"}):
             with pytest.raises(Killed):
                 world.restore(written, world.plan(written, **how).hash, **how)

@@ -20,9 +20,10 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
-from backups import covering, drill, dump, jobs, manifest, measure, shelf
+from backups import covering, drill, dump, history, jobs, manifest, measure, shelf
 from backups.findings import FINDINGS
 from backups.manifest import Locale, Manifest
+from backups.section import SECTION
 from lifecycle import scratch
 from lifecycle.admin import install
 from lifecycle.coverage import conclude
@@ -324,15 +325,20 @@ def test_a_dump_that_never_came_into_the_bucket_is_found_out(
 
 
 def test_a_drill_leaves_its_finding_on_the_ledger(world: World):
-    taken = world.dump()
-    assert (
-        work(drill.carry_out, world.system, world.claim("backups.drill"), NOW).verdict
-        is Verdict.PASS
-    )
+    taken, claim = world.dump(), world.claim("backups.drill")
+    outcome = work(drill.carry_out, world.system, claim, NOW)
+    assert outcome.verdict is Verdict.PASS
     _, kind, event, target, counts, digest = world.evidence()[-1]
     assert (kind, event, target, digest) == ("finding", "backups.drilled", taken.key, taken.sha256)
     assert counts["findings"] == 0
     assert counts["rows"] == taken.rows
+    with world.system.connect("test") as conn:
+        assert history.read(conn, "small", 5) == ()
+        claims.finish(conn, claim, outcome)
+        told = history.tell(history.read(conn, "small", 5), SECTION.of(world.system.policy))
+    assert [(one.run, one.of, one.ended) for one in told] == [(claim.id, "dump", "pass")]
+    assert told[0].rto
+    assert {"download", "server", "restore", "compare"} <= set(told[0].phases)
 
 
 def test_a_dump_killed_while_the_program_runs_is_taken_again_and_leaves_nothing(

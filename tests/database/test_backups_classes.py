@@ -3,17 +3,19 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from itertools import count
 from typing import Any
 
 import psycopg
 import pytest
 
-from backups import manifest, shelf, slots
+from backups import drill, drill_kept, manifest, shelf, slots
 from backups.manifest import Manifest
 from backups.promise import PROMISE
 from backups.slots import Kind
 from lifecycle.config.span import Span
+from lifecycle.errors import InputError
 from lifecycle.ledger import claims, evidence
 from lifecycle.outcome import Outcome, Verdict
 from lifecycle.outside import objects
@@ -106,6 +108,46 @@ def test_a_week_and_a_month_have_their_copy_and_days_end_and_nothing_else(classe
     # What this night's copies were made of ends in the next.
     assert kept(classes, 7).verdict is Verdict.PASS
     assert labels(classes, 0) == [f"2026-11-{day}" for day in (24, 25, 26, 27, 28)]
+
+
+def drilled(world: World, which: str) -> Outcome:
+    """Drill what comes next."""
+    slot = FIRST + timedelta(microseconds=next(_RUNS))
+    claim = world.claim(drill_kept.JOB, slot)
+    outcome = keep.work(partial(drill_kept.carry_out, which=which), world.system, claim, slot)
+    with world.system.connect("test") as conn:
+        claims.finish(conn, claim, outcome)
+    return outcome
+
+
+def test_a_weeks_and_a_months_dump_are_drilled_in_their_turn_and_a_damaged_one_is_found(
+    classes: World,
+):
+    dumped(classes, 1)
+    assert kept(classes, 1).verdict is Verdict.PASS
+    _, weekly, monthly = slots.kinds(classes.system.policy.backups.dumps)  # type: ignore[attr-defined]
+    keys = [shelf.look(classes.system, of=kind).dumps[0].key for kind in (weekly, monthly)]
+    newest = classes.claim("backups.drill")
+    assert keep.work(drill.carry_out, classes.system, newest, FIRST + DAY).verdict is Verdict.PASS
+
+    first = drilled(classes, "next")
+    assert (first.verdict, first.failures) == (Verdict.PASS, ())
+    assert first.summary.startswith(f"{keys[0]}: was restored")
+    assert "as no weekly dump was ever drilled" in first.summary
+    assert "never drilled yet: monthly" in first.summary
+
+    whole_dump = classes.read(keys[1])
+    classes.write(keys[1], whole_dump[:-1] + b"?")
+    second = drilled(classes, "next")
+    assert (second.verdict, second.failures[0].target) == (Verdict.FAIL, keys[1])
+    assert "not the file its manifest speaks of" in second.failures[0].what
+
+    described = classes.read(manifest.beside(keys[1]))
+    classes.write(manifest.beside(keys[1]), described + b" ")
+    third = drilled(classes, "monthly")
+    assert "not the one that the ledger speaks of" in third.failures[0].what
+    with pytest.raises(InputError, match="no such class"):
+        drill_kept.job(classes.system, "yearly")
 
 
 def test_the_copy_is_a_dump_of_its_own_and_says_of_which_it_is_one(classes: World):

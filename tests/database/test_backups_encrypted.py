@@ -3,10 +3,13 @@
 from dataclasses import replace
 from pathlib import Path
 
+import psycopg
 import pyrage
 import pytest
 
-from backups import dump, manifest, roles, shelf
+from backups import dump, manifest, measure, roles, shelf, structure
+from backups.one_table import copied
+from backups.timings import Timings
 from lifecycle.errors import InputError
 from lifecycle.outcome import Verdict
 from lifecycle.outside import age
@@ -55,6 +58,15 @@ def test_what_is_stored_is_ciphertext_and_the_drill_opens_it(encrypted: World):
     assert taken.encryption is not None
     assert taken.encryption.recipients == tuple(encrypted.system.settings.dump_recipients)
     assert taken.size == len(data) != taken.encryption.size
+    with psycopg.connect(encrypted.admin) as conn:
+        held, made_of = measure.tables(conn), structure.read(conn)
+    told = str(taken.to_json())
+    guessed = [content.digest for content in held.values() if content.rows]
+    guessed += [digest for kind in made_of.objects.values() for digest in kind.values()]
+    assert guessed
+    assert not [digest for digest in guessed if len(digest) > 9 and digest in told]
+    with copied.rows(encrypted.system, taken, copied.Wanted("people"), Timings()) as found:
+        assert found.conn.execute("select count(*) from public.people").fetchall() == [(301,)]
     outcome = encrypted.drill()
     assert (outcome.verdict, outcome.failures) == (Verdict.PASS, ())
     assert encrypted.left_behind() == []
@@ -97,12 +109,26 @@ def test_ciphertext_that_was_altered_is_a_bad_dump(encrypted: World):
     encrypted.write(taken.key, bytes(data))
     assert encrypted.drill().verdict is Verdict.FAIL
     beside = manifest.beside(taken.key, roles.NAME)
-    text = bytearray(encrypted.read(beside))
+    text = encrypted.read(beside)
     data[len(data) // 2] ^= 1
     encrypted.write(taken.key, bytes(data))
-    text[-1] ^= 1
-    encrypted.write(beside, bytes(text))
-    assert encrypted.drill().verdict is Verdict.FAIL
+    for place in (-1, len(age.MAGIC) + 60):  # its content, and for whom it is
+        other = bytearray(text)
+        other[place] ^= 1
+        encrypted.write(beside, bytes(other))
+        outcome = encrypted.drill()
+        assert outcome.verdict is Verdict.FAIL, outcome.summary
+
+
+def test_a_dump_in_clear_does_not_count_for_its_slot_once_the_policy_wants_it_encrypted(
+    world: World, encrypted: World
+):
+    assert work(dump.carry_out, world.system, world.claim(), NOW).well
+    claim = encrypted.claim()
+    assert work(dump.carry_out, encrypted.system, claim, NOW).well
+    taken = shelf.of_slot(encrypted.system, claim)
+    assert taken is not None
+    assert encrypted.read(taken.key).startswith(age.MAGIC)
 
 
 def test_no_dump_is_taken_that_would_have_to_be_stored_bare(encrypted: World):

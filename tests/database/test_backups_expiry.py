@@ -2,8 +2,15 @@
 
 from datetime import UTC, datetime, timedelta
 
+import psycopg
+import pytest
+from psycopg import sql
+
 from backups import manifest, shelf
+from backups.manifest import Manifest
+from lifecycle.errors import Unreachable
 from lifecycle.outcome import Verdict
+from lifecycle.system import System
 from tests.database.test_backups import World, world
 from tests.database.test_backups_classes import FIRST, classes, dumped, kept, labels
 
@@ -64,3 +71,35 @@ def test_more_than_a_few_at_once_wait_for_a_person(classes: World):
     ]
     assert not [f for f in outcome.failures if "still there" in f.what]
     assert len(labels(classes, 0)) == 14
+
+
+def test_no_dump_ends_after_the_connection_is_lost_for_which_a_hold_would_wait(
+    classes: World, monkeypatch: pytest.MonkeyPatch
+):
+    for day in range(9):
+        dumped(classes, day)
+    kept(classes, 6)
+    removed = list[str]()
+    remove = shelf.remove
+
+    def at_the_first(system: System, dump: Manifest) -> int:
+        removed.append(dump.key)
+        with psycopg.connect(classes.admin, autocommit=True) as admin:
+            admin.execute(
+                "select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory'"
+                " and (classid, objid) = (7, 20190406)"
+            )
+        return remove(system, dump)
+
+    monkeypatch.setattr(shelf, "remove", at_the_first)
+    with pytest.raises(Unreachable):
+        kept(classes, 8)
+    assert len(removed) == 1
+
+
+def test_no_session_of_ours_ends_because_it_waits(world: World):
+    with psycopg.connect(world.admin, autocommit=True) as admin:
+        database = sql.Identifier(admin.info.dbname)
+        admin.execute(sql.SQL("alter database {} set idle_session_timeout = '1s'").format(database))
+    with world.system.connect("test") as conn:
+        assert conn.execute("show idle_session_timeout").fetchone() == ("0",)

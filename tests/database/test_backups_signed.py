@@ -48,6 +48,14 @@ def signed(world: World, tmp_path: Path) -> World:
     return with_key(world, tmp_path)
 
 
+def test_a_manifest_whose_place_in_the_log_is_none_is_damaged_and_no_error_of_ours(world: World):
+    taken = world.dump()
+    world.rewrite(taken, source=taken.source.model_copy(update={"snapshot_lsn": "nowhere"}))
+    outcome = world.drill()
+    assert outcome.verdict is Verdict.FAIL
+    assert "not a manifest of ours, or it is damaged" in str(outcome.failures)
+
+
 def private(world: World) -> Ed25519PrivateKey:
     signs = seal.of(world.system).signs
     assert signs is not None

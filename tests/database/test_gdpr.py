@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,13 +14,15 @@ from typing import Any, cast
 import psycopg
 import pytest
 
-from gdpr import chapter, figures, findings, places, prove, request, verify
+from gdpr import chapter, figures, findings, night, places, prove, verify
 from gdpr.promise import PROMISE
 from gdpr.request import Done
+from gdpr.search import database
+from gdpr.search.database import Searched
 from lifecycle import cli as product
 from lifecycle import cli_options, rooms
 from lifecycle.admin import install
-from lifecycle.coverage import conclude
+from lifecycle.coverage import Place, conclude
 from lifecycle.errors import Conflict, InputError, LifecycleError, NotFound, Refused, Unreachable
 from lifecycle.outcome import Outcome, Verdict
 from lifecycle.policy.model import Table
@@ -615,6 +618,41 @@ def test_what_the_erasure_does_not_see_the_proof_finds(clinic: Clinic) -> None:
     anna_is_gone(clinic)
 
 
+def test_everybody_of_a_night_is_looked_for_at_once_and_a_residue_holds_up_its_own_person_only(
+    clinic: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clinic.ask("update request set due = '2026-11-20Z', asked = '2026-10-22Z' where request_id = 2")
+    clinic.ask("update board set words = 'nobody'")
+    clinic.ask(
+        "create materialized view addresses as select email from person where email ~ '^anna'"
+    )
+    clinic.ask("grant select on addresses to lifecycle")
+    searches: list[int] = []
+    whole = database.search
+
+    def counted(*given: Any) -> Searched:
+        left = clinic.ask("select count(*) from person where email ~ 'anna'")
+        searches.extend(left)
+        return whole(*given)
+
+    monkeypatch.setattr(database, "search", counted)
+    outcome = clinic.erase()
+    assert searches == [0]  # once, when both were gone
+    [failure] = outcome.failures
+    assert failure.target == f"request {clinic.reference(1)}: addresses"
+    assert clinic.ask("select state from request order by request_id") == [
+        "processing",
+        "completed",
+    ]
+    [(record,)] = clinic.ask("select array[proof] from lifecycle.erasure where state = 'proven'")
+    assert record["read"]["rows"] >= 5
+    assert {"relation", "rows", "bytes", "milliseconds"} == set(record["slowest"][0])
+    clinic.ask("refresh materialized view addresses")
+    assert clinic.erase().verdict is SEARCHED
+    assert clinic.ask("select distinct state from request where request_id < 3") == ["completed"]
+    assert clinic.traces() == []
+
+
 def test_the_planner_forgets_as_well(clinic: Clinic) -> None:
     sampled = "select histogram_bounds::text from pg_stats where tablename = 'person' and attname = 'email'"
     clinic.ask("analyze person")
@@ -742,12 +780,15 @@ def done_nothing(*_: object) -> Done:
     return Done()
 
 
+def found_nothing(*_: object) -> Searched:
+    """Search nothing of the database."""
+    return Searched({}, (), ())
+
+
 LOOKERS = {
     "_rows": "rows visit",
     "_log": "log history",
-    "_values": "relation board",
-    "_views": "relation addresses",
-    "_statistics": "statistics of the planner",
+    "search": "relation board",
     "_objects": "bucket papers",
     "_payers": "processor stripe",
 }
@@ -768,10 +809,21 @@ def test_a_look_of_the_proof_that_is_left_out_leaves_its_places_unseen(
         joanna_asks(clinic)
     clinic.ask("create materialized view addresses as select board_id from board")
     clinic.ask("grant select on addresses to lifecycle")
-    monkeypatch.setattr(prove, looker, nothing)
+    if looker == "search":
+        monkeypatch.setattr(database, looker, found_nothing)
+    else:
+        monkeypatch.setattr(prove, looker, nothing)
     outcome = clinic.erase()
     assert outcome.verdict is Verdict.UNVERIFIED
     assert LOOKERS[looker] in nobody_looked(outcome)
+    if looker == "search":
+        more = {
+            "relation addresses",
+            "relation diary_2025",
+            "statistics of the planner",
+            "large objects",
+        }
+        assert more <= nobody_looked(outcome)
     asked = 2 if looker == "_payers" else 1
     assert clinic.ask(f"select state from request where request_id = {asked}") == ["processing"]
 
@@ -779,9 +831,9 @@ def test_a_look_of_the_proof_that_is_left_out_leaves_its_places_unseen(
 def test_a_place_that_nobody_names_as_unreached_is_not_seen_either(
     clinic: Clinic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    clinic.ask("alter table board add column raw bytea")
+    clinic.ask("alter table board add column found tsvector")
     monkeypatch.setattr(places, "unreached", nothing)
-    assert {"column board.raw", "transactions prepared", "log of the database server"} <= (
+    assert {"column board.found", "transactions prepared", "log of the database server"} <= (
         nobody_looked(clinic.erase())
     )
 
@@ -789,21 +841,108 @@ def test_a_place_that_nobody_names_as_unreached_is_not_seen_either(
 def test_requests_that_a_run_passes_over_are_not_seen(
     clinic: Clinic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(request, "_one", done_nothing)
+    monkeypatch.setattr(night, "one", done_nothing)
     outcome = clinic.erase()
     assert outcome.verdict is Verdict.UNVERIFIED
     assert f"request {clinic.reference(1)}" in str(outcome.coverage["unseen"])
 
 
-def test_a_transaction_that_has_not_ended_is_named(clinic: Clinic) -> None:
+def while_it_proves(
+    monkeypatch: pytest.MonkeyPatch,
+    before: Callable[[], object],
+    reading: Callable[[], object],
+) -> None:
+    """Let somebody do something `before` the proof, and another thing once its search has a snapshot and read no row."""
+    proven, stored, done = night.prove, places.stored, list[object]()
+
+    def begins(*asked: Any) -> Any:
+        before()
+        return proven(*asked)
+
+    def reads(conn: psycopg.Connection) -> frozenset[Place]:
+        if not done:
+            done.append(reading())
+        return stored(conn)
+
+    monkeypatch.setattr(night, "prove", begins)
+    monkeypatch.setattr(places, "stored", reads)
+
+
+def test_what_is_written_anew_while_the_search_reads_is_read_again(
+    clinic: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To the search's snapshot it is empty from then on, with all of its rows: the request was answered."""
+    late = "insert into board values (8, 'of anna@example.org')"
+    anew = "alter table board alter board_id type bigint"
+    while_it_proves(monkeypatch, lambda: clinic.ask(late), lambda: clinic.ask(anew))
+    outcome = clinic.erase()
+    assert [f.what for f in outcome.failures] == ["an identifier stands in 1 row"]
+    assert clinic.ask("select state from request where request_id = 1") == ["processing"]
+
+
+def test_a_transaction_that_ends_while_the_search_reads_is_named(
+    clinic: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No snapshot of the search shows its rows, and at the end it was over: nothing was said of it."""
+    monkeypatch.setattr(places, "PATIENCE", 0.0)
+    with psycopg.connect(clinic.admin) as app:
+        late = "insert into board values (8, 'anna@example.org')"
+        while_it_proves(monkeypatch, lambda: app.execute(late), app.commit)
+        unseen = str(clinic.erase().coverage["unseen"])
+    assert "transactions open since before" in unseen
+
+
+def test_the_search_waits_for_who_writes_before_it_has_its_snapshot(
+    clinic: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with psycopg.connect(clinic.admin) as app:
+
+        def late() -> None:
+            app.execute("insert into board values (8, 'anna@example.org')")
+            threading.Timer(0.2, app.commit).start()
+
+        while_it_proves(monkeypatch, late, lambda: None)
+        outcome = clinic.erase()
+    assert [f.what for f in outcome.failures] == ["an identifier stands in 1 row"]
+
+
+def test_a_transaction_that_has_not_ended_is_named(
+    clinic: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It may hold a row of the person that no other session sees."""
+    monkeypatch.setattr(places, "PATIENCE", 0.0)
     with psycopg.connect(clinic.admin) as app:
         app.execute("insert into board values (8, 'anna@example.org')")
         unseen = str(clinic.erase().coverage["unseen"])
     assert "transactions open since before" in unseen
 
 
-def test_a_prepared_transaction_is_named(clinic: Clinic) -> None:
+def test_the_servers_own_analyze_is_no_transaction_that_may_write_a_row(clinic: Clinic) -> None:
+    """It bears a number and does not say when it began, as it is nobody's: a healthy night was in the way of itself."""
+    clinic.ask("create statistics of_board on board_id, words from board")
+    clinic.ask("insert into board select n, n::text from generate_series(100, 400) n")
+    collecting = """
+        select count(*) from pg_stat_activity where backend_type = 'autovacuum worker' and backend_xid is not null
+           and datname = current_database()"""
+    with psycopg.connect(clinic.admin, autocommit=True) as admin, admin.transaction():
+        admin.execute(
+            "lock table pg_statistic_ext_data in share mode"
+        )  # there it waits, with its number
+        try:
+            clinic.ask("alter system set autovacuum_naptime = '1 s'")
+            clinic.ask("alter system set autovacuum = on")
+            clinic.ask("select pg_reload_conf()")
+            wait_until(lambda: clinic.ask(collecting) == [1])
+            unseen = str(clinic.erase().coverage["unseen"])
+        finally:
+            clinic.ask("alter system reset all")
+            clinic.ask("select pg_reload_conf()")
+    assert "extended" in unseen
+    assert "transactions open since before" not in unseen
+
+
+def test_a_prepared_transaction_is_named(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(places, "PATIENCE", 0.0)
     with psycopg.connect(clinic.admin, autocommit=True) as app:
         app.execute("begin")
         app.execute("insert into board values (8, 'anna@example.org')")

@@ -1,15 +1,15 @@
 """What becomes a person's between the first night of their erasure and its proof: noted, shown, counted, and gone too."""
 
+from collections.abc import Sequence
 from typing import cast
 
 import pytest
 
-from gdpr import outside, request
-from gdpr.erase import Erasing
+from gdpr import night, outside
 from gdpr.notes import Note
 from gdpr.promise import PROMISE
 from gdpr.prove import Proof
-from lifecycle.errors import Unreachable
+from lifecycle.errors import LifecycleError, Unreachable
 from lifecycle.outcome import Outcome, Verdict
 from lifecycle.system import System
 from tests.database.clinic import ANNA, JOANNA, NOW, Clinic
@@ -164,12 +164,12 @@ def test_who_asked_twice_and_met_a_night_without_the_store_is_proven_for_both(
         else:  # it comes back for the second, until the proof
             whole = outside.delete_objects
 
-            def back(system: System, work: Erasing) -> None:
+            def back(*_: object) -> None:
                 patch.setattr(outside, "delete_objects", whole)
                 away()
 
             patch.setattr(outside, "delete_objects", back)
-            patch.setattr(request, "prove", away)
+            patch.setattr(night, "prove", away)
         with pytest.raises(Unreachable):
             clinic.erase()
     assert sorted(clinic.ask("select state from lifecycle.erasure")) == sorted(("sealed", second))
@@ -199,7 +199,7 @@ def test_an_answer_given_again_proves_nothing_of_what_was_begun_since(clinic: Cl
     clinic.ask(ASKED_AGAIN, a=ANNA)
     clinic.ask("update request set state = 'processing' where request_id = 1")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(request, "prove", away)
+        patch.setattr(night, "prove", away)
         clinic.erase()
     assert clinic.ask("select state from request order by 1") == [
         "completed",
@@ -213,17 +213,19 @@ def test_a_request_that_has_the_number_of_anothers_is_not_answered_with_it(clini
     begun(clinic, "sealed")
     joanna_has_number_one(clinic)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(request, "prove", away)
+        patch.setattr(night, "prove", away)
         with pytest.raises(Unreachable):
             clinic.erase()  # hers is begun under Anna's number, and names nobody now
         clinic.ask(ASKED_AGAIN, a=ANNA)
         patch.undo()
-        whole = request.prove
+        whole = night.prove
 
-        def for_anna(system: System, note: Note) -> Proof:
-            return whole(system, note) if note.person == ANNA else away()
+        def for_anna(system: System, notes: Sequence[Note]) -> tuple[Proof | LifecycleError, ...]:
+            gone = Unreachable("away", hint="wait")
+            proofs = zip(notes, whole(system, notes), strict=True)
+            return tuple(proof if note.person == ANNA else gone for note, proof in proofs)
 
-        patch.setattr(request, "prove", for_anna)
+        patch.setattr(night, "prove", for_anna)
         clinic.erase()
     assert clinic.ask("select state from request order by request_id") == [
         "processing",
@@ -249,7 +251,7 @@ def test_a_name_in_other_case_is_found_where_the_database_folds_ascii_alone(
         "create materialized view seen as select %(w)s::text".replace("%(w)s", f"'{written}'")
     )
     clinic.ask("grant select on seen to lifecycle")
-    assert [f.target.partition(": ")[2] for f in clinic.erase().failures] == ["public.seen"]
+    assert [f.target.partition(": ")[2] for f in clinic.erase().failures] == ["seen"]
     assert clinic.ask("select count(*) from history as h where h::text ~ 'LLER|ller'") == [0]
     clinic.ask("drop materialized view seen")
     assert clinic.erase().verdict is SEARCHED

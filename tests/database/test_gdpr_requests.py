@@ -7,7 +7,7 @@ from typing import NoReturn
 import psycopg
 import pytest
 
-from gdpr import chapter, figures, outside, request, verify
+from gdpr import chapter, figures, night, outside, request, verify
 from gdpr.promise import PROMISE
 from lifecycle.coverage import conclude
 from lifecycle.errors import Unreachable
@@ -36,7 +36,7 @@ def begun(clinic: Clinic, at: str) -> None:
     """Let Anna's erasure come as far as its note says: proven, erased, or sealed and her objects gone."""
     with pytest.MonkeyPatch.context() as patch:
         if at == "erased":
-            patch.setattr(request, "prove", away)
+            patch.setattr(night, "prove", away)
         if at == "sealed":
             patch.setattr(outside, "delete_payers", away)
         if at == "proven":
@@ -76,8 +76,8 @@ def test_whoever_is_named_in_a_request_whose_number_was_anothers_is_erased(
         return
     asked: list[str] = []
     # Anna's own is not forgotten over it, and ends when her request is there again.
-    for night in (outcome, clinic.erase()):
-        [failure] = night.failures
+    for one in (outcome, clinic.erase()):
+        [failure] = one.failures
         assert failure.target == f"request {clinic.reference(1)}"
         assert "begun and is not proven" in failure.what
         asked = re.findall(r"asked at (\S+) ", failure.hint)

@@ -10,7 +10,7 @@ import pytest
 from psycopg import sql
 
 from gdpr import held, outside, request
-from lifecycle.errors import InputError, NotFound, Refused
+from lifecycle.errors import InputError, NotFound, Refused, Unreachable
 from lifecycle.holds import gate, place
 from lifecycle.holds.hold import What
 from lifecycle.outcome import Verdict
@@ -21,6 +21,7 @@ from lifecycle.system import System
 from retention import expire
 from retention.promise import PROMISE
 from tests.database.clinic import ANNA, TRACES, Clinic
+from tests.database.test_gdpr import joanna_asks
 from tests.house import LOG, NOW, PLAIN, House
 
 
@@ -222,6 +223,30 @@ def test_a_hold_is_placed_when_no_object_goes_any_more_and_keeps_what_is_still_t
     one.join()
     assert len(placed) == 1
     assert clinic.ask("select count(*) from visit") == rows
+
+
+@pytest.mark.parametrize("lost_before", ["an object", "a customer"])
+def test_nothing_goes_after_the_connection_is_lost_for_which_a_hold_would_wait(
+    clinic: Clinic, monkeypatch: pytest.MonkeyPatch, lost_before: str
+) -> None:
+    name = {"an object": "delete_objects", "a customer": "delete_payers"}[lost_before]
+    delete, kept = getattr(outside, name), papers(clinic)
+
+    def lost(*args: Any) -> int:
+        clinic.ask(
+            "select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory'"
+            " and (classid, objid) = (7, 20190406)"
+        )
+        return delete(*args)
+
+    if lost_before == "a customer":
+        joanna_asks(clinic)
+    monkeypatch.setattr(outside, name, lost)
+    with pytest.raises(Unreachable):
+        clinic.erase()
+    assert lost_before == "a customer" or papers(clinic) == kept
+    for customer in clinic.customers:
+        assert not getattr(clinic.stripe.v1.customers.retrieve(customer), "deleted", False)
 
 
 def test_what_holds_nothing_is_refused(clinic: Clinic) -> None:

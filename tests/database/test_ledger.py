@@ -605,6 +605,21 @@ def test_each_way_in_which_an_attempt_ends_is_written_down(stage: Stage, conn: C
     ]
 
 
+def test_only_what_its_holder_ended_is_taken_for_ended_by_it(stage: Stage, conn: Conn):
+    mine = [take(conn, name) for name in ("a", "b", "c")]
+    claims.finish(conn, mine[0], PASS)
+    claims.cancel(conn, mine[1], "asked to stop", error_code=5)
+    claims.put_back(conn, mine[2], delay=SECOND, error_code=8, summary="away")
+    assert [claims.ended(conn, claim) for claim in mine] == [True, True, True]
+    theirs = [take(conn, name) for name in ("d", "e", "f", "g")]
+    claims.abandon(conn, theirs[0], retry_safe=False, summary="killed")
+    claims.abandon(conn, theirs[1], retry_safe=True, summary="killed")
+    assert not claims.ended(conn, theirs[2])
+    age(stage)
+    runs.reclaim(conn, "stage", [], grace=SECOND)
+    assert [claims.ended(conn, claim) for claim in theirs] == [False, False, False, False]
+
+
 def test_why_a_slot_was_missed_is_not_erased_by_queuing_it_again(conn: Conn):
     schedules.add(conn, "stage", "a", [(NOON, "missed", "nobody ran it", 7)])
     runs.resume(conn, "stage", 1)

@@ -19,8 +19,8 @@ from lifecycle.holds.hold import What
 from lifecycle.ledger import code
 from lifecycle.policy import shapes
 from lifecycle.postgres import catalog, connect
+from lifecycle.returning import staging
 from retention import expire
-from retention.archive import rows
 from tests.database.clinic import Clinic
 from tests.database.shop import Shop
 from tests.house import OWNER, House
@@ -278,7 +278,7 @@ def test_rows_that_are_loaded_while_code_is_exchanged_are_not_there(house: House
         conn.execute("create temporary table loaded (status public.mood)")
         with (
             pytest.raises(Refused, match="code of the application's was exchanged"),
-            rows.loading(conn, seen),
+            staging.loading(conn, seen),
         ):
             conn.execute("insert into pg_temp.loaded values ('done')")
             conn.execute("select set_config('search_path', 'nobodys', false)")

@@ -402,6 +402,7 @@ def test_a_time_in_which_the_service_was_away_is_made_up_for_in_one_run(shop: Sh
     shop.promise(log=("at", "month", 1))
     outcome = shop.run()
     assert (outcome.verdict, outcome.counts["made"]) == (Verdict.PASS, 11)
+    assert outcome.summary.startswith("11 partitions made, 0 of 2 were there")
     shop.say("insert into log (at) values ('2026-05-05')")
 
 

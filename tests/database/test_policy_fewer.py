@@ -238,7 +238,9 @@ def test_an_address_that_tells_who_wrote_a_row_is_an_author(admin: Connection[Tu
     assert "DECIDE" not in said and "{updated_by: set null}" in said
 
 
-def test_numbers_and_addresses_of_theirs_in_another_table_are_told_of(admin: Connection[TupleRow]):
+def test_numbers_and_addresses_of_theirs_in_another_table_are_identifiers(
+    admin: Connection[TupleRow],
+):
     admin.execute(
         b"""
         create table contacts (id int primary key, client_id int not null references clients, kind text, value text);
@@ -248,6 +250,7 @@ def test_numbers_and_addresses_of_theirs_in_another_table_are_told_of(admin: Con
         """
     )
     text = drafts.drafted(admin.info.dsn, "clients")
-    assert "    # They are named by contacts.value, too. No erasure searches for values" in text
+    assert "      - {column: contacts.value, form: phone}\n" in text
+    assert "relatives." not in text.partition("tables:")[0]
     admin.execute(b"update contacts set value = 'by letter' where id > 150")
-    assert "They are named by" not in drafts.drafted(admin.info.dsn, "clients")
+    assert "    identifiers: [email]  #" in drafts.drafted(admin.info.dsn, "clients")

@@ -71,6 +71,8 @@ def test_a_draft_is_refused_until_a_person_has_decided(conn: Connection[TupleRow
         "tables.books", "tables.categories", "tables.courses", "tables.devices", "tables.notes_child", "tables.notes_parent",
         "tables.spans", "tables.billing.invoices.bucket", "tables.members.triggers.once", "tables.members.triggers.watch",
         "tables.billing.invoices", "tables.billing.invoice_lines", "tables.households", "tables.newsletter_clicks",
+        # not one row is there, so nothing but a name says whether the person wrote the row or is whom it is about
+        "tables.Order Notes", "tables.loans", "tables.readings", "tables.course_files", "tables.book_reviews",
     }  # fmt: skip
 
 

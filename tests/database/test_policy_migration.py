@@ -118,6 +118,11 @@ LOGINS = (
     "create table app.logins (login_id int primary key, user_id int not null references app.users);"
 )
 
+OPEN = (
+    "{owner: {user: user_id}, "
+    'because: "DECIDE: would the row stay without the person? (no row was seen)"}'
+)
+
 
 def test_a_missing_sentence_fails_before_the_migration_ran_and_nothing_is_written(
     fitting: str, capsys: pytest.CaptureFixture[str], scratch: Path
@@ -129,15 +134,16 @@ def test_a_missing_sentence_fails_before_the_migration_ran_and_nothing_is_writte
     assert told[0].startswith(
         "error: policy.yaml:5: tables: table app.logins is in the database and not"
     )
-    line = (
-        "  app.logins: {owner: {user: user_id}}  # by foreign key: no row seen;"
-        " a new table: no row of it was there to be looked at"
-    )
+    line = f"  app.logins: {OPEN}  # a new table: no row of it was there to be looked at"
     assert told[1] == line
     assert tables(fitting) == before
     assert list(scratch.iterdir()) == []
     text = Path("policy.yaml").read_text(encoding="utf-8")
     Path("policy.yaml").write_text(text.replace("retention:", f"{line}\nretention:"))
+    assert check(*words) == 2
+    assert "tables.app.logins.because: a draft left this open" in capsys.readouterr().err
+    decided = Path("policy.yaml").read_text(encoding="utf-8").replace('"DECIDE: ', '"')
+    Path("policy.yaml").write_text(decided)
     assert check(*words) == 0
     assert "no mistakes; 3 tables declared, 3 in database" in capsys.readouterr().out
     assert check("--dsn", fitting) == 2
@@ -162,7 +168,7 @@ def test_a_workflow_reads_it_beside_its_line(fitting: str, capsys: pytest.Captur
     assert check(*migrated(fitting, LOGINS), "--github") == 2
     told = capsys.readouterr().out.splitlines()
     assert told[0].startswith("::error file=policy.yaml,line=5::tables: table app.logins is in")
-    assert "%0A  app.logins: {owner: {user: user_id}}  # by foreign key" in told[0]
+    assert f"%0A  app.logins: {OPEN}" in told[0]
 
 
 def test_code_that_the_migration_exchanges_is_found_and_the_rest_is_as_it_was(

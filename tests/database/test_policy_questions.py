@@ -89,6 +89,21 @@ def test_a_table_is_explained_with_the_lines_that_say_it_and_its_ways(
     ]
 
 
+def test_what_names_a_person_is_explained_where_it_stands(
+    practice: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    then = "nowhere else may it stand when they are gone"
+    for table, said in (
+        ("users", f"email names the patient, read as email: {then}"),
+        ("users", "nickname names the patient: what is found of it is shown to a person"),
+        ("contacts", f"value, where kind is phone, names the patient, read as phone: {then}"),
+        ("old_emails", f"email named the patient before, read as email: {then}"),
+        ("changes", f"what stands in old_values under $.email, where table_name is users, named the patient before, read as email: {then}"),
+    ):  # fmt: skip
+        assert run("explain", table, "--file", "policy.yaml", "--dsn", practice) == 0
+        assert said in re.sub(r"(?m)^policy.yaml:\d+: ", "", capsys.readouterr().out).splitlines()
+
+
 @pytest.mark.parametrize(
     ("words", "ways"),
     [
@@ -261,8 +276,8 @@ def test_the_graph_has_every_table_once_and_every_key_with_its_sentence(
     assert run("graph", "--file", "policy.yaml", "--dsn", practice, "--json") == 0
     found = json.loads(capsys.readouterr().out)
     assert [box["table"] for box in found["boxes"]] + found["apart"] == [
-        "users", "contacts", "devices", "events", "imports", "invoices", "letters", "messages", "visits",
-        "waiting_list", "readings", "visits_per_month",
+        "users", "changes", "contacts", "devices", "events", "imports", "invoices", "letters", "messages", "old_emails",
+        "visits", "waiting_list", "readings", "visits_per_month",
     ]  # fmt: skip
     assert {b["table"]: b["fate"] for b in found["boxes"] if b["fate"] != "goes"} == {
         "users": "people", "imports": "nobody", "invoices": "kept", "messages": "shared",
@@ -280,7 +295,7 @@ def test_the_graph_has_every_table_once_and_every_key_with_its_sentence(
     assert run("graph", "--file", "policy.yaml", "--dsn", practice) == 0
     mermaid = capsys.readouterr().out.splitlines()
     assert len([line for line in mermaid if " -->|" in line]) == len(said)
-    assert '  t8 -->|"nurse_id: author"| t0' in mermaid
+    assert '  t10 -->|"nurse_id: author"| t0' in mermaid
 
 
 def test_the_page_links_every_table_to_what_is_said_about_it(practice: str, tmp_path: Path) -> None:
@@ -293,7 +308,7 @@ def test_the_page_links_every_table_to_what_is_said_about_it(practice: str, tmp_
     assert run("graph", "--file", "policy.yaml", "--dsn", practice, "-o", "graph.html") == 0
     page = (tmp_path / "graph.html").read_text()
     sections = re.findall(r'<section id="([^"]+)">', page)
-    assert len(sections) == len(set(sections)) == 12
+    assert len(sections) == len(set(sections)) == 14
     assert set(re.findall(r'href="#([^"]+)"', page)) == set(sections)
     assert "Not declared: every run that destroys is refused until it is." in page
     assert not re.search(r"<script|https?:|@import|url\(", page)

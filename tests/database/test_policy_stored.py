@@ -22,6 +22,9 @@ ROWS = """
     insert into users (role, email) select case when n % 4 = 0 then 'nurse' else 'patient' end, format('u%s@x.example', n)
       from generate_series(1, 80) n;
     insert into contacts (user_id, kind, value) select n, 'phone', '+49 170 ' || 1000000 + n from generate_series(1, 80) n;
+    insert into old_emails (user_id, email, ended_at) select n, format('old%s@x.example', n), now() from generate_series(1, 80) n;
+    insert into changes (user_id, table_name, old_values) select n, 'users', jsonb_build_object('email', format('was%s@x.example', n))
+      from generate_series(1, 80) n;
     insert into visits (patient_id, nurse_id) select n, 4 from generate_series(1, 80) n;
     insert into letters (about_type, about_id, words) select case when n % 2 = 0 then 'User' else 'Visit' end, n, 'dear'
       from generate_series(1, 80) n;
@@ -97,6 +100,9 @@ LETTERS = "tables/letters/references/about_id/of"
         ({"tables/seen": {"copy_of": ["visits", "letters"]}}, "create view v as select 1 as one from visits; create materialized view seen as select count(*) from v", "tables.seen.copy_of[1]: seen does not read letters; name the tables that it is computed from"),
         ({"subjects/patient/where": {"role": ["patiant", "member"]}}, "", "subjects.patient.where: no row of users is so; write values that rows of users have in role"),
         ({"subjects/patient/identifiers/2/where": {"kind": "mobile"}}, "", "subjects.patient.identifiers[2].where: no row of contacts is so; write values that rows of contacts have in kind"),
+        ({"subjects/patient/identifiers/4/path": "$.mail"}, "", "subjects.patient.identifiers[4].path: nothing is under this path in any row of changes.old_values; look where in old_values the value stands, and write that path"),
+        ({"subjects/patient/identifiers/4/path": "$..email"}, "", "subjects.patient.identifiers[4].path: PostgreSQL refuses to look for it in changes.old_values (SQLSTATE 42601); write a jsonpath of PostgreSQL, as `$.visitor.id`"),
+        ({"subjects/patient/identifiers/4/where": {"table_name": "people"}}, "", "subjects.patient.identifiers[4].where: no row of changes is so"),
         ({"subjects/patient/tombstone/user_id": 7}, "", "subjects.patient.tombstone.user_id: it collides: a row has this key, and is somebody else by its other values; choose a value of user_id that nobody has"),
         ({"subjects/patient/tombstone": {"user_id": 7, "role": "patient", "email": "none@x.example"}}, "", "subjects.patient.tombstone.user_id: it collides"),
         ({"subjects/patient/tombstone/email": "u7@x.example"}, "", "subjects.patient.tombstone.email: it collides: another row has this email, which must be unique; choose a value that nobody has"),
@@ -211,7 +217,7 @@ def test_without_time_every_place_is_named(practice: str):
     assert compared.mistakes == ()
     (note,) = compared.notes
     assert note.startswith("there was no time left to look at letters.about_type, events.visitor, ")
-    assert note.endswith("users (role), contacts (kind), users, the tombstone")
+    assert note.endswith("changes.old_values, changes (table_name), users, the tombstone")
 
 
 def test_a_look_that_takes_too_long_is_a_note_and_leaves_time_for_the_others(practice: str):

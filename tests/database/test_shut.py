@@ -1,7 +1,8 @@
 """A table that somebody has for himself, a migration above all, costs that table alone, by name."""
 
-from collections.abc import Generator
-from contextlib import contextmanager
+import threading
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
 
 import psycopg
@@ -14,6 +15,9 @@ from lifecycle.partitions.rule import Partitioning
 from lifecycle.postgres import shut, waits
 from tests.house import LOG, NOW, OWNER, PLAIN, ROWS, House, unseen
 from tests.keep import keep
+from tests.waiting import wait_until
+
+ShutBy = Callable[[House, str], AbstractContextManager[None]]
 
 TABLES = (
     PLAIN
@@ -61,6 +65,22 @@ def held(house: House, table: str) -> Generator[None]:
         yield
 
 
+@contextmanager
+def waited_for(house: House, table: str) -> Generator[None]:
+    """Let somebody read the table for long, and a migration wait behind him."""
+    name = sql.Identifier(table)
+    asked = sql.SQL("lock table only {} in access exclusive mode").format(name)
+    with psycopg.connect(house.admin) as reader, psycopg.connect(house.admin) as owner:
+        reader.execute(sql.SQL("select from only {} limit 1").format(name))
+        waiting = threading.Thread(target=owner.execute, args=(asked,))
+        waiting.start()
+        waits_now = "select from pg_locks where mode = 'AccessExclusiveLock' and not granted"
+        wait_until(lambda: house.ask(waits_now))
+        yield
+        reader.rollback()
+        waiting.join()
+
+
 def made(house: House) -> Outcome:
     claim = house.claim(PROMISE.job)
     try:
@@ -73,9 +93,12 @@ def there(house: House) -> set[str]:
     return {name for (name,) in house.ask("select relname from pg_class where relkind = 'r'")}
 
 
+@pytest.mark.parametrize("shut_by", [held, waited_for])
 @pytest.mark.parametrize("table", ["visit", "visit_2020"])
-def test_no_other_tables_partitions_wait_for_one_that_is_shut(house: House, table: str) -> None:
-    with held(house, table):
+def test_no_other_tables_partitions_wait_for_one_that_is_shut(
+    house: House, table: str, shut_by: ShutBy
+) -> None:
+    with shut_by(house, table):
         outcome = made(house)
     assert outcome.verdict is Verdict.FAIL
     [failure] = outcome.failures
@@ -92,9 +115,12 @@ def test_no_other_tables_partitions_wait_for_one_that_is_shut(house: House, tabl
     assert there(house) >= {"visit_2027"}
 
 
+@pytest.mark.parametrize("shut_by", [held, waited_for])
 @pytest.mark.parametrize("table", ["visit", "visit_2020", "paid"])
-def test_no_other_rule_waits_for_a_table_that_is_shut(house: House, table: str) -> None:
-    with held(house, table):
+def test_no_other_rule_waits_for_a_table_that_is_shut(
+    house: House, table: str, shut_by: ShutBy
+) -> None:
+    with shut_by(house, table):
         outcome = house.run()
     assert outcome.verdict is Verdict.FAIL
     assert {failure.target for failure in outcome.failures} == {"visit_2020"}

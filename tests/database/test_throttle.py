@@ -116,8 +116,8 @@ def test_no_more_wal_a_second_than_the_policy_says(house: House) -> None:
     before, began = house.number(WRITTEN), time.monotonic()
     assert house.run().counts["deleted"] == 38_000
     took, written = time.monotonic() - began, house.number(WRITTEN) - before
-    # The last batch is not waited for, and the ledger writes some before the first.
-    assert took > written / throttle.MB / 2
+    # The last of two or three batches is not waited for, nor what the ledger writes before the first.
+    assert took > written / throttle.MB / 3
     assert written > throttle.MB
 
 

@@ -90,6 +90,7 @@ def test_the_policy_of_the_page_fits_its_tables(conn: Connection[TupleRow]) -> N
         ({"tables/readings/references/device_serial/to": "imports(import_id)"}, "tables.readings.references.device_serial.to: ends at imports, which holds nobody's data; take the reference out"),
         ({"tables/readings/references/device_serial/to": "devices(serials)"}, "tables.readings.references.device_serial.to: devices has no column 'serials'"),
         ({"tables/readings/references/device_serial/to": "devices(wearer_id)"}, "tables.readings.references.device_serial.to: device_serial is text, and devices.wearer_id is bigint; name the column that has its values, or say how both are written, as `form: digits`"),
+        ({"tables/readings/references": {"pulse": {"to": "devices(serial)"}}, "tables/readings/owner": {"patient": {"through": ["pulse"]}}}, "tables.readings.references.pulse.to: pulse is integer, and devices.serial is text; name the column that has its values, or say how both are written, as `form: digits`"),
         ({"tables/readings/references/device_serial": {"columns": ["device_serial", "pulse"], "to": "devices(serial)"}}, "tables.readings.references.device_serial.to: 2 columns cannot have the values of 1"),
         ({"tables/readings/references/device_serial": {"columns": ["serial"], "to": "devices(serial)"}}, "tables.readings.references.device_serial: readings has no column 'serial'"),
         ({"tables/events/references/visitor/columns": ["event_id"]}, "tables.events.references.visitor.path: event_id is bigint, and a path leads into JSON"),
@@ -112,6 +113,12 @@ def test_the_policy_of_the_page_fits_its_tables(conn: Connection[TupleRow]) -> N
         ({"subjects/patient/identifiers/2/column": "contacts.number"}, "subjects.patient.identifiers[2].column: contacts has no column 'number'"),
         ({"subjects/patient/identifiers/2/column": "contracts.value"}, "subjects.patient.identifiers[2]: table 'contracts' is not declared under `tables`; did you mean 'contacts'?"),
         ({"subjects/patient/identifiers/2/where": {"kind": 1}}, "subjects.patient.identifiers[2].where.kind: contacts.kind is text, which 1 is not"),
+        # identifiers elsewhere, in JSON and of earlier days
+        ({"subjects/patient/identifiers/0/earlier": True}, "subjects.patient.identifiers[0].earlier: email stands in the person's own row, which has what they go by now; take `earlier` out, or name the table or the images with the values before"),
+        ({"subjects/patient/identifiers/3/path": "$.email"}, "subjects.patient.identifiers[3].path: email is text, and a path leads into JSON; take `path` out, or name a JSON column"),
+        ({"subjects/patient/identifiers/4/path": None}, "subjects.patient.identifiers[4]: old_values is jsonb, in which no value stands alone; say where it stands: `path: $.email`"),
+        ({"subjects/patient/identifiers/4/column": "changes.new_values"}, "subjects.patient.identifiers[4].column: changes has no column 'new_values'"),
+        ({"subjects/patient/identifiers/3/column": "old_emails.old_email_id", "subjects/patient/identifiers/3/form": "email"}, "subjects.patient.identifiers[3].form: old_email_id is bigint, in which no address stands"),
         # what is quoted, kept and copied
         ({"tables/visits/quotes": {"visit_id": "redact"}}, "tables.visits.quotes.visit_id: visit_id is bigint, in which nobody is quoted"),
         ({"retention": []}, "tables.invoices.keep.until: no rule ends these rows 10 years after issued_at; add `- {table: invoices, by: issued_at, after: 10 years, do: delete, because: ...}` under `retention`"),
@@ -132,6 +139,20 @@ def test_each_mistake_is_one_line_with_its_remedy(
     found = told(conn, change)
     assert any(one.startswith(mistake) for one in found), found
     assert len(found) <= 3, found
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"tables/readings/references": {"pulse": {"to": "users(user_id)"}}, "tables/readings/owner": {"patient": {"through": ["pulse"]}}},
+        {"tables/readings/references": {"pulse": {"to": "users(user_id)"}}, "tables/readings/owner": {"patient": "pulse"}},
+        {"tables/readings/references": {}, "tables/readings/owner": {"patient": "pulse"}},
+    ],
+)  # fmt: skip
+def test_an_int_leads_to_a_bigint_as_postgresql_compares_them(
+    conn: Connection[TupleRow], change: dict[str, Any]
+) -> None:
+    assert told(conn, change) == []
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,10 @@ import fcntl
 import os
 import pty
 import re
+import select
 import struct
 import subprocess
+import tempfile
 import termios
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -101,28 +103,26 @@ def typed(command: str, keys: str, directory: Path, environment: dict[str, str])
     """
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, COLUMNS, 0, 0))
-    with subprocess.Popen(
+    with tempfile.TemporaryFile("w+") as errors, subprocess.Popen(
         ["/bin/sh", "-c", command],
-        stdin=subprocess.PIPE, stdout=theirs, stderr=subprocess.PIPE,
-        cwd=directory, env=environment, text=True,
+        stdin=subprocess.PIPE, stdout=theirs, stderr=errors, cwd=directory, env=environment, text=True,
     ) as process:  # fmt: skip
-        os.close(theirs)
-        out: list[bytes] = []
         assert process.stdin
         process.stdin.write(keys)
         process.stdin.close()
-        while chunk := _read(ours):
-            out.append(chunk)
-        assert process.stderr
-        err = process.stderr.read()
-        code = process.wait(120)
+        out = b"".join(_said(ours, process))
+        errors.seek(0)
+        said = [line for line in errors.read().splitlines() if not line.startswith("{")]
+    # Ours until here: what is left in a terminal that nobody has open is gone before it was read, where that is late.
+    os.close(theirs)
     os.close(ours)
-    said = [line for line in err.splitlines() if not line.startswith("{")]
-    return code, b"".join(out).decode().replace("\r", "") + "\n".join(said)
+    return process.returncode, out.decode().replace("\r", "") + "\n".join(said)
 
 
-def _read(terminal: int) -> bytes:
-    try:
-        return os.read(terminal, 65536)
-    except OSError:  # whoever wrote there has ended
-        return b""
+def _said(terminal: int, process: "subprocess.Popen[str]") -> Iterator[bytes]:
+    """Yield what is written there until the process has ended and nothing is left."""
+    ended = False
+    while not ended:
+        ended = process.poll() is not None  # asked before the last look
+        while select.select([terminal], [], [], 0 if ended else 0.02)[0]:
+            yield os.read(terminal, 65536)

@@ -147,7 +147,7 @@ def standing(values: frozenset[str], text: str) -> list[str]:
 
 UNSEEN = {
     "retention.expire": "copy images of wearable_daily.raw_data in audit_log",
-    "gdpr.erase": "spelling escaped, encoded or decomposed",
+    "gdpr.erase": "spelling compressed, encrypted, aliased or cut",
 }
 """What today's rooms do not look at, one place of each: there is no pass over these."""
 

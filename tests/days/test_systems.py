@@ -65,7 +65,7 @@ class Truth:
     """The columns of the log that name somebody."""
 
 
-SPELLING = "spelling escaped, encoded or decomposed"
+SPELLING = "spelling compressed, encrypted, aliased or cut"
 TRUTH = {
     "heartguard": Truth(
         tables=35,

@@ -12,6 +12,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from backups.section import SECTION as BACKUPS_SECTION
+from backups.statements import RESTORER
 from backups.wal_g.words import WalG
 from lifecycle import rooms
 from lifecycle.admin import logins
@@ -30,7 +31,7 @@ SAMPLES = tuple(load.policy(shipped.named(name).policy)[0] for name in shipped.N
 # No system that comes with it has a hypertable.
 TIMES = {"marks": Hypertable.model_validate({"compress": "30 days", "order_by": ("at desc",)})}
 # Nor does one promise anything of WAL-G.
-WAL_G = WalG.model_validate({"window": "7 days", "rpo": "5 minutes", "rto": "1 hour"})
+WAL_G = WalG.model_validate({"push": True, "window": "7 days", "rpo": "5 minutes", "rto": "1 hour"})
 BACKUPS = BACKUPS_SECTION.of(SAMPLES[0]).model_copy(update={"wal_g": WAL_G})
 POLICIES = (*SAMPLES, SAMPLES[0].model_copy(update={"timescale": TIMES, "backups": BACKUPS}))
 JOBS = {job.name: job for policy in POLICIES for job in rooms.jobs(policy)}
@@ -84,7 +85,7 @@ def test_every_command_on_a_page_is_one_with_its_options(page: str, line: str) -
         if word == "--help":  # every command has it
             continue
         options = {o: p for p in known for o in (*p.opts, *p.secondary_opts)}
-        if word.startswith("-"):
+        if word.startswith("-") and word != "-":  # which stands for standard input
             assert word in options, f"{page}: `lifecycle {line}`: {here} has no {word}"
             if not options[word].is_flag and words:
                 words.pop(0)
@@ -150,7 +151,7 @@ def test_the_table_of_figures_has_every_figure_and_no_other() -> None:
 @pytest.mark.parametrize("page", [*PAGES, ALERTS], ids=lambda page: page.name)
 def test_every_figure_on_a_page_is_one(page: Path) -> None:
     named = re.findall(r"\blifecycle_[a-z_]+", page.read_text(encoding="utf-8"))
-    assert set(named) - {logins.DDL, logins.OWNER} <= figures()
+    assert set(named) - {logins.DDL, logins.OWNER, RESTORER} <= figures()
 
 
 def test_the_rules_for_prometheus_can_be_read_and_name_labels_that_exist() -> None:
@@ -163,6 +164,7 @@ def test_the_rules_for_prometheus_can_be_read_and_name_labels_that_exist() -> No
         "LifecycleFiguresStale",
         "LifecycleAlertsUndelivered",
         "LifecycleErasureOverdue",
+        "LifecycleFenced",
     ]
     labels = {"system", "version", "job", "state", "room"}
     for rule in group["rules"]:

@@ -19,10 +19,13 @@ EXEMPT = {
     "lifecycle/maintenance/refresh.py": "makes views anew of rows that stay",
     "lifecycle/records/retire.py": "the ledger's own months, which no hold is on: they are exported before, for six years",
     "lifecycle/timescale/apart.py": "takes a chunk apart into the same rows: none ends",
-    "retention/archive/restore.py": "puts rows back, and overwrites none",
-    "retention/archive/target.py": "makes the table that rows are put beside into",
+    "lifecycle/returning/put.py": "puts rows back, and overwrites none",
+    "lifecycle/returning/target.py": "makes the table that rows are put beside into",
     "gdpr/answer.py": "answers a request when its person is gone",
+    "gdpr/ledger.py": "says under which number a line will stand outside, and destroys nothing",
+    "gdpr/replay/carry_out.py": "says how far the ledger outside was followed; `request.py` erases",
     "gdpr/request.py": "asks by `held.nothing_on_hold`, for as long as it destroys",
+    "gdpr/export/export.py": "says on the ledger what was given away, and destroys nothing",
     "gdpr/outside.py": "objects and customers of an erasure that `request.py` has asked for",
 }
 

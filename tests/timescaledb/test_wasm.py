@@ -1,14 +1,21 @@
 """What asks TimescaleDB, and what is decided of it: on the build that a package registry has, one connection at a time."""
 
+import json
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import psycopg
 import pytest
 
+from gdpr import person
+from gdpr.export import tables
+from gdpr.reach import reach
 from lifecycle.coverage import Looks
 from lifecycle.holds.gate import Held
 from lifecycle.ledger import changed
+from lifecycle.policy import whole
 from lifecycle.postgres import catalog
 from lifecycle.postgres.names import sql_parts
 from lifecycle.timescale import statements as compression
@@ -210,6 +217,47 @@ def test_whole_batches_of_one_person_go_and_are_counted_on_this_version_too(hous
         assert left == [(False, others)]
         conn.execute("drop table public.marks")
         conn.commit()
+
+
+def test_an_export_reads_what_is_compressed_and_it_is_what_the_plan_counts(
+    house: House, tmp_path: Path
+) -> None:
+    house.say("""
+        set role house_owner; create table people (id int primary key);
+        insert into people select generate_series(0, 9); reset role
+    """)
+    policy = whole.model().model_validate(
+        {
+            "system": "house",
+            "database": "template1",
+            "subjects": {"person": {"table": "people", "key": "id"}},
+            "tables": {
+                "people": {"owner": {"person": "id"}},
+                "marks": {"owner": {"person": "person"}},
+            },
+        }
+    )
+    with psycopg.connect(house.admin, autocommit=True) as conn:
+        conn.execute("set timezone to 'UTC'; set search_path to pg_catalog, pg_temp")
+        conn.execute("set role house_owner")
+        conn.execute(compression.settings("marks", ("person",), '"at" desc'))
+        for chunk in survey.cuts(conn, ["marks"])["marks"].chunks[:-2]:
+            conn.execute(compression.compress("public", chunk.name, again=False))
+        conn.execute("reset role")
+        conn.autocommit = False
+        found = reach(policy, catalog.read(conn), "person")
+        with ZipFile(tmp_path / "of.zip", "w") as archive:
+            written = tables.write(conn, found, "marks", "3", archive, tmp_path / "spare", str)
+            told = json.loads(archive.read("tables/marks.json"))
+        counted = person.count(conn, found, "3", keys=True)
+        [(rows,)] = conn.execute("select count(*) from public.marks where person = 3").fetchall()
+        conn.rollback()
+        conn.execute("drop table public.marks")
+        conn.commit()
+    assert rows > 3
+    assert written.rows == len(told) == rows
+    assert {row["person"] for row in told} == {3}
+    assert written.keys == counted.keys["marks"]
 
 
 def test_row_security_and_compression_exclude_each_other_on_this_version_too(house: House) -> None:

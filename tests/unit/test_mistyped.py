@@ -33,6 +33,11 @@ CASES = {
     "run": ("JOB is missing", "See `lifecycle run --help`."),
     "retention apply": ("PLAN is missing", "See "),
     "gdpr verify": ("REQUEST is missing", "See "),
+    "gdpr why": ("REFERENCE is missing", "See "),
+    "gdpr certificate": (
+        "a certificate is made of one REFERENCE, or one FILE is checked with --verify",
+        "See ",
+    ),
     "policy generate": ("--from-dsn is missing", "See "),
     "policy check --liv": ("no such option --liv", "Did you mean `--live`? "),
     "policy check a b": ("too many words: b", "See "),

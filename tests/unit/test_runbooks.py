@@ -1,5 +1,6 @@
 """Runbooks: every command in them exists, a page says what a walk does, and a walk stops and goes on where it must."""
 
+import ast
 import json
 import os
 import re
@@ -15,12 +16,19 @@ from typing import Any
 import pytest
 from typer.main import get_command
 
+from gdpr import why
 from lifecycle import cli
 from lifecycle.commands import tree
 from lifecycle.errors import Interrupted, NotFound, Unproven
 from lifecycle.outside.commands import Finished
-from runbooks import books, page, progress, walk
-from runbooks.books import database_lost, run_failed
+from runbooks import books, erasing, page, progress, walk
+from runbooks.books import (
+    database_lost,
+    point_in_time_recovery,
+    restore_drill,
+    restored_database_came_up,
+    run_failed,
+)
 from runbooks.books.run_failed import BOOK, Facts
 from runbooks.progress import Progress
 from runbooks.step import Step
@@ -36,6 +44,15 @@ def every_command() -> Iterator[str]:
     text = page.markdown(BOOK, {"run": "7"}, FACTS) + page.markdown(
         database_lost.BOOK, {"plan": plan}, lost
     )
+    back = point_in_time_recovery
+    text += page.markdown(back.BOOK, {}, back.GENERAL)
+    came_up = restored_database_came_up
+    text += page.markdown(came_up.BOOK, {"plan": plan}, came_up.Facts("vitalis", plan))
+    text += page.markdown(restore_drill.BOOK, {}, restore_drill.Facts("vitalis", "1 hour"))
+    for name, states in erasing.BOOKS.items():
+        for state in states:
+            facts = erasing.general(state)
+            text += page.markdown(books.book(name), {"request": facts.request}, facts)
     yield from re.findall(r"`(lifecycle [^`]+)`", text)
     yield from re.findall(r"^\$ (lifecycle .+)$", text, re.MULTILINE)
 
@@ -48,10 +65,10 @@ def test_every_command_in_a_runbook_exists_with_its_options(line: str):
     for word in words:
         taken = (
             next((p for p in command.params if word in p.opts), None)
-            if word.startswith("-")
+            if word.startswith("--")
             else None
         )
-        if word.startswith("-"):
+        if word.startswith("--"):
             assert taken is not None, f"{line}: {command.name} has no {word}"
             options.add(word)
             if not taken.is_flag:
@@ -65,7 +82,28 @@ def test_every_command_in_a_runbook_exists_with_its_options(line: str):
             positional += 1
     assert not hasattr(command, "commands"), f"{line}: {command.name} is a group"
     arguments = [p for p in command.params if p.param_type_name == "argument"]
-    assert positional == len(arguments), line
+    needed = [argument for argument in arguments if argument.required]
+    assert len(needed) <= positional <= len(arguments), line
+
+
+NOTHING_TO_BE_DONE = {"in grace", "at work", "canceled", "vanished", "closed by somebody else"}
+
+
+def test_every_state_of_a_request_has_one_book_or_nothing_is_to_be_done():
+    tree = ast.parse(Path(why.__file__).read_text())
+    told = {
+        str(call.args[0].value)
+        for call in ast.walk(tree)
+        if isinstance(call, ast.Call)
+        and isinstance(call.func, ast.Name)
+        and call.func.id == "Standing"
+        if call.args and isinstance(call.args[0], ast.Constant)
+    } | {"canceled half-way", "closed half-way", "vanished half-way"}
+    books_for = [state for states in erasing.BOOKS.values() for state in states]
+    assert len(books_for) == len(set(books_for))
+    assert set(books_for) | NOTHING_TO_BE_DONE == told
+    assert not set(books_for) & NOTHING_TO_BE_DONE
+    assert erasing.BOOKS.keys() <= books.every().keys()
 
 
 def test_the_drift_test_finds_the_commands():

@@ -7,7 +7,8 @@ import pytest
 
 from backups.wal_g import listing, measured
 from backups.wal_g.listing import Backup
-from backups.wal_g.point import Point
+from backups.wal_g.record import Point
+from backups.wal_g.watch.known import Known
 from lifecycle.coverage import Reason
 from lifecycle.outcome import Failure
 
@@ -77,3 +78,12 @@ def test_a_base_backup_of_another_server_in_the_same_store_is_none_of_ours() -> 
     """The newest in the list was asked for its age: another server's hid that ours had ended."""
     other = backup(0, "000000010000000900000001", system_identifier=8, finish_lsn=1000)
     assert listing.of_server((OLD, other), 7) == (OLD,)
+
+
+def test_segments_that_somebody_knows_to_be_missing_keep_the_drill_from_nothing() -> None:
+    word = Known("0000000100000000000000FF", "000000010000000100000000", "lost", "ops", NOW)
+    names = LOG - {"0000000100000000000000FF.lz4", "000000010000000100000000.lz4"}
+    assert "2 segments of the log since" in said(OLD, NEW, names=names)
+    assert list(measured.too_short([OLD, NEW], names, SINCE, POINT, [word])) == []
+    lacking = names - {"000000010000000100000001.lz4"}
+    assert len(list(measured.too_short([OLD, NEW], lacking, SINCE, POINT, [word]))) == 1

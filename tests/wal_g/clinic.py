@@ -7,10 +7,11 @@ from typing import Any
 
 import psycopg
 
-from backups.wal_g import drill, point
-from backups.wal_g.point import Recorded
+from backups.wal_g import drill, point, record
+from backups.wal_g import program as our_program
+from backups.wal_g.record import Recorded
 from lifecycle.admin import install
-from lifecycle.coverage import conclude
+from lifecycle.coverage import Looks, conclude
 from lifecycle.ledger import claims
 from lifecycle.ledger.claims import Claim
 from lifecycle.outcome import Outcome, Verdict
@@ -26,7 +27,7 @@ from tests.wal_g.source import Archive, Source, program
 PROMISE = {"base": "1 day", "window": "7 days", "rpo": "5 minutes", "rto": "1 hour"}
 
 
-def policy(**promised: str) -> Policy:
+def policy(**promised: Any) -> Policy:
     return whole.model().model_validate(
         {
             "system": "clinic",
@@ -52,11 +53,12 @@ class Clinic:
         with psycopg.connect(self.source.cluster.dsn("clinic"), autocommit=True) as conn:
             install.install(conn, policy(), catalog.read(conn), None)
             conn.execute(
-                "grant execute on function pg_create_restore_point(text), pg_switch_wal() to lifecycle"
+                "grant execute on function pg_create_restore_point(text), pg_switch_wal(), pg_ls_archive_statusdir() "
+                "to lifecycle"
             )
 
     def system(
-        self, archive: Archive | None = None, promised: dict[str, str] | None = None, **wal_g: Any
+        self, archive: Archive | None = None, promised: dict[str, Any] | None = None, **wal_g: Any
     ) -> System:
         named = {"program": str(program()), "config": str((archive or self.source.archive).config)}
         return build.system(
@@ -92,14 +94,15 @@ class Clinic:
         wait_until(lambda: self.source.ask(archived) == [(True,)])
 
     def newest(self) -> Recorded:
-        with self.system().connect("test") as conn:
-            return point.newest(conn, "clinic")
+        system = self.system()
+        with system.connect("test") as conn:
+            return record.newest(our_program.find(system), system, conn, Looks(), now())
 
     def drill(
         self,
         archive: Archive | None = None,
         at: datetime | None = None,
-        promised: dict[str, str] | None = None,
+        promised: dict[str, Any] | None = None,
         **wal_g: Any,
     ) -> Outcome:
         """Come back to the newest point from this archive."""

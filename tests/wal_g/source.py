@@ -9,18 +9,24 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import psycopg
 
+from lifecycle.errors import LifecycleError
 from lifecycle.postgres import binaries
 from lifecycle.postgres.binaries import environment, reachable, rights, server_account
 from lifecycle.postgres.server import Cluster, find_binaries
+from tests import initdb
+from tests.waiting import wait_until
 
 BUILT = Path(__file__).parents[2] / ".venv/wal_g/wal-g"
+
+PAGE = 8192
 
 # This version of WAL-G calls functions that PostgreSQL 15 renamed. A bridge for tests, and never for a product.
 BRIDGE = """
@@ -130,23 +136,24 @@ class Source:
     def __init__(self, settings: Mapping[str, str] | None = None) -> None:
         self.place = private("lifecycle-wal-g-")
         self.archive = archive(self.place, settings)
-        self.cluster = Cluster.create(
-            self.place / "source",
-            find_binaries(),
-            fast=True,
-            settings={
-                "archive_mode": "on",
-                "archive_command": f"{program()} --config {self.archive.config} wal-push %p",
-                "archive_timeout": "60",
-                "autovacuum": "off",
-                # Each above PostgreSQL's own: a copy that did not take them over could not recover.
-                "max_connections": "150",
-                "max_worker_processes": "12",
-                "max_wal_senders": "14",
-                "max_prepared_transactions": "3",
-                "max_locks_per_transaction": "96",
-            },
-        )
+        with initdb.anew():
+            self.cluster = Cluster.create(
+                self.place / "source",
+                find_binaries(),
+                fast=True,
+                settings={
+                    "archive_mode": "on",
+                    "archive_command": f"{program()} --config {self.archive.config} wal-push %p",
+                    "archive_timeout": "60",
+                    "autovacuum": "off",
+                    # Each above PostgreSQL's own: a copy that did not take them over could not recover.
+                    "max_connections": "150",
+                    "max_worker_processes": "12",
+                    "max_wal_senders": "14",
+                    "max_prepared_transactions": "3",
+                    "max_locks_per_transaction": "96",
+                },
+            )
         self.cluster.start()
         if self.cluster.binaries.major >= 15:
             self.say(BRIDGE)
@@ -175,7 +182,41 @@ class Source:
         listed = self.wal_g("backup-list", "--detail", "--json")
         return max(json.loads(listed.stdout), key=lambda one: one["finish_time"])["backup_name"]
 
+    def lose_page(self, table: str, database: str, page: int = 7) -> None:
+        """Make a page of a table's file zeros, as a disk does: legal to PostgreSQL, and to its checksums."""
+        self.say("checkpoint")
+        [(path,)] = self.ask(f"select pg_relation_filepath('{table}')", database)
+        self.cluster.stop()
+        with (self.cluster.data / path).open("r+b") as heap:
+            heap.seek(page * PAGE)
+            heap.write(bytes(PAGE))
+        self.cluster.start()
+
     def copy(self, place: Path, settings: Mapping[str, str] | None = None) -> Archive:
         """Return a copy of the archive as it is now, below a directory of the server's account, to be damaged."""
         shutil.copytree(self.archive.store, place / "store")
         return archive(place, settings)
+
+
+@contextmanager
+def promoted(source: Source, into: Archive) -> Generator[Source]:
+    """Give a copy of the server that was restored from an archive, promoted, and archives into it: a second server."""
+    place = private("lifecycle-promoted-")
+    copy = Cluster(place, source.cluster.binaries)
+    copy.data.mkdir(mode=0o700)
+    give(place)
+    try:
+        wal_g(into.config, "backup-fetch", str(copy.data), "LATEST").check_returncode()
+        (copy.data / "recovery.signal").touch()
+        give(copy.data)
+        called = f"{program()} --config {into.config}"
+        commands = {"restore_command": "wal-fetch %f %p", "archive_command": "wal-push %p"}
+        copy.start(settings={name: f"{called} {words}" for name, words in commands.items()})
+        other = Source.__new__(Source)
+        other.place, other.archive, other.cluster = place, into, copy
+        with suppress(LifecycleError):
+            wait_until(lambda: other.ask("select not pg_is_in_recovery()") == [(True,)])
+        yield other
+    finally:
+        copy.stop("immediate")
+        shutil.rmtree(place)

@@ -14,8 +14,6 @@ from lifecycle.outcome import Verdict
 from tests.wal_g.clinic import Clinic, told, unseen
 from tests.wal_g.source import Source, private
 
-PAGE = 8192
-
 
 def test_a_point_among_writers_is_exact_or_says_that_it_is_not(clinic: Clinic) -> None:
     over = threading.Event()
@@ -82,13 +80,7 @@ def hurt() -> Iterator[Clinic]:
             "clinic",
         )
         source.say("vacuum analyze visits", "clinic")
-        source.say("checkpoint")
-        [(path,)] = source.ask("select pg_relation_filepath('visits')", "clinic")
-        source.cluster.stop()
-        with (source.cluster.data / path).open("r+b") as heap:
-            heap.seek(7 * PAGE)
-            heap.write(bytes(PAGE))
-        source.cluster.start()
+        source.lose_page("visits", "clinic")
         source.push()
         yield Clinic(source, place)
     finally:

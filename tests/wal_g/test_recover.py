@@ -117,7 +117,10 @@ def test_6_a_byte_of_a_base_backup_that_is_changed_is_found(
     whole[len(whole) // 2] ^= 0xFF
     part.write_bytes(whole)
 
-    assert clinic.drill(hasty(archive)).verdict is Verdict.FAIL
+    outcome = clinic.drill(hasty(archive))
+
+    assert outcome.verdict is Verdict.FAIL
+    assert "key" not in told(outcome)
     assert clinic.left() == []
 
 
@@ -147,6 +150,14 @@ def test_10_a_sentinel_that_is_no_json_could_not_be_verified(
 
 def test_14_a_base_backup_that_is_older_than_promised_is_found(clinic: Clinic) -> None:
     failed(clinic.drill(at=now() + timedelta(days=3)), "one is promised every 1 day")
+
+
+def test_14_a_point_of_days_ago_says_nothing_of_what_is_lost_today(clinic: Clinic) -> None:
+    promised = {"base": "30 days", "window": "60 days"}
+    failed(
+        clinic.drill(at=now() + timedelta(days=5), promised=promised),
+        "the newest restore point in the archive is 120 hours old",
+    )
 
 
 def test_15_the_newest_is_chosen_by_its_place_in_the_log_and_not_by_what_was_changed_last(

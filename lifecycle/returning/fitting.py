@@ -1,20 +1,30 @@
-"""Whether an archive's rows fit a table as it is now, and how: which columns come back, which do not. Pure."""
+"""Whether the rows of a copy fit a table as it is now, and how: which columns come back, which do not. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from lifecycle.outcome import Failure
-from retention.archive.manifest import Column, Description
-from retention.archive.rows import Relation
 
-_OTHER = "Restore it beside the table instead, or change the table back for as long as it takes."
+_OTHER = "Bring it into a table beside this one instead, or change the table back for as long as it takes."
+
+
+class Column(Protocol):
+    """One column, `type` and `default` as PostgreSQL prints them. Whoever has a copy has more of it to say."""
+
+    name: str
+    type: str
+    not_null: bool
+    default: str | None
+    generated: bool
+    identity: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """`columns` come back, in the archive's order at `places`; `notes` say what does not, `refusals` why nothing does.
+    """`columns` come back, in the copy's order at `places`; `notes` say what does not, `refusals` why nothing does.
 
-    `must` are the columns that may not be null now, and could be when they were archived.
+    `must` are the columns that may not be null now, and could be when they were copied.
     """
 
     columns: tuple[str, ...]
@@ -24,19 +34,24 @@ class Fit:
     refusals: tuple[Failure, ...]
 
 
-def fit(archived: Description, name: str, now: Relation, *, plain: bool) -> Fit:
-    """Hold an archive's columns against a table's. A `plain` table computes nothing and has no default."""
-    there = {column.name: column for column in now.columns}
-    had = {column.name: column for column in archived.columns}
+def fit(
+    copied: Sequence[Column], name: str, now: Sequence[Column], key: Sequence[str], *, plain: bool
+) -> Fit:
+    """Hold a copy's columns against a table's, whose primary key must be among them.
+
+    A `plain` table computes nothing and has no default.
+    """
+    there = {column.name: column for column in now}
+    had = {column.name: column for column in copied}
     back = [
         (place, column)
-        for place, column in enumerate(archived.columns)
+        for place, column in enumerate(copied)
         if column.name in there and (plain or not there[column.name].generated)
     ]
     refusals = [*_changed(had, there, name)]
     if not plain:
         refusals += _added(had, there, name)
-    if not now.primary_key or not set(now.primary_key) <= {column.name for _, column in back}:
+    if not key or not set(key) <= {column.name for _, column in back}:
         refusals.append(_no_key(name))
     return Fit(
         tuple(column.name for _, column in back),
@@ -52,7 +67,7 @@ def _changed(had: dict[str, Column], there: dict[str, Column], name: str) -> Ite
         now = there.get(column.name)
         if now is not None and now.type != column.type:
             what = f"{column.name} was {column.type} and is {now.type} now"
-            yield Failure(name, what, "Change the type back, or read the archive with a tool for Parquet.")  # fmt: skip
+            yield Failure(name, what, "Change it back, or read the copy by other means.")
 
 
 def _added(had: dict[str, Column], there: dict[str, Column], name: str) -> Iterator[Failure]:
@@ -64,14 +79,14 @@ def _added(had: dict[str, Column], there: dict[str, Column], name: str) -> Itera
 
 
 def _no_key(name: str) -> Failure:
-    what = "it has no primary key among the archive's columns, so nobody can tell whether a row is there already"
+    what = "it has no primary key among the columns of the copy, so nobody can tell whether a row is there already"
     return Failure(name, what, _OTHER)
 
 
 def _notes(had: dict[str, Column], there: dict[str, Column], *, plain: bool) -> Iterator[str]:
     for column in had.values():
         if column.name not in there:
-            yield f"{column.name} is no column any more: its values stay in the archive alone"
+            yield f"{column.name} is no column any more: its values do not come back"
         elif there[column.name].generated and not plain:
             yield f"{column.name} is computed anew"
     for column in there.values():
@@ -85,6 +100,6 @@ def _order(had: dict[str, Column], there: dict[str, Column]) -> Iterator[str]:
     then, now = [c for c in had if c in there], [c for c in there if c in had]
     if moved := [name for name, other in zip(then, now, strict=True) if name != other]:
         yield (
-            f"{' and '.join(moved)} stand in another order than when they were archived: if they have exchanged their "
+            f"{' and '.join(moved)} stand in another order than when they were copied: if they have exchanged their "
             "names since, values come back under the wrong ones"
         )

@@ -1,4 +1,4 @@
-"""What a restore asks and tells a managed database: an archive's rows beside a table's, and into it."""
+"""What is asked and told of a managed database when rows come back: beside a table's own, and into it."""
 
 from collections.abc import Sequence
 
@@ -8,22 +8,41 @@ from lifecycle.policy import joins
 from lifecycle.policy.explain import Way
 from lifecycle.postgres.catalog import ForeignKey
 from lifecycle.postgres.names import sql_name
-from lifecycle.postgres.rows import row_as_text
-from retention.archive.statements import STAGED
+from lifecycle.postgres.rows import count_and_digest, row_as_text
+
+ROW = "t"
+"""What a row is called in every statement here, and in a condition that is handed in."""
+
+STAGED = sql.Identifier("pg_temp", "lifecycle_archived")
+"""Where rows of a copy are loaded to be compared: a table of this session alone."""
+
+ALL = sql.SQL("true")
+
+# A value's text depends on these; they are the same when it is written, loaded and compared.
+PIN = """
+    select set_config('extra_float_digits', '1', true), set_config('IntervalStyle', 'postgres', true),
+           set_config('DateStyle', 'ISO', true), set_config('TimeZone', 'UTC', true),
+           set_config('bytea_output', 'hex', true), set_config('xmloption', 'content', true),
+           set_config('lc_monetary', 'C', true)
+"""
+PATIENT = """
+    select set_config('statement_timeout', %(milliseconds)s, true),
+           set_config('idle_in_transaction_session_timeout', %(milliseconds)s, true)
+"""
+
+COLUMNS = """
+    select a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, pg_get_expr(d.adbin, d.adrelid),
+           a.attgenerated <> '', a.attidentity <> ''
+      from pg_attribute a left join pg_attrdef d on (d.adrelid, d.adnum) = (a.attrelid, a.attnum)
+     where a.attrelid = to_regclass(%(relation)s) and a.attnum > 0 and not a.attisdropped
+     order by a.attnum
+"""
 
 OWNER = """
     select n.nspname, c.relname, pg_get_userbyid(c.relowner), current_user::text,
            has_table_privilege(c.oid, 'insert')
       from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = to_regclass(%(relation)s)
 """
-# Whether a restore has made a table of this name, and none has ended since.
-MADE = """
-    select coalesce(max(at) filter (where event = %(made)s) > coalesce(max(at) filter (where event = %(restored)s),
-                                                                       '-infinity'), false)
-      from lifecycle.evidence where target = %(name)s and event in (%(made)s, %(restored)s)
-"""
-THERE = "select to_regclass(%(relation)s) is not null"
-
 # A new table is its owner's alone: default privileges would let others read past the policies of the one it is like.
 SHUT = """
     do $$
@@ -38,10 +57,25 @@ SHUT = """
     end $$
 """
 NAME = "select set_config('lifecycle.child', %(name)s, true)"
+UNSTAGE = sql.SQL("drop table if exists {staged}").format(staged=STAGED)
+
+
+def copy_in(into: sql.Identifier, columns: Sequence[str]) -> sql.Composed:
+    """Take rows as CSV into a table."""
+    return sql.SQL("copy {into} ({columns}) from stdin (format csv)").format(
+        into=into, columns=sql.SQL(", ").join(map(sql.Identifier, columns))
+    )
+
+
+def content(of: sql.Identifier, where: sql.Composable) -> sql.Composed:
+    """Count rows, with a digest of all of each that does not depend on their order."""
+    return sql.SQL("select {counted} from only {of} as {alias} where {where}").format(
+        counted=count_and_digest(ROW), of=of, alias=sql.Identifier(ROW), where=where
+    )
 
 
 def stage_of(target: str, columns: Sequence[str]) -> sql.Composed:
-    """Make the table that takes an archive's rows, of the types that a table's columns have now."""
+    """Make the table that takes the rows of a copy, of the types that a table's columns have now."""
     return sql.SQL(
         "create temporary table {staged} as select {columns} from only {target} with no data"
     ).format(staged=STAGED, columns=_names(columns), target=sql_name(target))

@@ -22,7 +22,7 @@ from lifecycle.postgres.server import Cluster
 from lifecycle.sandbox import s3
 from tests import build, forked
 from tests.database.test_backups import SCHEMA, World, client_of
-from tests.database.test_way_back import ASKED, ask
+from tests.days.test_way_back import ASKED, ask
 
 POLICY: dict[str, Any] = {
     "system": "small",

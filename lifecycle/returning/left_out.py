@@ -1,4 +1,4 @@
-"""Who does not come back with an archive: whoever was forgotten since, by keyed marks, and what named them elsewhere.
+"""Who does not come back with a copy: whoever was forgotten since, by keyed marks, and what named them elsewhere.
 
 Works on the loaded rows alone, before one of them is in a table. Where it cannot be told whose a row is, it says so,
 and nothing is restored: a row too many would break a promise that was kept.
@@ -17,10 +17,10 @@ from lifecycle.outcome import Failure
 from lifecycle.policy import explain, virtual
 from lifecycle.policy.model import Policy, Table
 from lifecycle.postgres.catalog import Catalog
+from lifecycle.returning import statements
 from lifecycle.words import counted
-from retention.archive import statements_of_return as statements
 
-_UNDECIDED = "Restore those rows first, if they were archived too; else keep this archive until its time is over."
+_UNDECIDED = "Bring those rows back first, if a copy has them too; else leave these where they are."
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ def leave_out(
     gone: tuple[Forgotten, ...],
     written: datetime,
 ) -> LeftOut:
-    """Take out of the loaded rows of `table` who was forgotten. `written`: when they were archived."""
+    """Take out of the loaded rows of `table` who was forgotten. `written`: when they were copied."""
     look = _Look(conn, policy, virtual.joined(policy, catalog), table, 0, 0)
     refusals: list[Failure] = []
     for forgotten in gone:
@@ -74,7 +74,8 @@ def _of_kind(look: _Look, forgotten: Forgotten) -> Iterator[Failure]:
     for way in explain.ways(look.policy, look.catalog, look.name, forgotten.kind):
         if not way.keys or way.shares:
             what = "its rows belong to several people, and who of them was forgotten is not taken out yet"
-            yield Failure(look.name, what, "Restore it beside the table, and take them out by hand.")  # fmt: skip
+            hint = "Bring it into a table beside this one, and take them out by hand."
+            yield Failure(look.name, what, hint)
             return
         lost = _count(look, statements.nobodys(way))
         if lost:
@@ -107,7 +108,9 @@ def _mentions(look: _Look) -> Iterator[Failure]:
             look.cleared += look.conn.execute(statements.unmention(name, key)).rowcount
     if "tombstone" in look.table.author.values():
         what = "its authors become a tombstone when they are forgotten, and a restore cannot do that yet"
-        yield Failure(look.name, what, "Restore it beside the table, and see to them by hand.")
+        yield Failure(
+            look.name, what, "Bring it into a table beside this one, and see to them by hand."
+        )
 
 
 def _count(look: _Look, query: Composed) -> int:
@@ -118,4 +121,4 @@ def _count(look: _Look, query: Composed) -> int:
 
 def _unmarked(table: str) -> Failure:
     what = "somebody was forgotten since of whom no mark was kept, so nobody can tell which rows were theirs"
-    return Failure(table, what, "Restore it beside the table, and take them out by hand.")
+    return Failure(table, what, "Bring it into a table beside this one, and take them out by hand.")
