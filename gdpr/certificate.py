@@ -83,6 +83,7 @@ def _document(
         "not_known": [_RECIPIENTS, _SHARED],
         "copies": [asdict(one) | {"until": _at(one.until)} for one in copies],
         "last_copy": _last(tuple(copies)),
+        "to_review": proof.get("to_review", {}),
         "searched": proof["searched"],
         "search": {
             "run": proven.run if (proven := trail.last("gdpr.proven")) else None,

@@ -11,7 +11,20 @@ from dataclasses import dataclass, field, replace
 from psycopg import Connection, sql
 from psycopg.rows import TupleRow
 
-from gdpr import locks, notes, person, places, plan, quoted, statements, survey, who, words
+from gdpr import (
+    goes_by,
+    locks,
+    notes,
+    person,
+    places,
+    places_of_names,
+    plan,
+    quoted,
+    statements,
+    survey,
+    who,
+    words,
+)
 from gdpr.notes import Note
 from gdpr.payer import payer
 from gdpr.person import Survey
@@ -37,10 +50,11 @@ from lifecycle.words import counted
 class Foreseen:
     """What an erasure would do to one person, in counts.
 
-    `beyond`: what the policy says and no erasure carries out yet; then `found` is None, and rows that may be theirs
-    count as quoting them. `shared`: table -> rows that stay as others share them. `ignored`: reference -> rows left as
-    they are. `views`: materialized views that quote the person. `versions`: bucket -> versions of their objects;
-    `customers`: state at Stripe -> how many. `refusals`: why an erasure would stop before it touches anything.
+    `review`: where a name stands that others may have, too. `beyond`: what the policy says and no erasure carries
+    out yet; then `found` is None, and rows that may be theirs count as quoting them. `shared`: table -> rows that
+    stay as others share them. `ignored`: reference -> rows left as they are. `views`: materialized views that quote
+    the person. `versions`: bucket -> versions of their objects; `customers`: state at Stripe -> how many.
+    `refusals`: why an erasure would stop before it touches anything.
     """
 
     system: str
@@ -54,6 +68,7 @@ class Foreseen:
     views: Mapping[str, int]
     versions: Mapping[str, int] = field(default_factory=dict[str, int])
     customers: Mapping[str, int] = field(default_factory=dict[str, int])
+    review: tuple[Quoted, ...] = ()
     unseen: Mapping[Place, Reason] = field(default_factory=dict[Place, Reason])
     refusals: tuple[str, ...] = ()
 
@@ -103,11 +118,12 @@ def look(
         dict(_rows(conn, reached, note.person, _ignoring(reached))),
         quoted.quoted(conn, reached, known, needles),
         dict(_elsewhere(conn, looks, reached, needles)),
+        review=quoted.quoted(conn, reached, known, Needles([known.weak])) if known.weak else (),
     )
-    for place, reason in places.numbers(reached).items():
+    for place, reason in places_of_names.unsought(reached).items():
         looks.not_at(place, reason)
-    places.ambiguous(looks, len(note.identifiers) - len(known.identifiers))
-    places.short(looks, known)
+    places_of_names.ambiguous(looks, len(note.identifiers) - len(known.identifiers))
+    places_of_names.short(looks, known)
     with conn.transaction(force_rollback=True):
         places.unreached(looks, conn, picture, places.stored(conn), began)
     return seen
@@ -131,8 +147,8 @@ def _of_person(
         )
         assert found is not None  # the row is there, in this same moment
         return found.note, found
-    named = conn.execute(statements.identifiers(reach), person.about(key)).fetchone() or (True,)
-    return Note(key, tuple(value for value in named[1:] if value), (), {}), None
+    called = goes_by.names(conn, reach, key)
+    return Note(key, called.strong, (), {}, weak=called.weak), None
 
 
 def _earlier(system: System, conn: Connection[TupleRow], looks: Looks, who: str) -> Note | None:

@@ -32,6 +32,7 @@ def lines(seen: Foreseen) -> Iterator[str]:
     )
     parts = [
         _quoted(seen),
+        *([_review(seen)] if seen.review else []),
         ("Where nobody looks, here or after an erasure:", _unseen(seen, "limit")),
     ]
     if trouble := _unseen(seen, "trouble"):
@@ -157,6 +158,19 @@ def _quoted(seen: Foreseen) -> Part:
     return f"Quoted in {where}, by what names the person:", said
 
 
+def _review(seen: Foreseen) -> Part:
+    said = [
+        line
+        for one in seen.review
+        for column, rows in one.columns.items()
+        for line in _entry(f"{one.table}.{column}", rows)
+    ]
+    heading = (
+        "Rows that would stay and have a name that others may have, too; nothing is done with them:"
+    )
+    return heading, said
+
+
 def _unseen(seen: Foreseen, kind: Kind) -> list[str]:
     by_reason: dict[str, list[Place]] = {}
     for place, reason in seen.unseen.items():
@@ -254,6 +268,9 @@ def document(seen: Foreseen) -> dict[str, object]:
                 "says": dict(policy.tables[one.table].quotes),
             }
             for one in seen.quoted
+        ],
+        "to_review": [
+            {"table": one.table, "rows": one.rows, "columns": one.columns} for one in seen.review
         ],
         "views": seen.views,
         "not_looked_at": [

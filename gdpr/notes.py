@@ -72,7 +72,8 @@ _PROVEN = """
 class Note:
     """Who is erased: key, identifiers, customers that go with them, keys of objects by bucket. Never printed.
 
-    `led`: where a reference leads -> what it may hold of rows that are theirs (`references.py`).
+    `led`: where a reference leads -> what it may hold of rows that are theirs (`references.py`). `weak`: names that
+    others may have, too: they are looked for to be shown to a person, and decide nothing.
     """
 
     person: str = field(repr=False)
@@ -82,6 +83,7 @@ class Note:
     led: Mapping[str, tuple[str, ...]] = field(
         default_factory=dict[str, tuple[str, ...]], repr=False
     )
+    weak: tuple[str, ...] = field(default=(), repr=False)
 
     def needles(self) -> tuple[str, ...]:
         """Return the values that must be found nowhere afterwards."""
@@ -101,6 +103,7 @@ class Note:
             tuple(dict.fromkeys((*self.payers, *other.payers))),
             _joined(self.objects, other.objects),
             _joined(self.led, other.led),
+            tuple(dict.fromkeys((*self.weak, *other.weak))),
         )
 
     def covers(self, other: "Note") -> bool:
@@ -118,6 +121,7 @@ class Note:
             "person": [self.person],
             "identifiers": list(self.identifiers),
             "payers": list(self.payers),
+            "weak": list(self.weak),
         }
         plain |= {f"objects {b}": list(keys) for b, keys in self.objects.items()}
         return key.seal(plain | {f"led {end}": list(values) for end, values in self.led.items()})
@@ -142,7 +146,8 @@ def unseal(sealed: bytes, key: ReferenceKey) -> Note:
         }
 
     identifiers, payers = tuple(plain["identifiers"]), tuple(plain["payers"])
-    return Note(plain["person"][0], identifiers, payers, by_name("objects "), by_name("led "))
+    weak = tuple(plain.get("weak", ()))  # notes of earlier releases have none
+    return Note(plain["person"][0], identifiers, payers, by_name("objects "), by_name("led "), weak)
 
 
 @dataclass(frozen=True, slots=True)

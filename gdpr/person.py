@@ -4,7 +4,7 @@ Reads only. Never decides: `plan.py` judges what is found here, for everybody of
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from psycopg import Connection
@@ -12,7 +12,8 @@ from psycopg.rows import TupleRow
 
 from audit import anonymise
 from audit.anonymise import Person
-from gdpr import batches, held, references, statements, tombstone
+from gdpr import batches, goes_by, held, references, statements, tombstone
+from gdpr import statements_of_names as names
 from gdpr.batches import Batches
 from gdpr.notes import Note
 from gdpr.reach import Reach
@@ -127,21 +128,21 @@ def noted(
 ) -> Noted | None:
     """Return what a person goes by and has outside the database now, or None when nothing says who it is.
 
+    Raise Refused where the key is that of somebody of another kind.
+
     What an `earlier` attempt had noted stays noted: the application may have removed it meanwhile, and half
     of it may still be there. Where their own row is gone, rows that came late may still name an object of theirs.
     """
-    row = conn.execute(statements.identifiers(reach), about(person)).fetchone()
-    if row is None and earlier is None:
+    called = goes_by.names(conn, reach, person)
+    if not called.there and earlier is None:
         return None
     before = earlier or Note(person, (), (), {})
-    named = (value for value in (row or ())[1:] if value)
     going, staying = payers(conn, reach, person)
     going += tuple(customer for customer in before.payers if customer not in staying)
     objects, objects_kept = object_keys(conn, reach, person, before.objects)
-    identifiers = tuple(dict.fromkeys([*named, *before.identifiers]))
-    now = Note(person, (), (), {}, references.noted(conn, reach, about(person)))
-    led = before.joined(now).led
-    note = Note(person, identifiers, tuple(dict.fromkeys(going)), objects, led)
+    led = references.noted(conn, reach, about(person))
+    known = Note(person, called.strong, (), {}, led, called.weak).joined(before)
+    note = replace(known, payers=tuple(dict.fromkeys(going)), objects=objects)
     return Noted(note, len(staying), objects_kept)
 
 
@@ -156,7 +157,7 @@ def searched(conn: Connection[TupleRow], reach: Reach, note: Note) -> Note:
         "values": [identifier for identifier, _ in cases],
         "cases": [case for _, case in cases],
     }
-    return note.without(_column(conn, statements.shared_identifiers(reach), values))
+    return note.without(_column(conn, names.others(reach), values))
 
 
 def about(person: str) -> dict[str, Any]:

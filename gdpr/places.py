@@ -13,8 +13,8 @@ from typing import LiteralString
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from audit.anonymise import SHORTEST
 from audit.section import SECTION as AUDIT
+from gdpr import places_of_names
 from gdpr import references as by_reference
 from gdpr import statements_of_search as search
 from gdpr.notes import Note
@@ -26,7 +26,6 @@ from lifecycle.postgres import hypertables
 from lifecycle.postgres.catalog import Catalog
 from lifecycle.postgres.names import policy_name
 from lifecycle.system import System
-from lifecycle.words import counted
 from retention.archive.section import SECTION as ARCHIVES
 
 _LOOK = "Look there by hand for the person, or take the place out of the database."
@@ -37,11 +36,6 @@ BEYOND = {
         "another character set, with a `+` alias, within a longer word or name (`mary@example.com.pdf`), cut by line "
         "ends, in another order or grouping, escaped many times over, or with cases or escapes mixed in one value",
         "Where an application stores what it encrypts or compresses, let it end with the person's rows.",
-        "limit",
-    ),
-    Place("identifiers", "of earlier days"): Reason(
-        "the identifiers that the person has now are searched for, not those they had before",
-        "Where people change their address, look for the earlier ones in the audit log by hand.",
         "limit",
     ),
     Place("columns", "of numbers and times"): Reason(
@@ -68,12 +62,6 @@ _SPELLED_PLAINLY = (
     "compressed_data",
 )
 """Types whose text has a value in a spelling that is searched for; what is in a batch is read as those of its rows."""
-
-_NUMBERS = (
-    *("smallint", "integer", "bigint", "numeric", "real", "double precision", "boolean", "money"),
-    *("date", "time", "timestamp", "interval", "oid"),
-)
-"""Types of columns that are not printed for the search."""
 
 _NO_WORDS = "NDBTEV"
 """Categories of types in which no name or address can stand: numbers, times, truths, spans, labels, bits."""
@@ -124,8 +112,8 @@ def promised(conn: Connection[TupleRow], reach: Reach) -> frozenset[Place]:
 
 
 def limits(reach: Reach) -> dict[Place, Reason]:
-    """Return what nobody looks into that this policy makes: archives, and numbers among identifiers."""
-    return archives(reach) | numbers(reach)
+    """Return what nobody looks into that this policy makes: archives, and what is left of identifiers."""
+    return archives(reach) | places_of_names.unsought(reach)
 
 
 def archives(reach: Reach) -> dict[Place, Reason]:
@@ -240,36 +228,6 @@ def worked_out(conn: Connection[TupleRow]) -> tuple[tuple[str, str], ...]:
 def of_index(index: str) -> Place:
     """Return the planner's samples of what an index works out."""
     return Place("statistics", f"of index {index}")
-
-
-def ambiguous(looks: Looks, identifiers: int) -> None:
-    """Say that so many identifiers of the person were not searched for, as somebody else goes by them too."""
-    if identifiers:
-        why = f"an identifier of the person ({identifiers} in all) is another person's too, and was not searched for"
-        looks.not_at(Place("identifiers", "shared with somebody else"), Reason(why, _LOOK, "limit"))
-
-
-def short(looks: Looks, note: Note) -> None:
-    """Say how many values of the person were not searched for, as they are too short to mean anybody."""
-    number = sum(len(value) < SHORTEST for value in note.needles())
-    if number:
-        why = f"{counted(number, 'value')} of the person with less than {SHORTEST} characters would be found anywhere"
-        looks.not_at(Place("identifiers", "too short"), Reason(why, "Look by hand.", "limit"))
-
-
-def numbers(reach: Reach) -> dict[Place, Reason]:
-    """Return what is not looked for, where a person goes by numbers: those in columns of numbers."""
-    people = reach.subject.table
-    named = [
-        name
-        for name in reach.subject.own_identifiers
-        if reach.column(people, name).type.partition("(")[0] in _NUMBERS
-    ]
-    if not named:
-        return {}
-    why = f"{', '.join(f'{people}.{name}' for name in named)} is a number, and in columns of numbers none is looked for"
-    place = Place("identifiers", "that are numbers, in columns of numbers")
-    return {place: Reason(why, _LOOK, "limit")}
 
 
 def _samples_of_index(table: str) -> Reason:

@@ -16,7 +16,7 @@ from psycopg.rows import TupleRow
 
 from audit import anonymise
 from audit.section import SECTION as AUDIT
-from gdpr import aggregates, batches, places, recorded, references, samples
+from gdpr import batches, places, places_of_names, recorded, references, samples, traces
 from gdpr.notes import Note
 from gdpr.payer import payer
 from gdpr.person import as_person, count, searched
@@ -24,7 +24,6 @@ from gdpr.reach import Reach, reach
 from gdpr.search import database, relations
 from gdpr.search.database import Searched
 from gdpr.search.needles import Needles
-from gdpr.search.relations import Relation, Sort
 from gdpr.waiting import erasure_of
 from lifecycle.coverage import Coverage, Looks, Place, Reason
 from lifecycle.errors import Fenced, Interrupted, LifecycleError, Unproven
@@ -33,11 +32,6 @@ from lifecycle.outside import objects
 from lifecycle.postgres import catalog, connect
 from lifecycle.system import System
 from lifecycle.words import counted
-
-_HINT = (
-    "The request stays open. Take the value out (refresh a materialized view), or say in the policy whose it is; "
-    "then `lifecycle run gdpr.erase` proves it."
-)
 
 _LATE = (
     "The request stays open. Somebody wrote them meanwhile, and no foreign key kept them out: delete them, or empty "
@@ -83,13 +77,16 @@ class _Look:
     def read(self, what: str, number: int) -> None:
         self.counts[what] = self.counts.get(what, 0) + number
 
-    def found(self, target: str, what: str, hint: str = _HINT) -> None:
+    def found(self, target: str, what: str, hint: str = traces.HINT) -> None:
         self.looks.found(Failure(target, what, hint))
 
 
 @dataclass(frozen=True, slots=True)
 class _Everywhere:
-    """What the one search for everybody saw. `looks`: of all places that are the same for each of them."""
+    """What the one search for everybody saw. `looks`: of all places that are the same for each of them.
+
+    It looked for so many `people`, and behind them, in the same order, for their weak names.
+    """
 
     reach: Reach
     looks: Looks
@@ -97,6 +94,7 @@ class _Everywhere:
     before: frozenset[Place]
     began: datetime
     chunks: Any
+    people: int
 
 
 def prove(system: System, notes: Sequence[Note]) -> tuple[Proof | LifecycleError, ...]:
@@ -114,7 +112,7 @@ def prove(system: System, notes: Sequence[Note]) -> tuple[Proof | LifecycleError
         try:
             if whose in errors:
                 raise errors[whose]
-            _values(look, seen.searched, whose, hints)
+            look.looks.found(*traces.told(seen.searched, whose, hints))
             _objects(look, system, note)
             _payers(look, system, note)
         except (Fenced, Interrupted):
@@ -124,8 +122,14 @@ def prove(system: System, notes: Sequence[Note]) -> tuple[Proof | LifecycleError
             continue
         theirs = look.looks.cover(places.of_person(there, note))
         coverage, forgotten = everywhere | theirs, everywhere.forgotten() | theirs.forgotten()
-        record = recorded.of_proof(system, there, coverage, seen.searched)
-        found.append(Proof(coverage, look.counts | seen.searched.counts(), record, forgotten))
+        review = traces.by_table(seen.searched, seen.people + whose)
+        record = recorded.of_proof(system, there, coverage, seen.searched, review)
+        counts = (
+            look.counts
+            | seen.searched.counts()
+            | ({"to_review": sum(review.values())} if note.weak else {})
+        )
+        found.append(Proof(coverage, counts, record, forgotten))
     return tuple(found)
 
 
@@ -154,10 +158,10 @@ def _search(
         looks, there = Looks(), relations.there(conn, picture)
         for place, reason in under_way.items():
             looks.not_at(place, reason)
-        needles = Needles([note.needles() for note in known])
+        needles = Needles([*(note.needles() for note in known), *(note.weak for note in known)])
         before, chunks = places.stored(conn), batches.noted(conn, found)
         what = database.search(conn, there, needles, looks)
-        seen = _Everywhere(found, looks, what, before, database.began(conn), chunks)
+        seen = _Everywhere(found, looks, what, before, database.began(conn), chunks, len(known))
     if what.anew:
         with system.snapshot("gdpr prove what was written anew") as conn:
             seen = replace(seen, searched=database.again(conn, what, needles, looks))
@@ -169,8 +173,8 @@ def _of_person(
 ) -> None:
     _rows(look, conn, found, note)
     _log(look, conn, found, known)
-    places.ambiguous(look.looks, len(note.identifiers) - len(known.identifiers))
-    places.short(look.looks, known)
+    places_of_names.ambiguous(look.looks, len(note.identifiers) - len(known.identifiers))
+    places_of_names.short(look.looks, known)
 
 
 def _since(system: System, seen: _Everywhere) -> tuple[Reach, Coverage, Mapping[str, str]]:
@@ -232,40 +236,6 @@ def _log(look: _Look, conn: Connection[TupleRow], reach: Reach, note: Note) -> N
     log = AUDIT.of(reach.policy)
     if left and log:
         look.found(log.table, f"the person still stands in {counted(left, 'row')} of the audit log")
-
-
-def _values(look: _Look, searched: Searched, whose: int, hints: Mapping[str, str]) -> None:
-    """Say where in the database a person stands. Leaves of one table are told together."""
-    together: dict[tuple[Sort, str], int] = {}
-    first: dict[tuple[Sort, str], Relation] = {}
-    for relation, rows in searched.of(whose):
-        key = relation.sort, relation.table
-        together[key] = together.get(key, 0) + rows
-        first.setdefault(key, relation)
-    for key, rows in sorted(together.items()):
-        look.found(key[1], *_what(first[key], rows))
-    if whose in searched.large:
-        look.found("large objects", "an identifier stands in a large object", _HINT)
-    for table in (table for who, table in searched.samples if who == whose):
-        what = "the planner's samples quote the person"
-        look.found(f"statistics of {table}", what, hints[table])
-
-
-def _what(relation: Relation, rows: int) -> tuple[str, str]:
-    """Return what was found in a relation, and what to do."""
-    match relation.sort:
-        case "view":
-            return "an identifier stands in a materialized view: refresh it", _HINT
-        case "batches":
-            return f"an identifier stands in {counted(rows, 'batch', 'batches')}", _HINT
-        case "aggregate":
-            again = aggregates.AGAIN.format(view=relation.table, stored=relation.name)
-            return (
-                f"an identifier stands in {counted(rows, 'row')} of a continuous aggregate",
-                again,
-            )
-        case "table":
-            return f"an identifier stands in {counted(rows, 'row')}", _HINT
 
 
 def _objects(look: _Look, system: System, note: Note) -> None:

@@ -3,6 +3,7 @@
 Pure. Names places, tables and columns, never a person.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from gdpr.reach import Reach
@@ -16,9 +17,16 @@ SLOWEST = 10
 
 
 def of_proof(
-    system: System, reach: Reach, coverage: Coverage, searched: Searched
+    system: System,
+    reach: Reach,
+    coverage: Coverage,
+    searched: Searched,
+    review: Mapping[str, int],
 ) -> dict[str, Any]:
-    """Return it: places looked at and not, kept tables with their reason, and by what all of it was decided."""
+    """Return it: places looked at and not, kept tables with their reason, and by what all of it was decided.
+
+    `review`: by table the rows with a name of the person that others may have, too.
+    """
     slowest = sorted(searched.read, key=lambda one: -one.seconds)[:SLOWEST]
     seen = (coverage.promised & coverage.looked_at) - coverage.unseen().keys()
     said = ((name, reach.policy.tables[name].keep) for name in reach.kept)
@@ -32,6 +40,7 @@ def of_proof(
             for name, keep in said
             if keep
         ],
+        "to_review": dict(review),
         "searched": sorted(map(str, seen)),
         "coverage": coverage.document(),
         "read": {

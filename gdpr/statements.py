@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from psycopg import sql
 
+from gdpr import statements_of_names as names
 from gdpr.reach import Mention, Reach
 from gdpr.rows import columns, mentioning, owned
 from lifecycle.policy import tombstone, triggers
@@ -157,18 +158,6 @@ def _named(table: str) -> sql.Literal:
 SEES_ALL = "select rolbypassrls or rolsuper from pg_roles where rolname = current_user"
 
 
-def identifiers(reach: Reach) -> sql.Composed:
-    """Return the query of the person's row: one column per identifier, as text."""
-    names = [
-        sql.SQL(", {}::text").format(sql.Identifier("t", c)) for c in reach.subject.own_identifiers
-    ]
-    return sql.SQL("select true {names} from {table} as t where {rows}").format(
-        names=sql.SQL("").join(names),
-        table=sql_name(reach.subject.table),
-        rows=owned(reach, reach.subject.table),
-    )
-
-
 def person(reach: Reach) -> sql.Composed:
     """Return the query of the key of the person of this kind whose key reads %(typed)s, as PostgreSQL writes it.
 
@@ -181,36 +170,8 @@ def person(reach: Reach) -> sql.Composed:
 def people(reach: Reach) -> sql.Composed:
     """Return the query of the keys of everybody of this kind, as PostgreSQL writes them."""
     subject = reach.subject
-    of_kind = [
-        sql.SQL(" and {} in ({})").format(
-            sql.Identifier("t", column),
-            sql.SQL(", ").join(map(sql.Literal, said if isinstance(said, tuple) else (said,))),
-        )
-        for column, said in subject.where.items()
-    ]
     return sql.SQL("select {key}::text from {table} as t where {key} is not null{kind}").format(
-        key=sql.Identifier("t", subject.key),
-        table=sql_name(subject.table),
-        kind=sql.SQL("").join(of_kind),
-    )
-
-
-def shared_identifiers(reach: Reach) -> sql.Composed:
-    """Return the query of those %(values)s that another person goes by as well: they prove nothing.
-
-    %(cases)s: beside each value one way to write it; a value that is written in several ways comes several times.
-    """
-    names = [
-        sql.SQL("lower(t.{}::text)").format(sql.Identifier(c))
-        for c in reach.subject.own_identifiers
-    ]
-    return sql.SQL("""
-        select distinct v.value from unnest(%(values)s::text[], %(cases)s::text[]) as v (value, written)
-         where exists (select from {table} as t
-                        where lower(v.written) in ({names}) and {person} is not true)""").format(
-        table=sql_name(reach.subject.table),
-        names=sql.SQL(", ").join(names) if names else sql.SQL("null"),
-        person=owned(reach, reach.subject.table),
+        key=sql.Identifier("t", subject.key), table=sql_name(subject.table), kind=names.kind(reach)
     )
 
 
@@ -264,7 +225,7 @@ def control_person(reach: Reach) -> sql.Composed:
         for column in reach.sharing()
     ]
     return sql.SQL("""
-        select s.{key}::text from {people} as s where s.{key} <> %(subject)s{nobody}
+        select s.{key}::text from {people} as s where s.{key} <> %(subject)s{nobody}{kind}
          order by not ({same}), s.{key} < %(subject)s, s.{key} limit 1""").format(
         key=key,
         people=people,
@@ -273,6 +234,7 @@ def control_person(reach: Reach) -> sql.Composed:
             sql.SQL(" and s.{} is distinct from {}").format(sql.Identifier(column), sql.Literal(v))
             for column, v in tombstone.of(reach.policy, reach.subject.table)
         ),
+        kind=names.kind(reach, "s"),
     )
 
 

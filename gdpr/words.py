@@ -8,27 +8,12 @@ from collections.abc import Iterator
 
 from lifecycle.config.mistake import Where, dotted
 from lifecycle.policy.model import Parties, Policy, Table
-from lifecycle.policy.people import Identifier, Subject
 
 
 def beyond(policy: Policy) -> tuple[str, ...]:
     """Return the places of the policy that say what an erasure cannot do, such as `tables.letters.quotes`."""
-    return tuple(
-        dotted(path)
-        for path in (
-            *(p for kind, subject in policy.subjects.items() for p in _of_people(kind, subject)),
-            *(p for name, table in policy.tables.items() for p in _of_table(name, table)),
-        )
-    )
-
-
-def _of_people(kind: str, subject: Subject) -> Iterator[Where]:
-    path: Where = ("subjects", kind)
-    if subject.where:
-        yield (*path, "where")
-    for index, one in enumerate(subject.identifiers):
-        if isinstance(one, Identifier) and one != Identifier(column=one.column.rpartition(".")[2]):
-            yield (*path, "identifiers", index)
+    tables = policy.tables.items()
+    return tuple(dotted(path) for name, table in tables for path in _of_table(name, table))
 
 
 def _of_table(name: str, table: Table) -> Iterator[Where]:

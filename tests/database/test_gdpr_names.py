@@ -1,0 +1,216 @@
+"""What a person goes by outside their own row: in other tables, in images, of earlier days, weak, of several kinds."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gdpr import certificate, trail
+from gdpr.foresee import foresee
+from gdpr.foretell import document, lines
+from lifecycle.errors import NotFound
+from lifecycle.outcome import Verdict
+from tests.database import office
+from tests.database.office import NOW, Office
+
+SCHEMA = """
+    create table contacts (contact_id bigint primary key, person_id bigint not null references people, kind text not null,
+                           value text);
+    create table old_emails (old_id bigint primary key, person_id bigint not null references people, email text not null);
+    create table changes (change_id bigint primary key, person_id bigint references people, table_name text,
+                          old_values jsonb);
+    create table notes (note_id bigint primary key, words text);
+    insert into contacts values (1, 1, 'email', 'Anna Lind <anna.lind@work.example>'), (2, 1, 'phone', '+49 30 901820'),
+        (3, 2, 'email', 'berta@work.example'), (4, 1, 'shoe size', 'forty-one-and-a-half'), (5, 1, 'email', null);
+    insert into old_emails values (1, 1, 'anna@girl.example');
+    insert into changes values (1, 1, 'people', '{"email": "anna@first.example"}'), (2, 1, 'visits', '{"email": "desk@x.example"}'),
+        (3, 2, 'people', '{"email": "berta@first.example"}');
+    insert into notes values (1, 'nothing');
+    reset role;
+"""
+TABLES: dict[str, Any] = {
+    "contacts": {"owner": {"person": "person_id"}},
+    "old_emails": {"owner": {"person": "person_id"}},
+    "changes": {"owner": {"person": "person_id"}},
+    "notes": {"personal": "none", "because": "notices"},
+}
+IDENTIFIERS: list[Any] = [
+    {"column": "email", "form": "email"},
+    {"column": "contacts.value", "where": {"kind": "email"}, "form": "email"},
+    {"column": "contacts.value", "where": {"kind": "phone"}, "form": "phone"},
+    {"column": "old_emails.email", "form": "email", "earlier": True},
+    {"column": "changes.old_values", "path": "$.email", "where": {"table_name": "people"}, "form": "email", "earlier": True},
+]  # fmt: skip
+
+
+def people(*identifiers: Any, **more: Any) -> dict[str, Any]:
+    of = {"table": "people", "key": "id", "identifiers": identifiers or IDENTIFIERS}
+    return {"subjects": {"person": of | more}}
+
+
+@pytest.fixture
+def desk(ledger: str, tmp_path: Path) -> Office:
+    """An office where Anna, who is 1, has asked to be forgotten."""
+    made = office.opened(ledger, tmp_path, SCHEMA, TABLES, **people())
+    made.asks(1)
+    return made
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "write to ANNA.LIND@work.example",
+        "dial 030 901820",
+        "was anna@girl.example before",
+        "was anna@first.example at first",
+        "is anna@x.example now",
+    ],
+)
+def test_she_is_found_by_whatever_she_goes_by_wherever_that_stands(
+    desk: Office, words: str
+) -> None:
+    """Seen before as nothing: the policy was refused, or, with her own row's address alone, she passed."""
+    desk.ask(f"update notes set words = '{words}'")
+    outcome = desk.erase()
+    [found] = outcome.failures
+    assert "notes" in f"{found.target} {found.what}"
+    assert desk.states()[1] != "completed"
+    desk.ask(
+        "update notes set words = 'of desk@x.example, berta@first.example, forty-one-and-a-half'"
+    )
+    assert desk.erase().verdict is Verdict.UNVERIFIED
+    assert desk.states() == {1: "completed"}
+    assert desk.ask("select count(*) from contacts where person_id = 1") == [0]
+
+
+def test_what_she_went_by_is_looked_for_after_the_application_has_scrubbed_it(desk: Office) -> None:
+    """Between the claim and the proof, as an application may clean up on its own."""
+    desk.ask(
+        """create function scrub() returns trigger language plpgsql security definer
+           set search_path = pg_catalog, public, pg_temp as
+           $$ begin insert into notes values (2, old.value); return null; end $$;
+           create trigger scrub after delete on contacts for each row when (old.kind = 'email') execute function scrub()"""
+    )
+    policy = desk.policy.model_dump(mode="json", exclude_unset=True)
+    desk.say(policy | {"system": "office"}, does="archives to notes")
+    outcome = desk.erase()
+    assert outcome.verdict is Verdict.FAIL
+    assert desk.states()[1] != "completed"
+
+
+def test_an_address_that_somebody_else_has_now_too_is_not_looked_for_and_that_is_said(
+    desk: Office,
+) -> None:
+    desk.ask(
+        """insert into contacts values (9, 3, 'email', 'Anna.Lind@Work.example');
+           update notes set words = 'anna.lind@work.example'"""
+    )
+    outcome = desk.erase()
+    assert desk.states() == {1: "completed"}
+    assert "shared with somebody else" in str(outcome.coverage["unseen"])
+    assert desk.ask("select words from notes") == ["anna.lind@work.example"]
+
+
+def test_an_earlier_address_that_another_had_before_is_hers_all_the_same(desk: Office) -> None:
+    """Else whoever had once put it among his own would hide her."""
+    desk.ask(
+        """insert into old_emails values (9, 3, 'anna@girl.example');
+           update notes set words = 'anna@girl.example'"""
+    )
+    assert "old_emails (1 row)" in desk.erase().failures[0].what
+    assert desk.states() == {1: "pending"}
+
+
+WEAK = [
+    {"column": "email", "form": "email"},
+    {"column": "contacts.value", "where": {"kind": "name"}, "weak": True},
+]
+
+
+def test_a_weak_name_is_shown_and_decides_nothing(ledger: str, tmp_path: Path) -> None:
+    desk = office.opened(ledger, tmp_path, SCHEMA, TABLES, **people(*WEAK))
+    desk.ask(
+        """insert into contacts values (7, 1, 'name', 'Anna Lind'), (8, 2, 'name', 'Anna Lind');
+           update notes set words = 'Anna Lind called'"""
+    )
+    desk.asks(1)
+    seen = foresee(desk.system(), None, "1")
+    assert document(seen)["to_review"] == [
+        {"table": "contacts", "rows": 1, "columns": {"value": 1}},
+        {"table": "notes", "rows": 1, "columns": {"words": 1}},
+    ]
+    said = "\n".join(lines(seen))
+    assert "nothing is done with them" in " ".join(said.split())
+    assert "Lind" not in said
+    outcome = desk.erase()
+    assert (outcome.failures, desk.states()) == ((), {1: "completed"})
+    assert desk.ask("select words from notes") == ["Anna Lind called"]
+    assert desk.ask("select value from contacts where kind = 'name'") == ["Anna Lind"]
+    proof = desk.ask("select proof -> 'to_review' from lifecycle.erasure")
+    assert proof == [{"contacts": 1, "notes": 1}]
+    assert "that are weak" in str(outcome.coverage["unseen"])
+    assert desk.ask(
+        "select counts ->> 'to_review' from lifecycle.evidence where event = 'gdpr.proven'"
+    ) == ["2"]
+    [reference] = desk.ask("select reference from lifecycle.erasure")
+    made = certificate.make(desk.system(), trail.read(desk.system(), reference), NOW)
+    assert made["to_review"] == {"contacts": 1, "notes": 1}
+
+
+STAFF = {
+    "subjects": {
+        "person": {
+            "table": "people",
+            "key": "id",
+            "where": {"role": ["member", "guest"]},
+            "identifiers": ["email"],
+        },
+        "nurse": {
+            "table": "people",
+            "key": "id",
+            "where": {"role": "staff"},
+            "identifiers": ["email"],
+        },
+    }
+}
+BOTH: dict[str, Any] = {
+    "people": {"owner": {"person": "id", "nurse": "id"}},
+    "visits": {"owner": {"person": "person_id"}, "author": {"nurse_id": "set null"}},
+}
+VISITS = """
+    alter table people drop constraint a_role;
+    create table visits (visit_id bigint primary key, person_id bigint not null references people,
+                         nurse_id bigint references people, words text);
+    update people set role = 'member' where id in (1, 2);
+    insert into visits values (1, 1, 3, 'a'), (2, 2, 3, 'b');
+    reset role;
+"""
+
+
+def test_of_several_kinds_in_one_table_each_request_is_about_its_own(
+    ledger: str, tmp_path: Path
+) -> None:
+    desk = office.opened(ledger, tmp_path, VISITS, BOTH, **STAFF)
+    desk.asks(1, 3)
+    outcome = desk.erase()
+    assert desk.states() == {1: "completed", 3: "pending"}
+    [refused] = outcome.failures
+    assert "somebody in people who is no person" in refused.what
+    assert desk.ask("select id from people order by 1") == [2, 3]
+    assert desk.ask("select visit_id from visits") == [2]
+    with pytest.raises(NotFound):
+        foresee(desk.system(), "person", "3")
+
+
+def test_whoever_became_somebody_of_another_kind_half_way_is_erased_to_the_end(
+    ledger: str, tmp_path: Path
+) -> None:
+    """What was begun of her is known by the note; her kind then, too."""
+    desk = office.opened(ledger, tmp_path, VISITS, BOTH, **STAFF)
+    desk.asks(1)
+    desk.ask("update people set role = 'staff' where id = 1")
+    assert "who is no person" in desk.erase().failures[0].what
+    assert desk.states() == {1: "pending"}
+    desk.ask("update people set role = 'guest' where id = 1")
+    assert desk.erase().failures == ()
+    assert desk.states() == {1: "completed"}
