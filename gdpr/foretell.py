@@ -69,6 +69,9 @@ def _counts(seen: Foreseen, found: Survey) -> Iterator[Part]:
         yield _part("Rows that the person wrote about others would name the tombstone", wrote)
     heading = "Rows of others would lose a pointer to the person, or to what is theirs"
     yield _part(heading, lost)
+    if halves := _halves(seen, found):
+        heading = "Rows would stay for their other parties, without the half of who goes"
+        yield _part(heading, halves)
     yield _part("Shared with others, and would stay while they are there", seen.shared)
     hanging = {where: rows for where, rows in found.rows.hanging.items() if rows}
     yield _part("Rows of others hang on rows that would go", hanging)
@@ -78,11 +81,18 @@ def _counts(seen: Foreseen, found: Survey) -> Iterator[Part]:
 def _pointers(seen: Foreseen, found: Survey) -> tuple[dict[str, int], dict[str, int]]:
     """Return which rows of others would lose a pointer, and which would name the tombstone."""
     stones = {m.name for m in seen.reach.mentions if m.stone is not None}
-    there = {where: rows for where, rows in found.rows.mentions.items() if rows}
+    halves = _halves(seen, found)
+    there = {w: rows for w, rows in found.rows.mentions.items() if rows and w not in halves}
     return (
         {where: rows for where, rows in there.items() if where not in stones},
         {where: rows for where, rows in there.items() if where in stones},
     )
+
+
+def _halves(seen: Foreseen, found: Survey) -> dict[str, int]:
+    """Return what would be taken out of rows that stay for their other parties."""
+    of = (m.name for m in seen.reach.mentions if m.half)
+    return {name: found.rows.mentions[name] for name in of if found.rows.mentions[name]}
 
 
 def _stays(seen: Foreseen, found: Survey) -> Part:
@@ -245,6 +255,7 @@ def document(seen: Foreseen) -> dict[str, object]:
             "others_lose": {
                 "pointers": lost,
                 "authors_to_the_tombstone": wrote,
+                "halves_of_rows_that_stay": _halves(seen, found),
                 "shared_rows_that_stay": seen.shared,
                 "rows_that_hang": {w: rows for w, rows in found.rows.hanging.items() if rows},
             },

@@ -1,6 +1,7 @@
 """The requests of one night: everybody is erased, one after another, then everybody is proven at once.
 
     request.one                 a request from claim to the erased row
+    copies.anew                 views that the policy has made anew show them no more
     answer.refresh_statistics   the planner forgets them
     prove.prove                 other eyes look through the whole database, once for everybody
     answer.complete             a request is answered if they found nothing of its person
@@ -15,7 +16,7 @@ from dataclasses import dataclass, field, replace
 
 import psycopg
 
-from gdpr import answer, ledger
+from gdpr import answer, copies, ledger
 from gdpr.desk import Desk, Done
 from gdpr.notes import Entry
 from gdpr.plan import ErasureStep
@@ -122,9 +123,10 @@ class _Night:
 
 
 def _look(desk: Desk, entries: Sequence[Entry]) -> tuple[Proof | LifecycleError, ...]:
-    """Make the planner forget everybody, then look for them all."""
+    """Make views anew and the planner forget everybody, then look for them all."""
     sealed = [entry.note for entry in entries if entry.note is not None]
     assert len(sealed) == len(entries)  # each was sealed before the erasure
+    copies.anew(desk)
     answer.refresh_statistics(desk.system, desk.reach, sealed)
     return prove(desk.system, sealed)
 

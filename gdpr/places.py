@@ -14,7 +14,7 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from audit.section import SECTION as AUDIT
-from gdpr import places_of_names
+from gdpr import copies, places_of_names
 from gdpr import references as by_reference
 from gdpr import statements_of_search as search
 from gdpr.notes import Note
@@ -112,8 +112,8 @@ def promised(conn: Connection[TupleRow], reach: Reach) -> frozenset[Place]:
 
 
 def limits(reach: Reach) -> dict[Place, Reason]:
-    """Return what nobody looks into that this policy makes: archives, and what is left of identifiers."""
-    return archives(reach) | places_of_names.unsought(reach)
+    """Return what nobody looks into that this policy makes: archives, copies, and what is left of identifiers."""
+    return archives(reach) | copies.unmade(reach) | places_of_names.unsought(reach)
 
 
 def archives(reach: Reach) -> dict[Place, Reason]:

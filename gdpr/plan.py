@@ -185,10 +185,13 @@ def _parts(reach: Reach, case: Case) -> Iterator[tuple[str, str, str, str, int]]
 
 def _in_tables(reach: Reach, found: Survey) -> Iterator[tuple[str, str, str, int]]:
     lose = "rows of others lose a pointer to the person or to what is theirs"
+    half = "rows stay for the others who are a party of them, without the person's half"
     wrote = "rows that they wrote about others name the tombstone from now on"
     for mention in reach.mentions:
         rows = found.rows.mentions[mention.name]
-        if mention.stone is None:
+        if mention.half:
+            yield "set null" if mention.stone is None else "set tombstone", mention.name, half, rows
+        elif mention.stone is None:
             yield "set null", mention.name, lose, rows
         else:
             yield "set tombstone", mention.name, wrote, rows

@@ -15,7 +15,7 @@ from audit.section import SECTION as AUDIT
 from gdpr import words
 from lifecycle.errors import Refused
 from lifecycle.policy import graph, reality, taken_off, virtual, whole
-from lifecycle.policy.model import Owner, Policy, SharedBy
+from lifecycle.policy.model import Owner, Parties, Policy, SharedBy
 from lifecycle.policy.people import Subject, Value
 from lifecycle.postgres.catalog import Catalog, Column, ForeignKey, Table
 from lifecycle.postgres.names import sql_name
@@ -31,6 +31,7 @@ class Mention:
     """A column or reference of `table` that may point, by `keys`, to somebody or to what goes with them.
 
     `columns` are those that are emptied. `stone`: the value that is put there instead, of whoever stands for the gone.
+    `half`: the row is the person's as well, and stays for its other parties.
     """
 
     table: str
@@ -38,6 +39,7 @@ class Mention:
     columns: tuple[str, ...]
     keys: tuple[ForeignKey, ...]
     stone: Value | None = None
+    half: bool = False
 
     @property
     def name(self) -> str:
@@ -98,6 +100,29 @@ class Reach:
     def ways(self, table: str) -> tuple[ForeignKey, ...]:
         """Return the foreign keys by which rows of `table` belong to whoever owns the row they point to."""
         return graph.ways(self.policy, self.catalog, table, self.kind)
+
+    def side(self, table: str, name: str) -> tuple[ForeignKey, ...]:
+        """Return the foreign keys and references by which one party of a row is named. Raise Refused without any."""
+        keys = tuple(
+            key
+            for key in self.catalog.foreign_keys
+            if key.table == table
+            and name in virtual.names(key)
+            and self.kind in (self.policy.tables[key.referenced].owner or {})
+        )
+        if not keys:
+            raise Refused(
+                f"{table}.{name} leads to no {self.kind}, and is said to be a party",
+                hint="Compare the policy with the database: `lifecycle policy check`.",
+            )
+        return keys
+
+    def stone_of(self, table: str, name: str) -> Value | None:
+        """Return what stands for a party who is gone, where that column may not be NULL."""
+        column = self.table(table).column(name)
+        if column is None or not column.not_null:
+            return None
+        return (self.subject.tombstone or {}).get(self.side(table, name)[0].referenced_columns[0])
 
     def sharing(self) -> tuple[str, ...]:
         """Return the columns of the people's table by which people share a row of another table."""
@@ -164,9 +189,16 @@ def reach(policy: Policy, catalog: Catalog, kind: str) -> Reach:
         for key in catalog.foreign_keys
         if key.referenced in deleted
         and not graph.mentioned(policy, key)
+        and not _of_party(found, key)
         and not (isinstance(key, virtual.Virtual) and _left(policy, key))
     )
     return replace(found, mentions=tuple(_mentions(found)), hanging=hanging)
+
+
+def _of_party(found: Reach, key: ForeignKey) -> bool:
+    """Say whether this key names a party, who is taken out of a row that stays."""
+    how = found.owner(key.table) if key.table in found.deleted else None
+    return isinstance(how, Parties) and bool(virtual.names(key) & how.party.keys())
 
 
 def _left(policy: Policy, key: virtual.Virtual) -> bool:
@@ -220,3 +252,19 @@ def _mentions(found: Reach) -> Iterator[Mention]:
                 named = table.author.get(word) == "tombstone"
                 value = stone[keys[0].referenced_columns[0]] if named else None
                 yield Mention(name, word, virtual.emptied(table, word), keys, value)
+    for name in found.deleted:
+        how = found.owner(name)
+        for word, others in how.party.items() if isinstance(how, Parties) else ():
+            yield from _half(found, name, word, others)
+
+
+def _half(found: Reach, table: str, word: str, others: tuple[str, ...]) -> Iterator[Mention]:
+    """Yield what is emptied of a party's half: by the word that names the party, so that word comes last."""
+    keys, stone = found.side(table, word), found.stone_of(table, word)
+    named = virtual.emptied(found.policy.tables[table], word)
+    if stone is None:
+        yield Mention(table, word, (*named, *others), keys, half=True)
+        return
+    if others:
+        yield Mention(table, ", ".join(others), others, keys, half=True)
+    yield Mention(table, word, named, keys, stone, half=True)

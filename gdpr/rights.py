@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from audit.section import SECTION as AUDIT
 from gdpr.section import SECTION, Erasure
 from lifecycle.policy import virtual, whole
-from lifecycle.policy.model import Policy, SharedBy
+from lifecycle.policy.model import Parties, Policy, SharedBy
 from lifecycle.policy.rights import Right
 from lifecycle.postgres.shape import Catalog
 
@@ -40,6 +40,9 @@ def _set(policy: Policy, erasure: Erasure, name: str) -> Iterator[str]:
     table, requests = policy.tables[name], erasure.requests
     for word in dict.fromkeys((*table.emptied, *table.author)):
         yield from virtual.emptied(table, word)
+    for how in (table.owner or {}).values():
+        for party, half in how.party.items() if isinstance(how, Parties) else ():
+            yield from (*virtual.emptied(table, party), *half)
     yield from table.keep.clear if table.keep else ()
     if table.owner and any(isinstance(owner, SharedBy) for owner in table.owner.values()):
         yield from _payers(policy, name)

@@ -71,8 +71,50 @@ def owned(
                 if shared_too
                 else _NOBODY_ELSE.format(shares=shares, kinds=sql.SQL("").join(kinds), **names)
             )
-        case Parties() | None:  # `words.beyond` refuses a policy of parties
+        case Parties() as how:
+            return _party(reach, table, how, alias, shared_too=shared_too, whose=whose)
+        case None:
             return sql.SQL("(false)").format()
+
+
+def _party(
+    reach: Reach, table: str, how: Parties, alias: str, *, shared_too: bool, whose: str
+) -> sql.Composed:
+    """Return the predicate: the person is a party of this row and, unless `shared_too`, no other party stays.
+
+    Of a party who is gone nothing is left there, or the tombstone: the row goes with the last of them.
+    """
+    sides = {
+        name: sql.SQL("({})").format(
+            sql.SQL(" or ").join(
+                leads_to(reach, key, alias, whose=whose) for key in reach.side(table, name)
+            )
+        )
+        for name in how.party
+    }
+    mine = sql.SQL("({})").format(sql.SQL(" or ").join(sides.values()))
+    if shared_too:
+        return mine
+    nobody_else = [
+        sql.SQL("({gone} or {mine} is true)").format(
+            gone=_gone(reach, table, name, alias), mine=side
+        )
+        for name, side in sides.items()
+    ]
+    return sql.SQL("({mine} and {rest})").format(mine=mine, rest=sql.SQL(" and ").join(nobody_else))
+
+
+def _gone(reach: Reach, table: str, name: str, alias: str) -> sql.Composed:
+    """Return the condition that a row has no such party any more."""
+    is_null = [
+        sql.SQL("{} is null").format(sql.Identifier(alias, column))
+        for column in virtual.emptied(reach.policy.tables[table], name)
+    ]
+    stone = reach.stone_of(table, name)
+    if stone is not None:
+        named = sql.SQL("{} = {}").format(sql.Identifier(alias, name), sql.Literal(stone))
+        is_null = [named]
+    return sql.SQL("({})").format(sql.SQL(" and ").join(is_null))
 
 
 def _nobody(reach: Reach, table: str, alias: str, other: SharedBy) -> sql.Composed:

@@ -11,6 +11,7 @@ from gdpr import statements_of_names as names
 from gdpr.reach import Mention, Reach
 from gdpr.rows import columns, mentioning, owned
 from lifecycle.policy import tombstone, triggers
+from lifecycle.policy.model import Parties
 from lifecycle.policy.people import Value
 from lifecycle.postgres.names import sql_name
 from lifecycle.postgres.rows import count_and_digest, row_as_text
@@ -241,7 +242,7 @@ def control_person(reach: Reach) -> sql.Composed:
 def digest(reach: Reach, table: str) -> sql.Composed:
     """Return the query of one digest over the rows of %(witness)s in one table, whatever their order.
 
-    Without those that go with the person too: a row of two goes with either where the policy says so.
+    Without those that go with the person too, or lose the person's half: a row of two may do so.
     """
     theirs = owned(reach, table, shared_too=True, whose="witness")
     return sql.SQL("""
@@ -251,5 +252,5 @@ def digest(reach: Reach, table: str) -> sql.Composed:
         row=row_as_text("t"),
         table=reach.relation(table),
         theirs=theirs,
-        goes=owned(reach, table),
+        goes=owned(reach, table, shared_too=isinstance(reach.owner(table), Parties)),
     )

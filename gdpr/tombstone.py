@@ -11,7 +11,7 @@ from psycopg.rows import TupleRow
 from gdpr.reach import Reach
 from gdpr.rows import owned
 from lifecycle.policy import tombstone
-from lifecycle.policy.model import Policy
+from lifecycle.policy.model import Parties, Policy
 from lifecycle.policy.people import Subject
 from lifecycle.postgres.catalog import Catalog, Table
 from lifecycle.postgres.names import sql_name
@@ -65,8 +65,10 @@ def of_its_own(conn: Connection[TupleRow], reach: Reach) -> dict[str, int]:
     who = {"subject": str(stone), "subject_text": str(stone)}
     found: dict[str, int] = {}
     for name in (*reach.deleted, *reach.kept):
+        # As a party it stands for whoever is gone: only a row without any other is its own.
+        together = not isinstance(reach.owner(name), Parties)
         query = sql.SQL("select count(*) from {} as t where {}").format(
-            reach.relation(name), owned(reach, name, shared_too=True)
+            reach.relation(name), owned(reach, name, shared_too=together)
         )
         row = conn.execute(query, who).fetchone()
         if row and row[0] and name != reach.subject.table:

@@ -22,15 +22,20 @@ def _of_table(name: str, table: Table) -> Iterator[Where]:
         (*path, "references", name) for name in table.references if not _carried(table, name)
     )
     for kind, how in (table.owner or {}).items():
-        if isinstance(how, Parties):
+        if isinstance(how, Parties) and (
+            table.keep or not all(_whole(table, n) for n in how.party)
+        ):
             yield (*path, "owner", kind, "party")
     if table.quotes:
         yield (*path, "quotes")
-    if table.copy_of:
-        yield (*path, "copy_of")
 
 
 def _carried(table: Table, name: str) -> bool:
     """Say whether an erasure follows this reference: all but those of which a value inside JSON would be taken out."""
-    said = table.references[name]
-    return said.path is None or name not in {*table.emptied, *table.author}
+    return _whole(table, name) or name not in {*table.emptied, *table.author}
+
+
+def _whole(table: Table, name: str) -> bool:
+    """Say whether what names somebody there fills its column, and is no value inside JSON."""
+    said = table.references.get(name)
+    return said is None or said.path is None

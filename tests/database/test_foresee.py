@@ -364,7 +364,7 @@ def test_a_policy_beyond_the_erasure_is_told_word_by_word_with_where_the_person_
         foresee.foresee(system, None, "1")
     assert "patient, nurse" in unsaid.value.hint
     found = foresee.foresee(system, "patient", "1")
-    assert (found.found, len(found.beyond)) == (None, 12)
+    assert (found.found, len(found.beyond)) == (None, 2)
     assert {one.table: one.columns for one in found.quoted} == {
         "letters": {"words": 1},
         "waiting_list": {"address": 1},

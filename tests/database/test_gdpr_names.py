@@ -214,3 +214,50 @@ def test_whoever_became_somebody_of_another_kind_half_way_is_erased_to_the_end(
     desk.ask("update people set role = 'guest' where id = 1")
     assert desk.erase().failures == ()
     assert desk.states() == {1: "completed"}
+
+
+VIEWS = """
+    create table visits (visit_id bigint primary key, person_id bigint not null references people, day date);
+    insert into visits values (1, 1, '2026-01-01'), (2, 2, '2026-01-02');
+    create materialized view by_address as select email, count(*) as visits from visits join people on id = person_id group by 1;
+    create unique index on by_address (email);
+    create materialized view by_year as select count(*) as visits from visits;
+    create table totals (visits bigint primary key);
+    insert into totals values (2);
+    reset role;
+"""  # fmt: skip
+COPIED: dict[str, Any] = {
+    "visits": {"owner": {"person": "person_id"}},
+    "by_address": {"copy_of": ["visits", "people"]},
+    "by_year": {"copy_of": ["visits"]},
+    "totals": {"copy_of": ["visits"]},
+}
+
+
+def test_views_are_made_anew_before_the_proof_and_other_copies_are_named(
+    ledger: str, tmp_path: Path
+) -> None:
+    """Without it she stood in the view, and the request waited for the night after its refresh."""
+    desk = office.opened(ledger, tmp_path, VIEWS, COPIED, maintenance={"views": ["by_address"]})
+    desk.ask("refresh materialized view by_address; refresh materialized view by_year")
+    desk.asks(1)
+    outcome = desk.erase()
+    assert (outcome.failures, desk.states()) == ((), {1: "completed"})
+    assert desk.ask("select email from by_address") == ["berta@x.example"]
+    assert desk.evidence("maintenance.refreshed").keys() == {"by_address"}
+    unseen = str(outcome.coverage["unseen"])
+    assert "copy totals" in unseen and "copy by_year" in unseen and "by_address" not in unseen
+
+
+def test_a_view_that_cannot_be_made_anew_holds_up_the_answer(ledger: str, tmp_path: Path) -> None:
+    desk = office.opened(ledger, tmp_path, VIEWS, COPIED, maintenance={"views": ["by_address"]})
+    desk.ask(
+        "refresh materialized view by_address; alter materialized view by_address owner to postgres"
+    )
+    desk.asks(1)
+    [found] = desk.erase().failures
+    assert (found.target.endswith(": by_address"), "materialized view" in found.what) == (
+        True,
+        True,
+    )
+    assert desk.states() == {1: "processing"}

@@ -1,0 +1,36 @@
+"""Makes materialized views anew between an erasure and its proof, so that nobody who is gone stands in one.
+
+Those that the policy has made anew anyway (`maintenance.views`), and by the same code. Never decides: a view that
+cannot be made anew stays as it was, and the proof finds who stands in it.
+"""
+
+from gdpr.desk import Desk
+from gdpr.reach import Reach
+from lifecycle.coverage import Place, Reason
+from lifecycle.maintenance import plan, refresh, survey
+from lifecycle.maintenance.section import SECTION
+from lifecycle.promise import Task
+
+
+def anew(desk: Desk) -> None:
+    """Make them anew. Raise Fenced, Unreachable."""
+    policy = desk.reach.policy
+    if not SECTION.of(policy).views:
+        return
+    seen = survey.survey(desk.system, desk.now, None)
+    task = Task(desk.system, desk.claim, desk.now, None, seen_by_person=False)
+    refresh.carry_out(task, seen, plan.decide(policy, seen, desk.now))
+
+
+def unmade(reach: Reach) -> dict[Place, Reason]:
+    """Return the copies that nobody here makes anew: they are searched, and what they count of a person stays."""
+    views = SECTION.of(reach.policy).views
+    return {
+        Place("copy", name): Reason(
+            f"it is computed from {', '.join(table.copy_of)}, and counts the person until it is made anew",
+            "Let the application compute it again; a materialized view can stand under `maintenance.views`.",
+            "limit",
+        )
+        for name, table in reach.policy.tables.items()
+        if table.copy_of and name not in views
+    }
