@@ -107,12 +107,12 @@ def export(
 
 def _foresee(key: str, kind: str | None, system: str | None, as_json: bool) -> None:
     """Show what an erasure would do to one person. End with 4 where it would be refused."""
-    from gdpr import foretell
+    from gdpr import foretell, foretold
     from gdpr.foresee import foresee
 
     seen = foresee(open_system(system), kind, key)
     if as_json:
-        show.document("gdpr-person", foretell.document(seen))
+        show.document("gdpr-person", foretold.document(seen))
         if seen.refusals:
             raise typer.Exit(Refused.exit_code)
         return

@@ -1,4 +1,4 @@
-"""Says what `foresee.py` saw: for people in sentences of 80 columns that can be read aloud, for machines as a document.
+"""Says what `foresee.py` saw, for people: in sentences of 80 columns that can be read aloud.
 
 Pure. Names tables, columns, buckets and counts, never a person, a key or a value.
 """
@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from audit.section import SECTION as AUDIT
 from gdpr.foresee import Foreseen
+from gdpr.foretold import halves, pointers
 from gdpr.person import Survey
 from gdpr.section import SECTION
 from lifecycle.coverage import Kind, Place
@@ -64,35 +65,18 @@ def _counts(seen: Foreseen, found: Survey) -> Iterator[Part]:
     yield _stays(seen, found)
     if seen.ignored:
         yield _ignored(seen)
-    lost, wrote = _pointers(seen, found)
+    lost, wrote = pointers(seen, found)
     if wrote:
         yield _part("Rows that the person wrote about others would name the tombstone", wrote)
     heading = "Rows of others would lose a pointer to the person, or to what is theirs"
     yield _part(heading, lost)
-    if halves := _halves(seen, found):
+    if staying := halves(seen, found):
         heading = "Rows would stay for their other parties, without the half of who goes"
-        yield _part(heading, halves)
+        yield _part(heading, staying)
     yield _part("Shared with others, and would stay while they are there", seen.shared)
     hanging = {where: rows for where, rows in found.rows.hanging.items() if rows}
     yield _part("Rows of others hang on rows that would go", hanging)
     yield "Outside the database:", list(_outside(seen, found)) or ["  nothing"]
-
-
-def _pointers(seen: Foreseen, found: Survey) -> tuple[dict[str, int], dict[str, int]]:
-    """Return which rows of others would lose a pointer, and which would name the tombstone."""
-    stones = {m.name for m in seen.reach.mentions if m.stone is not None}
-    halves = _halves(seen, found)
-    there = {w: rows for w, rows in found.rows.mentions.items() if rows and w not in halves}
-    return (
-        {where: rows for where, rows in there.items() if where not in stones},
-        {where: rows for where, rows in there.items() if where in stones},
-    )
-
-
-def _halves(seen: Foreseen, found: Survey) -> dict[str, int]:
-    """Return what would be taken out of rows that stay for their other parties."""
-    of = (m.name for m in seen.reach.mentions if m.half)
-    return {name: found.rows.mentions[name] for name in of if found.rows.mentions[name]}
 
 
 def _stays(seen: Foreseen, found: Survey) -> Part:
@@ -234,59 +218,3 @@ def _wrapped(said: str, first: str = "", then: str | None = None) -> list[str]:
         break_long_words=False,
         break_on_hyphens=False,
     )
-
-
-def document(seen: Foreseen) -> dict[str, object]:
-    """Return the same for machines."""
-    policy, found = seen.reach.policy, seen.found
-    log = AUDIT.of(policy)
-    whole: dict[str, object] = {"system": seen.system, "kind": seen.kind, "beyond": seen.beyond}
-    if found is not None:
-        lost, wrote = _pointers(seen, found)
-        kept = {t: rows for t, rows in found.rows.kept.items() if rows}
-        words = {
-            t: k.model_dump(mode="json") for t in kept if (k := policy.tables[t].keep) is not None
-        }
-        whole |= {
-            "deleted": found.rows.erased(),
-            "kept": {table: {"rows": rows} | words[table] for table, rows in kept.items()},
-            "anonymised": {log.table: found.audit_rows} if log else {},
-            "ignored": seen.ignored,
-            "others_lose": {
-                "pointers": lost,
-                "authors_to_the_tombstone": wrote,
-                "halves_of_rows_that_stay": _halves(seen, found),
-                "shared_rows_that_stay": seen.shared,
-                "rows_that_hang": {w: rows for w, rows in found.rows.hanging.items() if rows},
-            },
-            "objects": {
-                "going": {bucket: len(keys) for bucket, keys in found.note.objects.items()},
-                "versions": seen.versions,
-                "kept": found.objects_kept,
-            },
-            "stripe": {
-                "going": len(found.note.payers),
-                "kept": found.payers_kept,
-                "states": seen.customers,
-            },
-        }
-    return whole | {
-        "quoted": [
-            {
-                "table": one.table,
-                "rows": one.rows,
-                "columns": one.columns,
-                "says": dict(policy.tables[one.table].quotes),
-            }
-            for one in seen.quoted
-        ],
-        "to_review": [
-            {"table": one.table, "rows": one.rows, "columns": one.columns} for one in seen.review
-        ],
-        "views": seen.views,
-        "not_looked_at": [
-            {"place": str(place), "why": reason.why, "hint": reason.hint}
-            for place, reason in seen.unseen.items()
-        ],
-        "refused": seen.refusals,
-    }

@@ -13,7 +13,7 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from gdpr import foresee, foretell
+from gdpr import foresee, foretell, foretold
 from gdpr.foresee import Foreseen
 from lifecycle import cli, cli_options
 from lifecycle.coverage import Looks
@@ -85,7 +85,7 @@ def test_what_is_foreseen_is_what_the_erasure_then_does_table_by_table(
 ) -> None:
     asks(clinic, who)
     clinic.ask("update board set words = 'nobody'")
-    found = foretell.document(seen(clinic, who))
+    found = foretold.document(seen(clinic, who))
     assert found["refused"] == ()
     objects: Any = found["objects"]
     versions = sum(objects["versions"].values())
@@ -231,7 +231,7 @@ def test_a_login_that_may_only_select_sees_the_same(
         "notes of erasures that were begun"
     ]
     same = replace(theirs, unseen=ours.unseen)
-    assert foretell.document(same) == foretell.document(ours)
+    assert foretold.document(same) == foretold.document(ours)
 
 
 def test_who_is_held_back_by_row_security_is_told_and_sees_no_smaller_numbers(
@@ -245,11 +245,11 @@ def test_who_is_held_back_by_row_security_is_told_and_sees_no_smaller_numbers(
 
 
 def test_nothing_of_ours_need_be_installed(clinic: Clinic) -> None:
-    before = foretell.document(seen(clinic, ANNA))
+    before = foretold.document(seen(clinic, ANNA))
     clinic.ask("drop schema lifecycle cascade")
     settings = clinic.system.settings.model_copy(update={"reference_key": None})
     found = foresee.foresee(replace(clinic.system, settings=settings), None, ANNA)
-    assert foretell.document(found) == before
+    assert foretold.document(found) == before
 
 
 @pytest.fixture
@@ -385,7 +385,7 @@ def test_the_ground_of_what_is_kept_and_what_is_ignored_are_told_as_the_page_sho
     practice: Callable[[dict[str, Any]], System],
 ) -> None:
     found = foresee.foresee(practice(PLAIN), None, "0001")
-    document = foretell.document(found)
+    document = foretold.document(found)
     assert (document["ignored"], document["beyond"]) == ({"imports.user_id": 2}, ())
     assert document["kept"] == {
         "invoices": {

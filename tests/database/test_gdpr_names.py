@@ -7,7 +7,8 @@ import pytest
 
 from gdpr import certificate, trail
 from gdpr.foresee import foresee
-from gdpr.foretell import document, lines
+from gdpr.foretell import lines
+from gdpr.foretold import document
 from lifecycle.errors import NotFound
 from lifecycle.outcome import Verdict
 from tests.database import office
