@@ -6,6 +6,7 @@ message: a key often holds a person's name. Never decides what is deleted.
 """
 
 import contextlib
+import functools
 import hashlib
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -230,10 +231,11 @@ class Objects:
 
 
 def store(system: System) -> Objects:
-    """Return the system's object store. Nothing is asked of it yet. Raise InputError without settings."""
-    import boto3
-    from botocore.config import Config
+    """Return the system's object store. Nothing is asked of it yet. Raise InputError without settings.
 
+    A process has one client for each way of reaching a store, as to make one takes longer than most calls. The keys are
+    read each time, for they may change under a daemon; without keys of our own boto3's chain is asked each time.
+    """
     settings = system.settings.s3
     if settings is None:
         raise InputError(
@@ -241,24 +243,38 @@ def store(system: System) -> Objects:
             hint="Add `s3:` to the system's settings; an empty mapping means AWS with its own key chain.",
         )
     access, secret = settings.access_key, settings.secret_key
+    key = access.read("s3: access_key") if access else None
+    way = settings.endpoint, settings.region, key, secret.read("s3: secret_key") if secret else None
+    return Objects(kept(*way) if access and secret else _client(*way), system.settings.buckets)
+
+
+def _client(
+    endpoint: str | None, region: str, access: str | None, secret: str | None
+) -> "S3Client":
+    import boto3
+    from botocore.config import Config
+
     inner = quick_session.opened()
     session = boto3.session.Session(botocore_session=inner)
     # After boto3, which adds its own place to the loader it finds, and would again for every store.
     inner.register_component("data_loader", quick_session.models())
-    client: S3Client = session.client(  # pyright: ignore[reportUnknownMemberType]
+    return session.client(  # pyright: ignore[reportUnknownMemberType]
         "s3",
-        endpoint_url=settings.endpoint,
-        region_name=settings.region,
-        aws_access_key_id=access.read("s3: access_key") if access else None,
-        aws_secret_access_key=secret.read("s3: secret_key") if secret else None,
+        endpoint_url=endpoint,
+        region_name=region,
+        aws_access_key_id=access,
+        aws_secret_access_key=secret,
         config=Config(
             connect_timeout=CONNECT_SECONDS,
             read_timeout=READ_SECONDS,
             retries={"total_max_attempts": TRIES, "mode": "standard"},
-            s3={"addressing_style": "path"} if settings.endpoint else {},
+            s3={"addressing_style": "path"} if endpoint else {},
         ),
     )
-    return Objects(client, system.settings.buckets)
+
+
+kept = functools.lru_cache(maxsize=16)(_client)
+"""The client of this process for a store that is reached so. Closed, it opens connections anew."""
 
 
 @contextlib.contextmanager

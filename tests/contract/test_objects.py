@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import re
 import socket
 import threading
 from collections.abc import Iterator
@@ -45,6 +46,7 @@ def server(outside: tuple[str, str]) -> str:
 @pytest.fixture
 def store(server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Objects]:
     """A store with a bucket that keeps versions, one that does not, and one that can lock."""
+    objects.kept.cache_clear()  # what a test has done around its client's calls is its own
     names = {"papers": "real-papers", "plain": "real-plain", "locked": "real-locked"}
     found = objects.store(system_at(server, monkeypatch, nowhere="real-nowhere", **names))
     with contextlib.closing(found):
@@ -145,6 +147,54 @@ def test_more_versions_than_one_answer_lists_are_all_found(store: Objects) -> No
     assert len(store.versions("papers", "scan-1")) == 23
 
 
+def test_a_process_has_one_client_for_a_store_and_it_answers_when_it_was_closed(
+    store: Objects, server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    again = objects.store(system_at(server, monkeypatch, papers="real-papers"))
+    assert again.client is store.client
+    again.close()
+    store.put_bytes("papers", "scan-1", b"here")
+    assert again.get_bytes("papers", "scan-1") == b"here"
+
+
+def test_a_key_that_was_changed_is_used_and_the_earlier_one_no_more(
+    server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    system, asked = system_at(server, monkeypatch, papers="real-papers"), list[str]()
+
+    def note(request: Any, **_: object) -> None:
+        asked.append(str(request.headers["Authorization"]))
+
+    for key in ("before", "after"):
+        monkeypatch.setenv("TEST_S3_KEY", key)
+        now = objects.store(system).client
+        now.meta.events.register("before-send.s3", note)
+        now.list_buckets()
+    assert ["Credential=before/" in asked[0], "Credential=after/" in asked[1]] == [True, True]
+
+
+def test_without_keys_of_our_own_the_chain_of_boto3_is_asked_each_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    policy = whole.model()(system="vitalis", database="none", tables={})
+    system = build.system("dbname=none", policy, s3={"endpoint": "http://127.0.0.1:9"})
+    found = list[str]()
+    for key in ("before", "after"):
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", key)
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", key)
+        client = objects.store(system).client
+        url = client.generate_presigned_url("get_object", Params={"Bucket": "one", "Key": "two"})
+        found.append(re.findall("(?:AccessKeyId=|Credential=)(before|after)", url)[0])
+    assert found == ["before", "after"]
+
+
+@pytest.fixture
+def each_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every store have a client of its own, as where boto3's chain of keys is asked."""
+    monkeypatch.setattr(objects, "kept", objects.kept.__wrapped__)
+
+
+@pytest.mark.usefixtures("each_anew")
 def test_how_s3_is_spoken_is_read_once_for_all_stores_of_a_process(
     server: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -153,6 +203,7 @@ def test_how_s3_is_spoken_is_read_once_for_all_stores_of_a_process(
     assert vars(one)["_loader"] is vars(other)["_loader"]
 
 
+@pytest.mark.usefixtures("each_anew")
 def test_what_is_done_around_the_calls_of_one_store_is_collected_once_and_reaches_no_other(
     server: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

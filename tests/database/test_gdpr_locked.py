@@ -1,5 +1,6 @@
 """Objects that Object Lock keeps: looked at before the first delete anywhere, on a store that locks."""
 
+import functools
 from typing import Any
 
 import pytest
@@ -21,17 +22,18 @@ def calls_to(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Return a list to which each call to the store from now on is added, by its name."""
     from lifecycle.outside import objects
 
-    made, asked = objects.store, list[str]()
+    made, asked = objects.kept.__wrapped__, list[str]()
 
     def heard(model: Any, **_: object) -> None:
         asked.append(model.name)
 
-    def store(system: Any) -> Any:
-        opened = made(system)
-        opened.client.meta.events.register("before-call.s3", heard)
-        return opened
+    @functools.cache
+    def kept(*way: Any) -> Any:
+        client = made(*way)
+        client.meta.events.register("before-call.s3", heard)
+        return client
 
-    monkeypatch.setattr(objects, "store", store)
+    monkeypatch.setattr(objects, "kept", kept)
     return asked
 
 
