@@ -83,10 +83,14 @@ AGGREGATES: LiteralString = """
 """
 
 # What the planner keeps of rows: samples of columns, and of several columns or expressions together. The first two
-# columns say of which table.
+# columns say of which table. By the names of what is outside PostgreSQL's schemas first: the view asks else for each
+# column of PostgreSQL's own whether it may be read, which takes longer than all that is found.
 SAMPLES = sql.SQL("""
     select schemaname, tablename, most_common_vals::text, histogram_bounds::text, most_common_elems::text
       from pg_stats where schemaname not in ('pg_catalog', 'information_schema', 'lifecycle')
+       and tablename = any (array(
+           select c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
+            where n.nspname not in ('pg_catalog', 'information_schema', 'lifecycle')))
     union all
     select schemaname, tablename, most_common_vals::text, null, null
       from pg_stats_ext where schemaname not in ('pg_catalog', 'information_schema', 'lifecycle')
