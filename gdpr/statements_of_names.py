@@ -51,15 +51,16 @@ def values(reach: Reach, one: Identifier) -> sql.Composed:
 
 
 def others(reach: Reach) -> sql.Composed:
-    """Return the query of those %(values)s that somebody else goes by as well: they prove nothing.
+    """Return the query of those %(values)s that somebody else goes by in their own row: they prove nothing.
 
     %(cases)s: beside each value one way to write it; a value that is written in several ways comes several times. What
-    is weak, of earlier days, or in JSON makes no value somebody's.
+    is weak or stands elsewhere makes no value somebody's: else whoever adds a contact would hide the person it is of.
     """
+    own = reach.subject.own_identifiers
     alike = [
         _others(reach, one)
         for one in reach.subject.names()
-        if not (one.weak or one.earlier or one.path)
+        if one.column in own and not (one.weak or one.path)
     ]
     return sql.SQL(
         "select distinct v.value from unnest(%(values)s::text[], %(cases)s::text[]) as v (value, written) where {any}"
