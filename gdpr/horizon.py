@@ -133,10 +133,12 @@ def _archives(system: System, tables: frozenset[str], proven: datetime) -> Itera
 
 
 def _wal_g(system: System, backups: Backups, proven: datetime) -> Iterator[Copies]:
-    """Yield what WAL-G's own list has from before; nothing of ours ends it, so it has no date but that it is gone."""
-    if backups.wal_g is None:
+    """Yield what WAL-G's own list has from before, until the base backup after it is the oldest that is needed."""
+    promised = backups.wal_g
+    if promised is None:
         return
-    name, window = "WAL-G's base backups and log", f"window of {backups.wal_g.window}"
+    name, last = "WAL-G's base backups and log", proven + SKEW
+    window = str(promised.keep) if promised.keep else f"window of {promised.window}"
     try:
         walg = program.find(system)
         names = measured.stored(walg)
@@ -145,13 +147,22 @@ def _wal_g(system: System, backups: Backups, proven: datetime) -> Iterator[Copie
         note = f"WAL-G's list could not be read: {error.what}"
         yield Copies(name, "", window, None, None, endless=True, note=note)
         return
-    before = sum(one.start_time <= proven + SKEW for one in listed)
+    before = [one for one in listed if one.start_time <= last]
     first = min((one.wal_file_name[8:] for one in listed), default="")
     older = sum(not first or name[8:24] < first for name in names if len(name) >= 24)
     note = "whoever deletes them decides: `wal-g delete`"
+    if promised.keep:
+        note = "it ends with the first run of `backups.keep_wal_g` after that, if a newer one is proven by a drill; "
+        note += "permanent ones stay, and all while a legal hold stands"
     if not before and older:
         note = f"{counted(older, 'file')} of the log from before the oldest base backup; {note}"
-    yield Copies(name, "", window, before, None, endless=bool(before or older), note=note)
+    until = None
+    if promised.keep and (before or older):
+        after = [one.finish_time for one in listed if one.start_time > last]
+        until = promised.keep.after(min(after, default=promised.base.after(last)))
+    permanent = any(one.is_permanent for one in before)
+    endless = permanent or (promised.keep is None and bool(before or older))
+    yield Copies(name, "", window, len(before), until, endless=endless, note=note)
 
 
 def _said(keep: Span | None) -> str:

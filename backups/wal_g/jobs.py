@@ -9,11 +9,12 @@ from lifecycle.policy.model import Policy
 
 
 def jobs(policy: Policy) -> Iterator[Job]:
-    """Yield the base backup where the service takes it, the restore point, the drill back to it, and the watch."""
+    """Yield the base backup, its end, the restore point, the drill back to it, and the watch, as the policy asks."""
     promised = SECTION.of(policy).wal_g
     if promised is None:
         return
     from backups.wal_g import copy, drill, point, push
+    from backups.wal_g.ends.promise import PROMISE
     from backups.wal_g.watch import survey, watch
 
     if promised.push:
@@ -24,6 +25,14 @@ def jobs(policy: Policy) -> Iterator[Job]:
             push.PROMISE,
             limit=push.LIMIT,
             spreads=True,
+        )
+    if promised.keep is not None:
+        yield Job(
+            PROMISE.job,
+            "what no time that is kept needs any more ends, and everything else stays",
+            "0 8 * * *",
+            PROMISE,
+            limit=timedelta(hours=4),
         )
     yield Job(
         point.JOB,

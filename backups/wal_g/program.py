@@ -2,7 +2,7 @@
 
 Its settings stay its own: a configuration file or its variables, whose values stand in files or in our environment and
 reach it by its environment alone. As root it runs as the account that servers run as, like whatever PostgreSQL starts.
-`push` takes a base backup; nothing here marks or deletes one.
+`push` takes a base backup, `remove` deletes one object, by its name.
 """
 
 import re
@@ -31,6 +31,8 @@ from lifecycle.system import System
 
 ASKING = timedelta(minutes=2)
 """How long WAL-G may take to answer a question about its store; a wrong region lets it hang for ever."""
+
+_GONE = re.compile(r"Object .* does not exist")
 
 # What it says, in the order in which it is asked; in both versions, and of the libraries it is made of.
 KINDS: tuple[tuple[str, type[LifecycleError], str, str], ...] = (
@@ -106,6 +108,12 @@ class Program:
         ended = commands.attempt(words, env=env, limit=limit, user=account(), watch=watch)
         if ended.exit_code != 0:
             raise explain("backup-push", ended)
+
+    def remove(self, key: str) -> None:
+        """Delete one object; one that is gone already is no error. Raise as `run`."""
+        ended = self.ask("st", "rm", key)
+        if ended.exit_code != 0 and not _GONE.search(ended.stderr_tail):
+            raise explain("st rm", ended)
 
     def alone(self) -> "Program":
         """Return it without the child that fetches ahead and outlives the call."""

@@ -3,7 +3,7 @@
 What lies in the store may have been put there by anybody who may write to it. A record counts once it bears the
 signature that is asked for here; where no key is set, once the ledger knows it. It says where it was written for, so
 that one of another place or system is found; and the newest must be the newest that the ledger knows.
-Nothing here removes one.
+`ends/` removes those that nobody can come back to any more.
 """
 
 from collections.abc import Generator, Mapping
@@ -131,12 +131,13 @@ def _put(walg: Program, file: Path, key: str, content: bytes) -> None:
 
 def keys(walg: Program, system: str) -> list[str]:
     """Return where this system's records lie, the oldest first. Raise as `Program.run`."""
-    names = (
-        line.split()[-1]
-        for line in walg.run("st", "ls", f"{FOLDER}/{system}/").splitlines()
-        if line
-    )
-    return sorted(f"{FOLDER}/{system}/{name}" for name in names if name.endswith(".json"))
+    return sorted(key for key in files(walg, system) if key.endswith(".json"))
+
+
+def files(walg: Program, system: str) -> list[str]:
+    """Return everything that lies in this system's folder of records. Raise as `Program.run`."""
+    listed = walg.run("st", "ls", f"{FOLDER}/{system}/").splitlines()[1:]
+    return [f"{FOLDER}/{system}/{line.split()[-1]}" for line in listed if line]
 
 
 @contextmanager

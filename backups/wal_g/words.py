@@ -26,6 +26,12 @@ class WalG(Part):
         default=False,
         description="the service takes the base backups, where its settings name `pgdata`; else somebody else does",
     )
+    keep: Span | None = Field(
+        default=None,
+        description="base backups and log end once nothing of the last time this long needs them; without it none is "
+        "deleted",
+        examples=["14 days"],
+    )
     encrypt: bool = Field(
         default=False,
         description="what WAL-G stores is encrypted, by its first bytes; looked at also where its settings name a key",
@@ -51,6 +57,9 @@ def sense(said: WalG | None) -> Iterator[Mistake]:
     if said.base.at_least() > said.window.at_most():
         what = f"a base backup every {said.base} does not carry a window of {said.window}"
         yield Mistake((*PATH, "base"), what, f"write {said.window} or less")
+    if said.keep is not None and said.keep.at_least() < said.window.at_most():
+        what = f"what is kept for {said.keep} does not carry a window of {said.window}"
+        yield Mistake((*PATH, "keep"), what, f"write {said.window} or more")
     if said.rpo.at_least() > said.window.at_least():
         what = f"an rpo of {said.rpo} is longer than the window of {said.window}"
         yield Mistake((*PATH, "rpo"), what, "write how much may be lost, like `5 minutes`")

@@ -107,6 +107,11 @@ def latest(conn: Connection[TupleRow], event: str) -> dict[str, datetime]:
     return dict(conn.execute(statements.LATEST, {"event": event}).fetchall())
 
 
+def proven(conn: Connection[TupleRow], event: str) -> tuple[str, ...]:
+    """Return each target of which a finding of this event counted rows and found nothing, the newest look last."""
+    return tuple(row[0] for row in conn.execute(statements.PROVEN, {"event": event}))
+
+
 def newest(conn: Connection[TupleRow], system: str, job: str, event: str) -> str | None:
     """Return the target of the newest outcome of this event by a job's latest runs, by when it was first spoken of.
 

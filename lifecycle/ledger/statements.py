@@ -259,6 +259,14 @@ LATEST = """
      group by target
 """
 
+# What a look that counted rows found nothing wrong with, the newest look last.
+PROVEN = """
+    select target from lifecycle.evidence
+     where event = %(event)s and kind = 'finding' and counts ? 'rows'
+       and coalesce((counts ->> 'findings')::bigint, 0) = 0
+     group by target order by max(at)
+"""
+
 # Of the newest runs, and not before each was there: months before are not looked into.
 NEWEST_TARGET = """
     select e.target

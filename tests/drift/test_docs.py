@@ -31,7 +31,9 @@ SAMPLES = tuple(load.policy(shipped.named(name).policy)[0] for name in shipped.N
 # No system that comes with it has a hypertable.
 TIMES = {"marks": Hypertable.model_validate({"compress": "30 days", "order_by": ("at desc",)})}
 # Nor does one promise anything of WAL-G.
-WAL_G = WalG.model_validate({"push": True, "window": "7 days", "rpo": "5 minutes", "rto": "1 hour"})
+WAL_G = WalG.model_validate(
+    {"push": True, "keep": "14 days", "window": "7 days", "rpo": "5 minutes", "rto": "1 hour"}
+)
 BACKUPS = BACKUPS_SECTION.of(SAMPLES[0]).model_copy(update={"wal_g": WAL_G})
 POLICIES = (*SAMPLES, SAMPLES[0].model_copy(update={"timescale": TIMES, "backups": BACKUPS}))
 JOBS = {job.name: job for policy in POLICIES for job in rooms.jobs(policy)}

@@ -38,6 +38,9 @@ OPENED = {
     "backups/wal_g/compare.py": (3, SCRATCH),
     "backups/wal_g/copy.py": (2, SCRATCH),
     "backups/wal_g/drill.py": (2, "the ledger; a private server of the service's own"),
+    "backups/wal_g/ends/cli.py": (1, LEDGER),
+    "backups/wal_g/ends/delete.py": (2, LEDGER),
+    "backups/wal_g/ends/survey.py": (1, LEDGER),
     "backups/wal_g/findings.py": (2, LEDGER),
     "backups/wal_g/point.py": (
         3,
