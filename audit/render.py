@@ -19,6 +19,9 @@ from lifecycle.errors import Refused
 WIDTH = 900
 """Units across a drawing; it scales with the page."""
 
+HIGH = 110
+"""Units up a trend."""
+
 FILES = ("report.json", "report.html")
 MANIFEST = "manifest.json"
 
@@ -38,6 +41,7 @@ def page(document: dict[str, Any]) -> str:
         headline=headline(document),
         timeline=timeline(document),
         bars=bars,
+        trend=trend,
         level=level,
         width=WIDTH,
     )
@@ -145,6 +149,31 @@ def bars(block: dict[str, Any]) -> list[dict[str, Any]]:
         parts.append({**part, "x": round(x, 1), "w": round(wide, 1), "shade": shade})
         x += wide
     return parts
+
+
+def trend(block: dict[str, Any]) -> dict[str, Any]:
+    """Return the dots of a trend in units of WIDTH and HIGH, and where the promise lies; None where far above.
+
+    A promise far above all that was measured would press it flat: it is said in words then.
+    """
+    dots, promised = block["dots"], block["promised_ms"]
+    most = max(dot["ms"] for dot in dots)
+    near = promised is not None and promised <= 4 * max(most, 1)
+    top = max(most, promised if near else 0, 1) * 1.1
+    first, last = (_moment(dots[edge]["at"]).timestamp() for edge in (0, -1))
+    drawn = [
+        {
+            **dot,
+            "x": round(WIDTH * (_moment(dot["at"]).timestamp() - first) / max(last - first, 1), 1),
+            "y": _high(dot["ms"], top),
+        }
+        for dot in dots
+    ]
+    return {"dots": drawn, "promise": _high(promised or 0, top) if near else None}
+
+
+def _high(ms: int, top: float) -> float:
+    return round(HIGH * (1 - ms / top), 1)
 
 
 def number(value: int | None) -> str:

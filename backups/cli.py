@@ -117,13 +117,36 @@ def history(
     count: Annotated[
         int, typer.Option("--count", min=1, max=1000, help="How many drills of each kind.")
     ] = 20,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="DIR",
+            help="Write them into this new directory instead: drills.json, signed, and drills.xml, as JUnit.",
+        ),
+    ] = None,
+    verify_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--verify",
+            metavar="FILE",
+            help="Check a drills.json instead: a key of the settings signed exactly this.",
+        ),
+    ] = None,
     system: SystemOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """List the drills: how long until a copy answered (RTO), what could have been lost (RPO), and the trend."""
     from backups import past
 
-    past.show_drills(open_system(system), count, as_json)
+    at_hand = open_system(system)
+    if verify_file is not None:
+        past.check_drills(at_hand, verify_file, as_json)
+    elif output is not None:
+        past.write_drills(at_hand, count, output, as_json)
+    else:
+        past.show_drills(at_hand, count, as_json)
 
 
 @app.command("ack-gap")

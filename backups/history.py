@@ -32,7 +32,7 @@ JOBS: Mapping[str, Of] = {
 BEFORE = 5
 """How many drills before it one is held against."""
 
-_PHASES: Mapping[Of, tuple[str, ...]] = {
+PHASES_OF: Mapping[Of, tuple[str, ...]] = {
     "dump": PHASES,
     "WAL-G": ("preflight", *BROUGHT_BACK, "compare", "checksums"),
 }
@@ -94,7 +94,7 @@ def _when(run: Run) -> datetime:
 def _drilled(run: Run, of: Of, promised: WalG | None, before: Sequence[timedelta]) -> Drilled:
     counts = run.counts
     phases = {
-        name: counts[f"{name}_ms"] for name in _PHASES[of] if counts.get(f"{name}_ms") is not None
+        name: counts[f"{name}_ms"] for name in PHASES_OF[of] if counts.get(f"{name}_ms") is not None
     }
     rto, rpo = _rto(of, counts), _rpo(of, counts)
     usual = median(one.total_seconds() for one in before) if before else None

@@ -188,9 +188,10 @@ def certificate(
         )
     at_hand = open_system(system)
     if verify_file is not None:
-        from gdpr import signed
+        from backups import signed as signatures
+        from gdpr.certificate import SCHEMA
 
-        found = signed.check(at_hand, verify_file)
+        found = signatures.check(at_hand, verify_file, SCHEMA, "certificate")
         said = f"signed by {found['key']}: request {found['reference']}. {found['says']}"
         show.done(said, as_json)
         return
@@ -199,12 +200,13 @@ def certificate(
 
 
 def _certify(at_hand: "System", reference: str, output: Path | None, as_json: bool) -> None:
+    from backups.signed import sign
     from gdpr import certificate as made
     from gdpr import signed, trail
     from lifecycle import clock
 
     known = trail.read(at_hand, reference)
-    document = signed.sign(at_hand, made.make(at_hand, known, clock.now()))
+    document = sign(at_hand, made.make(at_hand, known, clock.now()))
     reports = at_hand.machine.path(at_hand.machine.reports) / at_hand.name
     directory = output or reports / f"certificate-{known.reference}"
     if directory.exists():

@@ -81,6 +81,30 @@ class Bars:
         return {"kind": "bars", "key": self.key, "title": self.title, "parts": parts}
 
 
+class Dot(NamedTuple):
+    """What was measured at a time, in milliseconds; `level` as far as it proves something."""
+
+    at: str
+    ms: int
+    level: Level
+
+
+@dataclass(frozen=True, slots=True)
+class Trend:
+    """A length of time as it was measured again and again, the oldest first, and what was promised of it."""
+
+    key: str
+    title: str
+    dots: tuple[Dot, ...]
+    promised_ms: int | None = None
+
+    def document(self) -> dict[str, Any]:
+        """Return it as plain values."""
+        dots = [dot._asdict() for dot in self.dots]
+        promised = {"promised_ms": self.promised_ms}
+        return {"kind": "trend", "key": self.key, "title": self.title, "dots": dots, **promised}
+
+
 @dataclass(frozen=True, slots=True)
 class Chapter:
     """What one room has to say: one sentence for whoever reads no further, and what stands behind it.
@@ -91,7 +115,7 @@ class Chapter:
     key: str
     title: str
     sentence: str
-    blocks: tuple[Table | Note | Bars, ...] = ()
+    blocks: tuple[Table | Note | Bars | Trend, ...] = ()
     level: Level | None = None
     not_proven: tuple[str, ...] = ()
 

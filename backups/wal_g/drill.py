@@ -81,6 +81,7 @@ class Found:
     known: tuple[Known, ...] = ()
     rows: int | None = None
     reason: Reason | None = None
+    program: str | None = None
 
 
 def carry_out(task: Task) -> Judgement:
@@ -95,6 +96,7 @@ def carry_out(task: Task) -> Judgement:
                 RECOVERED,
                 found.chosen.backup.backup_name,
                 counts=judged.told,
+                digest=found.program,  # which WAL-G it was, by its SHA-256
             )
     return judged
 
@@ -125,6 +127,7 @@ def _drill(system: System, promised: WalG, now: datetime, found: Found) -> None:
     timings, looks = found.timings, found.looks
     with timings.phase("preflight"):
         walg = program.find(system)
+        found.program = walg.sha256
         # First: of a store that does not answer, `backup-list` says that it has no backups, and ends with 0.
         before = measured.stored(walg)
         with looks.at(POINT), record.ledger(system) as ledger:

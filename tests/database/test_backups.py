@@ -7,7 +7,8 @@ import signal
 import subprocess
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -24,6 +25,7 @@ from backups import covering, drill, dump, history, jobs, manifest, measure, she
 from backups.findings import FINDINGS
 from backups.manifest import Locale, Manifest
 from backups.section import SECTION
+from backups.timings import Timings
 from lifecycle import scratch
 from lifecycle.admin import install
 from lifecycle.coverage import conclude
@@ -421,6 +423,31 @@ def test_a_drill_killed_at_its_height_is_cleaned_up_by_the_next(
         fault.setattr("backups.measure.tables", die)
         in_a_killed_process(world.drill)
     assert len(world.left_behind()) == 2
+    assert world.drill().verdict is Verdict.PASS
+    assert world.left_behind() == []
+
+
+def test_a_drill_killed_in_whichever_phase_leaves_nothing_after_the_next(
+    world: World, monkeypatch: pytest.MonkeyPatch
+):
+    world.dump()
+    phases, phase, ends = list[str](), Timings.phase, [""]
+
+    @contextmanager
+    def noted(self: Timings, name: str) -> Generator[None]:
+        with phase(self, name):
+            phases.append(name)
+            yield
+            if name == ends[0]:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    monkeypatch.setattr(Timings, "phase", noted)
+    assert world.drill().verdict is Verdict.PASS
+    walked = tuple(phases)
+    assert {*history.PHASES_OF["dump"]} - {"decrypt", "server"} <= {*walked}
+    for ends[0] in walked:
+        in_a_killed_process(world.drill)
+    ends[0] = ""
     assert world.drill().verdict is Verdict.PASS
     assert world.left_behind() == []
 

@@ -18,11 +18,13 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
+from backups import signed as signatures
 from backups.section import Backups
 from gdpr import certificate, horizon, signed, trail
 from lifecycle import cli_options
 from lifecycle.cli import carry_out
 from lifecycle.errors import InputError, Refused, Unproven
+from lifecycle.outside import signing
 from lifecycle.system import System
 from tests import build
 from tests.database import clinic as the_clinic
@@ -78,7 +80,7 @@ def proven(clinic: Clinic, tmp_path: Path) -> Clinic:
 def made(clinic: Clinic, wanted: str = "1") -> dict[str, Any]:
     """Return the signed certificate of a request."""
     known = trail.read(clinic.system, wanted)
-    return signed.sign(clinic.system, certificate.make(clinic.system, known, NOW))
+    return signatures.sign(clinic.system, certificate.make(clinic.system, known, NOW))
 
 
 def test_it_says_first_what_was_not_inspected_and_the_page_has_no_green_seal(
@@ -166,7 +168,7 @@ def test_no_value_of_anybody_is_in_it(clinic: Clinic, tmp_path: Path) -> None:
     night(own)
     found = made(own)
     assert found["erasure"]["deleted"]["person"] == {"rows": 1}
-    for said in (signed.spelled(found).decode(), signed.page(found)):
+    for said in (signatures.spelled(found).decode(), signed.page(found)):
         assert "sentinel" not in said.lower()
         assert not any(trace.lower() in said.lower() for trace in (*TRACES, OTTO, JOANNA))
         assert not any(customer in said for customer in clinic.customers)
@@ -253,7 +255,7 @@ def test_a_changed_certificate_is_found_and_an_earlier_key_counts_by_its_public_
     found = made(proven)
     digest = signed.write(directory, found)
     file = directory / "certificate.json"
-    assert signed.check(proven.system, file) == found
+    assert signatures.check(proven.system, file, certificate.SCHEMA, "certificate") == found
     assert digest in (directory / "certificate.html").read_text()
     whole = file.read_bytes()
     another = dict(found) | {"signature": base64.b64encode(bytes(64)).decode()}
@@ -265,21 +267,28 @@ def test_a_changed_certificate_is_found_and_an_earlier_key_counts_by_its_public_
         b"{}",
         b"[]",
         b"\xff",
-        signed.spelled({k: v for k, v in found.items() if k != "signature"}),
-        signed.spelled(another),
-        signed.spelled(found | {"signature": _spelled_otherwise(found["signature"])}),
+        signatures.spelled({k: v for k, v in found.items() if k != "signature"}),
+        signatures.spelled(another),
+        signatures.spelled(found | {"signature": _spelled_otherwise(found["signature"])}),
     ):
         file.write_bytes(body)
         with pytest.raises(Unproven):
-            signed.check(proven.system, file)
+            signatures.check(proven.system, file, certificate.SCHEMA, "certificate")
     file.write_bytes(whole)
     with pytest.raises(Unproven, match="no key that counts"):
-        signed.check(with_key(proven.system, tmp_path), file)
-    signs = signed.signing.signing_key(proven.system.settings.signing_key)
-    assert signed.check(with_key(proven.system, tmp_path, signs.key), file) == found
+        signatures.check(with_key(proven.system, tmp_path), file, certificate.SCHEMA, "certificate")
+    signs = signing.signing_key(proven.system.settings.signing_key)
+    assert (
+        signatures.check(
+            with_key(proven.system, tmp_path, signs.key), file, certificate.SCHEMA, "certificate"
+        )
+        == found
+    )
     nobody = proven.system.settings.model_copy(update={"signing_key": None})
     with pytest.raises(InputError, match="no signing key is set"):
-        signed.check(replace(proven.system, settings=nobody), file)
+        signatures.check(
+            replace(proven.system, settings=nobody), file, certificate.SCHEMA, "certificate"
+        )
     with pytest.raises(InputError, match="no signing key is set"):
         made(replace(proven, system=replace(proven.system, settings=nobody)))
 

@@ -25,3 +25,4 @@ def test_each_test_that_the_page_names_is_there() -> None:
 
 def test_its_numbers_are_whole() -> None:
     assert sorted(map(int, re.findall(r"^\| (\d+) ", PAGE, re.MULTILINE))) == list(range(1, 49))
+    assert re.findall(r"^\| B(\d+) ", PAGE, re.MULTILINE) == [str(n) for n in range(1, 39)]

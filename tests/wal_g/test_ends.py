@@ -251,8 +251,16 @@ def test_33_what_cannot_be_deleted_is_told_and_its_log_stays(
     assert len(names(at)) == 1
 
 
+def test_until_when_somebody_erased_is_in_it_has_a_day(kept: Clinic, archive: Archive) -> None:
+    at = system(kept, archive)
+    [copies] = horizon.copies(at, (), now())
+    assert copies.there == 3
+    assert copies.until is not None
+    assert not copies.endless
+
+
 def test_a_base_backup_that_is_taken_meanwhile_is_whole(kept: Clinic) -> None:
-    """In its own store: a delta is taken while what is older than the one it builds on ends."""
+    """In its own store, so it is the last test: a delta is taken while what is older than the one it builds on ends."""
     own = kept.source.archive
     at = system(kept, own)
     third = names(at)[-1]
@@ -276,11 +284,3 @@ def test_a_base_backup_that_is_taken_meanwhile_is_whole(kept: Clinic) -> None:
     drilled = kept.drill(own, promised={"window": "1 second"})
     assert drilled.verdict is Verdict.PASS, told(drilled)
     assert delta[-1] in drilled.summary
-
-
-def test_until_when_somebody_erased_is_in_it_has_a_day(kept: Clinic, archive: Archive) -> None:
-    at = system(kept, archive)
-    [copies] = horizon.copies(at, (), now())
-    assert copies.there == 3
-    assert copies.until is not None
-    assert not copies.endless

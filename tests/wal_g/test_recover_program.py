@@ -3,10 +3,12 @@
 Where WAL-G must do something that the real one does not do by itself, a script in its place does that and calls it.
 """
 
+import json
 import os
 import shutil
 import signal
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -15,6 +17,8 @@ from typing import Any
 import boto3
 import pytest
 
+from backups import history, scratch
+from backups.timings import Timings
 from backups.wal_g import drill, listing
 from backups.wal_g.program import Program
 from lifecycle.coverage import conclude
@@ -218,6 +222,67 @@ def test_38_a_drill_that_is_killed_while_it_compares_is_cleaned_up_by_the_next(
     os.waitpid(child, 0)
 
     assert clinic.drill().verdict is Verdict.PASS
+    assert clinic.left() == []
+
+
+def test_38_a_drill_that_is_killed_in_whichever_phase_leaves_nothing_after_the_next(
+    clinic: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It begins by removing what the one before it left, so the walk ends with one that is let be."""
+    phases, phase = list[str](), Timings.phase
+
+    @contextmanager
+    def noted(self: Timings, name: str) -> Generator[None]:
+        with phase(self, name):
+            phases.append(name)
+            yield
+            if name == ends[0]:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    ends = [""]
+    monkeypatch.setattr(Timings, "phase", noted)
+    assert clinic.drill().verdict is Verdict.PASS
+    walked = tuple(phases)
+    assert walked == history.PHASES_OF["WAL-G"]
+
+    for ends[0] in walked:
+        if (child := os.fork()) == 0:
+            clinic.drill()
+            os._exit(0)
+        _, status = os.waitpid(child, 0)
+        assert os.WTERMSIG(status) == signal.SIGKILL, ends[0]
+        left = [one for one in clinic.left() if one.startswith(scratch.PREFIX)]
+        assert len({one.partition(".")[0] for one in left}) == (
+            ends[0] not in ("preflight", "select")
+        )
+    ends[0] = ""
+    assert clinic.drill().verdict is Verdict.PASS
+    assert clinic.left() == []
+    wait_until(lambda: not working_in(clinic.scratch))
+
+
+def working_in(directory: Path) -> list[str]:
+    """Return the processes that work in a directory: servers, and whatever WAL-G left behind."""
+    found = list[str]()
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if (process / "cwd").readlink().is_relative_to(directory):
+                found.append(process.name)
+        except OSError:
+            continue
+    return found
+
+
+def test_37_a_base_backup_with_tablespaces_is_not_unpacked_where_the_source_has_them(
+    clinic: Clinic, archive: Archive
+) -> None:
+    spec = {
+        "tablespaces": ["16385"],
+        "16385": {"loc": "/var/lib/elsewhere", "link": "pg_tblspc/16385"},
+    }
+    for sentinel in archive.base.glob("*_backup_stop_sentinel.json"):
+        sentinel.write_text(json.dumps(json.loads(sentinel.read_text()) | {"Spec": spec}))
+    unverified(clinic.drill(archive), "WAL-G would unpack them where the source has them")
     assert clinic.left() == []
 
 
