@@ -108,7 +108,7 @@ def latest(conn: Connection[TupleRow], event: str) -> dict[str, datetime]:
 
 
 def proven(conn: Connection[TupleRow], event: str) -> tuple[str, ...]:
-    """Return each target of which a finding of this event counted rows and found nothing, the newest look last."""
+    """Return each target whose last finding of this event counted rows and found nothing, the newest look last."""
     return tuple(row[0] for row in conn.execute(statements.PROVEN, {"event": event}))
 
 

@@ -259,12 +259,14 @@ LATEST = """
      group by target
 """
 
-# What a look that counted rows found nothing wrong with, the newest look last.
+# Of what the last look that counted rows, or found something, found nothing wrong with.
 PROVEN = """
-    select target from lifecycle.evidence
-     where event = %(event)s and kind = 'finding' and counts ? 'rows'
-       and coalesce((counts ->> 'findings')::bigint, 0) = 0
-     group by target order by max(at)
+    select target
+      from (select distinct on (target) target, at, counts from lifecycle.evidence
+             where event = %(event)s and kind = 'finding' and (counts ? 'rows' or (counts ->> 'findings')::bigint > 0)
+             order by target, at desc) latest
+     where counts ? 'rows' and coalesce((counts ->> 'findings')::bigint, 0) = 0
+     order by at
 """
 
 # Of the newest runs, and not before each was there: months before are not looked into.

@@ -3,6 +3,7 @@
 import json
 import struct
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from backups.wal_g.words import WalG
 from lifecycle.coverage import Reason
 from lifecycle.errors import Unproven
 from lifecycle.outcome import Failure
-from tests.unit.test_wal_g_lag import NOW, base
+from tests.unit.test_wal_g_lag import base
 
 SIZE, PAGE = 2**20, 8192
 NAME = Segment(2, 77).name(SIZE)
@@ -162,11 +163,12 @@ def test_20_a_key_in_its_settings_is_a_promise_too(
     assert content.promised(asked.model_copy(update={"encrypt": True}), walg)
 
 
-def test_15_it_is_said_where_latest_is_not_the_newest() -> None:
+def test_15_a_latest_that_is_not_the_newest_is_found() -> None:
     newest: Backup = base(Segment(1, 5))
-    older = newest.model_copy(update={"backup_name": "base_older", "modified": NOW})
-    assert (
-        content.another(older, newest)
-        == "WAL-G's LATEST is base_older, and the newest is base_of_tonight"
-    )
-    assert content.another(newest, newest) == content.another(None, None) == ""
+    after = newest.modified + timedelta(seconds=1)
+    older = newest.model_copy(update={"backup_name": "base_older", "modified": after})
+    [found] = content.another((older, newest))
+    assert found.target == "base_older"
+    assert "the newest base backup is base_of_tonight" in found.what
+    same = newest.model_copy(update={"backup_name": "base_older"})
+    assert not [*content.another((same, newest)), *content.another((newest,)), *content.another(())]

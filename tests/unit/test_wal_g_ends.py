@@ -127,7 +127,7 @@ def test_a_delta_ends_before_what_it_builds_on() -> None:
 
 def test_the_last_that_a_drill_has_proven_stays_with_all_that_comes_after() -> None:
     backups = [taken(1), taken(3), taken(5), taken(8)]
-    decision = decided(seen(backups, log(50, 990), proven=[backups[2], backups[1]]))
+    decision = decided(seen(backups, log(50, 990), proven=[backups[1], backups[0]]))
     assert ended(decision) == [name(1)]
     assert log_ended(decision) == list(range(50, 300))
 

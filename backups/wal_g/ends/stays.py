@@ -117,7 +117,6 @@ def chain(one: Backup, backups: Sequence[Backup]) -> list[Backup]:
 
 
 def _last_proven(seen: Seen) -> Backup | None:
-    """Return the base backup that a drill came back with last, of those that are there."""
-    there = {one.backup_name: one for one in seen.there.backups}
-    names = [name for name in seen.proven if name in there]
-    return there[names[-1]] if names else None
+    """Return the newest base backup that a drill came back with, of those that are there."""
+    proven = [one for one in seen.there.backups if one.backup_name in seen.proven]
+    return proven[-1] if proven else None

@@ -55,8 +55,8 @@ class Parts:
 class Seen:
     """The server's side and the store's. `parts` by the base backup's name, `log` the files of each segment.
 
-    `points` are the keys of records, `proven` the names of base backups that a drill came back with, the newest drill
-    last, `holds` the numbers of those that stand.
+    `points` are the keys of records, `proven` the names of base backups whose last drill came
+    back with all of it, `holds` the numbers of those that stand.
     """
 
     said: Said

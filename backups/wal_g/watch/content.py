@@ -16,7 +16,7 @@ from pathlib import Path
 from random import Random
 
 from backups import scratch
-from backups.wal_g import segment
+from backups.wal_g import listing, segment
 from backups.wal_g.listing import Backup
 from backups.wal_g.log import Segment
 from backups.wal_g.program import Program
@@ -173,8 +173,15 @@ def _is_pgp(head: bytes) -> bool:
     return head[:1] in (b"\xc1", b"\x84", b"\x85") and b"\x03" in head[1:4]
 
 
-def another(latest: Backup | None, newest: Backup | None) -> str:
-    """Say that WAL-G's LATEST is not the newest base backup; nothing where it is."""
-    if latest is None or newest is None or latest == newest:
-        return ""
-    return f"WAL-G's LATEST is {latest.backup_name}, and the newest is {newest.backup_name}"
+def another(backups: Sequence[Backup]) -> Iterator[Failure]:
+    """Yield that WAL-G's LATEST is not the newest of these, which stand by their place in the log."""
+    latest = listing.latest(backups)
+    if latest is None or latest.modified <= backups[-1].modified:
+        return
+    yield Failure(
+        latest.backup_name,
+        f"WAL-G takes it for its LATEST, and the newest base backup is {backups[-1].backup_name}: a way back by hand "
+        "begins at the older one, and the next delta builds on it",
+        "Name the base backup wherever you fetch one. A bucket that was copied, or a sentinel that somebody touched, "
+        "does this; the next base backup ends it.",
+    )

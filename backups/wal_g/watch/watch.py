@@ -5,7 +5,7 @@ without having had anything new for days. Neither is taken at its word.
 """
 
 from backups.section import SECTION
-from backups.wal_g import listing, program
+from backups.wal_g import program
 from backups.wal_g.watch import content, known, looked, survey, window
 from backups.wal_g.watch.holes import PROMOTED, holes
 from backups.wal_g.watch.lag import MAY_NOT, late, stopped, untrue
@@ -86,7 +86,7 @@ def _names(promised: WalG, said: Said, there: Looked, looks: Looks) -> None:
     looks.note(RPO, late(promised, said.server, there.behind))
     looks.note(LOG, holes(said, there.store.segments, there.backups, there.line))
     looks.note(TIMELINES, strangers(said, there.store, there.lines))
-    looks.found(*foreign(there.listed, said.server.identifier))
+    looks.found(*foreign(there.listed, said.server.identifier), *content.another(there.backups))
     if there.reach is None:
         looks.not_at(WINDOW, PROMOTED)
     elif there.backups:
@@ -130,13 +130,10 @@ def _summary(said: Said, there: Looked | None) -> str:
     )
     if there.reach is None:
         return told
-    other = content.another(
-        listing.latest(there.listed), there.backups[-1] if there.backups else None
-    )
     stands = [
         str(one)
         for one in said.known
         if any(one.covers(gap.first, size) for gap in there.reach.gaps)
     ]
     gaps = [f"gap {one}" for one in stands]
-    return "; ".join(part for part in (told, str(there.reach), *gaps, other) if part)
+    return "; ".join(part for part in (told, str(there.reach), *gaps))
