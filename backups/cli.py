@@ -98,10 +98,29 @@ def recover(
         bool,
         typer.Option("--alone", help="The database is lost: ask it nothing, write nothing down."),
     ] = False,
+    which: Annotated[
+        str | None,
+        typer.Option(
+            "--which",
+            metavar="POINT",
+            help="oldest, random, delta, or `next` for the one whose turn it is. Default: the newest point.",
+        ),
+    ] = None,
     system: SystemOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Drill WAL-G: recover to the newest restore point on a private server, compare it, and remove it."""
+    """Drill WAL-G: recover to a restore point on a private server, compare it, and remove it."""
+    from lifecycle.errors import InputError
+
+    if which is not None and alone:
+        raise InputError("--alone comes back to the newest point", hint="Leave `--which` out.")
+    if which is not None:
+        from backups.wal_g import recover_kept
+        from lifecycle.running import run
+
+        at_hand = open_system(system)
+        show.outcome(run.by_hand(at_hand, recover_kept.job(at_hand, which)), as_json)
+        return
     if not alone:
         _by_hand("backups.recover", system, as_json)
         return

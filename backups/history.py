@@ -20,12 +20,13 @@ from lifecycle.ledger import reading
 from lifecycle.ledger.reading import Run
 from lifecycle.outcome import Verdict
 
-Of = Literal["dump", "WAL-G"]
+Of = Literal["dump", "WAL-G", "older WAL-G"]
 
 JOBS: Mapping[str, Of] = {
     "backups.drill": "dump",
     "backups.drill_kept": "dump",
     "backups.recover": "WAL-G",
+    "backups.recover_kept": "older WAL-G",
 }
 """The jobs that drill, and what each brings back."""
 
@@ -35,6 +36,7 @@ BEFORE = 5
 PHASES_OF: Mapping[Of, tuple[str, ...]] = {
     "dump": PHASES,
     "WAL-G": ("preflight", *BROUGHT_BACK, "compare", "checksums"),
+    "older WAL-G": ("preflight", *BROUGHT_BACK, "compare", "checksums"),
 }
 _UNTIL_IT_ANSWERS = ("select", "download", "checksum", "decrypt", "server", "restore")
 """The phases of a dump's drill after which a copy answers; to read and to compare it is the drill's own work."""
@@ -115,12 +117,12 @@ def _rto(of: Of, counts: Mapping[str, int]) -> timedelta | None:
     """Return how long it took until a copy answered; None where none did: rows are counted in a copy alone."""
     if "rows" not in counts:
         return None
-    names = BROUGHT_BACK if of == "WAL-G" else _UNTIL_IT_ANSWERS
+    names = _UNTIL_IT_ANSWERS if of == "dump" else BROUGHT_BACK
     return timedelta(milliseconds=sum(counts.get(f"{name}_ms", 0) for name in names))
 
 
 def _rpo(of: Of, counts: Mapping[str, int]) -> timedelta | None:
-    if of == "WAL-G":
+    if of != "dump":
         return timedelta(milliseconds=counts["rpo_ms"]) if "rpo_ms" in counts else None
     return timedelta(minutes=counts["age_minutes"]) if "age_minutes" in counts else None
 

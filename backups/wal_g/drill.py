@@ -13,26 +13,28 @@ What is not there, or not as it was, is found. What only says something about th
 why nobody looked: could not verify, never a pass.
 """
 
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import psycopg
+from psycopg import Connection
+from psycopg.rows import TupleRow
 
 from backups import scratch
 from backups.section import SECTION
-from backups.timings import Timings
 from backups.wal_g import compare, copy, listing, measured, program, record
+from backups.wal_g import found as told
+from backups.wal_g.found import Found
 from backups.wal_g.listing import Backup, Chosen
 from backups.wal_g.program import Program
 from backups.wal_g.record import Recorded, Source
+from backups.wal_g.turn import Turn, aims, base
 from backups.wal_g.watch import histories, known
-from backups.wal_g.watch.known import Known
 from backups.wal_g.words import WalG
 from lifecycle import scratch as machine
-from lifecycle.coverage import NOTHING_ASKED, Judgement, Looks, Place, Reason
+from lifecycle.coverage import NOTHING_ASKED, Judgement, Place, Reason
 from lifecycle.errors import CommandFailed, LifecycleError, Unproven
 from lifecycle.ledger import evidence
-from lifecycle.outcome import Failure, headline
+from lifecycle.outcome import Failure
 from lifecycle.postgres import connect
 from lifecycle.postgres.server import Binaries, Cluster
 from lifecycle.promise import Task
@@ -50,7 +52,9 @@ INDEXES = Place("indexes", "against their tables")
 STORE = Place("store", "nothing was written into it")
 TIMELINES = Place("store", "whose timelines lie there")
 RPO, RTO, WINDOW = (Place("promise", name) for name in ("rpo", "rto", "window"))
-WHOLE = (POINT, RECOVERY, OPENED, PAGES, INDEXES, STORE, TIMELINES, RPO, RTO, WINDOW)
+KEPT = (POINT, RECOVERY, OPENED, PAGES, INDEXES, STORE, RTO)
+"""What a drill of an older point promises."""
+WHOLE = (*KEPT, TIMELINES, RPO, WINDOW)
 
 _NO_CHECKSUMS = Reason(
     "the source has no checksums of pages",
@@ -68,25 +72,9 @@ _NOT_BY_INDEX = Reason(
 )
 
 
-@dataclass(slots=True)
-class Found:
-    """What a drill has come to know so far."""
-
-    looks: Looks = field(default_factory=Looks)
-    timings: Timings = field(default_factory=Timings)
-    recorded: Recorded | None = None
-    chosen: Chosen | None = None
-    latest: Backup | None = None
-    backups: tuple[Backup, ...] = ()
-    known: tuple[Known, ...] = ()
-    rows: int | None = None
-    reason: Reason | None = None
-    program: str | None = None
-
-
-def carry_out(task: Task) -> Judgement:
+def carry_out(task: Task, turn: Turn | None = None) -> Judgement:
     """Drill, and write down what was found. Raise only what concerns the ledger itself."""
-    judged, found = judge(task.system, task.now)
+    judged, found = judge(task.system, task.now, turn)
     if found.chosen is not None and found.recorded is not None:
         with task.system.connect(JOB) as conn:
             evidence.record(
@@ -101,37 +89,39 @@ def carry_out(task: Task) -> Judgement:
     return judged
 
 
-def judge(system: System, now: datetime) -> tuple[Judgement, Found]:
-    """Return what is known of the newest base backup and its log. Never raises for what it is there to find out."""
+def judge(system: System, now: datetime, turn: Turn | None = None) -> tuple[Judgement, Found]:
+    """Return what is known of the newest base backup and its log, or of an older point where it is its turn.
+
+    Never raises for what it is there to find out.
+    """
     promised, found = SECTION.of(system.policy).wal_g, Found()
     if promised is None:
         return Judgement(NOTHING_ASKED, "the policy promises nothing of WAL-G"), found
     try:
-        _drill(system, promised, now, found)
+        _drill(system, promised, now, found, turn)
     except (Unproven, CommandFailed) as error:
-        found.looks.found(Failure(_target(found), error.what, error.hint))
+        found.looks.found(Failure(told.target(found), error.what, error.hint))
         found.reason = Reason(error.what, error.hint)
     except LifecycleError as error:
         found.reason = Reason(error.what, error.hint)
-    places = {_backup(found), *WHOLE}
+    places = {_backup(found), *(KEPT if turn else WHOLE)}
     if found.recorded is not None:
         places |= {Place("table", name) for name in found.recorded.tables}
     cover = found.looks.cover(places)
     for place in cover.forgotten() if found.reason else ():
         found.looks.not_at(place, found.reason)  # pyright: ignore[reportArgumentType]
     coverage = found.looks.cover(places)
-    return Judgement(coverage, _summary(found, coverage.found), _counts(found, now)), found
+    return Judgement(coverage, told.summary(found, coverage.found), told.counts(found, now)), found
 
 
-def _drill(system: System, promised: WalG, now: datetime, found: Found) -> None:
+def _drill(system: System, promised: WalG, now: datetime, found: Found, turn: Turn | None) -> None:
     timings, looks = found.timings, found.looks
     with timings.phase("preflight"):
-        walg = program.find(system)
-        found.program = walg.sha256
+        walg = _program(system, found)
         # First: of a store that does not answer, `backup-list` says that it has no backups, and ends with 0.
         before = measured.stored(walg)
         with looks.at(POINT), record.ledger(system) as ledger:
-            found.recorded = recorded = record.newest(walg, system, ledger, looks, now)
+            found.recorded = recorded = _recorded(walg, system, ledger, turn, now, found)
             found.known = known.standing(ledger) if ledger else ()
         source = recorded.source
         binaries = _binaries(system, recorded)
@@ -139,8 +129,9 @@ def _drill(system: System, promised: WalG, now: datetime, found: Found) -> None:
     with timings.phase("select"):
         chosen = _select(walg, promised, now, found)
         copy.refuse_tablespaces(walg, chosen)
-        _window(promised, before, now, found)
-        looks.note(TIMELINES, histories.held_against(system, walg, recorded.point))
+        if turn is None:
+            _window(promised, before, now, found)
+            looks.note(TIMELINES, histories.held_against(system, walg, recorded.point))
     with scratch.directory(system.machine) as ours:
         scratch.must_fit(ours, chosen.size * 4 // 3 + 2**29)
         with copy.made(ours, binaries, walg, chosen, source, timings) as server:
@@ -152,9 +143,46 @@ def _drill(system: System, promised: WalG, now: datetime, found: Found) -> None:
     with looks.at(STORE):
         looks.found(*measured.written(before, measured.stored(walg), recorded.point.timeline))
     with looks.at(RPO):
-        looks.found(*measured.too_late(promised, recorded, now))
+        looks.found(*(measured.too_late(promised, recorded, now) if turn is None else ()))
     with looks.at(RTO):
         looks.found(*measured.too_slow(promised, timings))
+
+
+def _recorded(
+    walg: Program,
+    system: System,
+    ledger: Connection[TupleRow] | None,
+    turn: Turn | None,
+    now: datetime,
+    found: Found,
+) -> Recorded:
+    """Return the record to come back to. Raise as `record.newest` and `record.counted`; Unproven without one."""
+    if turn is None:
+        return record.newest(walg, system, ledger, found.looks, now)
+    backups = _listed(walg)
+    if not backups:
+        raise Unproven("there is no base backup", hint="Look why `wal-g backup-push` leaves none.")
+    found.turn = which = turn.told(backups)
+    keys = aims(which, turn.slot, record.keys(walg, system.name), backups[0].finish_time)
+    read = (record.counted(walg, system, key, ledger, now) for key in keys)
+    past = (one for one in read if one.point.lsn >= backups[0].finish_lsn)
+    if (first := next(past, None)) is None:
+        raise Unproven(
+            "no restore point is of after the oldest base backup",
+            hint=f"The next `{record.JOB}` writes one.",
+        )
+    return first
+
+
+def _program(system: System, found: Found) -> Program:
+    """Return WAL-G, and write down which it is."""
+    walg = program.find(system)
+    found.program = walg.sha256
+    return walg
+
+
+def _listed(walg: Program) -> tuple[Backup, ...]:
+    return listing.parse(walg.ask("backup-list", "--detail", "--json"))
 
 
 def _binaries(system: System, recorded: Recorded) -> Binaries:
@@ -173,7 +201,10 @@ def _sweep(system: System, binaries: Binaries) -> None:
 def _select(walg: Program, promised: WalG, now: datetime, found: Found) -> Chosen:
     assert found.recorded is not None
     aim = found.recorded.point
-    listed = listing.parse(walg.ask("backup-list", "--detail", "--json"))
+    listed = _listed(walg)
+    if found.turn is not None:
+        found.chosen = base(found.turn, listed, aim.lsn, aim.identifier)
+        return found.chosen
     found.latest = listing.latest(listed)
     found.chosen = chosen = listing.newest_before(listed, aim.lsn, aim.identifier)
     found.backups = listing.of_server(listed, aim.identifier)
@@ -253,38 +284,3 @@ def _compare(info: str, unseen: int, found: Found) -> None:
 
 def _backup(found: Found) -> Place:
     return Place("backup", found.chosen.backup.backup_name if found.chosen else "the newest")
-
-
-def _target(found: Found) -> str:
-    return found.chosen.backup.backup_name if found.chosen else "the archive"
-
-
-def _counts(found: Found, now: datetime) -> dict[str, int]:
-    counts = dict(found.timings.counts)
-    if found.chosen is not None:
-        counts["bytes"] = found.chosen.size
-        counts["age_minutes"] = round(
-            (now - found.chosen.backup.finish_time) / timedelta(minutes=1)
-        )
-    if found.recorded is not None:
-        counts["archived_ms"] = found.recorded.archived_ms
-        if (way := measured.on_its_way(found.recorded)) is not None:
-            counts["rpo_ms"] = round(way / timedelta(milliseconds=1))
-    if found.rows is not None:
-        counts |= {"rows": found.rows, "brought_back_ms": measured.brought_back(found.timings)}
-    return counts
-
-
-def _summary(found: Found, failures: tuple[Failure, ...]) -> str:
-    if failures:
-        return headline(failures)
-    if found.reason is not None or found.recorded is None or found.rows is None:
-        return f"{_target(found)}: {found.reason.why if found.reason else 'not found'}"
-    took = timedelta(milliseconds=measured.brought_back(found.timings))
-    said = (
-        f"{_target(found)} was recovered to {found.recorded.point.name} in {took}: "
-        f"{counted(len(found.recorded.tables), 'table')} with {counted(found.rows, 'row')} equal what the point held"
-    )
-    if found.latest is not None and found.chosen and found.latest != found.chosen.backup:
-        said += f"; WAL-G's LATEST is another, {found.latest.backup_name}"
-    return said

@@ -171,17 +171,28 @@ def newest(
         looks.found(Failure(known, what, _WHO))
     for key in reversed(there[-RECENT:]):
         try:
-            recorded = read(walg, system, key)
-            _must_be_over(recorded, now)
-            if not seal.of(system).asked:
-                _must_be_known(at_hand, known, recorded)
+            return counted(walg, system, key, at_hand, now)
         except (Unproven, CommandFailed) as error:
             looks.found(Failure(key, error.what, error.hint))
-            continue
-        return recorded
     raise Unproven(
         "no restore point's record is in the store, so there is nothing to come back to", hint=_TAKE
     )
+
+
+def counted(
+    walg: Program,
+    system: System,
+    key: str,
+    at_hand: Connection[TupleRow] | None,
+    now: datetime,
+) -> Recorded:
+    """Return the record that lies there, if it counts. Raise Unproven where not, Refused where nobody can tell."""
+    recorded = read(walg, system, key)
+    _must_be_over(recorded, now)
+    if not seal.of(system).asked:
+        known = evidence.newest(at_hand, system.name, JOB, POINTED) if at_hand else None
+        _must_be_known(at_hand, known, recorded)
+    return recorded
 
 
 def read(walg: Program, system: System, key: str) -> Recorded:

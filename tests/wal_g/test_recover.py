@@ -11,7 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from backups.wal_g import program, record, recover_kept
+from lifecycle.errors import InputError
 from lifecycle.outcome import Outcome, Verdict
+from tests.keep import work
 from tests.wal_g.clinic import Clinic, now, told, unseen
 from tests.wal_g.source import Archive
 
@@ -194,3 +197,28 @@ def test_the_times_are_held_against_what_is_promised(clinic: Clinic) -> None:
 
     failed(outcome, "1 second is promised")
     assert "1 minute is promised" in told(outcome)
+
+
+def test_an_older_point_is_come_back_to_in_its_turn_from_the_oldest_or_a_delta_base_backup(
+    clinic: Clinic,
+) -> None:
+    """The points differ in what their tables held: each is compared with its own."""
+    system = clinic.system()
+    oldest = record.keys(program.find(system), system.name)[0]
+    clinic.source.say("insert into visits select max(id) + 1 from visits", "clinic")
+    assert clinic.point().verdict is Verdict.PASS
+    clinic.after()
+    newest = clinic.newest().key
+    assert newest != oldest
+    for which, named in (("oldest", oldest), ("delta", newest)):
+        claim = clinic.claim(recover_kept.JOB)
+        job = recover_kept.job(clinic.system(), which)
+        assert callable(job.work)
+        outcome = work(job.work, clinic.system(), claim, now())
+        clinic.end(claim)
+        assert outcome.verdict is Verdict.PASS, (told(outcome), unseen(outcome))
+        assert f" {named[:-5].partition('Z_')[2]} in " in outcome.summary
+        assert "_D_" in outcome.summary
+        assert "rpo_ms" not in outcome.counts
+    with pytest.raises(InputError, match="no such drill"):
+        recover_kept.job(clinic.system(), "youngest")

@@ -7,10 +7,11 @@ backup was ever proven by a drill, or while a legal hold stands.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
 
 from backups.section import SECTION
+from backups.wal_g import turn
 from backups.wal_g.ends import stays
 from backups.wal_g.ends.stays import Stays
 from backups.wal_g.ends.survey import BASES, LOG, SENTINEL, Seen
@@ -155,11 +156,8 @@ def _in_order(one: Segment) -> tuple[int, int]:
 
 def _is_before(key: str, found: Stays) -> bool:
     """Say whether a record is of a point before the anchor, by the time in its name; another name is let be."""
-    try:
-        at = datetime.strptime(key.rpartition("/")[2][:16], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
-    except ValueError:
-        return False
-    return at < found.anchor.start_time
+    at = turn.written(key)
+    return at is not None and at < found.anchor.start_time
 
 
 def _notes(found: Stays, since: datetime) -> Iterator[str]:
