@@ -11,6 +11,7 @@ from backups.history import Drilled
 from backups.section import SECTION
 from lifecycle import clock, show, words
 from lifecycle.errors import InputError, Refused
+from lifecycle.ledger.reading import Run
 from lifecycle.outcome import Verdict
 from lifecycle.system import System
 
@@ -39,8 +40,7 @@ def show_dumps(system: System, as_json: bool) -> None:
 def show_drills(system: System, count: int, as_json: bool) -> None:
     """Print the newest `count` drills of each kind, and what none of them proved. Raise as `System.connect`."""
     promised = SECTION.of(system.policy)
-    with system.connect("backups.history", write=False) as conn:
-        drills = history.tell(history.read(conn, system.name, count), promised)
+    drills = history.tell(_runs(system, count), promised)
     never = history.never(drills, promised)
     if as_json:
         show.document(
@@ -52,6 +52,11 @@ def show_drills(system: System, count: int, as_json: bool) -> None:
         show.text(f"note: the policy promises {of}, and none of the drills here passed")
 
 
+def _runs(system: System, count: int) -> tuple[Run, ...]:
+    with system.connect("backups.history", write=False) as conn:
+        return history.read(conn, system.name, count)
+
+
 def write_drills(system: System, count: int, directory: Path, as_json: bool) -> None:
     """Write the newest `count` drills of each kind into the new `directory`, signed, and as JUnit.
 
@@ -60,8 +65,7 @@ def write_drills(system: System, count: int, directory: Path, as_json: bool) -> 
     if directory.exists():
         raise InputError(f"{directory} exists already", hint="Name another one with `-o DIR`.")
     promised = SECTION.of(system.policy)
-    with system.connect("backups.history", write=False) as conn:
-        runs = history.read(conn, system.name, count)
+    runs = _runs(system, count)
     drills = history.tell(runs, promised)
     made = written.document(
         system, runs, drills, promised, history.never(drills, promised), clock.now()
