@@ -22,7 +22,9 @@ from lifecycle.postgres.patient import PATIENCE, patient
 SUPPORTED = range(15, 19)
 """Major versions of PostgreSQL this product is tested on: 15 to 18."""
 
-_FACTS = """
+# The path and what is asked go in one message, as each answer is waited for. The path is set before a name of the
+# second statement is looked up.
+_FACTS = f"""{session.PATH};
     select current_setting('server_version_num')::int / 10000, pg_is_in_recovery(),
            current_setting('default_transaction_read_only')::bool, current_database(), pg_backend_pid()
 """
@@ -78,9 +80,8 @@ def connect(
     except psycopg.Error as error:
         raise explain(error) from None
     try:
-        conn.execute(session.PATH)
         _must_fit(conn, write=write, database=database)
-        session.settle(conn)
+        conn.execute(session.LIMITS)
     except psycopg.Error as error:
         conn.close()
         raise explain(error) from None
@@ -92,9 +93,9 @@ def connect(
 
 def _must_fit(conn: Connection[TupleRow], *, write: bool, database: str | None) -> None:
     """Raise Refused when this is not the server or the database that is wanted."""
-    row = conn.execute(_FACTS).fetchone()
-    assert row is not None
-    major, recovering, read_only, name, backend = row
+    answer = conn.execute(_FACTS)
+    assert answer.nextset()  # behind that of the path
+    [(major, recovering, read_only, name, backend)] = answer.fetchall()
     if backend != conn.info.backend_pid:
         raise Refused(
             "a connection pooler stands between this host and PostgreSQL",

@@ -9,7 +9,7 @@ PATH = """
     select pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', false),
            pg_catalog.set_config('standard_conforming_strings', 'on', false)
 """
-_SESSION = """
+LIMITS = """
     select set_config('statement_timeout', '15min', false), set_config('lock_timeout', '5s', false),
            set_config('idle_in_transaction_session_timeout', '5min', false),
            set_config('idle_session_timeout', '0', false), set_config('row_security', 'off', false),
@@ -33,4 +33,4 @@ _SESSION = """
 def settle(conn: Connection[TupleRow]) -> None:
     """Set a session so, whatever an application's code has set in it. Raise psycopg.Error as it comes."""
     conn.execute(PATH)
-    conn.execute(_SESSION)
+    conn.execute(LIMITS)
