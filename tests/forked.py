@@ -28,10 +28,17 @@ from typing import IO, Any
 ROOT = Path(__file__).parents[1]
 REQUEST = 1 << 20
 """Bytes that words and environment may take."""
+TEST_ROOM = "the test room"
+"""Says that `start.py` of the acceptance tests is started, not `lifecycle`."""
 
 
 def run(
-    words: tuple[str, ...], env: Mapping[str, str], cwd: Path, timeout: float = 60, typed: str = ""
+    words: tuple[str, ...],
+    env: Mapping[str, str],
+    cwd: Path,
+    timeout: float = 60,
+    typed: str = "",
+    main: str = "lifecycle",
 ) -> "subprocess.CompletedProcess[str]":
     """Run `lifecycle WORDS` to its end, as `subprocess.run` would, with what is `typed` to be read.
 
@@ -44,7 +51,7 @@ def run(
     ):
         typing.write(typed)
         typing.seek(0)
-        process = start(words, env, cwd, (typing, out, err))
+        process = start(words, env, cwd, (typing, out, err), main)
         try:
             code = process.wait(timeout)
         except subprocess.TimeoutExpired:
@@ -99,7 +106,10 @@ def start(
     files: tuple[IO[Any], IO[Any], IO[Any]],
     main: str = "lifecycle",
 ) -> Started:
-    """Start `lifecycle WORDS`, or `start.py` of the acceptance tests, with these files for what it reads and says."""
+    """Start `lifecycle WORDS` with these files for what it reads and says; as `main`, if given.
+
+    That is TEST_ROOM, or a folder of runbooks that are known beside the product's.
+    """
     ended, told = os.pipe()
     request = json.dumps({"words": words, "env": dict(env), "cwd": str(cwd)}).encode()
     socket.send_fds(_loaded(main)[0], [request], [*(file.fileno() for file in files), told])
@@ -126,8 +136,10 @@ def _loaded(main: str) -> "tuple[socket.socket, subprocess.Popen[bytes]]":
 def _load(main: str) -> None:
     from importlib import import_module
 
-    if main != "lifecycle":
+    if main == TEST_ROOM:
         import_module("tests.acceptance.start")  # its one room stands in place of all others
+    elif main != "lifecycle":
+        import_module("runbooks.books").__path__.append(main)
 
     from lifecycle import cli, rooms
     from lifecycle.commands import tree
@@ -195,7 +207,7 @@ def _become(request: dict[str, Any]) -> None:
 
 def _carried_out(main: str) -> int:
     try:
-        if main != "lifecycle":
+        if main == TEST_ROOM:
             from tests.acceptance import start
 
             return start.command(sys.argv[1:])

@@ -111,7 +111,7 @@ class Stage:
         log = (self.directory / f"log{len(self.started)}").open("wb")
         with log, Path(os.devnull).open("rb") as nothing:
             process = forked.start(
-                words, environment, self.directory, (nothing, log, log), "the test room"
+                words, environment, self.directory, (nothing, log, log), forked.TEST_ROOM
             )
         self.started.append(process)
         return process

@@ -5,8 +5,6 @@ import json
 import os
 import re
 import shlex
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -32,6 +30,7 @@ from runbooks.books import (
 from runbooks.books.run_failed import BOOK, Facts
 from runbooks.progress import Progress
 from runbooks.step import Step
+from tests import forked
 
 FACTS = Facts(
     "vitalis", "7", "backups.dump", "fail", "the object store did not answer", retry_safe=True
@@ -314,9 +313,6 @@ def steps(facts):
 BOOK = Book("fire", "Something burns", {"host": "What burns.", "from-room": "Where."},
             Facts("SYSTEM", "HOST", "ROOM"), gather, steps)
 """
-START = (
-    "from runbooks import books; books.__path__.append({!r}); from lifecycle import cli; cli.main()"
-)
 
 
 def test_a_second_book_is_one_file_and_every_command_knows_it(tmp_path: Path):
@@ -327,16 +323,9 @@ def test_a_second_book_is_one_file_and_every_command_knows_it(tmp_path: Path):
     (tmp_path / "lifecycle.yaml").write_text(json.dumps(settings))
 
     def lifecycle(*words: str, typed: str = "") -> tuple[int, str]:
-        ended = subprocess.run(
-            [sys.executable, "-c", START.format(str(tmp_path / "books")), "runbooks", *words],
-            cwd=tmp_path,
-            env={"PATH": os.environ["PATH"], "COLUMNS": "120"},
-            input=typed,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
+        env = {"PATH": os.environ["PATH"], "COLUMNS": "120"}
+        books = str(tmp_path / "books")
+        ended = forked.run(("runbooks", *words), env, tmp_path, typed=typed, main=books)
         return ended.returncode, ended.stdout + ended.stderr
 
     assert "fire\t--host HOST --from-room FROM-ROOM\tSomething burns" in lifecycle("list")[1]
