@@ -19,6 +19,7 @@ from bench import (
     purge,
     search,
     startup,
+    wal_g,
 )
 
 PARTS = {
@@ -38,6 +39,8 @@ PARTS = {
     "purge": purge.measure,
     "archive": archive.measure,
     "search": search.measure,
+    "watch": wal_g.watch,
+    "drill": wal_g.drill,
     "demo": demo.measure,
 }
 
