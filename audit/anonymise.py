@@ -8,14 +8,15 @@ application's own trigger may write the person back into the log.
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from psycopg import Connection
+from psycopg import Connection, sql
 from psycopg.rows import TupleRow
 from psycopg.types.json import Jsonb
 
 from audit import statements
+from audit.keyed import Keyed, has_keys, of_rows
 from audit.section import SECTION, Audit
 from lifecycle.errors import InputError
 from lifecycle.policy.model import Policy
@@ -35,40 +36,79 @@ class Person:
 
 
 def anonymise(
-    conn: Connection[TupleRow], policy: Policy, catalog: Catalog, person: Person
+    conn: Connection[TupleRow],
+    policy: Policy,
+    catalog: Catalog,
+    person: Person,
+    known: Keyed | None = None,
 ) -> Mapping[str, int]:
     """Take the person out of the audit log in the current transaction; return how many rows were changed.
 
-    Counts: `about` the person, `by` the person on others' data, `mentioned` in others' values. Without an
-    `audit:` section there is nothing to do.
+    Counts: `about` the person, `by` the person on others' data, `mentioned` in others' values. Of the last those alone
+    that are `known`; without, all of the log is read for them. Without an `audit:` section there is nothing to do.
     """
     audit = SECTION.of(policy)
     if audit is None:
         return {}
     log, key = catalog.table(audit.table), key_column(policy, catalog, person.kind)
     values, acted = _values(policy, catalog, audit, person), statements.by(log, audit, key)
+    mention = statements.mention(log, audit, key, keyed=known is not None)
+    lists = {f"key_{n}": column for n, column in enumerate(known.columns if known else ())}
+    nowhere = known is not None and not len(known)
+    # First, while the columns say who is meant.
+    mentioned = 0 if nowhere else conn.execute(mention, values | lists).rowcount
     return {
         "about": conn.execute(statements.about(log, audit, key), values).rowcount,
         "by": conn.execute(acted, values).rowcount if acted else 0,
-        "mentioned": conn.execute(statements.mention(log, audit), values).rowcount,
+        "mentioned": mentioned,
     }
 
 
+def keyed(
+    conn: Connection[TupleRow],
+    policy: Policy,
+    catalog: Catalog,
+    person: Person,
+    source: sql.Composable,
+    numbers: Iterable[str],
+) -> Keyed:
+    """Return the keys of those of these rows of a leaf of the log in whose values the person stands.
+
+    Those about the person are not among them: they are found by their columns.
+    """
+    audit = SECTION.of(policy)
+    assert audit is not None  # without it there is no log
+    log, key = catalog.table(audit.table), key_column(policy, catalog, person.kind)
+    values = _values(policy, catalog, audit, person) | {"numbers": list(numbers)}
+    return of_rows(conn.execute(statements.keys(log, audit, key, source), values).fetchall())
+
+
 def left(conn: Connection[TupleRow], policy: Policy, catalog: Catalog, person: Person) -> int:
-    """Return how many rows of the audit log still carry the person: before, those to change; after, none."""
-    return which(conn, policy, catalog, person)[0]
+    """Return how many rows of the audit log carry the person, also in values. Reads all of it."""
+    return _left(conn, policy, catalog, person, values=True)[0]
 
 
 def which(
     conn: Connection[TupleRow], policy: Policy, catalog: Catalog, person: Person
 ) -> tuple[int, str]:
-    """Return what `left` does, and a digest of which rows these are: as many rows are not the same rows."""
+    """Return how many rows name the person in their columns, and a digest of which: as many are not the same.
+
+    Where rows have no keys to be known by, also those that do in values.
+    """
+    audit = SECTION.of(policy)
+    values = audit is not None and not has_keys(catalog.table(audit.table))
+    return _left(conn, policy, catalog, person, values=values)
+
+
+def _left(
+    conn: Connection[TupleRow], policy: Policy, catalog: Catalog, person: Person, *, values: bool
+) -> tuple[int, str]:
     audit = SECTION.of(policy)
     if audit is None:
         return 0, ""
     log, key = catalog.table(audit.table), key_column(policy, catalog, person.kind)
-    values = _values(policy, catalog, audit, person)
-    row = conn.execute(statements.left(log, audit, key), values).fetchone()
+    query = statements.left(log, audit, key, values=values)
+    row = conn.execute(query, _values(policy, catalog, audit, person)).fetchone()
     assert row is not None
     return row[0], row[1]
 

@@ -54,18 +54,50 @@ def by(log: Table, audit: Audit, key: Column) -> sql.Composed | None:
     return _update(log, changes, _acted(log, audit, key)) if changes else None
 
 
-def mention(log: Table, audit: Audit) -> sql.Composed:
-    """Return the update of the rows whose values hold an identifier of the person."""
+def mention(log: Table, audit: Audit, key: Column, *, keyed: bool) -> sql.Composed:
+    """Return the update of the rows not about the person whose values hold an identifier of theirs.
+
+    `keyed`: of those alone whose keys are in %(key_0)s and so on; without, all of the log is read for it.
+    """
     changes = {
         column: _WITHOUT.format(column=sql.Identifier(column), type=_json(log, column))
         for column in audit.values
     }
-    return _update(log, changes, _found(audit))
+    rows = sql.SQL("{} is not true and {}").format(_rows_about(log, audit, key), _found(audit))
+    if keyed:
+        lists = [sql.Placeholder(f"key_{n}") for n in range(len(log.primary_key))]
+        rows = sql.SQL("({keys}) in (select * from unnest({lists})) and {rows}").format(
+            keys=sql.SQL(", ").join(map(_a, log.primary_key)),
+            lists=sql.SQL(", ").join(lists),
+            rows=rows,
+        )
+    return _update(log, changes, rows)
 
 
-def left(log: Table, audit: Audit, key: Column) -> sql.Composed:
-    """Return the query of (rows that still carry the person in one way or another, a digest of which they are)."""
-    rows = [_rows_about(log, audit, key), _acted(log, audit, key), _found(audit)]
+def keys(log: Table, audit: Audit, key: Column, source: sql.Composable) -> sql.Composed:
+    """Return the query of the keys of those rows %(numbers)s of a leaf in whose values an identifier stands.
+
+    Those about the person are not among them. The last column says whether the person acted there, so that the row
+    changes in any case.
+    """
+    return sql.SQL("""
+        select {keys}, {acted} is true from {source} as a
+         where a.ctid = any(%(numbers)s::tid[]) and {about} is not true and {found}""").format(
+        keys=sql.SQL(", ").join(map(_a, log.primary_key)),
+        acted=_acted(log, audit, key),
+        source=source,
+        about=_rows_about(log, audit, key),
+        found=_found(audit),
+    )
+
+
+def left(log: Table, audit: Audit, key: Column, *, values: bool) -> sql.Composed:
+    """Return the query of (rows that still carry the person in one way or another, a digest of which they are).
+
+    `values`: also those in whose values an identifier stands, for which all of the log is read.
+    """
+    rows = [_rows_about(log, audit, key), _acted(log, audit, key)]
+    rows += [_found(audit)] if values else []
     return _COUNT.format(
         counted=count_and_digest("a", log.primary_key),
         log=sql_name(log.name),

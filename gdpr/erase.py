@@ -1,9 +1,9 @@
 """Carries an erasure out in the database: one transaction, counted, with a look at somebody who stays.
 
 Everything is compared before it is committed: what went against what was counted, what changed against what
-was planned (a cascade or a trigger would show), and one other person's rows before and after. The rehearsal also
-holds the person's identifiers against every column in which text can stand. The transaction that is kept does not:
-others would wait for its locks meanwhile, and the proof looks again. Never touches anything outside the database.
+was planned (a cascade or a trigger would show), and one other person's rows before and after. Nothing is searched for
+here, as others would wait for its locks meanwhile: who is quoted in rows that stay was looked for before, and is again
+by the proof. Never touches anything outside the database.
 """
 
 import time
@@ -15,11 +15,21 @@ import psycopg
 from psycopg import Connection, errors
 from psycopg.rows import TupleRow
 
-from audit import anonymise
+from audit.keyed import Keyed
 from audit.section import SECTION as AUDIT
-from gdpr import aside, batches, held, notes, request_statements, residue, statements, tombstone
+from gdpr import (
+    aside,
+    batches,
+    held,
+    notes,
+    request_statements,
+    residue,
+    statements,
+    tombstone,
+    written,
+)
 from gdpr.notes import Note
-from gdpr.person import Rows, about, as_person, count, noted, searched
+from gdpr.person import Rows, about, count, noted
 from gdpr.reach import Reach
 from gdpr.section import SECTION
 from lifecycle.errors import Conflict, Refused, Unproven
@@ -51,7 +61,11 @@ class NotNoted(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class Erasing:
-    """One erasure in the hands of one run. `whose`: a keyed digest of the person. `agreed`: the rows shown to one."""
+    """One erasure in the hands of one run. `whose`: a keyed digest of the person. `agreed`: the rows shown to one.
+
+    `known`: the note with what nobody else goes by. `logged`: in values of which rows of the log the person stands;
+    None where that is looked for when it is time.
+    """
 
     conn: Connection[TupleRow]
     claim: Claim
@@ -60,21 +74,25 @@ class Erasing:
     reference: str
     whose: str
     note: Note
+    known: Note
+    logged: Keyed | None
     system: System
     agreed: Rows | None = None
 
 
 def rehearse(work: Erasing) -> None:
-    """Do all of it in a transaction that is rolled back, so that nothing outside goes in vain, and look for residues.
+    """Do all of it in a transaction that is rolled back, so that nothing outside goes in vain.
 
-    Raise as `erase` does, and Unproven where an identifier would still stand somewhere.
+    Raise as `erase` does, and Unproven where a row would go on leading to the person, or one quote them that a trigger
+    has written meanwhile.
     """
 
     def attempt() -> None:
         with effect(work.conn, work.claim, work.code, rehearsal=True) as change:
-            known = _let_go(change, work).searched
+            added = residue.stood(work.conn, work.reach)
+            _let_go(change, work)
             residue.no_pointer(work.conn, work.reach, work.note)
-            residue.no_identifier(work.conn, work.reach, known)
+            residue.no_identifier(work.conn, work.reach, work.known, added)
 
     _again_while_passing(work, attempt)
 
@@ -99,13 +117,8 @@ def erase(work: Erasing) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Gone:
-    """What one transaction did. `requests` are the person's open requests: nobody can be named in them now.
+    """What one transaction did. `requests`: the person's open ones. `holds` and `chunks` were so when it began."""
 
-    `searched` is the note with the identifiers alone that nobody else goes by. `holds` stood when it began; of that
-    moment `chunks` has what TimescaleDB had noted of them.
-    """
-
-    searched: Note
     rows: Rows
     audited: Mapping[str, int]
     requests: tuple[str, ...]
@@ -131,7 +144,7 @@ def _let_go(change: Change, work: Erasing) -> _Gone:
             f"rows of others hang on rows that would go: {', '.join(w for w, n in expected.hanging.items() if n)}",
             hint="They came after the plan was made. Look at `lifecycle gdpr plan`.",
         )
-    requests, known = _requests(work), searched(conn, reach, work.note)
+    requests, log = _requests(work), written.begin(conn, reach)
     if any(m.stone is not None for m in reach.mentions):
         tombstone.lock(conn, reach)
     for mention in reach.mentions:
@@ -140,14 +153,14 @@ def _let_go(change: Change, work: Erasing) -> _Gone:
     before = _digests(work, witness)
     _rows(work, expected)
     settle(conn)
-    audited = anonymise.anonymise(conn, reach.policy, reach.catalog, as_person(reach, known))
+    audited = written.anonymise(conn, reach, work.known, work.logged, log)
     _nothing_else_changed(change, work, expected, audited)
     if _digests(work, witness) != before:
         raise Unproven(
             "the rows of another person would have changed too",
             hint="Nothing was changed. A trigger on the tables of the plan does it; see `lifecycle gdpr plan`.",
         )
-    return _Gone(known, expected, audited, requests, holds, chunks)
+    return _Gone(expected, audited, requests, holds, chunks)
 
 
 def _rows(work: Erasing, expected: Rows) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from psycopg import Connection, sql
 from psycopg.rows import TupleRow
 
+from audit import anonymise
 from gdpr import (
     goes_by,
     locks,
@@ -43,7 +44,6 @@ from lifecycle.policy import virtual
 from lifecycle.policy.model import Policy
 from lifecycle.postgres import catalog
 from lifecycle.system import System
-from lifecycle.words import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +146,10 @@ def _of_person(
             conn, reach, key, _earlier(system, conn, looks, key), gate.readable(conn)
         )
         assert found is not None  # the row is there, in this same moment
-        return found.note, found
+        logged = anonymise.left(
+            conn, reach.policy, reach.catalog, person.as_person(reach, found.known)
+        )
+        return found.note, replace(found, audit_rows=logged)
     called = goes_by.names(conn, reach, key)
     return Note(key, called.strong, (), {}, weak=called.weak), None
 
@@ -250,8 +253,7 @@ def _refusals(policy: Policy, seen: Foreseen, customers: Mapping[str, int]) -> I
         yield f"requests are about people of kind {erasure.subject} (`erasure.subject`), not {seen.kind}"
     if seen.found:
         yield from plan.reasons(seen.reach, seen.found, None)
-    if seen.quoted and not seen.beyond:
-        where = ", ".join(f"{one.table} ({counted(one.rows, 'row')})" for one in seen.quoted)
-        yield f"an identifier of the person would still stand in {where}"
+    if not seen.beyond:
+        yield from plan.still_standing(seen.quoted)
     if customers.get("unknown"):
         yield "Stripe does not know a customer of theirs, and it remembers those it has deleted"

@@ -66,12 +66,13 @@ class Noted:
 class Survey:
     """What was found about one person. `audit_keys`: a digest of which rows of the log these are; else as `Noted`.
 
-    `ambiguous`: identifiers that another person goes by too, so they are not searched for. `on_hold`: why it has to
-    wait, `doubtful`: of which rows nobody can say whose they are, `no_stone`: why nobody stands for the person, in
-    words.
+    `known`: the note with what nobody else goes by, which is searched for. `ambiguous`: identifiers that another person
+    goes by too, so they are not. `on_hold`: why it has to wait, `doubtful`: of which rows nobody can say whose they
+    are, `no_stone`: why nobody stands for the person, in words.
     """
 
     note: Note
+    known: Note
     rows: Rows
     audit_rows: int
     audit_keys: str
@@ -110,6 +111,7 @@ def survey(
     logged, which = anonymise.which(conn, reach.policy, reach.catalog, as_person(reach, known))
     return Survey(
         found.note,
+        known,
         rows,
         logged,
         which,
@@ -213,6 +215,8 @@ def object_keys(
         found.setdefault(bucket, set()).update(keys)
     kept = 0
     for table, bucket in holders:
+        if not found[bucket]:
+            continue
         values = about(person) | {"keys": sorted(found[bucket])}
         others = set(_column(conn, statements.others_object_keys(reach, table), values))
         kept += len(others & found[bucket])

@@ -11,6 +11,7 @@ from datetime import datetime
 from audit.section import SECTION as AUDIT
 from gdpr import locks
 from gdpr.person import Survey
+from gdpr.quoted import Quoted
 from gdpr.reach import Reach
 from gdpr.survey import Case, Seen
 from lifecycle.errors import Conflict, Refused
@@ -48,11 +49,22 @@ def decide(policy: Policy, seen: Seen, now: datetime) -> Decision[ErasureStep]: 
 def refusal(reach: Reach, case: Case) -> Failure | None:
     """Return why this case may not be carried out, None where nothing speaks against it."""
     against = [] if case.found is None else list(reasons(reach, case.found, None))
+    if (
+        case.before is not None and case.state == "new"
+    ):  # what was begun goes on, and says so itself
+        against += still_standing(case.before.quoted)
     keeps = list(locks.said(case.locked))
     if not against and not keeps:
         return None
     hint = _HINT if against else locks.hint(case.request.reference)
     return Failure(case.name, "; ".join([*against, *keeps]), hint)
+
+
+def still_standing(places: Sequence[Quoted]) -> Iterator[str]:
+    """Yield, once, in which rows that would stay the person is quoted: no sentence says what becomes of them."""
+    if places:
+        where = ", ".join(f"{one.table} ({counted(one.rows, 'row')})" for one in places)
+        yield f"an identifier of the person would still stand in {where}"
 
 
 def refuse(reach: Reach, found: Survey, cap: int) -> None:

@@ -232,7 +232,7 @@ def _rows(look: _Look, conn: Connection[TupleRow], reach: Reach, note: Note) -> 
 
 def _log(look: _Look, conn: Connection[TupleRow], reach: Reach, note: Note) -> None:
     with look.looks.at(*places.log(reach)):
-        left = anonymise.left(conn, reach.policy, reach.catalog, as_person(reach, note))
+        left, _ = anonymise.which(conn, reach.policy, reach.catalog, as_person(reach, note))
     log = AUDIT.of(reach.policy)
     if left and log:
         look.found(log.table, f"the person still stands in {counted(left, 'row')} of the audit log")

@@ -6,7 +6,7 @@ value. Never decides what becomes of a quote.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from psycopg import Connection, sql
@@ -18,8 +18,9 @@ from gdpr.notes import Note
 from gdpr.person import about
 from gdpr.reach import Reach, searchable
 from gdpr.rows import is_person, mentioning, owned
-from gdpr.search import stream
+from gdpr.search import numbered, stream
 from gdpr.search.needles import Needles
+from gdpr.search.relations import Relation
 from lifecycle import progress
 from lifecycle.postgres.catalog import Table
 
@@ -31,6 +32,15 @@ class Quoted:
     table: str
     rows: int
     columns: Mapping[str, int]
+
+
+def together(found: Iterable[Quoted]) -> tuple[Quoted, ...]:
+    """Return what was found in leaves as of their tables."""
+    rows, columns = Counter[str](), dict[str, Counter[str]]()
+    for one in found:
+        rows[one.table] += one.rows
+        columns.setdefault(one.table, Counter()).update(one.columns)
+    return tuple(Quoted(table, number, dict(columns[table])) for table, number in rows.items())
 
 
 def quoted(
@@ -50,21 +60,53 @@ def quoted(
 
 def _in(
     conn: Connection[TupleRow], reach: Reach, table: Table, note: Note, needles: Needles
-) -> tuple[Quoted, ...]:
-    taken = _taken_out(reach, table.name)
-    columns = [column.name for column in searchable(table) if column.name not in taken]
-    gone = owned(reach, table.name) if table.name in reach.deleted else sql.SQL("false")
+) -> Iterator[Quoted]:
+    if len(needles):
+        columns = tuple(column.name for column in searchable(table))
+        of = reach.relation(table.name), table.name, columns
+        yield from _left(conn, reach, of, needles, About(note, 0))
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """About whom it is asked: `whose` is their place among those whom the needles are of. `numbers`: of which rows."""
+
+    note: Note
+    whose: int
+    numbers: Sequence[int] | None = None
+
+
+def left(
+    conn: Connection[TupleRow], reach: Reach, relation: Relation, needles: Needles, one: About
+) -> Iterator[Quoted]:
+    """Yield what would still stand of one person in a relation. Raise psycopg.Error as it comes."""
+    of = relation.source, relation.table, relation.columns
+    yield from _left(conn, reach, of, needles, one)
+
+
+def _left(
+    conn: Connection[TupleRow],
+    reach: Reach,
+    of: tuple[sql.Composable, str, Sequence[str]],
+    needles: Needles,
+    one: About,
+) -> Iterator[Quoted]:
+    source, table, every = of
+    columns = [column for column in every if column not in _taken_out(reach, table)]
+    gone = owned(reach, table) if table in reach.deleted else sql.SQL("false")
     stays = sql.SQL("({}) is not true").format(gone)
-    if not columns or not len(needles):
-        return ()
-    emptied = _emptied(reach, table.name)
-    query = search.printed(reach.relation(table.name), columns, emptied, stays)
-    rows, each = 0, Counter[str]()
-    for block in stream.blocks(conn, query, about(note.person)):
-        hits = needles.rows(block)
-        rows += len({hit.row for hit in hits})
-        each.update(columns[hit.column] for hit in hits)
-    return (Quoted(table.name, rows, {c: each[c] for c in columns if each[c]}),) if rows else ()
+    emptied, rows, each = _emptied(reach, table), 0, Counter[str]()
+    if not columns:
+        return
+    for only, values in numbered.again(one.numbers):
+        where = stays if only is None else sql.SQL("{} and {}").format(only, stays)
+        query = search.printed(source, columns, emptied, where)
+        for block in stream.blocks(conn, query, about(one.note.person) | values):
+            hits = [hit for hit in needles.rows(block) if hit.whose == one.whose]
+            rows += len({hit.row for hit in hits})
+            each.update(columns[hit.column] for hit in hits)
+    if rows:
+        yield Quoted(table, rows, {c: each[c] for c in columns if each[c]})
 
 
 def _taken_out(reach: Reach, table: str) -> frozenset[str]:

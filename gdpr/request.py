@@ -1,6 +1,7 @@
 """One request, from claim to the erased row; `night.py` goes through all of them, and proves them together.
 
     person.survey, plan.refuse  what is there; whatever would make the erasure wrong is refused before a write
+    beforehand.look             who is quoted in rows that stay; once for everybody, before anything is touched
     erase.rehearse              the database part, rolled back: nothing outside goes before it is known to work
     claim                       `pending` -> `processing`, by compare-and-set; a cancellation wins or loses
     notes.put                   who and what, sealed: from here on a killed run can be taken up by another
@@ -17,14 +18,15 @@ from contextlib import closing, contextmanager
 from psycopg import Connection, IsolationLevel
 from psycopg.rows import TupleRow
 
-from gdpr import answer, erase, notes, outside, person, request_statements
+from gdpr import answer, beforehand, erase, notes, outside, person, request_statements
+from gdpr.beforehand import Before
 from gdpr.deadline import Open
 from gdpr.desk import Desk, Done
 from gdpr.erase import Erasing, NotNoted
 from gdpr.held import nothing_on_hold
 from gdpr.notes import Entry
 from gdpr.person import Survey
-from gdpr.plan import must_be, refuse
+from gdpr.plan import must_be, refuse, still_standing
 from gdpr.prove import NOWHERE
 from gdpr.survey import Case, case_of, of_person
 from gdpr.waiting import erasure_of, waiting
@@ -51,7 +53,7 @@ def one(desk: Desk, case: Case) -> Entry | Done:
         if entry is not None and entry.note is None:
             return _answer_again(desk, conn, as_seen, request, entry)
         # Also where the rows are gone already: somebody may have written, or put them back, since.
-        return _erase(desk, conn, as_seen, request, entry)
+        return _erase(desk, conn, as_seen, request, entry, case.before)
 
 
 @contextmanager
@@ -103,7 +105,12 @@ def _claim(desk: Desk, conn: Connection[TupleRow], as_seen: Code, request: Open)
 
 
 def _erase(
-    desk: Desk, conn: Connection[TupleRow], as_seen: Code, request: Open, entry: Entry | None
+    desk: Desk,
+    conn: Connection[TupleRow],
+    as_seen: Code,
+    request: Open,
+    entry: Entry | None,
+    before: Before | None,
 ) -> Entry | Done:
     """Erase whatever there is of the person, in as many rounds as more comes meanwhile.
 
@@ -114,16 +121,17 @@ def _erase(
     earlier = notes.of_person(conn, desk.key, who) if who is not None else None
     begun, claimed = entry is not None, request.processing
     for _ in range(ROUNDS):
-        found = of_person(desk.system, desk.reach, who, earlier)
+        found, before = _looked(desk, of_person(desk.system, desk.reach, who, earlier), before)
         _may_be_done(desk, request, found, entry.state if entry else "new")
-        if found is None:
+        if found is None or before is None:
             return Done(nobody=True)
         earlier = found.note
-        work = _erasing(desk, conn, as_seen, request, found)
+        work = _erasing(desk, conn, as_seen, request, found, before)
         outside.must_be_reachable(desk.system, work)
         try:
             if begun:  # part of them is gone: what is known of them now must outlive a refusal
                 _seal(desk, work, request)
+            _nothing_left(before)
             conn.isolation_level = IsolationLevel.REPEATABLE_READ
             erase.rehearse(work)
             if not claimed and not _claim(desk, conn, as_seen, request):
@@ -147,8 +155,32 @@ def _erase(
     )
 
 
+def _looked(
+    desk: Desk, found: Survey | None, before: Before | None
+) -> tuple[Survey | None, Before | None]:
+    """Return what was found with the look that was for all the person goes by now: another one if that is more."""
+    if found is None:
+        return None, None
+    if before is None or not before.covers(found.known):
+        [before] = beforehand.look(desk.system, desk.reach, [found.known])
+    return before.applied(found), before
+
+
+def _nothing_left(before: Before) -> None:
+    if against := list(still_standing(before.quoted)):
+        raise Unproven(
+            "; ".join(against),
+            hint="Nothing was changed. Say in the policy whose these rows are, or take the value out by hand.",
+        )
+
+
 def _erasing(
-    desk: Desk, conn: Connection[TupleRow], as_seen: Code, request: Open, found: Survey
+    desk: Desk,
+    conn: Connection[TupleRow],
+    as_seen: Code,
+    request: Open,
+    found: Survey,
+    before: Before,
 ) -> Erasing:
     return Erasing(
         conn,
@@ -158,6 +190,8 @@ def _erasing(
         request.reference,
         notes.whose(desk.key, found.note.person),
         found.note,
+        found.known,
+        before.logged,
         desk.system,
         found.rows if desk.shown else None,
     )

@@ -189,12 +189,21 @@ def _objects(reach: Reach, table: str) -> dict[str, sql.Composable]:
 
 
 def others_object_keys(reach: Reach, table: str) -> sql.Composed:
-    """Return the query of those %(keys)s that stand in a row that is not the person's."""
+    """Return the query of those %(keys)s that stand in a row that is not the person's; by an index, if there is one."""
+    named = [
+        sql.SQL("t.{}{} = any(%(keys)s::text[])").format(sql.Identifier(name), as_text)
+        for name in reach.policy.tables[table].objects
+        for as_text in [sql.SQL("::text" if _odd(reach.column(table, name).type) else "")]
+    ]
     return sql.SQL("""
         select distinct k.key from {table} as t, unnest(array[{columns}]::text[]) as k (key)
-         where k.key = any(%(keys)s::text[]) and {rows} is not true""").format(
-        **_objects(reach, table)
+         where ({named}) and k.key = any(%(keys)s::text[]) and {rows} is not true""").format(
+        named=sql.SQL(" or ").join(named), **_objects(reach, table)
     )
+
+
+def _odd(type_: str) -> bool:
+    return type_.partition("(")[0] not in ("text", "character varying")
 
 
 def payers(reach: Reach, column: str) -> sql.Composed:
@@ -215,28 +224,26 @@ def payers(reach: Reach, column: str) -> sql.Composed:
 def control_person(reach: Reach) -> sql.Composed:
     """Return the query of the key of somebody who stays: who shares a row with the person, else the next.
 
-    No tombstone, which has no rows.
+    No tombstone, which has no rows. Each way has an index to go by, where the people's table has one.
     """
     people, key = sql_name(reach.subject.table), sql.Identifier(reach.subject.key)
-    theirs = "(select p.{by} from {people} as p where p.{key} = %(subject)s)"
-    same = [
-        sql.SQL(f"coalesce(s.{{by}} = {theirs}, false)").format(
-            by=sql.Identifier(column), people=people, key=key
-        )
-        for column in reach.sharing()
-    ]
-    return sql.SQL("""
-        select s.{key}::text from {people} as s where s.{key} <> %(subject)s{nobody}{kind}
-         order by not ({same}), s.{key} < %(subject)s, s.{key} limit 1""").format(
-        key=key,
-        people=people,
-        same=sql.SQL(" or ").join([*same, sql.SQL("false")]),
-        nobody=sql.SQL("").join(
-            sql.SQL(" and s.{} is distinct from {}").format(sql.Identifier(column), sql.Literal(v))
-            for column, v in tombstone.of(reach.policy, reach.subject.table)
-        ),
-        kind=names.kind(reach, "s"),
+    nobody = sql.SQL("").join(
+        sql.SQL(" and s.{} is distinct from {}").format(sql.Identifier(column), sql.Literal(v))
+        for column, v in tombstone.of(reach.policy, reach.subject.table)
     )
+    nobody += names.kind(reach, "s")
+    shares = sql.SQL(
+        "s.{by} = (select p.{by} from {people} as p where p.{key} = %(subject)s) and s.{key} <> %(subject)s"
+    )
+    by = map(sql.Identifier, reach.sharing())
+    ways = [shares.format(by=column, people=people, key=key) for column in by]
+    ways.append(sql.SQL("s.{key} > %(subject)s").format(key=key))
+    ways.append(sql.SQL("s.{key} < %(subject)s").format(key=key))
+    one = sql.SQL(
+        "(select s.{key}::text from {people} as s where {way}{nobody} order by s.{key} limit 1)"
+    )
+    each = [one.format(key=key, people=people, way=way, nobody=nobody) for way in ways]
+    return sql.SQL("select coalesce({})").format(sql.SQL(", ").join(each))
 
 
 def digest(reach: Reach, table: str) -> sql.Composed:

@@ -5,10 +5,6 @@ from typing import LiteralString
 
 from psycopg import sql
 
-from audit.statements import holds
-from lifecycle.postgres.catalog import Column
-from lifecycle.postgres.names import sql_name
-
 # Reading a large relation takes as long as it takes; the run has its own limit.
 BEGAN: LiteralString = "select transaction_timestamp()"
 NO_HURRY: LiteralString = "select set_config('statement_timeout', '12h', true)"
@@ -127,15 +123,8 @@ WORKED_OUT: LiteralString = """
 """
 
 
-def holding(table: str, searched: Sequence[Column]) -> sql.Composed:
-    """Return the count of rows in which %(pattern)s is found."""
-    texts = [
-        sql.SQL("coalesce(t.{}::text, '')").format(sql.Identifier(one.name)) for one in searched
-    ]
-    return sql.SQL("select count(*) from {table} as t where {rows}").format(
-        table=sql_name(table),
-        rows=holds(sql.SQL("({})").format(sql.SQL(" || E'\\n' || ").join(texts))),
-    )
+NUMBERED = sql.SQL("t.ctid = any(%(numbers)s::tid[])")
+"""The condition that a row is one of some: PostgreSQL goes to them, and reads nothing else."""
 
 
 def printed(
@@ -143,9 +132,14 @@ def printed(
     columns: Sequence[str],
     emptied: Mapping[str, sql.Composable] | None = None,
     rows: sql.Composable | None = None,
+    *,
+    numbered: bool = False,
 ) -> sql.Composed:
-    """Return the query of these columns of a relation, `t`: of `rows` alone, without what is `emptied` there."""
-    found: list[sql.Composable] = []
+    """Return the query of these columns of a relation, `t`: of `rows` alone, without what is `emptied` there.
+
+    `numbered`: the number of each row comes before them.
+    """
+    found: list[sql.Composable] = [sql.SQL("t.ctid")] if numbered else []
     for column in columns:
         value, unless = sql.Identifier("t", column), (emptied or {}).get(column)
         case = sql.SQL("case when {} then null else {} end")

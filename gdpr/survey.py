@@ -5,8 +5,9 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import psycopg
 from psycopg import Connection
@@ -29,13 +30,16 @@ from lifecycle.policy.model import Policy
 from lifecycle.postgres import catalog, connect
 from lifecycle.system import System
 
+if TYPE_CHECKING:  # which looks at what is surveyed here
+    from gdpr.beforehand import Before
+
 
 @dataclass(frozen=True, slots=True)
 class Case:
     """One due request with what was found about its person, None when nobody knows who that is.
 
     `state` is that of its erasure: new, sealed, erased, proven. `versions`: bucket -> versions of their objects,
-    `locked`: bucket -> what Object Lock keeps of them.
+    `locked`: bucket -> what Object Lock keeps of them. `before`: what the look before anything is touched has found.
     `binds`: table, bucket or processor -> a keyed digest of exactly what would be touched there.
     """
 
@@ -45,6 +49,7 @@ class Case:
     versions: Mapping[str, int] = field(default_factory=dict[str, int])
     binds: Mapping[str, str] = field(default_factory=dict[str, str])
     locked: Mapping[str, Locked] = field(default_factory=dict[str, Locked])
+    before: "Before | None" = None
 
     @property
     def name(self) -> str:
@@ -144,6 +149,12 @@ def case_of(
         _binds(system.policy, surveyed, key),
         locked(system, surveyed.note.objects),
     )
+
+
+def looked(system: System, case: Case, before: "Before", found: Survey) -> Case:
+    """Return the case of somebody for whom was looked, with what is known of them now."""
+    key = reference_key(system.settings.reference_key)
+    return replace(case, before=before, found=found, binds=_binds(system.policy, found, key))
 
 
 def _binds(policy: Policy, surveyed: Survey, key: ReferenceKey) -> dict[str, str]:

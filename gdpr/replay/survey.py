@@ -10,7 +10,7 @@ from datetime import datetime
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from gdpr import ledger, notes, people, person
+from gdpr import beforehand, ledger, notes, people, person
 from gdpr import survey as of_requests
 from gdpr.deadline import Open
 from gdpr.ledger import Line
@@ -78,6 +78,7 @@ def survey(system: System, _now: datetime, only: str | None) -> Seen:
         others = frozenset(
             case.request.reference for case in cases if _is_another(key, newest, case)
         )
+    cases = beforehand.of_cases(system, found, cases)
     nobody = tuple(line for line in ours if line.whose not in there)
     strange = tuple(line for line in lines if line not in ours)
     return Seen(found, lines, cases, nobody, others, strange, compared, only is not None, first)

@@ -132,7 +132,7 @@ def through(
             with looks.at(*relation.places), conn.transaction(force_rollback=True):
                 read.append(_relation(conn, relation, needles, rows))
         except psycopg.Error as error:
-            _not_at(looks, relation, _lasting(conn, error))
+            _not_at(looks, relation, lasting(conn, error))
     return rows, read
 
 
@@ -194,7 +194,7 @@ def _large_objects(conn: Connection[TupleRow], needles: Needles, looks: Looks) -
                 with conn.transaction(force_rollback=True):
                     found |= _large_object(conn, one, needles)
             except psycopg.Error as error:
-                unread.append(_lasting(conn, error))
+                unread.append(lasting(conn, error))
     if unread:
         why = f"{len(unread)} of {counted(len(objects), 'large object')} cannot be read: {unread[0].why}"
         hint = (
@@ -218,7 +218,7 @@ def _large_object(conn: Connection[TupleRow], oid: int, needles: Needles) -> set
         tail, offset = (tail + piece)[-needles.overlap :], offset + _PIECE
 
 
-def _lasting(conn: Connection[TupleRow], error: psycopg.Error) -> Reason:
+def lasting(conn: Connection[TupleRow], error: psycopg.Error) -> Reason:
     """Return why something cannot be read. Raise the error where it may be read the next time."""
     if conn.broken or error.sqlstate is None or error.sqlstate.startswith(_PASSING):
         raise error

@@ -24,7 +24,8 @@ Sort = Literal["table", "view", "aggregate", "batches"]
 class Relation:
     """Something that stores rows. `table` is what a person calls it: of a leaf its table, of an aggregate its view.
 
-    `reads`: the relations whose rows come with it. `why_not`: why it is not read.
+    `reads`: the relations whose rows come with it. `numbered`: its rows have numbers by which they are found again.
+    `why_not`: why it is not read.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Relation:
     columns: tuple[str, ...]
     reads: tuple[str, ...]
     only: bool = True
+    numbered: bool = True
     why_not: Reason | None = None
 
     @property
@@ -48,9 +50,9 @@ class Relation:
         only = sql.SQL("only {}" if self.only else "{}")
         return only.format(sql.Identifier(self.schema, self.relname))
 
-    def query(self) -> sql.Composed:
-        """Return the query of all that it prints."""
-        return statements.printed(self.source, self.columns)
+    def query(self, *, numbered: bool = False) -> sql.Composed:
+        """Return the query of all that it prints, with `numbered` behind the number of each row."""
+        return statements.printed(self.source, self.columns, numbered=numbered)
 
 
 def there(conn: Connection[TupleRow], catalog: Catalog) -> tuple[Relation, ...]:
@@ -64,9 +66,11 @@ def there(conn: Connection[TupleRow], catalog: Catalog) -> tuple[Relation, ...]:
             continue
         sort, table = roots.get(name, ("view" if kind == "m" else "table", name))
         one = Relation(name, table, sort, schema, relname, tuple(columns), (name,))
+        one = replace(one, numbered=kind != "f")  # a foreign server may know of no numbers
         if name in wholes:
             whole = wholes[name]
-            one = replace(one, table=whole.table, sort=whole.sort, reads=whole.reads, only=False)
+            one = replace(one, table=whole.table, sort=whole.sort, reads=whole.reads)
+            one = replace(one, only=False, numbered=False)  # nor do compressed rows have any
         found.append(replace(one, why_not=_why_not(one, kind, readable, foreign=name in roots)))
     return tuple(found)
 
