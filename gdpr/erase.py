@@ -63,8 +63,7 @@ class NotNoted(Conflict):
 class Erasing:
     """One erasure in the hands of one run. `whose`: a keyed digest of the person. `agreed`: the rows shown to one.
 
-    `known`: the note with what nobody else goes by. `logged`: in values of which rows of the log the person stands;
-    None where that is looked for when it is time.
+    `known`: the note with what nobody else goes by. `logged`: rows of the log that quote the person (`beforehand.py`).
     """
 
     conn: Connection[TupleRow]
@@ -83,8 +82,7 @@ class Erasing:
 def rehearse(work: Erasing) -> None:
     """Do all of it in a transaction that is rolled back, so that nothing outside goes in vain.
 
-    Raise as `erase` does, and Unproven where a row would go on leading to the person, or one quote them that a trigger
-    has written meanwhile.
+    Raise as `erase`, and Unproven where a row would lead to the person, or one quote them that a trigger wrote now.
     """
 
     def attempt() -> None:
@@ -117,7 +115,7 @@ def erase(work: Erasing) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Gone:
-    """What one transaction did. `requests`: the person's open ones. `holds` and `chunks` were so when it began."""
+    """What one transaction did. `requests`: the person's. `holds` and `chunks` were so when it began."""
 
     rows: Rows
     audited: Mapping[str, int]
@@ -251,36 +249,35 @@ def _witness(work: Erasing) -> str | None:
     return row[0] if row else None
 
 
-def _digests(work: Erasing, witness: str | None) -> list[str]:
+def _digests(work: Erasing, witness: str | None) -> list[object]:
     if witness is None:
         return []
     tables = {*work.reach.deleted, *work.reach.kept} - {*work.reach.compressed}  # all counted there
-    queries = (statements.digest(work.reach, table) for table in sorted(tables))
     both = about(work.note.person) | {"witness": witness, "witness_text": witness}
-    rows = (work.conn.execute(query, both).fetchone() for query in queries)
-    return [row[0] for row in rows if row]
+    with work.conn.pipeline():  # one answer is not waited for before the next is asked
+        asked = [
+            work.conn.execute(statements.digest(work.reach, table), both)
+            for table in sorted(tables)
+        ]
+        return [one.fetchone() for one in asked]
 
 
 def _write_down(change: Change, work: Erasing, gone: _Gone) -> None:
     ref, rows = work.reference, gone.rows
 
-    def say(event: str, target: str, counts: Mapping[str, int]) -> None:
-        if any(counts.values()):
-            change.record("effect", event, target, counts=counts, reference=ref)
+    def say(event: str, counts: Mapping[str, int | Mapping[str, int]]) -> None:
+        for target, number in counts.items():
+            what = {"rows": number} if isinstance(number, int) else number
+            if any(what.values()):
+                change.record("effect", event, target, counts=what, reference=ref)
 
     stones = {m.name for m in work.reach.mentions if m.stone is not None}
-    cleared = {name: rows_ for name, rows_ in rows.mentions.items() if name not in stones}
-    for event, which in (
-        ("gdpr.mention_cleared", cleared),
-        ("gdpr.tombstone_set", {name: rows.mentions[name] for name in stones}),
-        ("gdpr.deleted", rows.deleted),
-        ("gdpr.cleared", rows.kept),
-    ):
-        for target, number in which.items():
-            say(event, target, {"rows": number})
     log = AUDIT.of(work.reach.policy)
-    if log:
-        say("gdpr.anonymised", log.table, gone.audited)
+    say("gdpr.mention_cleared", {n: r for n, r in rows.mentions.items() if n not in stones})
+    say("gdpr.tombstone_set", {n: rows.mentions[n] for n in stones})
+    say("gdpr.deleted", rows.deleted)
+    say("gdpr.cleared", rows.kept)
+    say("gdpr.anonymised", {log.table: gone.audited} if log else {})
     change.record("effect", "gdpr.erased", "database", counts=rows.by_table(), reference=ref)
 
 

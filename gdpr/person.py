@@ -177,23 +177,35 @@ def count(conn: Connection[TupleRow], reach: Reach, person: str, *, keys: bool) 
 
     Without, those of compressed tables are counted as batches tell of them, and none is read.
     """
-    which: dict[str, str] = {}
     packed = {table: batches.count(conn, reach, table, about(person)) for table in reach.compressed}
+    asked = [
+        {table: (table, owned(reach, table)) for table in reach.deleted},
+        {table: (table, owned(reach, table)) for table in reach.kept},
+        {m.name: (m.table, mentioning(reach, m)) for m in reach.mentions},
+        {_pointer(k): (k.table, hanging(reach, k)) for k in reach.hanging},
+    ]
+    which: dict[str, str] = {}
 
-    def ask(where: str, table: str, rows: Any) -> int:
-        if not keys and where in packed:
-            return packed[where].rows
-        query = statements.count(reach, table, rows)
-        number, digest = conn.execute(query, about(person)).fetchone() or (0, "0")
-        which[where] = f"{number} {digest}"
-        return number
+    def answered(part: int) -> dict[str, int]:
+        found: dict[str, int] = {}
+        for where in asked[part]:
+            if cursor := given[part].get(where):
+                found[where], digest = cursor.fetchone() or (0, "0")
+                which[where] = f"{found[where]} {digest}"
+            else:
+                found[where] = packed[where].rows
+        return found
 
-    deleted, kept, mentions, hanging_rows = (
-        {table: ask(table, table, owned(reach, table)) for table in reach.deleted},
-        {table: ask(table, table, owned(reach, table)) for table in reach.kept},
-        {m.name: ask(m.name, m.table, mentioning(reach, m)) for m in reach.mentions},
-        {(w := _pointer(k)): ask(w, k.table, hanging(reach, k)) for k in reach.hanging},
-    )
+    with conn.pipeline():  # one answer is not waited for before the next is asked
+        given = [
+            {
+                where: conn.execute(statements.count(reach, table, rows), about(person))
+                for where, (table, rows) in part.items()
+                if keys or where not in packed
+            }
+            for part in asked
+        ]
+        deleted, kept, mentions, hanging_rows = map(answered, range(4))
     return Rows(deleted, kept, mentions, hanging_rows, which, packed)
 
 

@@ -247,16 +247,15 @@ def control_person(reach: Reach) -> sql.Composed:
 
 
 def digest(reach: Reach, table: str) -> sql.Composed:
-    """Return the query of one digest over the rows of %(witness)s in one table, whatever their order.
+    """Return the query of how many rows %(witness)s has in one table, and of one digest over them.
 
     Without those that go with the person too, or lose the person's half: a row of two may do so.
     """
     theirs = owned(reach, table, shared_too=True, whose="witness")
-    return sql.SQL("""
-        select encode(sha256(convert_to(coalesce(string_agg(one, '' order by one), ''), 'UTF8')), 'hex')
-          from (select encode(sha256(convert_to({row}, 'UTF8')), 'hex') as one
-                  from {table} as t where {theirs} and {goes} is not true) as each""").format(
-        row=row_as_text("t"),
+    return sql.SQL(
+        "select {counted} from {table} as t where {theirs} and {goes} is not true"
+    ).format(
+        counted=count_and_digest("t"),
         table=reach.relation(table),
         theirs=theirs,
         goes=owned(reach, table, shared_too=isinstance(reach.owner(table), Parties)),

@@ -57,7 +57,7 @@ create table request (
     tables text[]);
 create table board (board_id integer primary key, words text);
 create table history (
-    history_id bigint generated always as identity,
+    history_id bigint generated always as identity primary key,
     about uuid,
     by uuid,
     tbl text not null,
