@@ -27,9 +27,13 @@ _PARTS = {
     "gdpr.anonymised": "audit_log",
 }
 _RECIPIENTS = (
-    "Whoever else was given the person's data, by the application or by people, is not known to this product: telling "
-    "them (GDPR Art. 19) is left to whoever gave it."
+    "Whoever else was given the person's data, by the application or by people, and is not listed under "
+    "`recipients_told`, is not known to this product: telling them (GDPR Art. 19) is left to whoever gave it."
 )
+_TOLD = {
+    "gdpr.payer_deleted": "its customers of the person were deleted there, and it says that they are",
+    "gdpr.recipient_told": "it was told by a signed message that the person was erased, and acknowledged it",
+}
 _SHARED = "Objects and customers that other people share stay with them; how many there were is not on record."
 
 
@@ -165,15 +169,19 @@ def _last_counts(trail: Trail, event: str, target: str) -> Mapping[str, int]:
 
 
 def _recipients(trail: Trail) -> list[dict[str, Any]]:
-    told = [
-        line
-        for line in trail.lines
-        if line.event == "gdpr.payer_deleted" and line.kind == "outcome"
-    ]
-    if not told:
-        return []
-    how = "its customers of the person were deleted there, and it says that they are"
-    return [{"recipient": told[-1].target, "at": _at(told[-1].at), "how": how}]
+    """Return who was told, and when they said that they had heard it."""
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for line in trail.lines:
+        if line.kind != "outcome" or line.event not in _TOLD:
+            continue
+        first = next(x for x in trail.lines if (x.event, x.target) == (line.event, line.target))
+        found[line.event, line.target] = {
+            "recipient": line.target,
+            "told": _at(first.at),
+            "at": _at(line.at),
+            "how": _TOLD[line.event],
+        }
+    return list(found.values())
 
 
 def _last(copies: tuple[Copies, ...]) -> dict[str, Any]:

@@ -4,6 +4,7 @@
     copies.anew                 views that the policy has made anew show them no more
     answer.refresh_statistics   the planner forgets them
     prove.prove                 other eyes look through the whole database, once for everybody
+    recipients.tell             who else was given the person's data is told, and has to acknowledge it
     answer.complete             a request is answered if they found nothing of its person
 
 Looking through a database costs the same for one and for a thousand. One failing request neither stops nor hides the
@@ -16,7 +17,7 @@ from dataclasses import dataclass, field, replace
 
 import psycopg
 
-from gdpr import answer, copies, ledger
+from gdpr import answer, copies, ledger, recipients
 from gdpr.desk import Desk, Done
 from gdpr.notes import Entry
 from gdpr.plan import ErasureStep
@@ -141,7 +142,8 @@ def _answer(desk: Desk, entry: Entry, proof: Proof) -> Done:
             )
             return Done(coverage=replace(proof.coverage, found=found))
         line = None
-        if not desk.replay:
+        if not desk.replay:  # who was told once is not told again because a database was put back
+            recipients.tell(desk, conn, entry)
             line = ledger.write(desk.system, conn, desk.claim, desk.reach.kind, entry)
         answer.complete(desk, conn, as_seen, entry, proof, line)
     nowhere = line is None and not desk.replay

@@ -67,23 +67,24 @@ _PROVEN = """
                    then array_remove(requests, request) else requests end
 """
 
+Lists = Mapping[str, tuple[str, ...]]
+
 
 @dataclass(frozen=True, slots=True)
 class Note:
     """Who is erased: key, identifiers, customers that go with them, keys of objects by bucket. Never printed.
 
-    `led`: where a reference leads -> what it may hold of rows that are theirs (`references.py`). `weak`: names that
-    others may have, too: they are looked for to be shown to a person, and decide nothing.
+    `led`: where a reference leads -> what it may hold of rows of theirs. `weak`: names that others may have, too: they
+    are looked for to be shown to a person, and decide nothing. `known_to`: recipient -> their id there.
     """
 
     person: str = field(repr=False)
     identifiers: tuple[str, ...] = field(repr=False)
     payers: tuple[str, ...] = field(repr=False)
-    objects: Mapping[str, tuple[str, ...]] = field(repr=False)
-    led: Mapping[str, tuple[str, ...]] = field(
-        default_factory=dict[str, tuple[str, ...]], repr=False
-    )
+    objects: Lists = field(repr=False)
+    led: Lists = field(default_factory=dict[str, tuple[str, ...]], repr=False)
     weak: tuple[str, ...] = field(default=(), repr=False)
+    known_to: Lists = field(default_factory=dict[str, tuple[str, ...]], repr=False)
 
     def needles(self) -> tuple[str, ...]:
         """Return the values that must be found nowhere afterwards."""
@@ -104,6 +105,7 @@ class Note:
             _joined(self.objects, other.objects),
             _joined(self.led, other.led),
             tuple(dict.fromkeys((*self.weak, *other.weak))),
+            _joined(self.known_to, other.known_to),
         )
 
     def covers(self, other: "Note") -> bool:
@@ -113,6 +115,9 @@ class Note:
             and set(other.payers) <= set(self.payers)
             and all(set(keys) <= set(self.objects.get(b, ())) for b, keys in other.objects.items())
             and all(set(values) <= set(self.led.get(end, ())) for end, values in other.led.items())
+            and all(
+                set(ids) <= set(self.known_to.get(to, ())) for to, ids in other.known_to.items()
+            )
         )
 
     def seal(self, key: ReferenceKey) -> bytes:
@@ -124,12 +129,11 @@ class Note:
             "weak": list(self.weak),
         }
         plain |= {f"objects {b}": list(keys) for b, keys in self.objects.items()}
+        plain |= {f"known_to {to}": list(ids) for to, ids in self.known_to.items()}
         return key.seal(plain | {f"led {end}": list(values) for end, values in self.led.items()})
 
 
-def _joined(
-    one: Mapping[str, tuple[str, ...]], other: Mapping[str, tuple[str, ...]]
-) -> dict[str, tuple[str, ...]]:
+def _joined(one: Lists, other: Lists) -> dict[str, tuple[str, ...]]:
     names = dict.fromkeys((*one, *other))
     return {n: tuple(dict.fromkeys((*one.get(n, ()), *other.get(n, ())))) for n in names}
 
@@ -147,7 +151,9 @@ def unseal(sealed: bytes, key: ReferenceKey) -> Note:
 
     identifiers, payers = tuple(plain["identifiers"]), tuple(plain["payers"])
     weak = tuple(plain.get("weak", ()))  # notes of earlier releases have none
-    return Note(plain["person"][0], identifiers, payers, by_name("objects "), by_name("led "), weak)
+    led, known_to = by_name("led "), by_name("known_to ")
+    person = plain["person"][0]
+    return Note(person, identifiers, payers, by_name("objects "), led, weak, known_to)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ Never decides whose an object or a customer is: the note says.
 
 from collections.abc import Callable
 
-from gdpr import locks
+from gdpr import locks, recipients
 from gdpr.erase import Erasing
 from gdpr.payer import payer
 from lifecycle.errors import Refused
@@ -30,6 +30,7 @@ def must_be_reachable(system: System, work: Erasing) -> None:
             store.close()
         if keeps := list(locks.said(locks.locked(system, work.note.objects))):
             raise Refused("; ".join(keeps), hint=locks.hint(work.reference))
+    recipients.must_be_set(system, work.note)
     if work.note.payers:
         account = payer(system)
         for customer in work.note.payers:

@@ -12,7 +12,7 @@ from psycopg.rows import TupleRow
 
 from audit import anonymise
 from audit.anonymise import Person
-from gdpr import batches, goes_by, held, references, statements, tombstone
+from gdpr import batches, given, goes_by, held, references, statements, tombstone
 from gdpr import statements_of_names as names
 from gdpr.batches import Batches
 from gdpr.notes import Note
@@ -142,8 +142,8 @@ def noted(
     going, staying = payers(conn, reach, person)
     going += tuple(customer for customer in before.payers if customer not in staying)
     objects, objects_kept = object_keys(conn, reach, person, before.objects)
-    led = references.noted(conn, reach, about(person))
-    known = Note(person, called.strong, (), {}, led, called.weak).joined(before)
+    led, told = references.noted(conn, reach, about(person)), given.known_to(conn, reach, about(person))
+    known = Note(person, called.strong, (), {}, led, called.weak, told).joined(before)
     note = replace(known, payers=tuple(dict.fromkeys(going)), objects=objects)
     return Noted(note, len(staying), objects_kept)
 

@@ -46,6 +46,15 @@ class Requests(Part):
     )
 
 
+class Recipient(Part):
+    """Somebody who was given people's data, and is told when one of them was erased (GDPR Art. 19)."""
+
+    known_by: Column = Field(
+        description="the column of the people's table by which they know a person; empty: they were given nothing"
+    )
+    because: Text = Field(description="what they were given it for; the certificate says it")
+
+
 class Erasure(Part):
     """How a person is forgotten."""
 
@@ -54,6 +63,11 @@ class Erasure(Part):
     grace: Span = Field(description="how long a person can change their mind")
     deadline: Span = Field(
         default=Span(1, "month"), description="GDPR Art. 12(3): one month from receipt"
+    )
+    recipients: dict[Text, Recipient] = Field(
+        default_factory=dict[str, Recipient],
+        description="who else was given people's data -> how they are told that a person was erased; the settings say "
+        "where and with which key",
     )
 
 
@@ -83,6 +97,10 @@ def _sense(erasure: Erasure, policy: Policy) -> Iterator[Mistake]:
             f"a request is about whom {requests.subject!r} names",
             f"write `owner: {{{subject}: {requests.subject}}}`",
         )
+    for name in erasure.recipients:
+        if not re.fullmatch("[a-z0-9][a-z0-9._-]{0,62}", name):
+            where = ("erasure", "recipients", name)
+            yield Mistake(where, f"{name!r} is no name", "write small letters, digits and dashes")
     if erasure.deadline.at_most() < erasure.grace.at_least():
         what = f"a grace of {erasure.grace} ends after the deadline of {erasure.deadline}"
         yield Mistake(
@@ -106,6 +124,9 @@ def _truth(erasure: Erasure, look: Look) -> None:
         look.column((*path, part), requests.table, getattr(requests, part))
     for part in ("requested", "due", "completed"):
         look.timed((*path, part), requests.table, getattr(requests, part))
+    if people := look.policy.subjects.get(erasure.subject):
+        for name, one in erasure.recipients.items():
+            look.column(("erasure", "recipients", name, "known_by"), people.table, one.known_by)
     if requests.tables:
         column = look.column((*path, "tables"), requests.table, requests.tables)
         if column and column.type != "text[]":

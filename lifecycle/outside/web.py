@@ -7,6 +7,7 @@ that a token is sent nowhere but where it was meant to go. Never reads an answer
 import http.client
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -27,16 +28,19 @@ class _Stay(urllib.request.HTTPRedirectHandler):
 _opener = urllib.request.build_opener(_Stay)
 
 
-def post(url: str, body: bytes, *, kind: str) -> None:
-    """POST `body` of this content type. Raise InputError, Unreachable, or Refused when the answer is a plain no."""
+def post(url: str, body: bytes, *, kind: str, headers: Mapping[str, str] | None = None) -> None:
+    """POST `body` of this content type, with these headers besides.
+
+    Raise InputError, Unreachable, or Refused when the answer is a plain no.
+    """
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise InputError(
             "a web address begins with neither http:// nor https://",
             hint="Correct the file or variable that holds it.",
         )
-    headers = {"Content-Type": kind, "User-Agent": f"lifecycle/{__version__}"}
-    request = urllib.request.Request(url, data=body, headers=headers)  # noqa: S310 - checked above
+    own = {"Content-Type": kind, "User-Agent": f"lifecycle/{__version__}"}
+    request = urllib.request.Request(url, data=body, headers=own | dict(headers or {}))  # noqa: S310 - checked above
     try:
         with _opener.open(request, timeout=SECONDS):
             return

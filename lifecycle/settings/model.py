@@ -88,6 +88,15 @@ class Stripe(Part):
     address: Text | None = Field(default=None, description="base URL, for tests against a double")
 
 
+class Recipient(Part):
+    """Where somebody is told that a person was erased, whom the policy names under `erasure.recipients`."""
+
+    url: Secret = Field(description="the address to POST to; it may carry a token")
+    key: Secret = Field(
+        description="the key both know: each message is signed with it (HMAC-SHA256)"
+    )
+
+
 class DdlLogin(Part):
     """The second login: it steps into the owners of tables, to make partitions and refresh statistics."""
 
@@ -161,6 +170,10 @@ class SystemSettings(Part):
         default=None, description="the object store; `{}` is AWS with its own key chain"
     )
     stripe: Stripe | None = Field(default=None, description="needed where the policy names a payer")
+    recipients: dict[str, Recipient] = Field(
+        default_factory=dict[str, Recipient],
+        description="a name under `erasure.recipients` in the policy -> where and how they are told",
+    )
     wal_g: WalG | None = Field(
         default=None, description="needed where the policy promises what WAL-G keeps"
     )
