@@ -42,6 +42,7 @@ NAMES = {
     "rules": "NAME",
     "functions": "NAME",
     "references": "NAME",
+    "recipients": "NAME",
 }
 """What the keys of a mapping are, where they are no tables."""
 
