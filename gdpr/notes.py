@@ -14,58 +14,9 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 from psycopg.types.json import Jsonb
 
+from gdpr import statements_of_notes as statements
 from lifecycle.errors import Refused
 from lifecycle.outside.keys import ReferenceKey
-
-_FIND = """
-    select request, requests, state, sealed, erased_at, proven_at, tables, person, asked
-      from lifecycle.erasure where reference = %(reference)s
-     order by state = 'proven', coalesce(proven_at, claimed_at) desc
-"""
-_BEGUN = """
-    select reference, person, asked from lifecycle.erasure where state <> 'proven' order by claimed_at, reference
-"""
-_READABLE = """
-    select has_schema_privilege(n.oid, 'usage') and has_table_privilege(c.oid, 'select')
-      from pg_class c join pg_namespace n on n.oid = c.relnamespace
-     where (n.nspname, c.relname) = ('lifecycle', 'erasure')
-"""
-_MARKS = """
-    select coalesce(array_agg(distinct person) filter (where person <> ''), '{}'),
-           max(coalesce(erased_at, claimed_at)) filter (where person = '')
-      from lifecycle.erasure
-"""
-_OF_PERSON = """
-    select sealed from lifecycle.erasure where person = %(whose)s and state <> 'proven' order by claimed_at, reference
-"""
-_SEAL = """
-    insert into lifecycle.erasure (reference, request, person, asked, requests, state, sealed)
-    values (%(reference)s, %(request)s, %(whose)s, %(asked)s, %(requests)s, 'sealed', %(sealed)s)
-        on conflict (reference, person) where state <> 'proven' do update
-       set sealed = excluded.sealed, asked = excluded.asked
-"""
-_ERASED = """
-    update lifecycle.erasure
-       set state = 'erased',
-           erased_at = case when state = 'sealed' or %(tables)s <> '{}' then clock_timestamp() else erased_at end,
-           requests = array(select distinct unnest(requests || %(requests)s::text[]) order by 1),
-           tables = (select coalesce(jsonb_object_agg(name, rows), '{}')
-                       from (select name, sum(rows::bigint) as rows
-                               from (select * from jsonb_each_text(tables)
-                                      union all select * from jsonb_each_text(%(tables)s)) as each (name, rows)
-                              group by name) as every)
-     where reference = %(reference)s and person = %(whose)s and state <> 'proven'
-"""
-# A request that others were begun under too is left to its own run: nobody could tell here whose it is.
-_PROVEN = """
-    update lifecycle.erasure as e
-       set state = 'proven', proven_at = clock_timestamp(), erased_at = coalesce(erased_at, clock_timestamp()),
-           sealed = null, proof = %(proof)s
-     where person = %(whose)s and state <> 'proven'
-    returning case when exists (select from lifecycle.erasure as o
-                                 where o.reference = e.reference and o.person <> e.person and o.state <> 'proven')
-                   then array_remove(requests, request) else requests end
-"""
 
 Lists = Mapping[str, tuple[str, ...]]
 
@@ -110,13 +61,18 @@ class Note:
 
     def covers(self, other: "Note") -> bool:
         """Say whether nothing stands in `other` that does not stand here."""
+        lists = (
+            (self.objects, other.objects),
+            (self.led, other.led),
+            (self.known_to, other.known_to),
+        )
         return (
             set(other.identifiers) <= set(self.identifiers)
             and set(other.payers) <= set(self.payers)
-            and all(set(keys) <= set(self.objects.get(b, ())) for b, keys in other.objects.items())
-            and all(set(values) <= set(self.led.get(end, ())) for end, values in other.led.items())
             and all(
-                set(ids) <= set(self.known_to.get(to, ())) for to, ids in other.known_to.items()
+                set(values) <= set(mine.get(name, ()))
+                for mine, theirs in lists
+                for name, values in theirs.items()
             )
         )
 
@@ -202,20 +158,20 @@ def whose(key: ReferenceKey, person: str) -> str:
 
 def readable(conn: Connection[TupleRow]) -> bool | None:
     """Say whether this login may read the notes. None where nothing is installed, so that there are none."""
-    row = conn.execute(_READABLE).fetchone()
+    row = conn.execute(statements.READABLE).fetchone()
     return None if row is None else bool(row[0])
 
 
 def marks(conn: Connection[TupleRow]) -> tuple[frozenset[str], datetime | None]:
     """Return what stands for each person whose erasure was begun, and when the last was erased without such a mark."""
-    row = conn.execute(_MARKS).fetchone()
+    row = conn.execute(statements.MARKS).fetchone()
     assert row is not None
     return frozenset(row[0]), row[1]
 
 
 def begun(conn: Connection[TupleRow]) -> tuple[Begun, ...]:
     """Return every erasure that is not proven, the oldest first."""
-    return tuple(Begun(*row) for row in conn.execute(_BEGUN).fetchall())
+    return tuple(Begun(*row) for row in conn.execute(statements.BEGUN).fetchall())
 
 
 def find(
@@ -230,7 +186,7 @@ def find(
     What was proven is over: whoever is named in the request now is erased anew. Raise Refused when the request names
     nobody and nobody can tell which of several erasures is meant.
     """
-    rows = conn.execute(_FIND, {"reference": reference}).fetchall()
+    rows = conn.execute(statements.FIND, {"reference": reference}).fetchall()
     fit = [row for row in rows if Begun(reference, *row[7:]).is_of(key, reference, person, asked)]
     going_on = [row for row in fit if row[2] != "proven"]
     if len(going_on) > 1:
@@ -252,14 +208,14 @@ def of_person(conn: Connection[TupleRow], key: ReferenceKey, person: str) -> Not
 
 def of_digest(conn: Connection[TupleRow], key: ReferenceKey, whose: str) -> Note | None:
     """Return the same of the person for whom this digest stands."""
-    rows = conn.execute(_OF_PERSON, {"whose": whose}).fetchall()
+    rows = conn.execute(statements.OF_PERSON, {"whose": whose}).fetchall()
     known = [unseal(sealed, key) for (sealed,) in rows]
     return functools.reduce(Note.joined, known) if known else None
 
 
 def under(conn: Connection[TupleRow], key: ReferenceKey, reference: str) -> tuple[Entry, ...]:
     """Return every erasure that had this reference: first those not proven, then the one proven last."""
-    rows = conn.execute(_FIND, {"reference": reference}).fetchall()
+    rows = conn.execute(statements.FIND, {"reference": reference}).fetchall()
     return tuple(_entry(key, reference, row) for row in rows)
 
 
@@ -282,7 +238,9 @@ def put(
 ) -> None:
     """Write the note, or a fuller one, before the first thing of it is erased."""
     values = {"reference": reference, "request": request, "requests": [request], "asked": asked}
-    conn.execute(_SEAL, values | {"whose": whose(key, note.person), "sealed": note.seal(key)})
+    conn.execute(
+        statements.SEAL, values | {"whose": whose(key, note.person), "sealed": note.seal(key)}
+    )
 
 
 def mark_erased(
@@ -294,7 +252,7 @@ def mark_erased(
 ) -> None:
     """Note that the rows are gone, in the transaction in which they go, with those that went in earlier nights."""
     values = {"reference": reference, "whose": whose, "requests": list(requests)}
-    conn.execute(_ERASED, values | {"tables": Jsonb(dict(tables))})
+    conn.execute(statements.ERASED, values | {"tables": Jsonb(dict(tables))})
 
 
 def mark_proven(conn: Connection[TupleRow], whose: str, proof: Mapping[str, Any]) -> frozenset[str]:
@@ -302,5 +260,5 @@ def mark_proven(conn: Connection[TupleRow], whose: str, proof: Mapping[str, Any]
 
     Return the requests that asked for it.
     """
-    rows = conn.execute(_PROVEN, {"whose": whose, "proof": Jsonb(dict(proof))}).fetchall()
+    rows = conn.execute(statements.PROVEN, {"whose": whose, "proof": Jsonb(dict(proof))}).fetchall()
     return frozenset(request for (requests,) in rows for request in requests)

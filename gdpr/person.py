@@ -142,7 +142,10 @@ def noted(
     going, staying = payers(conn, reach, person)
     going += tuple(customer for customer in before.payers if customer not in staying)
     objects, objects_kept = object_keys(conn, reach, person, before.objects)
-    led, told = references.noted(conn, reach, about(person)), given.known_to(conn, reach, about(person))
+    led, told = (
+        references.noted(conn, reach, about(person)),
+        given.known_to(conn, reach, about(person)),
+    )
     known = Note(person, called.strong, (), {}, led, called.weak, told).joined(before)
     note = replace(known, payers=tuple(dict.fromkeys(going)), objects=objects)
     return Noted(note, len(staying), objects_kept)
