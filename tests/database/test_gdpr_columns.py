@@ -43,7 +43,9 @@ def test_another_row_of_a_table_with_a_column_t_and_without_a_key_is_another_pla
 
 
 def test_another_row_of_a_log_with_a_column_a_is_another_plan(clinic: Clinic) -> None:
-    clinic.ask("alter table history drop constraint history_pkey")  # rows without a key are told apart by all they have
+    clinic.ask(
+        "alter table history drop constraint history_pkey"
+    )  # rows without a key are told apart by all they have
     clinic.ask("alter table history add column a integer not null default 1")
     shown = plan(PROMISE, clinic.system, NOW)
     clinic.ask(
