@@ -24,7 +24,7 @@ from lifecycle.promise import Task
 from tests.database import office
 from tests.database.office import NOW, Office
 
-RUNS, TABLES, OWN = 4, 98, 102
+RUNS, TABLES, OWN = 10, 98, 102
 """How often, in how many tables beside people and requests, how many rows of one person in each."""
 SIZES = {"94 MB": 2_300, "1.25 GB": 41_000}
 """How many rows others have in each table, for the database to have this size."""

@@ -18,11 +18,13 @@ ADDRESS = "anna@x.example"
 SCHEMA = """
     insert into people select n, 'other' || n || '@mail.example.net' from generate_series(10, 6000) n;
     create table letters (id bigint primary key, person_id bigint references people, cc bigint references people,
-                          words text);
+                          words text, mailed_to text references people (email));
     create index on letters (person_id);
     create index on letters (cc);
+    create index on letters (mailed_to);
     insert into letters select n, 10 + n % 5900, null, 'some words ' || md5(n::text) from generate_series(1, 20000) n;
     insert into letters values (30001, 1, null, 'mine'), (30002, 2, 1, 'copied');
+    insert into letters values (30003, 2, null, 'sent', 'anna@x.example');
     create table board (id bigint primary key, words text);
     insert into board select n, 'words ' || md5(n::text) from generate_series(1, 20000) n;
     create table log (id bigint generated always as identity primary key, about bigint, by bigint, tbl text not null,
@@ -45,7 +47,10 @@ SCHEMA = """
     analyze;
 """
 TABLES: dict[str, Any] = {
-    "letters": {"owner": {"person": "person_id"}, "mentions": {"cc": "set null"}},
+    "letters": {
+        "owner": {"person": "person_id"},
+        "mentions": {"cc": "set null", "mailed_to": "set null"},
+    },
     "board": {"personal": "none", "because": "notices about nobody"},
     "log": {"owner": {"person": "about"}},
 }
@@ -125,20 +130,15 @@ def test_rows_of_the_log_that_quote_somebody_are_found_beforehand_and_lose_that_
 def test_what_the_erasure_itself_writes_into_the_log_is_the_persons_and_loses_them(
     logged: Office, where: str
 ) -> None:
-    logged.ask("update letters set words = 'to anna@x.example: hello' where id = 30002")
-    logged.ask("update letters set words = 'words' where id = 30002")
     if where == "in room between":
         logged.ask("delete from log where id between 500 and 15000")
         logged.ask("vacuum log")
     if where == "where rows have no keys":
         logged.ask("alter table log drop constraint log_pkey")
-    logged.ask("create index more on letters (id, cc)")
     assert logged.erase().verdict is SEARCHED
     assert logged.ask(QUOTING) == [0]
-    [written] = logged.ask(
-        "select before from log where rec = '30002' and after ? 'cc' order by id desc limit 1"
-    )
-    assert "cc" in written or "words" in written
+    written = logged.ask("select before from log where rec = '30003'")
+    assert written == [{"id": 30003, "cc": None, "words": "sent", "person_id": 2}]
     assert logged.ask("select count(*) from log where about = 1 or by = 1") == [0]
 
 
@@ -179,7 +179,7 @@ def test_what_is_written_between_the_look_and_the_commit_the_proof_finds(logged:
 def test_a_predicate_without_an_index_is_named_with_what_it_costs(logged: Office) -> None:
     logged.ask("drop index letters_cc_idx; analyze")
     [said] = logged.plan().decision.notes
-    assert "letters: no index begins with cc, so that about 20,002 rows are read" in said
+    assert "letters: no index begins with cc, so that about 20,003 rows are read" in said
 
 
 def test_many_rows_of_one_person_are_looked_at_again_some_at_a_time(

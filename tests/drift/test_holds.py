@@ -22,6 +22,7 @@ EXEMPT = {
     "lifecycle/returning/put.py": "puts rows back, and overwrites none",
     "lifecycle/returning/target.py": "makes the table that rows are put beside into",
     "gdpr/answer.py": "answers a request when its person is gone",
+    "gdpr/recipients.py": "writes lines of evidence alone, of whom it has told",
     "gdpr/ledger.py": "says under which number a line will stand outside, and destroys nothing",
     "gdpr/replay/carry_out.py": "says how far the ledger outside was followed; `request.py` erases",
     "gdpr/request.py": "asks by `held.nothing_on_hold`, for as long as it destroys",
