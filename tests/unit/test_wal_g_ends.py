@@ -125,6 +125,15 @@ def test_a_delta_ends_before_what_it_builds_on() -> None:
     assert ended(decided(found)) == [f"{name(2)}_D_{name(1)[5:]}", name(1)]
 
 
+def test_the_sentinel_goes_first_so_that_nobody_takes_half_a_base_backup_for_a_whole_one() -> None:
+    found = seen([taken(1), taken(5), taken(8)], log(50, 990))
+    files = (f"{name(1)}/metadata.json", f"{name(1)}/tar_partitions/part_1.tar.lz4")
+    sentinel = f"{name(1)}_backup_stop_sentinel.json"
+    with_it = Parts(True, tuple(sorted((*files, sentinel))), 10, NOW)
+    [step, _] = decided(replace(found, parts={**found.parts, name(1): with_it})).steps
+    assert step.keys == tuple(f"basebackups_005/{one}" for one in (sentinel, *files))
+
+
 def test_the_last_that_a_drill_has_proven_stays_with_all_that_comes_after() -> None:
     backups = [taken(1), taken(3), taken(5), taken(8)]
     decision = decided(seen(backups, log(50, 990), proven=[backups[1], backups[0]]))
