@@ -34,6 +34,7 @@ from lifecycle.sandbox import s3, stripe_double
 from lifecycle.system import System
 from lifecycle.systems.vitalis import sample
 from tests import build, initdb, memory, postgresql
+from tests.acceptance.stage import lay
 from tests.progress import Progress
 
 VITALIS = Path(sample.__file__).parent
@@ -123,6 +124,21 @@ def ledger_template(cluster: Cluster) -> Iterator[str]:
 def ledger(cluster: Cluster, ledger_template: str) -> Iterator[str]:
     """As `database`, with the service's own tables in it: to make them takes half of a short test's time."""
     yield from a_database(cluster, ledger_template)
+
+
+@pytest.fixture(scope="session")
+def stage_template(cluster: Cluster) -> Iterator[str]:
+    """A database with a ledger and what processes write into, for cloning."""
+    for conninfo in a_database(cluster, "template0"):
+        with psycopg.connect(conninfo, autocommit=True) as conn:
+            lay(conn)
+        yield str(conninfo_to_dict(conninfo)["dbname"])
+
+
+@pytest.fixture
+def stage_database(cluster: Cluster, stage_template: str) -> Iterator[str]:
+    """The superuser's conninfo of a copy of that, to be given to a `Stage`."""
+    yield from a_database(cluster, stage_template)
 
 
 @pytest.fixture(scope="session")

@@ -11,8 +11,8 @@ from tests.acceptance.stage import Stage
 
 
 @pytest.fixture
-def stage(cluster: Cluster, database: str, tmp_path: Path) -> Iterator[Stage]:
+def stage(cluster: Cluster, stage_database: str, tmp_path: Path) -> Iterator[Stage]:
     """A database with a ledger, and nothing running."""
-    made = Stage(cluster, str(conninfo_to_dict(database)["dbname"]), tmp_path)
+    made = Stage(cluster, str(conninfo_to_dict(stage_database)["dbname"]), tmp_path)
     yield made
     made.close()

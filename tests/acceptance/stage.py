@@ -39,6 +39,15 @@ tables:
 """
 
 
+def lay(conn: "psycopg.Connection[Any]") -> None:
+    """Make the ledger and the table of effects."""
+    conn.execute(logins.ROLES)
+    conn.execute(logins.MAKE)
+    for text in ddl.render(tuple(ddl.migrations(("lifecycle.ledger",)))):
+        conn.execute(text.encode())
+    conn.execute(EFFECT)
+
+
 @dataclass
 class Stage:
     """One database with a ledger, and the processes that a test starts on it."""
@@ -50,11 +59,8 @@ class Stage:
 
     def __post_init__(self) -> None:
         with self.admin() as conn:
-            conn.execute(logins.ROLES)
-            conn.execute(logins.MAKE)
-            for text in ddl.render(tuple(ddl.migrations(("lifecycle.ledger",)))):
-                conn.execute(text.encode())
-            conn.execute(EFFECT)
+            if conn.execute("select to_regclass('public.effect')").fetchone() == (None,):
+                lay(conn)  # it is no copy of one where that was done
         self.configure()
 
     def configure(self, *, timezone: str = "UTC", **daemon: object) -> None:

@@ -48,8 +48,8 @@ SECOND = timedelta(seconds=1)
 
 
 @pytest.fixture
-def stage(cluster: Cluster, database: str, tmp_path: Path) -> Iterator[Stage]:
-    yield Stage(cluster, str(conninfo_to_dict(database)["dbname"]), tmp_path)
+def stage(cluster: Cluster, stage_database: str, tmp_path: Path) -> Iterator[Stage]:
+    yield Stage(cluster, str(conninfo_to_dict(stage_database)["dbname"]), tmp_path)
 
 
 @pytest.fixture

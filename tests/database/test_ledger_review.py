@@ -40,8 +40,8 @@ PERSON = "carol@example.org"
 
 
 @pytest.fixture
-def stage(cluster: Cluster, database: str, tmp_path: Path) -> Iterator[Stage]:
-    yield Stage(cluster, str(conninfo_to_dict(database)["dbname"]), tmp_path)
+def stage(cluster: Cluster, stage_database: str, tmp_path: Path) -> Iterator[Stage]:
+    yield Stage(cluster, str(conninfo_to_dict(stage_database)["dbname"]), tmp_path)
 
 
 def job(work: Callable[[Task], Judgement]) -> Job:
