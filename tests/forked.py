@@ -129,8 +129,14 @@ def _loaded(main: str) -> "tuple[socket.socket, subprocess.Popen[bytes]]":
         cwd=ROOT,
     )
     its.close()
-    atexit.register(ours.close)
+    atexit.register(_let_go, ours, process)
     return ours, process
+
+
+def _let_go(ours: socket.socket, process: "subprocess.Popen[bytes]") -> None:
+    ours.close()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(10)
 
 
 def _load(main: str) -> None:
