@@ -1,5 +1,6 @@
 """A stage for processes: a database with a ledger, settings on disk, daemons to start and kill."""
 
+import contextlib
 import json
 import os
 import signal
@@ -56,12 +57,21 @@ class Stage:
     database: str
     directory: Path
     started: list[Started] = field(default_factory=list[Started])
+    _asking: "psycopg.Connection[Any] | None" = None
+    _beside: "list[Stage]" = field(default_factory=list["Stage"])
 
     def __post_init__(self) -> None:
         with self.admin() as conn:
             if conn.execute("select to_regclass('public.effect')").fetchone() == (None,):
                 lay(conn)  # it is no copy of one where that was done
         self.configure()
+
+    def beside(self, cluster: Cluster, database: str, name: str) -> "Stage":
+        """Return another stage, in a directory of this one's, that is closed with it."""
+        directory = self.directory / name
+        directory.mkdir()
+        self._beside.append(Stage(cluster, database, directory))
+        return self._beside[-1]
 
     def configure(self, *, timezone: str = "UTC", **daemon: object) -> None:
         """Write policy and settings; `daemon` changes the daemon's own."""
@@ -134,8 +144,13 @@ class Stage:
         return self.finish(self.start(*words, jobs=jobs, ahead=ahead))
 
     def rows(self, statement: str) -> list[tuple[Any, ...]]:
-        with self.admin() as conn:
-            return conn.execute(statement.encode()).fetchall()
+        """Ask on a connection that is kept, as most is asked again until it is so; lost with its server, a new one."""
+        if self._asking is not None:
+            with contextlib.suppress(psycopg.OperationalError):
+                return self._asking.execute(statement.encode()).fetchall()
+            self._asking.close()
+        self._asking = self.admin()
+        return self._asking.execute(statement.encode()).fetchall()
 
     def value(self, statement: str) -> Any:
         return self.rows(statement)[0][0]
@@ -193,6 +208,8 @@ class Stage:
 
     def close(self) -> None:
         """End every process that is left, children of daemons included."""
+        for other in self._beside:
+            other.close()
         for process in self.started:
             if process.poll() is None:
                 process.kill()
@@ -203,6 +220,8 @@ class Stage:
             ):
                 if _is_ours(pid):
                     os.kill(pid, signal.SIGKILL)
+        if self._asking is not None:
+            self._asking.close()
 
 
 def _is_ours(pid: int) -> bool:

@@ -205,8 +205,7 @@ def test_a_system_whose_runs_hold_every_place_keeps_no_other_from_its_own(
 ) -> None:
     with psycopg.connect(frozen.dsn(), autocommit=True) as admin:
         admin.execute("create database d0")
-    (stage.directory / "slow").mkdir()
-    slow = Stage(frozen, "d0", stage.directory / "slow")
+    slow = stage.beside(frozen, "d0", "slow")
     several(stage, {"slow": f"host={frozen.directory}/socket port=5432"}, None)
     settle(stage, daemon={"workers": 2, "listen": None, "tick": "1 second", "drain": "1 second"})
     jobs = {name: {"does": "sleep", "seconds": 90} for name in ("a", "b", "c")} | {"write": {}}
@@ -228,8 +227,7 @@ def test_until_idle_delivers_every_alert_of_those_it_can_reach_until_none_is_lef
 ) -> None:
     with psycopg.connect(stage.cluster.dsn(), autocommit=True) as admin:
         admin.execute(f"create database {stage.database}_two".encode())
-    (stage.directory / "two").mkdir()
-    two = Stage(stage.cluster, f"{stage.database}_two", stage.directory / "two")
+    two = stage.beside(stage.cluster, f"{stage.database}_two", "two")
     file = stage.directory / "settings.yaml"
     settings = json.loads(file.read_text())
     policy = POLICY.format(database=two.database, timezone="UTC")

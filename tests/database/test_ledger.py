@@ -49,7 +49,9 @@ SECOND = timedelta(seconds=1)
 
 @pytest.fixture
 def stage(cluster: Cluster, stage_database: str, tmp_path: Path) -> Iterator[Stage]:
-    yield Stage(cluster, str(conninfo_to_dict(stage_database)["dbname"]), tmp_path)
+    made = Stage(cluster, str(conninfo_to_dict(stage_database)["dbname"]), tmp_path)
+    yield made
+    made.close()
 
 
 @pytest.fixture

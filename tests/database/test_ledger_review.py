@@ -41,7 +41,9 @@ PERSON = "carol@example.org"
 
 @pytest.fixture
 def stage(cluster: Cluster, stage_database: str, tmp_path: Path) -> Iterator[Stage]:
-    yield Stage(cluster, str(conninfo_to_dict(stage_database)["dbname"]), tmp_path)
+    made = Stage(cluster, str(conninfo_to_dict(stage_database)["dbname"]), tmp_path)
+    yield made
+    made.close()
 
 
 def job(work: Callable[[Task], Judgement]) -> Job:
