@@ -6,7 +6,6 @@ Never searches for them, and never prints one. Which of them mean nobody else is
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from email.utils import parseaddr
 
 from psycopg import Connection
 from psycopg.rows import TupleRow
@@ -15,6 +14,12 @@ from gdpr import statements_of_names as statements
 from gdpr.reach import Reach
 from lifecycle.errors import Refused
 from lifecycle.policy.people import Form
+
+_ADDRESS = re.compile(
+    r"""([^\s<>()\[\]{},;:"\\@]+@[^\s<>()\[\]{},;:"'|/\\@?&=!*\#%]*[^\s<>()\[\]{},;:"'|/\\@?&=!*\#%.])"""
+)
+_DIGITS = 6
+"""A part of a value with fewer of them is no telephone number of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +50,7 @@ def names(conn: Connection[TupleRow], reach: Reach, person: str) -> Names:
     found: dict[bool, dict[str, None]] = {True: {}, False: {}}
     for one in reach.subject.names():
         rows = conn.execute(statements.values(reach, one), about).fetchall()
-        written = (text for (value,) in rows if value for text in _written(value, one.form))
+        written = (text for (value,) in rows if value for text in _written(value, one.form) if text)
         found[one.weak] |= dict.fromkeys(written)
     return Names(there, tuple(found[False]), tuple(v for v in found[True] if v not in found[False]))
 
@@ -53,16 +58,19 @@ def names(conn: Connection[TupleRow], reach: Reach, person: str) -> Names:
 def _written(value: str, form: Form) -> Iterator[str]:
     """Yield what to look for of one value: an address without what surrounds it, of digits also these alone.
 
-    `Anna <anna@example.com>` is looked for as `anna@example.com`, `12-345 678` also as `12345678`. How a telephone
-    number may be dialled is known to the search (`search/spell.py`).
+    `Anna <anna@example.com>` is looked for as `anna@example.com`, `12-345 678` also as `12345678`, and of several
+    addresses or numbers in one value each. How a telephone number may be dialled is known to the search
+    (`search/spell.py`).
     """
     match form:
         case "email":
-            address = parseaddr(value)[1]
-            yield address if "@" in address else value.strip()
+            yield from [one.lstrip("'|/`") for one in _ADDRESS.findall(value)] or [value.strip()]
         case "digits":
             yield from dict.fromkeys((value, re.sub(r"[^0-9]", "", value) or value))
         case "phone":
-            yield value.strip()
+            parts = (part.strip() for part in re.split(r"[,;|\n]", value))
+            yield from dict.fromkeys(
+                (value.strip(), *(p for p in parts if sum(map(str.isdigit, p)) >= _DIGITS))
+            )
         case "text":
             yield value

@@ -24,7 +24,7 @@ def ambiguous(looks: Looks, identifiers: int) -> None:
 
 def short(looks: Looks, note: Note) -> None:
     """Say how many values of the person were not searched for, as they are too short to mean anybody."""
-    number = sum(len(value) < SHORTEST for value in note.needles())
+    number = sum(len(value) < SHORTEST for value in (*note.needles(), *note.weak))
     if number:
         why = f"{counted(number, 'value')} of the person with less than {SHORTEST} characters would be found anywhere"
         looks.not_at(Place("identifiers", "too short"), Reason(why, "Look by hand.", "limit"))

@@ -14,8 +14,10 @@ from lifecycle.policy.names import split_column
 from lifecycle.policy.people import Identifier, Value
 from lifecycle.postgres.names import sql_name
 
+# A list stands for each value in it: PostgreSQL takes one that is no list as a list of one.
 _UNDER_PATH = sql.SQL(
-    " cross join lateral jsonb_path_query({value}::jsonb, {path}::jsonpath, silent => true) as q (v)"
+    " cross join lateral jsonb_path_query({value}::jsonb, {path}::jsonpath, silent => true) as p (v)"
+    " cross join lateral jsonb_path_query(p.v, '$[*]') as q (v)"
 )
 _ONE_VALUE = sql.SQL(" and jsonb_typeof(q.v) in ('string', 'number')")
 _DIALLED = sql.SQL(" and v.written ~ '^[0-9 ()+./-]+$'")

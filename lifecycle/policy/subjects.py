@@ -108,6 +108,10 @@ def _identifier(look: Look, path: Where, index: int, subject: Subject, one: Iden
         what = f"{name} is {column.type}, in which no value stands alone"
         instead = "say where it stands: `path: $.email`"
         look.say((*path, "identifiers", index), what, instead)
+    if column and column.type.endswith("[]"):
+        what = f"{name} is {column.type}, in which no value stands alone"
+        instead = "name a table with one row for each value"
+        look.say((*path, "identifiers", index), what, instead)
     if column and one.form == "email" and not may_be_mail(column):
         what = f"{name} is {column.type}, in which no address stands"
         instead = "take `form` out, or write `form: digits`"

@@ -84,6 +84,44 @@ def test_she_is_found_by_whatever_she_goes_by_wherever_that_stands(
     assert desk.ask("select count(*) from contacts where person_id = 1") == [0]
 
 
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        ("email", "Lind, Anna <anna@other.example>"),
+        ("email", "first@other.example; anna@other.example"),
+        ("email", "first@other.example anna@other.example"),
+        ("email", "anna@other.example [old]"),
+        ("phone", "+49 30 777777, 0170 7654321"),
+    ],
+)
+def test_of_several_addresses_and_numbers_in_one_value_each_is_looked_for(
+    desk: Office, kind: str, value: str
+) -> None:
+    """Seen before as proven: of such a value the first address was looked for, or all of it as one."""
+    desk.ask(f"update contacts set value = '{value}' where person_id = 1 and kind = '{kind}'")
+    desk.ask("update notes set words = 'write to anna@other.example, or dial 01707654321'")
+    [found] = desk.erase().failures
+    assert "notes" in f"{found.target} {found.what}"
+    assert desk.states()[1] != "completed"
+
+
+def test_of_a_list_under_a_path_each_value_is_looked_for(desk: Office) -> None:
+    """An image has a column that is an array as a list; such a list was passed over."""
+    desk.ask(
+        """update changes set old_values = '{"email": ["anna@then.example", "second@then.example", 7, null]}'
+            where change_id = 1; update notes set words = 'second@then.example'"""
+    )
+    assert "notes (1 row)" in desk.erase().failures[0].what
+    assert desk.states() == {1: "pending"}
+
+
+def test_a_weak_name_that_is_too_short_to_look_for_is_said(ledger: str, tmp_path: Path) -> None:
+    desk = office.opened(ledger, tmp_path, SCHEMA, TABLES, **people(*WEAK))
+    desk.ask("insert into contacts values (7, 1, 'name', 'Li Wu')")
+    desk.asks(1)
+    assert "2 values of the person with less than 6" in str(desk.erase().coverage["unseen"])
+
+
 def test_what_she_went_by_is_looked_for_after_the_application_has_scrubbed_it(desk: Office) -> None:
     """Between the claim and the proof, as an application may clean up on its own."""
     desk.ask(
