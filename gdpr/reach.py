@@ -101,28 +101,56 @@ class Reach:
         """Return the foreign keys by which rows of `table` belong to whoever owns the row they point to."""
         return graph.ways(self.policy, self.catalog, table, self.kind)
 
-    def side(self, table: str, name: str) -> tuple[ForeignKey, ...]:
-        """Return the foreign keys and references by which one party of a row is named. Raise Refused without any."""
+    def side(self, table: str, name: str, kind: str | None = None) -> tuple[ForeignKey, ...]:
+        """Return the keys and references by which one party of a row is named, of this kind of people or another.
+
+        Raise Refused without any.
+        """
+        kind = kind or self.kind
         keys = tuple(
             key
             for key in self.catalog.foreign_keys
             if key.table == table
             and name in virtual.names(key)
-            and self.kind in (self.policy.tables[key.referenced].owner or {})
+            and kind in (self.policy.tables[key.referenced].owner or {})
         )
         if not keys:
             raise Refused(
-                f"{table}.{name} leads to no {self.kind}, and is said to be a party",
+                f"{table}.{name} leads to no {kind}, and is said to be a party",
                 hint="Compare the policy with the database: `lifecycle policy check`.",
             )
         return keys
+
+    def stones(
+        self, table: str, name: str, kind: str | None = None
+    ) -> tuple[tuple[ForeignKey, Value], ...]:
+        """Return by which keys a party can be the tombstone, and its value there: those to the people themselves."""
+        subject = self.policy.subjects[kind or self.kind]
+        stone = subject.tombstone or {}
+        return tuple(
+            (key, stone[key.referenced_columns[0]])
+            for key in self.side(table, name, kind)
+            if key.referenced == subject.table
+            and len(key.columns) == 1
+            and key.referenced_columns[0] in stone
+        )
 
     def stone_of(self, table: str, name: str) -> Value | None:
         """Return what stands for a party who is gone, where that column may not be NULL."""
         column = self.table(table).column(name)
         if column is None or not column.not_null:
             return None
-        return (self.subject.tombstone or {}).get(self.side(table, name)[0].referenced_columns[0])
+        return next((stone for _, stone in self.stones(table, name)), None)
+
+    def others_with_a_part(self, table: str) -> tuple[tuple[str, str], ...]:
+        """Return (kind, name) of each party of its rows who is of another kind: while one is there, the row stays."""
+        owner = self.policy.tables[table].owner or {}
+        return tuple(
+            (kind, name)
+            for kind, how in owner.items()
+            if kind != self.kind and isinstance(how, Parties)
+            for name in how.party
+        )
 
     def sharing(self) -> tuple[str, ...]:
         """Return the columns of the people's table by which people share a row of another table."""

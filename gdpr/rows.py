@@ -11,6 +11,7 @@ from psycopg import sql
 from gdpr.reach import Mention, Reach, released
 from lifecycle.policy import joins, virtual
 from lifecycle.policy.model import Parties, SharedBy, Through
+from lifecycle.policy.people import Value
 from lifecycle.postgres.catalog import ForeignKey
 from lifecycle.postgres.names import sql_name
 
@@ -82,7 +83,8 @@ def _party(
 ) -> sql.Composed:
     """Return the predicate: the person is a party of this row and, unless `shared_too`, no other party stays.
 
-    Of a party who is gone nothing is left there, or the tombstone: the row goes with the last of them.
+    Of a party who is gone nothing is left there, or the tombstone: the row goes with the last of them, of other kinds
+    as well.
     """
     sides = {
         name: sql.SQL("({})").format(
@@ -101,20 +103,39 @@ def _party(
         )
         for name, side in sides.items()
     ]
+    nobody_else += [
+        _gone(reach, table, name, alias, kind)
+        for kind, name in reach.others_with_a_part(table)
+        if name not in sides
+    ]
     return sql.SQL("({mine} and {rest})").format(mine=mine, rest=sql.SQL(" and ").join(nobody_else))
 
 
-def _gone(reach: Reach, table: str, name: str, alias: str) -> sql.Composed:
-    """Return the condition that a row has no such party any more."""
+def _gone(reach: Reach, table: str, name: str, alias: str, kind: str | None = None) -> sql.Composed:
+    """Return the condition that a row has no such party any more, of the reach's kind of people or another.
+
+    A column that may be NULL may name the tombstone all the same: the application, or a rule of earlier days, put it.
+    """
     is_null = [
         sql.SQL("{} is null").format(sql.Identifier(alias, column))
         for column in virtual.emptied(reach.policy.tables[table], name)
     ]
-    stone = reach.stone_of(table, name)
-    if stone is not None:
-        named = sql.SQL("{} = {}").format(sql.Identifier(alias, name), sql.Literal(stone))
-        is_null = [named]
-    return sql.SQL("({})").format(sql.SQL(" and ").join(is_null))
+    named = [
+        joins.typed(key, alias, _names(key, alias, stone))
+        for key, stone in reach.stones(table, name, kind)
+    ]
+    return sql.SQL("({})").format(
+        sql.SQL(" or ").join(
+            [sql.SQL("({})").format(sql.SQL(" and ").join(is_null)), *named] if is_null else named
+        )
+    )
+
+
+def _names(key: ForeignKey, alias: str, stone: Value) -> sql.Composed:
+    column = sql.Identifier(alias, key.columns[0])
+    if isinstance(key, virtual.Virtual) and key.said.form != "text":  # it may have another type
+        return sql.SQL("({}::text = {})").format(column, sql.Literal(str(stone)))
+    return sql.SQL("({} = {})").format(column, sql.Literal(stone))
 
 
 def _nobody(reach: Reach, table: str, alias: str, other: SharedBy) -> sql.Composed:

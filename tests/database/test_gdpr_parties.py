@@ -76,6 +76,35 @@ def test_a_row_stays_for_the_other_without_their_half_and_goes_with_the_last(pos
     ]  # fmt: skip
 
 
+def test_a_tombstone_that_stands_where_nothing_needs_to_is_nobody(post: Office) -> None:
+    """Seen before as a row that stayed for good: its column may be NULL, and names the tombstone all the same."""
+    post.ask("insert into messages values (8, 1, 0, 'Anna', 'the application put the tombstone')")
+    assert post.erase().failures == ()
+    assert post.ask("select count(*) from messages where message_id = 8") == [0]
+
+
+def test_a_party_of_another_kind_keeps_the_row_too(ledger: str, tmp_path: Path) -> None:
+    """Seen before as a row of a nurse's that went with the last patient in it."""
+    who = {"table": "people", "key": "id", "identifiers": ["email"]}
+    subjects = {"person": who | {"where": {"role": "member"}}, "nurse": who | {"where": {"role": "staff"}}}  # fmt: skip
+    schema = """
+        alter table people drop constraint a_role;
+        update people set role = 'member' where id <> 3;
+        create table talks (talk_id bigint primary key, a bigint references people, b bigint references people,
+                            nurse bigint references people, second bigint references people);
+        insert into talks values (1, 1, null, 3, null), (2, 1, null, null, null), (3, 1, 2, null, null);
+        reset role;
+    """
+    parts = {"person": {"party": {"a": [], "b": []}}, "nurse": {"party": {"nurse": [], "second": []}}}  # fmt: skip
+    tables = {"people": {"owner": {"person": "id", "nurse": "id"}}, "talks": {"owner": parts}}
+    post = office.opened(ledger, tmp_path, schema, tables, subjects=subjects)
+    post.asks(1)
+    assert post.erase().failures == ()
+    assert post.ask("select talk_id, a, b, nurse from talks order by 1") == [
+        (1, None, None, 3), (3, None, 2, None),
+    ]  # fmt: skip
+
+
 def test_when_the_other_goes_too_nothing_of_both_is_left(post: Office) -> None:
     assert post.erase().failures == ()
     post.asks(2)
