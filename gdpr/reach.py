@@ -121,16 +121,14 @@ class Reach:
             )
         return keys
 
-    def stones(
-        self, table: str, name: str, kind: str | None = None
-    ) -> tuple[tuple[ForeignKey, Value], ...]:
-        """Return by which keys a party can be the tombstone, and its value there: those to the people themselves."""
-        subject = self.policy.subjects[kind or self.kind]
-        stone = subject.tombstone or {}
+    def stones(self, table: str, name: str) -> tuple[tuple[str, ForeignKey, Value], ...]:
+        """Return (kind, key to the people themselves, value) of each tombstone that a party of a row may be."""
         return tuple(
-            (key, stone[key.referenced_columns[0]])
+            (kind, key, stone[key.referenced_columns[0]])
+            for kind, how in self._parties(table)
+            if name in how.party and (stone := self.policy.subjects[kind].tombstone)
             for key in self.side(table, name, kind)
-            if key.referenced == subject.table
+            if key.referenced == self.policy.subjects[kind].table
             and len(key.columns) == 1
             and key.referenced_columns[0] in stone
         )
@@ -140,17 +138,16 @@ class Reach:
         column = self.table(table).column(name)
         if column is None or not column.not_null:
             return None
-        return next((stone for _, stone in self.stones(table, name)), None)
+        stones = self.stones(table, name)
+        return next((stone for kind, _, stone in stones if kind == self.kind), None)
 
-    def others_with_a_part(self, table: str) -> tuple[tuple[str, str], ...]:
-        """Return (kind, name) of each party of its rows who is of another kind: while one is there, the row stays."""
+    def parties(self, table: str) -> tuple[str, ...]:
+        """Return what names each party of its rows, of any kind of people: while one is there, the row stays."""
+        return tuple(dict.fromkeys(name for _, how in self._parties(table) for name in how.party))
+
+    def _parties(self, table: str) -> tuple[tuple[str, Parties], ...]:
         owner = self.policy.tables[table].owner or {}
-        return tuple(
-            (kind, name)
-            for kind, how in owner.items()
-            if kind != self.kind and isinstance(how, Parties)
-            for name in how.party
-        )
+        return tuple((kind, how) for kind, how in owner.items() if isinstance(how, Parties))
 
     def sharing(self) -> tuple[str, ...]:
         """Return the columns of the people's table by which people share a row of another table."""

@@ -99,20 +99,15 @@ def _party(
         return mine
     nobody_else = [
         sql.SQL("({gone} or {mine} is true)").format(
-            gone=_gone(reach, table, name, alias), mine=side
+            gone=_gone(reach, table, name, alias), mine=sides.get(name, sql.SQL("false"))
         )
-        for name, side in sides.items()
-    ]
-    nobody_else += [
-        _gone(reach, table, name, alias, kind)
-        for kind, name in reach.others_with_a_part(table)
-        if name not in sides
+        for name in reach.parties(table)
     ]
     return sql.SQL("({mine} and {rest})").format(mine=mine, rest=sql.SQL(" and ").join(nobody_else))
 
 
-def _gone(reach: Reach, table: str, name: str, alias: str, kind: str | None = None) -> sql.Composed:
-    """Return the condition that a row has no such party any more, of the reach's kind of people or another.
+def _gone(reach: Reach, table: str, name: str, alias: str) -> sql.Composed:
+    """Return the condition that a row has no such party any more, of any kind of people.
 
     A column that may be NULL may name the tombstone all the same: the application, or a rule of earlier days, put it.
     """
@@ -122,13 +117,10 @@ def _gone(reach: Reach, table: str, name: str, alias: str, kind: str | None = No
     ]
     named = [
         joins.typed(key, alias, _names(key, alias, stone))
-        for key, stone in reach.stones(table, name, kind)
+        for _, key, stone in reach.stones(table, name)
     ]
-    return sql.SQL("({})").format(
-        sql.SQL(" or ").join(
-            [sql.SQL("({})").format(sql.SQL(" and ").join(is_null)), *named] if is_null else named
-        )
-    )
+    empty = sql.SQL("({})").format(sql.SQL(" and ").join(is_null))
+    return sql.SQL("({})").format(sql.SQL(" or ").join([empty, *named]))
 
 
 def _names(key: ForeignKey, alias: str, stone: Value) -> sql.Composed:

@@ -7,7 +7,7 @@ Pure. `sense` needs no database, `truth` holds it against the catalog. Whether e
 from collections.abc import Iterator
 
 from lifecycle.config.mistake import Mistake, Where, dotted
-from lifecycle.policy import foreign_keys, kept, subjects, tombstone, virtual
+from lifecycle.policy import foreign_keys, kept, parties, subjects, tombstone, virtual
 from lifecycle.policy.look import Look
 from lifecycle.policy.model import Parties, Policy, Table, Through, until
 from lifecycle.policy.reference import Reference, Target
@@ -105,7 +105,8 @@ def _unnamed(path: Where, table: Table) -> Iterator[Mistake]:
     """Find a half that names the columns by which the parties are known."""
     for kind, how in (table.owner or {}).items():
         if isinstance(how, Parties):
-            shared = [c for half in how.party.values() for c in half if c in how.party]
+            named = {c for name in how.party for c in (name, *virtual.emptied(table, name))}
+            shared = [c for half in how.party.values() for c in half if c in named]
             for column in shared:
                 where = (*path, "owner", kind, "party")
                 yield Mistake(where, f"{column} is a party itself", "take it out of the half")
@@ -249,11 +250,7 @@ def _parties(look: Look, table: str, kind: str, how: Parties) -> None:
         if kind not in _leading(look, table, name):
             instead = "say what it leads to under `references`, or take it out"
             look.say((*path, name), f"{name} leads to no {kind}", instead)
-        column = look.catalog.tables[table].column(name)
-        if column and column.not_null:
-            tombstone.needed(look, (*path, name), f"{table}.{name} may not be NULL: it", kind)
-        for other in half:
-            look.clearable((*path, name), table, other)
+        parties.truth(look, (*path, name), table, kind, half)
 
 
 def _text(look: Look, path: Where, table: str, name: str) -> None:

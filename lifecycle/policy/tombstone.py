@@ -32,13 +32,18 @@ def needed(look: Look, path: Where, what: str, kind: str) -> None:
         look.say(path, f"{what} needs somebody to name when a {kind} is gone", instead)
 
 
-def names(look: Look, path: Where, key: ForeignKey, kind: str) -> None:
+def names(
+    look: Look,
+    path: Where,
+    key: ForeignKey,
+    kind: str,
+    instead: str = "write `set null`, with columns that may be NULL",
+) -> None:
     """Say so where a reference cannot hold the tombstone: it is over several columns, or leads to no value of it."""
     subject = look.policy.subjects.get(kind)
     if subject is None or subject.tombstone is None:
         return
     what = f"{virtual.spelled(key)} leads to {key.referenced} ({', '.join(key.referenced_columns)})"
-    instead = "write `set null`, with columns that may be NULL"
     if key.referenced != subject.table:
         what += f", and the tombstone of a {kind} is a row of {subject.table}"
         look.say(path, what, instead)

@@ -95,8 +95,11 @@ def test_a_party_of_another_kind_keeps_the_row_too(ledger: str, tmp_path: Path) 
         insert into talks values (1, 1, null, 3, null), (2, 1, null, null, null), (3, 1, 2, null, null);
         reset role;
     """
-    parts = {"person": {"party": {"a": [], "b": []}}, "nurse": {"party": {"nurse": [], "second": []}}}  # fmt: skip
-    tables = {"people": {"owner": {"person": "id", "nurse": "id"}}, "talks": {"owner": parts}}
+    parts: dict[str, Any] = {"person": {"party": {"a": [], "b": []}}, "nurse": {"party": {"nurse": [], "second": []}}}  # fmt: skip
+    tables: dict[str, Any] = {
+        "people": {"owner": {"person": "id", "nurse": "id"}},
+        "talks": {"owner": parts},
+    }
     post = office.opened(ledger, tmp_path, schema, tables, subjects=subjects)
     post.asks(1)
     assert post.erase().failures == ()
@@ -159,3 +162,22 @@ def test_a_message_that_comes_as_the_request_is_claimed_loses_its_half_too(post:
     assert post.erase().failures == ()
     assert (99, 2, None, "Berta") in messages(post)
     assert post.ask("select count(*) from messages where reader_id = 1 or sender_id = 1") == [0]
+
+
+def test_the_tombstone_stands_for_a_party_in_a_column_that_leads_to_the_people_alone(
+    ledger: str, tmp_path: Path
+) -> None:
+    """Seen before as half of a talk given to whoever had the account with the tombstone's number."""
+    subjects = copy.deepcopy(office.POLICY["subjects"])
+    subjects["person"]["tombstone"] = STONE
+    schema = """
+        create table accounts (id bigint primary key, person_id bigint not null references people);
+        create table talks (talk_id bigint primary key, a bigint not null references accounts, b bigint references accounts);
+        reset role;
+    """
+    tables: dict[str, Any] = {
+        "accounts": {"owner": {"person": "person_id"}},
+        "talks": {"owner": {"person": {"party": {"a": [], "b": []}}}},
+    }
+    with pytest.raises(AssertionError, match="the tombstone of a person is a row of people"):
+        office.opened(ledger, tmp_path, PEOPLE + schema, tables, subjects=subjects)

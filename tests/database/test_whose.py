@@ -101,6 +101,9 @@ def test_the_policy_of_the_page_fits_its_tables(conn: Connection[TupleRow]) -> N
         # parties and the tombstone
         ({"tables/messages/owner/patient/party/sender_id": ["reader_id"]}, "tables.messages.owner.patient.party: reader_id is a party itself"),
         ({"tables/messages/owner/patient/party/words": []}, "tables.messages.owner.patient.party.words: words leads to no patient; say what it leads to under `references`"),
+        ({"tables/messages/objects": ["sender_name"], "tables/messages/bucket": "files"}, "tables.messages.owner.patient.party.sender_id: sender_name names an object, which would stay with nobody who knows whose it is"),
+        ({"tables/messages/references": {"reader": {"columns": ["reader_id"], "to": "users(email)", "form": "digits"}}, "tables/messages/owner/patient": {"party": {"sender_id": ["reader_id"], "reader": []}}}, "tables.messages.owner.patient.party: reader_id is a party itself; take it out of the half"),
+        ({"tables/messages/references": {"other": {"columns": ["message_id"], "to": "users(user_id)"}}, "tables/messages/owner/patient": {"party": {"sender_id": [], "other": []}}}, "tables.messages.owner.patient.party.other: messages.message_id is NOT NULL, so it cannot be cleared"),
         ({"subjects/nurse/tombstone": None}, "tables.visits.author.nurse_id: visits.nurse_id needs somebody to name when a nurse is gone; add `tombstone: {user_id: ...}` to subject nurse"),
         ({"subjects/nurse/tombstone": {"role": "nobody"}}, "subjects.nurse.tombstone: it has no key; add `user_id:` with a value that nobody has"),
         ({"subjects/nurse/tombstone/user_id": "zero"}, "subjects.nurse.tombstone.user_id: users.user_id is bigint, which 'zero' is not; put texts in quotes, and write numbers, true and false without"),
