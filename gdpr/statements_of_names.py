@@ -20,6 +20,13 @@ _UNDER_PATH = sql.SQL(
     " cross join lateral jsonb_path_query(p.v, '$[*]') as q (v)"
 )
 _ONE_VALUE = sql.SQL(" and jsonb_typeof(q.v) in ('string', 'number')")
+_TAKEN = sql.SQL("""
+    select v.value from unnest(%(values)s::text[], %(cases)s::text[]) as v (value, written)
+     where exists (select from {table} as t where {same}{where} and {rows} is not true)
+""")
+_NOBODY = sql.SQL(
+    "select v.value from unnest(%(values)s::text[], %(cases)s::text[]) as v (value, written) where false"
+).format()
 _DIALLED = sql.SQL(" and v.written ~ '^[0-9 ()+./-]+$'")
 
 
@@ -60,26 +67,30 @@ def others(reach: Reach) -> sql.Composed:
     """
     own = reach.subject.own_identifiers
     alike = [
-        _others(reach, one)
+        query
         for one in reach.subject.names()
         if one.column in own and not (one.weak or one.path)
+        for query in _others(reach, one)
     ]
-    return sql.SQL(
-        "select distinct v.value from unnest(%(values)s::text[], %(cases)s::text[]) as v (value, written) where {any}"
-    ).format(any=sql.SQL(" or ").join(alike) if alike else sql.SQL("false"))
+    return sql.SQL(" union ").join(alike or [_NOBODY])
 
 
-def _others(reach: Reach, one: Identifier) -> sql.Composed:
+def _others(reach: Reach, one: Identifier) -> Iterator[sql.Composed]:
+    """Yield a query for each way in which two spellings are one: of both at once each value would read the table."""
     table, column = place(reach, one)
     here, written = sql.Identifier("t", column), sql.SQL("v.written")
-    same = sql.SQL("lower({}::text) = lower({})").format(here, written)
+    same = [sql.SQL("lower({}::text) = lower({})").format(here, written)]
     if one.form != "text":
         also = joins.alike(one.form, here, written)
         only = _DIALLED if one.form != "email" else sql.SQL("")  # an address has digits, too
-        same = sql.SQL("({} or ({}{}))").format(same, also, only)
-    return sql.SQL("exists (select from {table} as t where {same}{where} and {rows} is not true)").format(
-        table=_relation(reach, table), same=same, where=_and(one.where), rows=owned(reach, table)
-    )  # fmt: skip
+        same.append(sql.SQL("{}{}").format(also, only))
+    for each in same:
+        yield _TAKEN.format(
+            table=_relation(reach, table),
+            same=each,
+            where=_and(one.where),
+            rows=owned(reach, table),
+        )
 
 
 def kind(reach: Reach, alias: str = "t") -> sql.Composed:

@@ -4,13 +4,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from psycopg import sql
 
-from gdpr import certificate, trail
+from gdpr import certificate, statements_of_names, trail
 from gdpr.foresee import foresee
 from gdpr.foretell import lines
 from gdpr.foretold import document
+from gdpr.reach import reach
 from lifecycle.errors import NotFound
 from lifecycle.outcome import Verdict
+from lifecycle.postgres import catalog
 from tests.database import office
 from tests.database.office import NOW, Office
 
@@ -103,6 +106,24 @@ def test_of_several_addresses_and_numbers_in_one_value_each_is_looked_for(
     [found] = desk.erase().failures
     assert "notes" in f"{found.target} {found.what}"
     assert desk.states()[1] != "completed"
+
+
+def test_whether_somebody_else_goes_by_them_reads_the_people_once_and_not_for_each_value(
+    desk: Office,
+) -> None:
+    """It is asked while her row is locked: 150 earlier addresses took 100 seconds among 300,000 people."""
+    desk.ask(
+        """insert into people select i, 'p' || i || '@y.example', '+49 170 ' || i from generate_series(10, 20000) i;
+           analyze people"""
+    )
+    system = desk.system()
+    with system.snapshot("test") as conn:
+        reached = reach(system.policy, catalog.read(conn), "person")
+        many = [f"old{i}@y.example" for i in range(150)]
+        given = {"subject": "1", "subject_text": "1", "values": many, "cases": many}
+        asked = sql.SQL("explain ") + statements_of_names.others(reached)
+        plan = "\n".join(line for (line,) in conn.execute(asked, given).fetchall())
+    assert "Hash" in plan and "Nested Loop" not in plan and "SubPlan" not in plan, plan
 
 
 def test_of_a_list_under_a_path_each_value_is_looked_for(desk: Office) -> None:
