@@ -10,9 +10,10 @@ import psycopg
 from psycopg import Connection, IsolationLevel
 from psycopg.rows import TupleRow
 
-from gdpr import ledger, notes, places, request_statements
+from gdpr import ledger, notes, noting, places, request_statements
 from gdpr.desk import Desk
-from gdpr.notes import Entry, Note
+from gdpr.note import Note
+from gdpr.notes import Entry
 from gdpr.person import searched
 from gdpr.prove import Proof
 from gdpr.reach import Reach
@@ -116,6 +117,7 @@ def complete(
         asked = {entry.request, *entry.requests}
         if entry.note is not None:  # of a request that was opened again nothing was proven anew
             asked |= notes.mark_proven(conn, entry.whose, proof.record)
+            noting.prove(conn, entry.whose)
             place.forget(conn, erasure.subject, entry.note.person, entry.note.needles())
         if line is not None:
             ledger.mark(conn, line, "proven")

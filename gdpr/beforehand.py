@@ -19,7 +19,7 @@ from audit.keyed import Keyed
 from audit.section import SECTION as AUDIT
 from gdpr import quoted, survey, unindexed
 from gdpr import statements_of_search as statements
-from gdpr.notes import Note
+from gdpr.note import Note
 from gdpr.person import Survey, as_person
 from gdpr.quoted import About, Quoted
 from gdpr.reach import Reach

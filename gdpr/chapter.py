@@ -44,6 +44,10 @@ _STEPS = (
 )
 
 
+NOTED = ("gdpr.noted", "gdpr.withdrawn", "gdpr.asked_again")
+"""What is recorded of a request that waits: nothing of its person was touched."""
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """One request to be forgotten; `asked` is None where it has no dates to judge it by."""
@@ -82,7 +86,11 @@ def chapter(facts: Facts, own: Mapping[str, Any]) -> Chapter:
     requests: Sequence[Request] | None = own.get("requests")
     by_reference: dict[str, list[Evidence]] = defaultdict(list)
     for line in facts.evidence:
-        if line.event.startswith("gdpr.") and line.reference is not None:
+        if (
+            line.event.startswith("gdpr.")
+            and line.reference is not None
+            and line.event not in NOTED
+        ):
             by_reference[line.reference].append(line)
     legal: Span | None = own.get("deadline")
     deadlines = {

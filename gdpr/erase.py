@@ -28,7 +28,7 @@ from gdpr import (
     tombstone,
     written,
 )
-from gdpr.notes import Note
+from gdpr.note import Note
 from gdpr.person import Rows, about, count, noted
 from gdpr.reach import Reach
 from gdpr.section import SECTION

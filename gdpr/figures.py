@@ -6,6 +6,7 @@ from datetime import datetime
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
+from gdpr.asked import FOUND
 from gdpr.deadline import overdue
 from gdpr.section import SECTION
 from gdpr.waiting import waiting
@@ -30,6 +31,10 @@ FIGURES = (
         "erasures_abandoned",
         "Erasures that were begun, are not proven, and that no open request asks for.",
     ),
+    Figure(
+        "erasure_requests_lost",
+        "Requests to be forgotten that were noted, and whose row is gone, another's or closed by somebody else.",
+    ),
 )
 
 
@@ -44,3 +49,4 @@ def read(system: System, conn: Connection[TupleRow], now: datetime) -> Iterator[
     yield Value("erasure_requests_undated", found.undated)
     yield Value("erasure_requests_unclear", len(found.unclear))
     yield Value("erasures_abandoned", found.abandoned)
+    yield Value("erasure_requests_lost", sum(one.how in FOUND for one in found.lost))

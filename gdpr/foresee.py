@@ -13,6 +13,7 @@ from psycopg.rows import TupleRow
 
 from audit import anonymise
 from gdpr import (
+    asked,
     goes_by,
     locks,
     notes,
@@ -26,7 +27,7 @@ from gdpr import (
     who,
     words,
 )
-from gdpr.notes import Note
+from gdpr.note import Note, together
 from gdpr.payer import payer
 from gdpr.person import Survey
 from gdpr.quoted import Quoted
@@ -155,14 +156,21 @@ def _of_person(
 
 
 def _earlier(system: System, conn: Connection[TupleRow], looks: Looks, who: str) -> Note | None:
-    """Return what an erasure that was begun and is not proven knows of the person."""
-    readable = notes.readable(conn)
-    if readable is False:
+    """Return what is known of the person since they asked, or since their erasure was begun."""
+    begun, waits = notes.readable(conn), asked.readable(conn)
+    if False in (begun, waits):
         why = Reason("this login may not read them", "Run as the service, or grant it to read.")
         looks.not_at(Place("notes", "of erasures that were begun"), why)
-    if not readable or not notes.begun(conn):
+    begun, waits = begun and notes.begun(conn), waits and asked.every(conn, system)
+    if not begun and not waits:
         return None
-    return notes.of_person(conn, reference_key(system.settings.reference_key), who)
+    key = reference_key(system.settings.reference_key)
+    return together(
+        (
+            notes.of_person(conn, key, who) if begun else None,
+            asked.of_person(conn, key, who) if waits else None,
+        )
+    )
 
 
 def _sharing(reach: Reach) -> Iterator[tuple[str, str, sql.Composable]]:

@@ -6,7 +6,7 @@ import psycopg
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from gdpr import locks, notes
+from gdpr import asked, locks, notes
 from gdpr.deadline import Open
 from gdpr.held import held
 from gdpr.person import about, noted
@@ -38,15 +38,13 @@ def in_the_way(
             standing = gate.known(conn)
             if not standing and not _has_objects(system):
                 return InTheWay()
-            who = request.person
-            if who is None:
-                entry = notes.find(conn, key, request.reference, None, request.requested)
-                who = entry.note.person if entry and entry.note else None
+            entry = notes.find(conn, key, request.reference, request.person, request.requested)
+            found = reach(system.policy, catalog.read(conn), erasure_of(system.policy).subject)
+            who = asked.whom(conn, found, system, key, asked.row(request), entry)
             if who is None:
                 return InTheWay(not_asked="whom it is about is known to nobody" if standing else "")
-            found = reach(system.policy, catalog.read(conn), erasure_of(system.policy).subject)
             holds = held(conn, found, standing, about(who)) if standing else ()
-            there = noted(conn, found, who, notes.of_person(conn, key, who))
+            there = noted(conn, found, who, asked.known(conn, key, who))
         keeps = locks.locked(system, there.note.objects) if there else {}
         return InTheWay(holds, tuple(locks.said(keeps)))
     except (LifecycleError, psycopg.Error) as error:

@@ -1,5 +1,6 @@
 """The requests of one night: everybody is erased, one after another, then everybody is proven at once.
 
+    noting.note                 whoever waits is noted, also in their grace, with what they go by
     request.one                 a request from claim to the erased row
     copies.anew                 views that the policy has made anew show them no more
     answer.refresh_statistics   the planner forgets them
@@ -11,13 +12,13 @@ Looking through a database costs the same for one and for a thousand. One failin
 others: what is left of one person holds up the answer to that one. This is the file to read first.
 """
 
-from collections.abc import Generator, Sequence
+from collections.abc import Container, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 import psycopg
 
-from gdpr import answer, copies, ledger, recipients
+from gdpr import answer, copies, ledger, noting, recipients
 from gdpr.desk import Desk, Done
 from gdpr.notes import Entry
 from gdpr.plan import ErasureStep
@@ -53,7 +54,10 @@ def carry_out(
     shown = planned if task.seen_by_person else {}
     desk = Desk(task.system, task.claim, seen.reach, key, task.now, caps, shown, replay)
     night = _Night(desk, list(seen.errors))
-    cases = [case for case in seen.cases if case.request.reference in planned]
+    if not replay:
+        night.note(task.only, {refusal.target for refusal in decision.refusals})
+    due = planned.keys() - night.done.keys()
+    cases = [case for case in seen.cases if case.request.reference in due]
     while (
         cases
     ):  # who asked twice is answered by one erasure: what it did not answer is looked at afterwards
@@ -72,6 +76,14 @@ class _Night:
     desk: Desk
     errors: list[LifecycleError]
     done: dict[str, Done] = field(default_factory=dict[str, Done])
+
+    def note(self, only: str | None, refused: Container[str]) -> None:
+        """Write down who waits and what they go by; whom that fails for is not erased in this night."""
+        for reference, error in noting.note(self.desk, only).items():
+            said, failure = noting.failure(reference, error)
+            if failure.target not in refused:  # what refused it is what hinders here
+                self.errors.append(said)
+                self.done[reference] = Done(failures=(failure,))
 
     def through(self, cases: Sequence[Case]) -> list[Case]:
         """Erase everybody, then prove everybody; return those that another one's erasure may have answered."""

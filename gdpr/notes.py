@@ -1,12 +1,11 @@
-"""The sealed note of one erasure: what a resumed run must know about a person whose rows are gone.
+"""The sealed notes of erasures that were begun: what a resumed run must know about a person whose rows are gone.
 
-Knows the table `lifecycle.erasure` and how the note is sealed. The note is unreadable without the reference
-key, which is not in the database, and is emptied when the erasure is proven. Never decides anything.
+Knows the table `lifecycle.erasure`; how a note is sealed says `note.py`. A note is emptied when the erasure is
+proven. Never decides anything.
 """
 
-import functools
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -15,101 +14,9 @@ from psycopg.rows import TupleRow
 from psycopg.types.json import Jsonb
 
 from gdpr import statements_of_notes as statements
+from gdpr.note import Note, together, unseal
 from lifecycle.errors import Refused
 from lifecycle.outside.keys import ReferenceKey
-
-Lists = Mapping[str, tuple[str, ...]]
-
-
-@dataclass(frozen=True, slots=True)
-class Note:
-    """Who is erased: key, identifiers, customers that go with them, keys of objects by bucket. Never printed.
-
-    `led`: where a reference leads -> what it may hold of rows of theirs. `weak`: names that others may have, too: they
-    are looked for to be shown to a person, and decide nothing. `known_to`: recipient -> their id there.
-    """
-
-    person: str = field(repr=False)
-    identifiers: tuple[str, ...] = field(repr=False)
-    payers: tuple[str, ...] = field(repr=False)
-    objects: Lists = field(repr=False)
-    led: Lists = field(default_factory=dict[str, tuple[str, ...]], repr=False)
-    weak: tuple[str, ...] = field(default=(), repr=False)
-    known_to: Lists = field(default_factory=dict[str, tuple[str, ...]], repr=False)
-
-    def needles(self) -> tuple[str, ...]:
-        """Return the values that must be found nowhere afterwards."""
-        return (self.person, *self.identifiers, *self.payers)
-
-    def without(self, shared: Iterable[str]) -> "Note":
-        """Return the note without these identifiers."""
-        gone = frozenset(shared)
-        return replace(self, identifiers=tuple(i for i in self.identifiers if i not in gone))
-
-    def joined(self, other: "Note") -> "Note":
-        """Return what both say together of one person."""
-        identifiers = tuple(dict.fromkeys((*self.identifiers, *other.identifiers)))
-        return Note(
-            self.person,
-            identifiers,
-            tuple(dict.fromkeys((*self.payers, *other.payers))),
-            _joined(self.objects, other.objects),
-            _joined(self.led, other.led),
-            tuple(dict.fromkeys((*self.weak, *other.weak))),
-            _joined(self.known_to, other.known_to),
-        )
-
-    def covers(self, other: "Note") -> bool:
-        """Say whether nothing stands in `other` that does not stand here."""
-        lists = (
-            (self.objects, other.objects),
-            (self.led, other.led),
-            (self.known_to, other.known_to),
-        )
-        return (
-            set(other.identifiers) <= set(self.identifiers)
-            and set(other.payers) <= set(self.payers)
-            and all(
-                set(values) <= set(mine.get(name, ()))
-                for mine, theirs in lists
-                for name, values in theirs.items()
-            )
-        )
-
-    def seal(self, key: ReferenceKey) -> bytes:
-        """Return the note encrypted."""
-        plain = {
-            "person": [self.person],
-            "identifiers": list(self.identifiers),
-            "payers": list(self.payers),
-            "weak": list(self.weak),
-        }
-        plain |= {f"objects {b}": list(keys) for b, keys in self.objects.items()}
-        plain |= {f"known_to {to}": list(ids) for to, ids in self.known_to.items()}
-        return key.seal(plain | {f"led {end}": list(values) for end, values in self.led.items()})
-
-
-def _joined(one: Lists, other: Lists) -> dict[str, tuple[str, ...]]:
-    names = dict.fromkeys((*one, *other))
-    return {n: tuple(dict.fromkeys((*one.get(n, ()), *other.get(n, ())))) for n in names}
-
-
-def unseal(sealed: bytes, key: ReferenceKey) -> Note:
-    """Return the note. Raise Unproven when it does not open with this key."""
-    plain = key.unseal(sealed)
-
-    def by_name(word: str) -> dict[str, tuple[str, ...]]:
-        return {
-            name.removeprefix(word): tuple(values)
-            for name, values in plain.items()
-            if name.startswith(word)
-        }
-
-    identifiers, payers = tuple(plain["identifiers"]), tuple(plain["payers"])
-    weak = tuple(plain.get("weak", ()))  # notes of earlier releases have none
-    led, known_to = by_name("led "), by_name("known_to ")
-    person = plain["person"][0]
-    return Note(person, identifiers, payers, by_name("objects "), led, weak, known_to)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +65,12 @@ def whose(key: ReferenceKey, person: str) -> str:
 
 def readable(conn: Connection[TupleRow]) -> bool | None:
     """Say whether this login may read the notes. None where nothing is installed, so that there are none."""
-    row = conn.execute(statements.READABLE).fetchone()
+    return may_read(conn, "erasure")
+
+
+def may_read(conn: Connection[TupleRow], table: str) -> bool | None:
+    """Say the same of one table of ours."""
+    row = conn.execute(statements.READABLE, {"table": table}).fetchone()
     return None if row is None else bool(row[0])
 
 
@@ -179,7 +91,7 @@ def find(
     key: ReferenceKey,
     reference: str,
     person: str | None,
-    asked: datetime,
+    asked: datetime | None,
 ) -> Entry | None:
     """Return the erasure that a request asks for, or None when none was begun.
 
@@ -209,8 +121,7 @@ def of_person(conn: Connection[TupleRow], key: ReferenceKey, person: str) -> Not
 def of_digest(conn: Connection[TupleRow], key: ReferenceKey, whose: str) -> Note | None:
     """Return the same of the person for whom this digest stands."""
     rows = conn.execute(statements.OF_PERSON, {"whose": whose}).fetchall()
-    known = [unseal(sealed, key) for (sealed,) in rows]
-    return functools.reduce(Note.joined, known) if known else None
+    return together(unseal(sealed, key) for (sealed,) in rows)
 
 
 def under(conn: Connection[TupleRow], key: ReferenceKey, reference: str) -> tuple[Entry, ...]:

@@ -6,7 +6,7 @@ from contextlib import closing
 from psycopg import Connection, sql
 from psycopg.rows import TupleRow
 
-from gdpr import notes, statements
+from gdpr import asked, notes, statements
 from gdpr.reach import Reach, reach
 from gdpr.waiting import erasure_of
 from lifecycle.outside.keys import ReferenceKey
@@ -30,10 +30,14 @@ def by_digest(
     """Return (digest -> key of the person, for those that are wanted; how many people were compared).
 
     Compared are everybody's own row, and whom a request names, as the own row may be gone by hand; and the sealed notes
-    of erasures that were begun and are not proven, whose people have no row any more.
+    of requests that wait and of erasures that were begun, whose people may have no row any more.
     """
-    begun = ((digest, notes.of_digest(conn, key, digest)) for digest in wanted)
-    there = {digest: note.person for digest, note in begun if note is not None}
+    there = {
+        digest: note.person
+        for digest in wanted
+        for of in (asked.of_digest, notes.of_digest)
+        if (note := of(conn, key, digest)) is not None
+    }
     compared = 0
     for person in _people(conn, found):
         compared += 1
@@ -45,8 +49,8 @@ def by_digest(
 
 def _people(conn: Connection[TupleRow], found: Reach) -> Iterator[str]:
     requests = erasure_of(found.policy).requests
-    asked = sql.SQL("select t.{who}::text from {table} as t where t.{who} is not null")
-    of_requests = asked.format(who=sql.Identifier(requests.subject), table=sql_name(requests.table))
+    named = sql.SQL("select t.{who}::text from {table} as t where t.{who} is not null")
+    of_requests = named.format(who=sql.Identifier(requests.subject), table=sql_name(requests.table))
     with closing(conn.cursor(name="people")) as cursor:
         cursor.itersize = BATCH
         cursor.execute(sql.SQL("{} union {}").format(statements.people(found), of_requests))

@@ -14,8 +14,9 @@ from audit import anonymise
 from audit.anonymise import Person
 from gdpr import batches, given, goes_by, held, references, statements, tombstone
 from gdpr import statements_of_names as names
+from gdpr import statements_of_outside as outside
 from gdpr.batches import Batches
-from gdpr.notes import Note
+from gdpr.note import Note
 from gdpr.reach import Reach
 from gdpr.rows import hanging, mentioning, owned
 from lifecycle.holds.hold import Hold
@@ -135,19 +136,28 @@ def noted(
     What an `earlier` attempt had noted stays noted: the application may have removed it meanwhile, and half
     of it may still be there. Where their own row is gone, rows that came late may still name an object of theirs.
     """
+    found = named(conn, reach, person, earlier)
+    if found is None:
+        return None
+    now = Note(person, (), (), {}, references.noted(conn, reach, about(person)))
+    led = now if earlier is None else now.joined(earlier)
+    return replace(found, note=replace(found.note, led=led.led))
+
+
+def named(
+    conn: Connection[TupleRow], reach: Reach, person: str, earlier: Note | None = None
+) -> Noted | None:
+    """Return the same without where references lead, which is asked of all rows of the person."""
     called = goes_by.names(conn, reach, person)
     if not called.there and earlier is None:
         return None
     before = earlier or Note(person, (), (), {})
     going, staying = payers(conn, reach, person)
-    going += tuple(customer for customer in before.payers if customer not in staying)
+    going += payers_left(conn, reach, person, before.payers)
     objects, objects_kept = object_keys(conn, reach, person, before.objects)
-    led, told = (
-        references.noted(conn, reach, about(person)),
-        given.known_to(conn, reach, about(person)),
-    )
-    known = Note(person, called.strong, (), {}, led, called.weak, told).joined(before)
-    note = replace(known, payers=tuple(dict.fromkeys(going)), objects=objects)
+    told = given.known_to(conn, reach, about(person))
+    known = Note(person, called.strong, (), {}, {}, called.weak, told).joined(before)
+    note = replace(known, payers=tuple(dict.fromkeys(going)), objects=objects, led={})
     return Noted(note, len(staying), objects_kept)
 
 
@@ -226,14 +236,14 @@ def object_keys(
     holders = [(n, t.bucket) for n, t in reach.policy.tables.items() if t.objects and t.bucket]
     found: dict[str, set[str]] = {bucket: set(keys) for bucket, keys in earlier.items()}
     for table, bucket in holders:
-        keys = _column(conn, statements.object_keys(reach, table), about(person))
+        keys = _column(conn, outside.object_keys(reach, table), about(person))
         found.setdefault(bucket, set()).update(keys)
     kept = 0
     for table, bucket in holders:
         if not found[bucket]:
             continue
         values = about(person) | {"keys": sorted(found[bucket])}
-        others = set(_column(conn, statements.others_object_keys(reach, table), values))
+        others = set(_column(conn, outside.others_object_keys(reach, table), values))
         kept += len(others & found[bucket])
         found[bucket] -= others
     return {bucket: tuple(sorted(keys)) for bucket, keys in found.items() if keys}, kept
@@ -245,10 +255,24 @@ def payers(
     """Return (customers that go with the person, customers that others share)."""
     if reach.subject.payer is None:
         return (), ()
-    query = statements.payers(reach, reach.subject.payer.column)
+    query = outside.payers(reach, reach.subject.payer.column)
     rows = conn.execute(query, about(person)).fetchall()
     going = tuple(customer for customer, goes in rows if goes)
     return going, tuple(customer for customer, goes in rows if not goes)
+
+
+def payers_left(
+    conn: Connection[TupleRow], reach: Reach, person: str, earlier: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Return those of the customers that went with the person `earlier` which nobody else has now.
+
+    Somebody may have joined since, or stayed where the person has left.
+    """
+    if reach.subject.payer is None or not earlier:
+        return ()
+    query = outside.others_payers(reach, reach.subject.payer.column)
+    others = _column(conn, query, about(person) | {"customers": list(earlier)})
+    return tuple(customer for customer in earlier if customer not in others)
 
 
 def _column(conn: Connection[TupleRow], statement: Any, values: dict[str, Any]) -> list[Any]:

@@ -17,7 +17,7 @@ from audit.section import SECTION as AUDIT
 from gdpr import copies, places_of_names
 from gdpr import references as by_reference
 from gdpr import statements_of_search as search
-from gdpr.notes import Note
+from gdpr.note import Note
 from gdpr.reach import Reach
 from gdpr.search.database import EXTENDED, LARGE, SAMPLES, began
 from lifecycle import clock

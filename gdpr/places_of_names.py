@@ -1,7 +1,7 @@
 """What is not searched for of what a person goes by, and why: places of a proof where nobody looks. Pure."""
 
 from audit.anonymise import SHORTEST
-from gdpr.notes import Note
+from gdpr.note import Note
 from gdpr.reach import Reach
 from gdpr.statements_of_names import place
 from lifecycle.coverage import Looks, Place, Reason
@@ -56,7 +56,7 @@ def _earlier(reach: Reach) -> dict[Place, Reason]:
     """Return what people went by before, unless the policy says where that stands."""
     if any(one.earlier for one in reach.subject.names()):
         return {}
-    why = "the identifiers that the person has now are searched for, not those they had before"
+    why = "the identifiers that the person has now, or has had since they asked, are searched for, not those before"
     hint = "Where earlier ones stand in a table or in the audit log's images, name it with `earlier: true`."
     return {Place("identifiers", "of earlier days"): Reason(why, hint, "limit")}
 

@@ -17,7 +17,7 @@ from psycopg.rows import TupleRow
 from audit import anonymise
 from audit.section import SECTION as AUDIT
 from gdpr import batches, places, places_of_names, recorded, references, samples, traces
-from gdpr.notes import Note
+from gdpr.note import Note
 from gdpr.payer import payer
 from gdpr.person import as_person, count, searched
 from gdpr.reach import Reach, reach

@@ -14,7 +14,7 @@ from psycopg.rows import TupleRow
 
 from audit.section import SECTION as AUDIT
 from gdpr import statements_of_search as search
-from gdpr.notes import Note
+from gdpr.note import Note
 from gdpr.person import about
 from gdpr.reach import Reach, searchable
 from gdpr.rows import is_person, mentioning, owned

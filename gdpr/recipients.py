@@ -17,7 +17,8 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from gdpr.desk import Desk
-from gdpr.notes import Entry, Note
+from gdpr.note import Note
+from gdpr.notes import Entry
 from gdpr.section import SECTION
 from lifecycle import clock
 from lifecycle.errors import InputError, Refused, Unproven, Unreachable

@@ -18,7 +18,7 @@ from contextlib import closing, contextmanager
 from psycopg import Connection, IsolationLevel
 from psycopg.rows import TupleRow
 
-from gdpr import answer, beforehand, erase, notes, outside, person, request_statements
+from gdpr import answer, asked, beforehand, erase, notes, outside, person, request_statements
 from gdpr.beforehand import Before
 from gdpr.deadline import Open
 from gdpr.desk import Desk, Done
@@ -117,8 +117,8 @@ def _erase(
     Claimed only when the rehearsal has shown that it works: a request that is refused stays pending. Return how it
     ended where it ends before that.
     """
-    who = entry.note.person if entry and entry.note else request.person
-    earlier = notes.of_person(conn, desk.key, who) if who is not None else None
+    who = _whom(desk, request, entry)
+    earlier = asked.known(conn, desk.key, who) if who is not None else None
     begun, claimed = entry is not None, request.processing
     for _ in range(ROUNDS):
         found, before = _looked(desk, of_person(desk.system, desk.reach, who, earlier), before)
@@ -153,6 +153,11 @@ def _erase(
         f"objects, customers or identifiers were added {ROUNDS} times while theirs were being deleted",
         hint="Something still works for this person: stop it, then run again.",
     )
+
+
+def _whom(desk: Desk, request: Open, entry: Entry | None) -> str | None:
+    with desk.system.snapshot("gdpr.erase") as look:
+        return asked.whom(look, desk.reach, desk.system, desk.key, asked.row(request), entry)
 
 
 def _looked(

@@ -10,6 +10,12 @@ from lifecycle.postgres.names import sql_name
 _HELD = sql.SQL("""
     case when t.{column} >= '1900-01-01 00:00Z'::timestamptz and t.{column} < '9000-01-01 00:00Z'::timestamptz
          then t.{column}::timestamptz end""")
+_ALL = sql.SQL("""
+        select t.{key}::text, t.{subject}::text,
+               {asked_at}, {due_at},
+               (t.{status}::text = %(completed)s) is true, (t.{status}::text = %(cancelled)s) is true,
+               (t.{status}::text = %(processing)s) is true
+          from {table} as t where {which}""")
 _OPEN = sql.SQL("(t.{status}::text in (%(completed)s, %(cancelled)s)) is not true")
 
 
@@ -32,12 +38,14 @@ def all_requests(requests: Requests) -> sql.Composed:
 
     A date that is empty, infinite or odd is NULL here, and says that nobody can judge the request by it.
     """
-    return sql.SQL("""
-        select t.{key}::text, t.{subject}::text,
-               {asked_at}, {due_at},
-               (t.{status}::text = %(completed)s) is true, (t.{status}::text = %(cancelled)s) is true,
-               (t.{status}::text = %(processing)s) is true
-          from {table} as t""").format(**_request(requests))
+    return _ALL.format(which=sql.SQL("true"), **_request(requests))
+
+
+def requests_by_key(requests: Requests) -> sql.Composed:
+    """Return the same query of those alone whose key is one of %(requests)s."""
+    named = _request(requests)
+    which = sql.SQL("t.{key}::text = any(%(requests)s)").format(key=named["key"])
+    return _ALL.format(which=which, **named)
 
 
 def claim_request(requests: Requests) -> sql.Composed:

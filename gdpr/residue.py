@@ -13,7 +13,7 @@ from audit.fresh import Stood
 from audit.section import SECTION as AUDIT
 from gdpr import references
 from gdpr import statements_of_search as search
-from gdpr.notes import Note
+from gdpr.note import Note
 from gdpr.reach import Reach, searchable
 from gdpr.search import stream
 from gdpr.search.needles import Needles

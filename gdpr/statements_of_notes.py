@@ -11,7 +11,7 @@ BEGUN = """
 READABLE = """
     select has_schema_privilege(n.oid, 'usage') and has_table_privilege(c.oid, 'select')
       from pg_class c join pg_namespace n on n.oid = c.relnamespace
-     where (n.nspname, c.relname) = ('lifecycle', 'erasure')
+     where (n.nspname, c.relname) = ('lifecycle', %(table)s)
 """
 MARKS = """
     select coalesce(array_agg(distinct person) filter (where person <> ''), '{}'),

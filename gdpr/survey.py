@@ -14,10 +14,10 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from audit.section import SECTION as AUDIT
-from gdpr import notes, person, references
+from gdpr import asked, notes, person, references
 from gdpr.deadline import Open
 from gdpr.locks import Locked, locked
-from gdpr.notes import Note
+from gdpr.note import Note
 from gdpr.person import Survey
 from gdpr.reach import Reach, reach
 from gdpr.waiting import erasure_of, waiting
@@ -126,10 +126,10 @@ def _case(
 ) -> Case:
     entry = notes.find(conn, key, request.reference, request.person, request.requested)
     state = entry.state if entry else "new"
-    who = entry.note.person if entry and entry.note else request.person
+    who = asked.whom(conn, found, system, key, asked.row(request), entry)
     if who is None:
         return Case(request, state, None)
-    earlier = notes.of_person(conn, key, who)
+    earlier = asked.known(conn, key, who)
     return case_of(
         system, key, request, state, person.survey(conn, found, who, earlier, gate.known(conn))
     )

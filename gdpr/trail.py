@@ -4,23 +4,27 @@ By keyed reference only, and no personal value is in what is returned. `why.py` 
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from gdpr import notes, request_statements
+from gdpr import asked, notes, request_statements
 from gdpr import statements_of_trail as statements
+from gdpr.asked import How, Told
 from gdpr.deadline import Open
 from gdpr.in_the_way import InTheWay, in_the_way
 from gdpr.notes import Begun
+from gdpr.reach import reach
 from gdpr.survey import called
-from gdpr.waiting import erasure_of, waiting
+from gdpr.waiting import erasure_of, told, waiting
 from lifecycle.config.span import Span
-from lifecycle.errors import NotFound
+from lifecycle.errors import LifecycleError, NotFound
+from lifecycle.outcome import Failure
 from lifecycle.outside.keys import ReferenceKey, reference_key
+from lifecycle.postgres import catalog
 from lifecycle.system import System
 
 Word = Literal["pending", "processing", "completed", "cancelled", "unclear", "gone"]
@@ -77,7 +81,8 @@ class Trail:
 
     `asked` and `due` are None where the row is gone or has no such date. `unseen`: what the last proof could not look
     at, None where no proof was made or its run has not ended. `held`: why a legal hold keeps it; `locked`: what Object
-    Lock keeps; `not_asked`: why one of them could not be asked.
+    Lock keeps; `not_asked`: why one of them could not be asked. `records`: ours of requests with this reference;
+    `lost`: what became of those that are open and without a row. `nameless`: why nobody knows whose its row is.
     """
 
     reference: str
@@ -95,6 +100,9 @@ class Trail:
     held: tuple[str, ...]
     not_asked: str = ""
     locked: tuple[str, ...] = ()
+    records: tuple[Told, ...] = ()
+    lost: Mapping[How, Failure] = field(default_factory=dict["How", Failure])
+    nameless: str = ""
 
     def last(self, *events: str) -> Line | None:
         """Return the newest line of one of these events."""
@@ -129,13 +137,15 @@ def read(system: System, wanted: str) -> Trail:
         row = _row(conn, system, key, reference)
         fit, others = _erasures(conn, key, reference, row)
         lines = _lines(conn, system, reference, fit, others)
-        if row is None and fit is None and not lines:
+        records = asked.under(conn, system, reference)
+        if row is None and fit is None and not lines and not records:
             raise NotFound(
                 "no request and no erasure of that reference is known",
                 hint="See `lifecycle gdpr status` for the references of open requests. Another reference key makes "
                 "other references.",
             )
-        open_ = next((r for r in waiting(conn, system, key).open if r.reference == reference), None)
+        now = waiting(conn, system, key)
+        open_ = next((r for r in now.open if r.reference == reference), None)
         run, at_work = _runs(conn, system, reference)
         keeps = in_the_way(conn, system, key, open_) if open_ else InTheWay()
         return Trail(
@@ -154,7 +164,26 @@ def read(system: System, wanted: str) -> Trail:
             keeps.held,
             keeps.not_asked,
             keeps.locked,
+            records,
+            {
+                one.how: told(one, erasure.requests.states)
+                for one in now.lost
+                if one.record.reference == reference
+            },
+            _nameless(conn, system, key, open_) if open_ and fit is None else "",
         )
+
+
+def _nameless(conn: Connection[TupleRow], system: System, key: ReferenceKey, request: Open) -> str:
+    """Return why nobody knows whose an open request is of which no erasure was begun, else nothing."""
+    if request.person is not None:
+        return ""
+    found = reach(system.policy, catalog.read(conn), erasure_of(system.policy).subject)
+    try:
+        who = asked.whom(conn, found, system, key, asked.row(request), None)
+    except LifecycleError as error:
+        return error.what
+    return "it names nobody, and no record of ours says whose it is" if who is None else ""
 
 
 def _row(
@@ -163,13 +192,13 @@ def _row(
     """Find the application's row: a reference cannot be turned back, so that of each row is made."""
     requests = erasure_of(system.policy).requests
     query = request_statements.all_requests(requests)
-    for request, person, asked, due, answered, withdrawn, begun in conn.execute(
+    for request, person, at, due, answered, withdrawn, begun in conn.execute(
         query, requests.states.model_dump()
     ).fetchall():
         if key.reference("request", request) == reference:
             known = {"completed": answered, "cancelled": withdrawn, "processing": begun}
             word: Any = next((word for word, so in known.items() if so), None)
-            return _Row(request, person, asked, due, word or _pending(conn, system, request))
+            return _Row(request, person, at, due, word or _pending(conn, system, request))
     return None
 
 

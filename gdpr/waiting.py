@@ -5,15 +5,17 @@ from dataclasses import dataclass
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from gdpr import notes, request_statements
+from gdpr import asked, notes, request_statements
+from gdpr.asked import Lost, Row
 from gdpr.deadline import Open
 from gdpr.notes import Begun
-from gdpr.section import SECTION, Erasure
+from gdpr.section import SECTION, Erasure, RequestStates
 from lifecycle.errors import InputError
 from lifecycle.outcome import Failure
 from lifecycle.outside.keys import ReferenceKey
 from lifecycle.policy.model import Policy
 from lifecycle.system import System
+from lifecycle.words import moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +24,8 @@ class Waiting:
 
     `unclear` are those whose status is no word of the policy: nothing is done for them, and their deadlines run.
     `odd` says of each request that nobody can work on what is wrong with it; `undated` of them lack a date, and
-    `abandoned` are erasures that were begun and not proven, and for which no request is open any more.
+    `abandoned` are erasures that were begun and not proven, and for which no request is open any more. `lost` are our
+    records of requests that are open no more, and `rows` the application's that are.
     """
 
     requests: tuple[Open, ...]
@@ -30,6 +33,8 @@ class Waiting:
     odd: tuple[Failure, ...]
     undated: int
     abandoned: int
+    lost: tuple[Lost, ...] = ()
+    rows: tuple[Row, ...] = ()
 
     @property
     def open(self) -> tuple[Open, ...]:
@@ -48,10 +53,12 @@ def waiting(conn: Connection[TupleRow], system: System, key: ReferenceKey) -> Wa
     odd: list[Failure] = []
     undated = 0
     asked_for: set[Begun] = set()
+    there: list[Row] = []
     for request, person, status, requested, due in rows:
         reference = key.reference("request", request)
         theirs = {b for b in begun if b.is_of(key, reference, person, requested)}
         asked_for |= theirs
+        there.append(Row(request, reference, person, requested))
         if requested is None or due is None:
             undated += 1
             odd.append(_odd(reference, requests.due if due is None else requests.requested))
@@ -67,7 +74,43 @@ def waiting(conn: Connection[TupleRow], system: System, key: ReferenceKey) -> Wa
             odd.append(_unclear(reference, requests.status))
     left = [b for b in begun if b not in asked_for]
     odd += (_abandoned(b, states.processing) for b in left)
-    return Waiting(tuple(found), tuple(unclear), tuple(odd), undated, len(left))
+    lost = asked.lost(conn, system, key, there, begun)
+    odd += (told(one, states) for one in lost if one.how in asked.FOUND)
+    return Waiting(tuple(found), tuple(unclear), tuple(odd), undated, len(left), lost, tuple(there))
+
+
+def told(lost: Lost, states: RequestStates) -> Failure:
+    """Say what became of a request of which we have a record, and none of its erasure."""
+    since = f"It was noted at {moment(lost.record.noted_at)}"
+    made = f", asked at {lost.record.asked.isoformat()}" if lost.record.asked else ""
+    back = (
+        f"put its row back{made} for the person whom it named (for nobody, where the person's row is gone, too), as "
+        f"`{states.pending}`, or as `{states.cancelled}` where they took it back; a new request of the same person "
+        "does as well"
+    )
+    again = (
+        f"Set it back to `{states.pending}` to have the person erased and searched for, or to `{states.cancelled}` "
+        "where they took it back"
+    )
+    what, hint = {
+        "vanished": (
+            "it was open, nobody has erased the person, and its row is gone from the application's table",
+            f"Ask who deleted it, and {back}",
+        ),
+        "another": (
+            "it was open, nobody has erased the person, and its number is another request's now",
+            f"Ask what became of the first, give the other one another number, and {back}",
+        ),
+        "answered": (
+            "the application says that it is done, and no erasure of ours is on record: nothing was proven",
+            f"Ask who closed it, and how. {again}",
+        ),
+        "unreadable": (
+            "it was open, and whose it is does not open with the reference key",
+            "The key file was changed or the row was tampered with: put the former key back",
+        ),
+    }[lost.how]
+    return Failure(f"request {lost.record.reference}", what, f"{since}. {hint}.")
 
 
 def _unclear(reference: str, column: str) -> Failure:

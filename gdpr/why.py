@@ -1,29 +1,22 @@
 """Says in plain words where a request to be forgotten stands, and what comes next. Pure."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from gdpr.standing import Standing, by_record
 from gdpr.trail import Line, Trail
 from lifecycle.words import counted, moment
 
 _RUN = "The next run of `gdpr.erase` ends it; `lifecycle run gdpr.erase` does so now."
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """Where a request stands: a `state` of STATES, what that means, and the `next` step."""
-
-    state: str
-    meaning: str
-    next: str
-
-
 def standing(trail: Trail, now: datetime) -> Standing:
     """Return where the request stands at this moment."""
     if trail.erasure is not None and not trail.erasure.proven:
         return _begun(trail)
+    if (said := by_record(trail)) is not None:
+        return said
     if trail.word == "gone":
         return _gone(trail)
     if trail.word == "cancelled":
@@ -197,6 +190,12 @@ def document(trail: Trail, now: datetime) -> dict[str, Any]:
         "due": due,
         "deadline": deadline,
         "past_deadline": bool(deadline and not ended and deadline < now),
+        "noted": trail.records[0].noted_at if trail.records else None,
+        "lost": [
+            {"what": failure.what, "hint": failure.hint}
+            for how, failure in trail.lost.items()
+            if how == "another"
+        ],
         "claimed": first.at if (first := trail.last("gdpr.claimed")) else None,
         "erased": erasure.erased_at if erasure else None,
         "proven": erasure.proven_at if erasure else None,
@@ -240,6 +239,7 @@ def lines(told: Mapping[str, Any]) -> Iterator[str]:
         ("asked", ""),
         ("due", ""),
         ("deadline", f" by law (GDPR Art. 12(3)){late}"),
+        ("noted", ""),
         ("claimed", ""),
         ("erased", ""),
         ("proven", ""),
@@ -255,9 +255,16 @@ def lines(told: Mapping[str, Any]) -> Iterator[str]:
         yield f"  announced, with no outcome on record: {', '.join(told['announced_without_outcome'])}"
     if told["holds_not_asked"]:
         yield f"  whether a legal hold or Object Lock keeps it could not be asked: {told['holds_not_asked']}"
+    yield from _under_its_number(told)
+    yield f"next: {told['next']}"
+
+
+def _under_its_number(told: Mapping[str, Any]) -> Iterator[str]:
     if told["others_under_this_number"]:
         yield f"  {counted(told['others_under_this_number'], 'other erasure')} had its number"
-    yield f"next: {told['next']}"
+    for one in told["lost"]:
+        yield f"  of another request that had its number: {one['what']}"
+        yield f"    hint: {one['hint']}"
 
 
 def _searched(told: Mapping[str, Any]) -> Iterator[str]:

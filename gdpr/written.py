@@ -13,7 +13,7 @@ from audit import fresh
 from audit.fresh import Stood
 from audit.keyed import Keyed
 from audit.section import SECTION as AUDIT
-from gdpr.notes import Note
+from gdpr.note import Note
 from gdpr.person import as_person
 from gdpr.reach import Reach
 from lifecycle.postgres.names import sql_name

@@ -52,7 +52,7 @@ _CHANGES = """
               join lifecycle.run r on r.id = e.run_id, jsonb_each_text(e.counts) as c (unit, value)
              where r.queued_at >= %(since)s and e.kind in ('effect', 'outcome')
                and unit in ('partitions', 'rows', 'versions', 'customers', 'requests', 'about', 'by', 'mentioned')
-               and event not in ('gdpr.erased', 'gdpr.claimed', 'gdpr.sealed')) as change
+               and event not in ('gdpr.erased', 'gdpr.claimed', 'gdpr.sealed', 'gdpr.noted')) as change
      where amount > 0
      group by event, apart order by min(id)
 """

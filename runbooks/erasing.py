@@ -26,7 +26,7 @@ ABOUT = {"request": "The request, by its reference or own id, from `lifecycle gd
 BOOKS = {
     "erasure-stuck": (
         *("due", "refused", "interrupted", "erased, not proven"),
-        *("unclear", "without a date", "on hold", "opened again"),
+        *("unclear", "without a date", "names nobody", "unreadable", "on hold", "opened again"),
     ),
     "object-lock-in-the-way": ("locked",),
     "residue-found": ("found again",),

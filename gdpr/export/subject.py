@@ -10,7 +10,7 @@ from audit import anonymise
 from audit.section import SECTION as AUDIT
 from gdpr import batches, notes, person, places, references, statements, who
 from gdpr.export.statements import size
-from gdpr.notes import Note
+from gdpr.note import Note
 from gdpr.person import Rows, about
 from gdpr.reach import Reach, reach
 from gdpr.rows import shared

@@ -10,7 +10,7 @@ from datetime import datetime
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from gdpr import beforehand, ledger, notes, people, person
+from gdpr import asked, beforehand, ledger, notes, people, person
 from gdpr import survey as of_requests
 from gdpr.deadline import Open
 from gdpr.ledger import Line
@@ -96,7 +96,7 @@ def _case(
     grace = erasure_of(system.policy).grace
     request = Open(line.request, line.reference, who, True, line.asked, line.asked, grace, True)
     entry = notes.find(conn, key, line.reference, who, line.asked)
-    earlier = notes.of_person(conn, key, who)
+    earlier = asked.known(conn, key, who)
     surveyed = person.survey(conn, found, who, earlier, gate.known(conn))
     state = entry.state if entry else "new"
     return of_requests.case_of(system, key, request, state, surveyed)

@@ -314,7 +314,7 @@ def test_whose_erasure_has_begun_is_given_no_half(clinic: Clinic, tmp_path: Path
 
 
 def _note(clinic: Clinic) -> bytes:
-    from gdpr.notes import Note
+    from gdpr.note import Note
     from lifecycle.outside.keys import reference_key
 
     return Note(ANNA, (), (), {}).seal(reference_key(clinic.system.settings.reference_key))

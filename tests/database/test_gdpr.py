@@ -180,11 +180,14 @@ def test_evidence_counts_and_names_nobody(clinic: Clinic) -> None:
     assert ("intent", "gdpr.objects_deleted", "papers", {"keys": 3}) in found
     assert ("outcome", "gdpr.objects_deleted", "papers", {"keys": 3, "versions": 5}) in found
     assert [event for _, event, _, _ in found][-1] == "gdpr.proven"
-    assert set(clinic.ask("select reference from lifecycle.evidence")) == {clinic.reference(1)}
+    everybody = set(clinic.ask("select reference from lifecycle.evidence"))
+    assert everybody == {clinic.reference(1), clinic.reference(2)}  # Joanna waits, and is noted
+    noted = clinic.ask("select counts from lifecycle.evidence where event = 'gdpr.noted'")
+    assert noted[0] == {"identifiers": 2, "objects": 3, "customers": 0}
 
 
 EVENTS = [
-    ("effect", "gdpr.claimed"), ("effect", "gdpr.sealed"), ("intent", "gdpr.objects_deleted"),
+    ("effect", "gdpr.noted"), ("effect", "gdpr.claimed"), ("effect", "gdpr.sealed"), ("intent", "gdpr.objects_deleted"),
     ("outcome", "gdpr.objects_deleted"), ("effect", "gdpr.deleted"), ("effect", "gdpr.anonymised"),
     ("effect", "gdpr.erased"), ("finding", "gdpr.proven"),
 ]  # fmt: skip
@@ -214,7 +217,8 @@ def test_a_connection_lost_at_any_step_leads_to_the_same_ending(
 
 
 @pytest.mark.parametrize(
-    ("kind", "event"), [("outcome", "gdpr.objects_deleted"), ("finding", "gdpr.proven")]
+    ("kind", "event"),
+    [("effect", "gdpr.noted"), ("outcome", "gdpr.objects_deleted"), ("finding", "gdpr.proven")],
 )
 def test_a_process_killed_at_any_step_leads_to_the_same_ending(
     clinic: Clinic, kind: str, event: str

@@ -6,7 +6,7 @@ from typing import cast
 import pytest
 
 from gdpr import night, outside
-from gdpr.notes import Note
+from gdpr.note import Note
 from gdpr.promise import PROMISE
 from gdpr.prove import Proof
 from lifecycle.errors import LifecycleError, Unreachable

@@ -157,7 +157,7 @@ STATES: dict[str, tuple[str, Change, str]] = {
             lambda clinic: night(clinic, (request, "_seal")),
             ask("delete from request where request_id = 1"),
         ),
-        "no erasure of it was begun",
+        "its row is gone from the application's table",
     ),
     "closed by somebody else": (
         "closed by somebody else",

@@ -17,6 +17,7 @@ from backups import manifest, roles
 from backups.statements import RESTORER
 from backups.way_back import bring, statements
 from gdpr import ledger, notes
+from gdpr.note import Note
 from lifecycle import forgotten
 from lifecycle.coverage import conclude
 from lifecycle.errors import Conflict, NotFound, Refused
@@ -273,7 +274,7 @@ def erasing(world: World, ledger: str | None, directory: Path) -> World:
 def erased(world: World, number: int, at: str, whose: str) -> None:
     """Write a line of the ledger outside, as an erasure does that was proven at that moment."""
     when = datetime.fromisoformat(at)
-    note = notes.Note(whose, (), (), {})
+    note = Note(whose, (), (), {})
     key = reference_key(world.system.settings.reference_key)
     entry = notes.Entry("f" * 32, notes.whose(key, whose), str(number), (), "erased", note, when, None, {}, when)  # fmt: skip
     body = ledger.body(world.system, number, "person", entry)

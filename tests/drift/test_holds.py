@@ -24,6 +24,7 @@ EXEMPT = {
     "gdpr/answer.py": "answers a request when its person is gone",
     "gdpr/recipients.py": "writes lines of evidence alone, of whom it has told",
     "gdpr/ledger.py": "says under which number a line will stand outside, and destroys nothing",
+    "gdpr/noting.py": "our own records of requests that are open, and no row of the application's",
     "gdpr/replay/carry_out.py": "says how far the ledger outside was followed; `request.py` erases",
     "gdpr/request.py": "asks by `held.nothing_on_hold`, for as long as it destroys",
     "gdpr/export/export.py": "says on the ledger what was given away, and destroys nothing",

@@ -57,6 +57,7 @@ OPENED = {
     "gdpr/export/export.py": (1, LEDGER),
     "gdpr/findings.py": (3, LEDGER),
     "gdpr/held.py": (1, "holds a lock against who places a hold"),
+    "gdpr/noting.py": (1, LEDGER),
     "gdpr/replay/carry_out.py": (1, LEDGER),
     "gdpr/replay/cli.py": (1, LEDGER),
     "gdpr/request.py": (1, EFFECT),

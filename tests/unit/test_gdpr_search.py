@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audit.anonymise import pattern
-from gdpr.notes import Note
+from gdpr.note import Note
 from gdpr.search.needles import Needles
 from gdpr.search.spell import spellings
 

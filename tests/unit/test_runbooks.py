@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from typer.main import get_command
 
-from gdpr import why
+from gdpr import standing, why
 from lifecycle import cli
 from lifecycle.commands import tree
 from lifecycle.errors import Interrupted, NotFound, Unproven
@@ -85,19 +85,22 @@ def test_every_command_in_a_runbook_exists_with_its_options(line: str):
     assert len(needed) <= positional <= len(arguments), line
 
 
-NOTHING_TO_BE_DONE = {"in grace", "at work", "canceled", "vanished", "closed by somebody else"}
+NOTHING_TO_BE_DONE = {
+    *("in grace", "at work", "canceled", "vanished", "closed by somebody else", "asked again")
+}
 
 
 def test_every_state_of_a_request_has_one_book_or_nothing_is_to_be_done():
-    tree = ast.parse(Path(why.__file__).read_text())
+    trees = [ast.parse(Path(file).read_text()) for file in (why.__file__, standing.__file__)]
     told = {
         str(call.args[0].value)
+        for tree in trees
         for call in ast.walk(tree)
         if isinstance(call, ast.Call)
         and isinstance(call.func, ast.Name)
         and call.func.id == "Standing"
         if call.args and isinstance(call.args[0], ast.Constant)
-    } | {"canceled half-way", "closed half-way", "vanished half-way"}
+    } | {"canceled half-way", "closed half-way", "vanished half-way", *standing.STATES.values()}
     books_for = [state for states in erasing.BOOKS.values() for state in states]
     assert len(books_for) == len(set(books_for))
     assert set(books_for) | NOTHING_TO_BE_DONE == told
