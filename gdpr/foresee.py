@@ -262,6 +262,6 @@ def _refusals(policy: Policy, seen: Foreseen, customers: Mapping[str, int]) -> I
     if seen.found:
         yield from plan.reasons(seen.reach, seen.found, None)
     if not seen.beyond:
-        yield from plan.still_standing(seen.quoted)
+        yield from plan.still_standing(policy, seen.quoted)
     if customers.get("unknown"):
         yield "Stripe does not know a customer of theirs, and it remembers those it has deleted"

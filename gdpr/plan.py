@@ -52,7 +52,7 @@ def refusal(reach: Reach, case: Case) -> Failure | None:
     if (
         case.before is not None and case.state == "new"
     ):  # what was begun goes on, and says so itself
-        against += still_standing(case.before.quoted)
+        against += still_standing(reach.policy, case.before.quoted)
     keeps = list(locks.said(case.locked))
     if not against and not keeps:
         return None
@@ -60,11 +60,19 @@ def refusal(reach: Reach, case: Case) -> Failure | None:
     return Failure(case.name, "; ".join([*against, *keeps]), hint)
 
 
-def still_standing(places: Sequence[Quoted]) -> Iterator[str]:
-    """Yield, once, in which rows that would stay the person is quoted: no sentence says what becomes of them."""
-    if places:
+def still_standing(policy: Policy, places: Sequence[Quoted]) -> Iterator[str]:
+    """Yield, once, in which rows that would stay the person is quoted: no sentence says what becomes of them.
+
+    Of what the policy has under `review` the proof says so, when the person's own rows are gone.
+    """
+    if places := [one for one in places if not _to_review(policy, one)]:
         where = ", ".join(f"{one.table} ({counted(one.rows, 'row')})" for one in places)
         yield f"an identifier of the person would still stand in {where}"
+
+
+def _to_review(policy: Policy, one: Quoted) -> bool:
+    said = policy.tables[one.table].quotes
+    return all(said.get(column) == "review" for column in one.columns)
 
 
 def refuse(reach: Reach, found: Survey, cap: int) -> None:

@@ -28,6 +28,7 @@ from gdpr.notes import Entry
 from gdpr.person import Survey
 from gdpr.plan import must_be, refuse, still_standing
 from gdpr.prove import NOWHERE
+from gdpr.reach import Reach
 from gdpr.survey import Case, case_of, of_person
 from gdpr.waiting import erasure_of, waiting
 from lifecycle.errors import Conflict, Unproven
@@ -131,7 +132,7 @@ def _erase(
         try:
             if begun:  # part of them is gone: what is known of them now must outlive a refusal
                 _seal(desk, work, request)
-            _nothing_left(before)
+            _nothing_left(desk.reach, before)
             conn.isolation_level = IsolationLevel.REPEATABLE_READ
             erase.rehearse(work)
             if not claimed and not _claim(desk, conn, as_seen, request):
@@ -171,8 +172,8 @@ def _looked(
     return before.applied(found), before
 
 
-def _nothing_left(before: Before) -> None:
-    if against := list(still_standing(before.quoted)):
+def _nothing_left(reach: Reach, before: Before) -> None:
+    if against := list(still_standing(reach.policy, before.quoted)):
         raise Unproven(
             "; ".join(against),
             hint="Nothing was changed. Say in the policy whose these rows are, or take the value out by hand.",

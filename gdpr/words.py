@@ -11,7 +11,7 @@ from lifecycle.policy.model import Parties, Policy, Table
 
 
 def beyond(policy: Policy) -> tuple[str, ...]:
-    """Return the places of the policy that say what an erasure cannot do, such as `tables.letters.quotes`."""
+    """Return the places of the policy that say what an erasure cannot do, such as `tables.letters.quotes.words`."""
     tables = policy.tables.items()
     return tuple(dotted(path) for name, table in tables for path in _of_table(name, table))
 
@@ -26,8 +26,9 @@ def _of_table(name: str, table: Table) -> Iterator[Where]:
             table.keep or not all(_whole(table, n) for n in how.party)
         ):
             yield (*path, "owner", kind, "party")
-    if table.quotes:
-        yield (*path, "quotes")
+    yield from (
+        (*path, "quotes", column) for column, how in table.quotes.items() if how == "redact"
+    )
 
 
 def _carried(table: Table, name: str) -> bool:

@@ -364,14 +364,14 @@ def test_a_policy_beyond_the_erasure_is_told_word_by_word_with_where_the_person_
         foresee.foresee(system, None, "1")
     assert "patient, nurse" in unsaid.value.hint
     found = foresee.foresee(system, "patient", "1")
-    assert (found.found, len(found.beyond)) == (None, 2)
+    assert (found.found, len(found.beyond)) == (None, 1)
     assert {one.table: one.columns for one in found.quoted} == {
         "letters": {"words": 1},
         "waiting_list": {"address": 1},
     }
     lines = list(foretell.lines(found))
     assert_readable(lines)
-    assert "  tables.visits.quotes" in lines
+    assert "  tables.visits.quotes.summary" in lines
     assert lines[lines.index("    by the policy it is shown to a person") - 1].split() == [
         "letters.words", "1", "row",
     ]  # fmt: skip

@@ -329,3 +329,36 @@ def test_a_view_that_cannot_be_made_anew_holds_up_the_answer(ledger: str, tmp_pa
         True,
     )
     assert desk.states() == {1: "processing"}
+
+
+QUOTING: dict[str, Any] = {
+    name: said | ({"quotes": {"words": "review"}} if name == "notes" else {})
+    for name, said in TABLES.items()
+}
+
+
+def test_where_others_quote_her_a_person_looks_and_the_answer_waits(
+    ledger: str, tmp_path: Path
+) -> None:
+    """Her own rows go on their day; she is not called gone while she is quoted."""
+    desk = office.opened(ledger, tmp_path, SCHEMA, QUOTING, **people())
+    desk.ask("update notes set words = 'ask anna@x.example'")
+    desk.asks(1)
+    [found] = desk.erase().failures
+    assert (found.target.endswith(": notes"), found.what) == (True, "an identifier stands in 1 row")
+    assert (desk.states(), desk.ask("select id from people order by 1")) == (
+        {1: "processing"},
+        [2, 3],
+    )
+    desk.ask("update notes set words = 'ask'")
+    assert desk.erase().failures == ()
+    assert desk.states() == {1: "completed"}
+
+
+def test_where_nobody_may_be_quoted_nothing_of_her_goes(ledger: str, tmp_path: Path) -> None:
+    said = QUOTING | {"notes": TABLES["notes"] | {"quotes": {"words": "refuse"}}}
+    desk = office.opened(ledger, tmp_path, SCHEMA, said, **people())
+    desk.ask("update notes set words = 'ask anna@x.example'")
+    desk.asks(1)
+    assert "would still stand in notes (1 row)" in desk.erase().failures[0].what
+    assert (desk.states(), desk.ask("select count(*) from people")) == ({1: "pending"}, [3])
