@@ -1,7 +1,7 @@
 """Makes materialized views anew between an erasure and its proof, so that nobody who is gone stands in one.
 
 Those that the policy has made anew anyway (`maintenance.views`), and by the same code. Never decides: a view that
-cannot be made anew stays as it was, and the proof finds who stands in it.
+cannot be made anew stays as it was, is named, and the proof finds who stands in it.
 """
 
 from gdpr.desk import Desk
@@ -12,14 +12,19 @@ from lifecycle.maintenance.section import SECTION
 from lifecycle.promise import Task
 
 
-def anew(desk: Desk) -> None:
-    """Make them anew. Raise Fenced, Unreachable."""
+def anew(desk: Desk) -> dict[Place, Reason]:
+    """Make them anew; return those that stayed as they were, with why. Raise Fenced, Unreachable."""
     policy = desk.reach.policy
     if not SECTION.of(policy).views:
-        return
+        return {}
     seen = survey.survey(desk.system, desk.now, None)
     task = Task(desk.system, desk.claim, desk.now, None, seen_by_person=False)
-    refresh.carry_out(task, seen, plan.decide(policy, seen, desk.now))
+    decision = plan.decide(policy, seen, desk.now)
+    done = refresh.carry_out(task, seen, decision)
+    return {
+        Place("copy", one.target): Reason(f"{one.what}; it may count the person still", one.hint)
+        for one in (*decision.refusals, *done.failures)
+    }
 
 
 def unmade(reach: Reach) -> dict[Place, Reason]:

@@ -139,9 +139,9 @@ def _look(desk: Desk, entries: Sequence[Entry]) -> tuple[Proof | LifecycleError,
     """Make views anew and the planner forget everybody, then look for them all."""
     sealed = [entry.note for entry in entries if entry.note is not None]
     assert len(sealed) == len(entries)  # each was sealed before the erasure
-    copies.anew(desk)
+    stale = copies.anew(desk)
     answer.refresh_statistics(desk.system, desk.reach, sealed)
-    return prove(desk.system, sealed)
+    return prove(desk.system, sealed, stale)
 
 
 def _answer(desk: Desk, entry: Entry, proof: Proof) -> Done:

@@ -8,6 +8,7 @@ views, the planner's statistics, the object store, Stripe. Never changes anythin
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 import psycopg
@@ -97,16 +98,19 @@ class _Everywhere:
     people: int
 
 
-def prove(system: System, notes: Sequence[Note]) -> tuple[Proof | LifecycleError, ...]:
+def prove(
+    system: System, notes: Sequence[Note], stale: Mapping[Place, Reason] = MappingProxyType({})
+) -> tuple[Proof | LifecycleError, ...]:
     """Look for these people at every place of today's catalog, and where their notes say; return what is left of each.
 
-    The database is read once for all of them. What could not be asked about one of them alone is returned as an error:
-    that is no proof, and hinders nobody else's. Raise Refused when the database is no longer what the policy says,
-    Unreachable and the like when it could not be looked at.
+    `stale`: copies that could not be made anew before, with why. The database is read once for all of them. What
+    could not be asked about one of them alone is returned as an error: that is no proof, and hinders nobody else's.
+    Raise Refused when the database is no longer what the policy says, Unreachable and the like when it could not be
+    looked at.
     """
     own = [_Look() for _ in notes]
     seen, errors = _search(system, notes, own)
-    there, everywhere, hints = _since(system, seen)
+    there, everywhere, hints = _since(system, seen, stale)
     found: list[Proof | LifecycleError] = []
     for whose, (note, look) in enumerate(zip(notes, own, strict=True)):
         try:
@@ -177,7 +181,9 @@ def _of_person(
     places_of_names.short(look.looks, known)
 
 
-def _since(system: System, seen: _Everywhere) -> tuple[Reach, Coverage, Mapping[str, str]]:
+def _since(
+    system: System, seen: _Everywhere, stale: Mapping[Place, Reason]
+) -> tuple[Reach, Coverage, Mapping[str, str]]:
     """Hold what was promised everywhere, as the database is now, against where was looked.
 
     What was written since, or by transactions that had begun before, that snapshot did not show. Return with it by
@@ -187,14 +193,15 @@ def _since(system: System, seen: _Everywhere) -> tuple[Reach, Coverage, Mapping[
         after = catalog.read(another)
         there = reach(system.policy, after, erasure_of(system.policy).subject)
         look = _Look(seen.looks)
-        for place, reason in places.limits(there).items():
+        for place, reason in {**places.limits(there), **stale}.items():
             seen.looks.not_at(place, reason)
         _written_anew(look, seen, another)
         _detaching(look, there)
         places.unreached(seen.looks, another, after, seen.before, seen.began)
         quoting = dict.fromkeys(table for _, table in seen.searched.samples)
         hints = {table: samples.hint(another, table) for table in quoting}
-        return there, seen.looks.cover(places.promised(another, there)), hints
+        promised = places.promised(another, there) | stale.keys()
+        return there, seen.looks.cover(promised), hints
 
 
 def _detaching(look: _Look, reach: Reach) -> None:

@@ -29,3 +29,8 @@ def _stands(look: Look, path: Where, table: str, name: str, kind: str) -> None:
     for key, whose in foreign_keys.into_people(look.policy, look.catalog):
         if key.table == table and name in virtual.names(key) and whose == kind:
             tombstone.names(look, path, key, kind, instead)
+    unique = look.catalog.tables[table].unique
+    for one in unique:
+        if name in one and not any(other <= one - {name} for other in unique):
+            what = f"{', '.join(sorted(one))} is unique, and rows of two who are gone would both name the tombstone"
+            look.say(path, what, instead)

@@ -362,3 +362,18 @@ def test_where_nobody_may_be_quoted_nothing_of_her_goes(ledger: str, tmp_path: P
     desk.asks(1)
     assert "would still stand in notes (1 row)" in desk.erase().failures[0].what
     assert (desk.states(), desk.ask("select count(*) from people")) == ({1: "pending"}, [3])
+
+
+def test_a_view_that_names_nobody_and_stayed_as_it_was_is_named(
+    ledger: str, tmp_path: Path
+) -> None:
+    """Seen before as nothing: it went on counting her, and neither verdict nor certificate said so."""
+    views = {"views": ["by_year", "by_address"]}
+    desk = office.opened(ledger, tmp_path, VIEWS, COPIED, maintenance=views)
+    desk.ask("refresh materialized view by_year; alter materialized view by_year owner to postgres")
+    desk.asks(1)
+    outcome = desk.erase()
+    assert (outcome.failures, desk.states()) == ((), {1: "completed"})
+    unseen: Any = outcome.coverage["unseen"]
+    [why] = [one["why"] for one in unseen if one["place"] == "copy by_year"]
+    assert "it may count the person still" in why

@@ -108,6 +108,29 @@ def test_a_party_of_another_kind_keeps_the_row_too(ledger: str, tmp_path: Path) 
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("unique", "mistaken"), [("unique (a, b)", True), ("unique (a, n), unique (n)", False)]
+)
+def test_two_who_are_gone_are_not_both_the_tombstone_where_that_must_be_unique(
+    ledger: str, tmp_path: Path, unique: str, mistaken: bool
+) -> None:
+    """Seen before as SQLSTATE 23505 in the night of the second one, and in every night after."""
+    subjects = copy.deepcopy(office.POLICY["subjects"])
+    subjects["person"]["tombstone"] = STONE
+    made = f"""create table talks (n int, a bigint not null references people, b bigint not null references people,
+                                   {unique}); reset role;"""
+    tables: dict[str, Any] = {"talks": {"owner": {"person": {"party": {"a": [], "b": []}}}}}
+
+    def opened() -> Office:
+        return office.opened(ledger, tmp_path, PEOPLE + made, tables, subjects=subjects)
+
+    if mistaken:
+        with pytest.raises(AssertionError, match="a, b is unique, and rows of two who are gone"):
+            opened()
+    else:
+        assert opened()
+
+
 def test_when_the_other_goes_too_nothing_of_both_is_left(post: Office) -> None:
     assert post.erase().failures == ()
     post.asks(2)
