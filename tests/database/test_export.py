@@ -345,7 +345,7 @@ def test_a_policy_that_an_erasure_refuses_is_refused_here_too(
     clinic: Clinic, tmp_path: Path
 ) -> None:
     tables = dict(clinic.system.policy.tables)
-    tables["visit"] = tables["visit"].model_copy(update={"quotes": {"note": "review"}})
+    tables["visit"] = tables["visit"].model_copy(update={"quotes": {"note": "redact"}})
     policy = clinic.system.policy.model_copy(update={"tables": tables})
     clinic = replace(clinic, system=replace(clinic.system, policy=policy))
     with pytest.raises(Refused, match=r"cannot carry out yet: tables\.visit\.quotes"):
