@@ -7,24 +7,38 @@ cannot be made anew stays as it was, is named, and the proof finds who stands in
 from gdpr.desk import Desk
 from gdpr.reach import Reach
 from lifecycle.coverage import Place, Reason
+from lifecycle.errors import Fenced, Interrupted, LifecycleError
 from lifecycle.maintenance import plan, refresh, survey
 from lifecycle.maintenance.section import SECTION
 from lifecycle.promise import Task
 
+_STILL = "; it may count the person still"
+
 
 def anew(desk: Desk) -> dict[Place, Reason]:
-    """Make them anew; return those that stayed as they were, with why. Raise Fenced, Unreachable."""
+    """Make them anew; return those that stayed as they were, with why. Raise Fenced, Interrupted.
+
+    Whatever else keeps them from being made anew keeps nobody's proof: it looks at what they show.
+    """
     policy = desk.reach.policy
-    if not SECTION.of(policy).views:
+    views = SECTION.of(policy).views
+    if not views:
         return {}
-    seen = survey.survey(desk.system, desk.now, None)
-    task = Task(desk.system, desk.claim, desk.now, None, seen_by_person=False)
-    decision = plan.decide(policy, seen, desk.now)
-    done = refresh.carry_out(task, seen, decision)
-    return {
-        Place("copy", one.target): Reason(f"{one.what}; it may count the person still", one.hint)
-        for one in (*decision.refusals, *done.failures)
-    }
+    try:
+        seen = survey.survey(desk.system, desk.now, None)
+        task = Task(desk.system, desk.claim, desk.now, None, seen_by_person=False)
+        decision = plan.decide(policy, seen, desk.now)
+        done = refresh.carry_out(task, seen, decision)
+    except (Fenced, Interrupted):
+        raise
+    except LifecycleError as error:
+        return {_stale(view): Reason(f"{error.what}{_STILL}", error.hint) for view in views}
+    left = (*decision.refusals, *done.failures)
+    return {_stale(one.target): Reason(f"{one.what}{_STILL}", one.hint) for one in left}
+
+
+def _stale(view: str) -> Place:
+    return Place("copy", view)
 
 
 def unmade(reach: Reach) -> dict[Place, Reason]:

@@ -94,7 +94,7 @@ def connect(
 def _must_fit(conn: Connection[TupleRow], *, write: bool, database: str | None) -> None:
     """Raise Refused when this is not the server or the database that is wanted."""
     answer = conn.execute(_FACTS)
-    assert answer.nextset()  # behind that of the path
+    answer.nextset()  # behind that of the path
     [(major, recovering, read_only, name, backend)] = answer.fetchall()
     if backend != conn.info.backend_pid:
         raise Refused(

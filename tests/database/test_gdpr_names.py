@@ -377,3 +377,19 @@ def test_a_view_that_names_nobody_and_stayed_as_it_was_is_named(
     unseen: Any = outcome.coverage["unseen"]
     [why] = [one["why"] for one in unseen if one["place"] == "copy by_year"]
     assert "it may count the person still" in why
+
+
+def test_without_the_login_that_makes_views_anew_a_proof_is_made_all_the_same(
+    ledger: str, tmp_path: Path
+) -> None:
+    """Seen before as a night that proved nobody."""
+    desk = office.opened(ledger, tmp_path, VIEWS, COPIED, maintenance={"views": ["by_year"]})
+    desk.ask("refresh materialized view by_year; refresh materialized view by_address with no data")
+    desk.ask("alter role lifecycle_ddl nologin")
+    try:
+        desk.asks(1)
+        outcome = desk.erase()
+    finally:
+        desk.ask("alter role lifecycle_ddl login")
+    assert (outcome.failures, desk.states()) == ((), {1: "completed"})
+    assert "copy by_year" in str(outcome.coverage["unseen"])
