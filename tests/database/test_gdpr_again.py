@@ -1,7 +1,7 @@
 """What becomes a person's between the first night of their erasure and its proof: noted, shown, counted, and gone too."""
 
 from collections.abc import Sequence
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
@@ -220,9 +220,11 @@ def test_a_request_that_has_the_number_of_anothers_is_not_answered_with_it(clini
         patch.undo()
         whole = night.prove
 
-        def for_anna(system: System, notes: Sequence[Note]) -> tuple[Proof | LifecycleError, ...]:
+        def for_anna(
+            system: System, notes: Sequence[Note], stale: Any
+        ) -> tuple[Proof | LifecycleError, ...]:
             gone = Unreachable("away", hint="wait")
-            proofs = zip(notes, whole(system, notes), strict=True)
+            proofs = zip(notes, whole(system, notes, stale), strict=True)
             return tuple(proof if note.person == ANNA else gone for note, proof in proofs)
 
         patch.setattr(night, "prove", for_anna)
