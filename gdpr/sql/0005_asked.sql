@@ -11,8 +11,8 @@ create table lifecycle.asked (
     person      text not null,
     asked       timestamptz,                    -- as the application's row had it: null where that was no date
     sealed      bytea,
-    noted_at    timestamptz not null default clock_timestamp(),
-    joined_at   timestamptz not null default clock_timestamp(),     -- when something was added that was not there before
+    noted_at    timestamptz not null default statement_timestamp(),
+    joined_at   timestamptz not null default statement_timestamp(),  -- when something was added that was not there before
     ended_at    timestamptz,
     how         text check (how in ('proven', 'withdrawn', 'asked again')),
     check ((ended_at is null) = (sealed is not null)),

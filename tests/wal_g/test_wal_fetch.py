@@ -11,6 +11,7 @@ import pytest
 from backups.wal_g import wal_fetch
 from lifecycle import cli
 from lifecycle.postgres.binaries import environment, rights, server_account
+from tests.waiting import wait_until
 from tests.wal_g.source import Archive, Source, private, program
 
 MISSING = "00000001000000FF000000AA"
@@ -21,7 +22,13 @@ ENV = os.environ | {"LIFECYCLE_WAL_FETCH_PAUSES": "0 0 0"}
 def place() -> Iterator[Path]:
     made = private("lifecycle-fetch-")
     yield made
-    shutil.rmtree(made)
+
+    def gone() -> bool:
+        shutil.rmtree(made)
+        return True
+
+    # WAL-G fetches what comes next in a process of its own, which may still be at it.
+    wait_until(gone, forgive=OSError)
 
 
 def fetch(
