@@ -16,6 +16,14 @@ Facts = TypeVar("Facts")
 """A frozen dataclass of strings, numbers and booleans: it is kept as JSON while somebody walks."""
 
 
+def plan_of(about: Mapping[str, str], hint: str) -> str:
+    """Return the hash of the plan that a book was told. Raise InputError, with where one is got, when it is none."""
+    plan = about["plan"]
+    if len(plan) != len("0123456789abcdef") or not set(plan) <= set("0123456789abcdef"):
+        raise InputError(f"--plan is {plan!r}, which is no hash of a plan", hint=hint)
+    return plan
+
+
 @dataclass(frozen=True, slots=True)
 class Book(Generic[Facts]):
     """A runbook. `title` says when it is taken from the shelf.

@@ -1,6 +1,5 @@
 """`lifecycle gdpr replay plan | apply`: after a restore, by a person."""
 
-from contextlib import closing
 from datetime import timedelta
 
 import typer
@@ -8,7 +7,6 @@ import typer
 from lifecycle import clock, show
 from lifecycle.cli_options import JsonOption, SystemOption, open_system
 from lifecycle.commands import promises
-from lifecycle.errors import NotFound
 
 app = typer.Typer(
     help="After a restore: erase again whoever the ledger outside says was erased since.",
@@ -36,17 +34,10 @@ def apply(
     """Erase them again, prove it, and lift the fence where nothing is left. Safe to be run again."""
     from gdpr.replay.promise import PROMISE
     from lifecycle.job import Job
-    from lifecycle.ledger import plans
     from lifecycle.running import run
 
     chosen = open_system(system)
-    with closing(chosen.connect("gdpr replay", write=False)) as conn:
-        known = plans.find(conn, chosen.name, PROMISE.commands, wanted) is not None
-    if not known:
-        raise NotFound(
-            f"nobody was shown a plan {wanted!r} of gdpr replay for {chosen.name}",
-            hint="Look at `lifecycle gdpr replay plan`: it shows what would be done and its hash.",
-        )
+    promises.must_be_shown(chosen, PROMISE.commands, wanted)
     why = "the database was put back, and people are in it who were erased"
     job = Job(PROMISE.job, why, "0 0 1 1 *", PROMISE, limit=timedelta(hours=12), retry_safe=False)
     show.outcome(run.by_hand(chosen, job, wanted), as_json)

@@ -79,18 +79,11 @@ def _apply(room: str) -> Any:
         wanted: HashArgument, system: SystemOption = None, as_json: JsonOption = False
     ) -> None:
         """Carry out the plan with this hash, however much it ends, unless the world has changed since."""
-        from lifecycle.ledger import plans
         from lifecycle.running import run
 
         chosen = open_system(system)
-        job, short = _job(chosen, room), room.rpartition(".")[2]
-        with closing(chosen.connect(f"{short} apply", write=False)) as conn:
-            known = plans.find(conn, chosen.name, short, wanted) is not None
-        if not known:
-            raise NotFound(
-                f"nobody was shown a plan {wanted!r} of {short} for {chosen.name}",
-                hint=f"Look at `lifecycle {short} plan`: it shows what would be done and its hash.",
-            )
+        job = _job(chosen, room)
+        must_be_shown(chosen, room.rpartition(".")[2], wanted)
         show.outcome(run.by_hand(chosen, job, wanted), as_json)
 
     return apply
@@ -106,6 +99,21 @@ def _job(system: "System", room: str) -> "Job":
         f"the policy of {system.name} asks nothing of {room.rpartition('.')[2]}",
         hint="`lifecycle policy show` says what it promises; docs/policy.md has the section to write.",
     )
+
+
+def must_be_shown(
+    system: "System", commands: str, wanted: str, what: str = "what would be done"
+) -> None:
+    """Raise NotFound unless somebody was shown the plan with this hash. `commands`: the words before `plan`."""
+    from lifecycle.ledger import plans
+
+    with closing(system.connect(f"{commands} apply", write=False)) as conn:
+        known = plans.find(conn, system.name, commands, wanted) is not None
+    if not known:
+        raise NotFound(
+            f"nobody was shown a plan {wanted!r} of {commands} for {system.name}",
+            hint=f"Look at `lifecycle {commands} plan`: it shows {what} and its hash.",
+        )
 
 
 def remember(system: "System", made: "Plan[Step]") -> bool:

@@ -4,10 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from lifecycle.errors import InputError
 from lifecycle.outside.commands import Finished
 from lifecycle.system import System
-from runbooks.book import Book
+from runbooks.book import Book, plan_of
 from runbooks.step import Step
 
 READS = "Nothing to undo: it only reads."
@@ -28,13 +27,11 @@ GENERAL = Facts("SYSTEM", "PLAN")
 
 def gather(system: System, about: Mapping[str, str]) -> Facts:
     """Return what it was told; asks nobody, for the database is gone. Raise InputError when that is no hash."""
-    plan = about["plan"]
-    if len(plan) != len("0123456789abcdef") or not set(plan) <= set("0123456789abcdef"):
-        raise InputError(
-            f"--plan is {plan!r}, which is no hash of a plan",
-            hint=f"Make an empty server, set {VARIABLE} to a superuser's connection to it, and take the hash "
-            "that `lifecycle backups restore plan` prints.",
-        )
+    plan = plan_of(
+        about,
+        f"Make an empty server, set {VARIABLE} to a superuser's connection to it, and take the hash "
+        "that `lifecycle backups restore plan` prints.",
+    )
     return Facts(system.name, plan)
 
 

@@ -4,10 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from lifecycle.errors import InputError
 from lifecycle.outside.commands import Finished
 from lifecycle.system import System
-from runbooks.book import Book
+from runbooks.book import Book, plan_of
 from runbooks.step import Step
 
 READS = "Nothing to undo: it only reads."
@@ -30,12 +29,10 @@ GENERAL = Facts("SYSTEM", "TABLE", "DUMP", "PLAN")
 
 def gather(system: System, about: Mapping[str, str]) -> Facts:
     """Return what it was told. Raise InputError where the plan is no hash of one."""
-    plan = about["plan"]
-    if len(plan) != len("0123456789abcdef") or not set(plan) <= set("0123456789abcdef"):
-        raise InputError(
-            f"--plan is {plan!r}, which is no hash of a plan",
-            hint="Take the hash that `lifecycle backups restore table TABLE --dump DUMP` prints.",
-        )
+    plan = plan_of(
+        about,
+        "Take the hash that `lifecycle backups restore table TABLE --dump DUMP` prints.",
+    )
     return Facts(system.name, about["table"], about["dump"], plan)
 
 

@@ -1,13 +1,10 @@
 """`lifecycle backups wal-g status | plan | apply`: how long base backups and their log are kept, by a person."""
 
-from contextlib import closing
-
 import typer
 
 from lifecycle import clock, rooms, show
 from lifecycle.cli_options import JsonOption, SystemOption, open_system
 from lifecycle.commands import promises
-from lifecycle.errors import NotFound
 
 app = typer.Typer(
     help="What WAL-G keeps: which base backups and which part of the log end, and why.",
@@ -41,16 +38,9 @@ def apply(
 ) -> None:
     """Delete exactly what that plan says, and look again: what stays, what is gone, what can be come back to."""
     from backups.wal_g.ends.promise import PROMISE
-    from lifecycle.ledger import plans
     from lifecycle.running import run
 
     chosen = open_system(system)
     job = rooms.job(chosen.policy, PROMISE.job)
-    with closing(chosen.connect("backups wal-g", write=False)) as conn:
-        known = plans.find(conn, chosen.name, PROMISE.commands, wanted) is not None
-    if not known:
-        raise NotFound(
-            f"nobody was shown a plan {wanted!r} of backups wal-g for {chosen.name}",
-            hint="Look at `lifecycle backups wal-g plan`: it shows what would end and its hash.",
-        )
+    promises.must_be_shown(chosen, PROMISE.commands, wanted, "what would end")
     show.outcome(run.by_hand(chosen, job, wanted), as_json)
