@@ -18,6 +18,7 @@ from gdpr import copies, places_of_names
 from gdpr import references as by_reference
 from gdpr import statements_of_search as search
 from gdpr.note import Note
+from gdpr.places_of_names import LOOK
 from gdpr.reach import Reach
 from gdpr.search.database import EXTENDED, LARGE, SAMPLES, began
 from lifecycle import clock
@@ -27,8 +28,6 @@ from lifecycle.postgres.catalog import Catalog
 from lifecycle.postgres.names import policy_name
 from lifecycle.system import System
 from retention.archive.section import SECTION as ARCHIVES
-
-_LOOK = "Look there by hand for the person, or take the place out of the database."
 
 BEYOND = {
     Place("spelling", "compressed, encrypted, aliased or cut"): Reason(
@@ -215,7 +214,7 @@ def _under_way(conn: Connection[TupleRow], since: datetime) -> dict[Place, Reaso
     for place, count, why, kind in _COUNTED:
         row = conn.execute(count, {"since": since}).fetchone()
         if row is None or row[0]:
-            found[place] = Reason(f"{row[0] if row else 'some'} there: {why}", _LOOK, kind)
+            found[place] = Reason(f"{row[0] if row else 'some'} there: {why}", LOOK, kind)
     return found
 
 
@@ -246,4 +245,4 @@ def _odd_columns(conn: Connection[TupleRow]) -> Iterator[tuple[Place, Reason]]:
             continue
         why = f"{kind} may spell a value in another way than it is searched for"
         place = Place("column", f"{policy_name(schema, name)}.{column}")
-        yield place, Reason(why, _LOOK, "limit")
+        yield place, Reason(why, LOOK, "limit")

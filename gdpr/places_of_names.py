@@ -2,24 +2,19 @@
 
 from audit.anonymise import SHORTEST
 from gdpr.note import Note
-from gdpr.reach import Reach
+from gdpr.reach import NUMBERS, Reach
 from gdpr.statements_of_names import place
 from lifecycle.coverage import Looks, Place, Reason
 from lifecycle.words import counted
 
-_LOOK = "Look there by hand for the person, or take the place out of the database."
-_NUMBERS = (
-    *("smallint", "integer", "bigint", "numeric", "real", "double precision", "boolean", "money"),
-    *("date", "time", "timestamp", "interval", "oid"),
-)
-"""Types of columns that are not printed for the search."""
+LOOK = "Look there by hand for the person, or take the place out of the database."
 
 
 def ambiguous(looks: Looks, identifiers: int) -> None:
     """Say that so many identifiers of the person were not searched for, as somebody else goes by them too."""
     if identifiers:
         why = f"an identifier of the person ({identifiers} in all) is another person's too, and was not searched for"
-        looks.not_at(Place("identifiers", "shared with somebody else"), Reason(why, _LOOK, "limit"))
+        looks.not_at(Place("identifiers", "shared with somebody else"), Reason(why, LOOK, "limit"))
 
 
 def short(looks: Looks, note: Note) -> None:
@@ -43,13 +38,13 @@ def _numbers(reach: Reach) -> dict[Place, Reason]:
         ".".join(where)
         for one in reach.subject.names()
         if one.path is None
-        and reach.column(*(where := place(reach, one))).type.partition("(")[0] in _NUMBERS
+        and reach.column(*(where := place(reach, one))).type.partition("(")[0] in NUMBERS
     ]
     if not named:
         return {}
     why = f"{', '.join(named)} is a number, and in columns of numbers none is looked for"
     of = Place("identifiers", "that are numbers, in columns of numbers")
-    return {of: Reason(why, _LOOK, "limit")}
+    return {of: Reason(why, LOOK, "limit")}
 
 
 def _earlier(reach: Reach) -> dict[Place, Reason]:

@@ -20,10 +20,13 @@ from lifecycle.policy.people import Subject, Value
 from lifecycle.postgres.catalog import Catalog, Column, ForeignKey, Table
 from lifecycle.postgres.names import sql_name
 
-_NOT_TEXT = (
+NUMBERS = (
     *("smallint", "integer", "bigint", "numeric", "real", "double precision", "boolean", "money"),
-    *("date", "time", "timestamp", "interval", "oid", "bytea"),
+    *("date", "time", "timestamp", "interval", "oid"),
 )
+"""Types of numbers and times: columns of these are not printed for a search."""
+
+_NOT_TEXT = (*NUMBERS, "bytea")
 
 
 @dataclass(frozen=True, slots=True)
