@@ -32,7 +32,7 @@ def with_key(world: World, directory: Path, *public: Ed25519PrivateKey) -> World
     """Return the world with a new signing key, and with the public halves of these."""
     key = Ed25519PrivateKey.generate()
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
-    named = build.secret(directory, f"signing-{id(key)}.pem", pem)
+    named = build.secret(directory, f"signing-{len(list(directory.iterdir()))}.pem", pem)
     files = list[str]()
     for number, other in enumerate(public):
         half = other.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
