@@ -42,7 +42,7 @@ from retention.pace import Pace
 from retention.rule import RetentionRule
 from retention.survey import Seen
 
-NOTHING = Content(rows=0, digest="0")
+NOTHING = Content(rows=0, digest="0", hashed="binary")
 """What no rows come to."""
 
 
@@ -119,7 +119,8 @@ def differs(task: Task, ddl: Connection[TupleRow], archived: tuple[Leaf, ...]) -
     with closing(task.system.connect("retention.archive")) as conn:
         for leaf in archived:
             with staging.reading(conn):
-                there = rows.content(conn, leaf.wanted)
+                columns = rows.relation(conn, leaf.wanted.leaf).columns
+                there = rows.content(conn, leaf.wanted, columns)
             if there != leaf.content:
                 many = counted(there.rows, "row")
                 return f"{leaf.wanted.leaf} has {many}, and they are not those that were archived"

@@ -40,11 +40,16 @@ class Column(Part):
     kept: Kept
 
 
+Hashed = Literal["text", "binary"]
+"""What each row's hash is of: its text, in archives that say nothing of it, or its `exact` columns in binary form."""
+
+
 class Content(Part):
-    """How many rows, and the sum of a 64-bit hash over each row's text, in any order: equal rows count twice."""
+    """How many rows, and the sum of a 64-bit hash over each, in any order: equal rows count twice."""
 
     rows: Annotated[int, Field(ge=0)]
     digest: str
+    hashed: Hashed = "text"
 
 
 class Description(Part):
@@ -146,6 +151,20 @@ def kept(type_name: str, *, all_text: bool) -> Kept:
     if digits and int(digits[1]) <= 38 and 0 <= int(digits[2]) <= int(digits[1]):
         found = "numeric"
     return "text" if all_text and found in BENDING else found
+
+
+_EXACT = re.compile(
+    r"boolean|smallint|integer|bigint|date|uuid|bytea|text|character(?: varying)?(?:\(\d+\))?"
+    r"|numeric(?:\(\d+,-?\d+\))?|timestamp(?:\(\d+\))? with(?:out)? time zone"
+)
+
+
+def exact(type_name: str) -> bool:
+    """Say whether values of this type with one text have one binary form, the same on every server.
+
+    Not so NaN in a floating-point number, and types with a number of their own in each database, in arrays too.
+    """
+    return _EXACT.fullmatch(type_name) is not None
 
 
 def scale(type_name: str) -> tuple[int, int]:

@@ -104,7 +104,7 @@ def must_hold(proven: Proven, there: Content) -> None:
 def compare(conn: Connection[TupleRow], proven: Proven, wanted: Rows) -> None:
     """Raise as `must_hold` does unless these rows are in the table as they are in the archive. In no transaction."""
     with staging.reading(conn):
-        must_hold(proven, rows.content(conn, wanted))
+        must_hold(proven, rows.content(conn, wanted, proven.written.description.columns))
 
 
 def let_go(
@@ -151,7 +151,7 @@ def _load(conn: Connection[TupleRow], seen: Code, described: Description, file: 
         with conn.cursor() as cursor, cursor.copy(of_return.copy_in(of_return.STAGED, columns)) as into:  # fmt: skip
             for block in parquet.lines(file):
                 into.write(block)
-        loaded = rows.staged(conn)
+        loaded = rows.staged(conn, described)
         blocks = rows.staged_blocks(conn)
     if loaded != described.content:
         raise Unproven(

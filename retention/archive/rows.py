@@ -1,6 +1,6 @@
 """Which rows an archive is of, and what they come to now: the columns, how many, by which digest. Reads only."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -89,13 +89,12 @@ def describe(system: str, rows: Rows, seen: Relation, content: Content) -> Descr
     )
 
 
-def content(conn: Connection[TupleRow], rows: Rows) -> Content:
-    """Return what these rows come to now. Within `reading`, or after `pin`."""
-    found = conn.execute(
-        of_return.content(names.sql_name(rows.leaf), rows.where), dict(rows.values)
-    ).fetchone()
+def content(conn: Connection[TupleRow], rows: Rows, columns: Sequence[Column]) -> Content:
+    """Return what these rows come to now, with the columns of `relation`. Within `reading`, or after `pin`."""
+    asked = statements.content(names.sql_name(rows.leaf), rows.where, columns)
+    found = conn.execute(asked, dict(rows.values)).fetchone()
     assert found is not None
-    return Content(rows=found[0], digest=found[1])
+    return Content(rows=found[0], digest=found[1], hashed="binary")
 
 
 def count(conn: Connection[TupleRow], rows: Rows) -> int:
@@ -106,10 +105,15 @@ def count(conn: Connection[TupleRow], rows: Rows) -> int:
     return found[0]
 
 
-def staged(conn: Connection[TupleRow]) -> Content:
-    """Return what was loaded from an archive. Within `reading` or `loading`."""
-    many, digest = staging.content(conn)
-    return Content(rows=many, digest=digest)
+def staged(conn: Connection[TupleRow], described: Description) -> Content:
+    """Return what was loaded of all columns of an archive, hashed as it is. Within `reading` or `loading`."""
+    if described.content.hashed == "text":
+        many, digest = staging.content(conn)
+        return Content(rows=many, digest=digest)
+    asked = statements.content(of_return.STAGED, of_return.ALL, described.columns)
+    found = conn.execute(asked).fetchone()
+    assert found is not None
+    return Content(rows=found[0], digest=found[1], hashed="binary")
 
 
 def staged_blocks(conn: Connection[TupleRow]) -> int:

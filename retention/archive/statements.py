@@ -5,8 +5,10 @@ from collections.abc import Sequence
 from psycopg import sql
 
 from lifecycle.postgres.names import sql_name
-from lifecycle.postgres.rows import row_as_text
+from lifecycle.postgres.rows import hash_of_row, row_as_text
 from lifecycle.returning.statements import ROW, STAGED
+from retention.archive import manifest
+from retention.archive.manifest import Column
 
 # The bound of a partition that is being taken off, or was, is gone with its place among the others.
 RELATION = """
@@ -21,13 +23,12 @@ RELATION = """
 
 
 def copy_out(leaf: str, columns: Sequence[str], where: sql.Composable) -> sql.Composed:
-    """Rows as CSV, each with its hash behind it. All but nulls is quoted: no text begins with a mark."""
+    """Rows as CSV. All but nulls is quoted: no text begins with a mark."""
     return sql.SQL("""
-        copy (select {columns}, hashtextextended({row}, 0) from only {leaf} as {alias} where {where})
+        copy (select {columns} from only {leaf} as {alias} where {where})
           to stdout (format csv, force_quote *)
     """).format(
         columns=sql.SQL(", ").join(sql.Identifier(ROW, name) for name in columns),
-        row=row_as_text(ROW),
         leaf=sql_name(leaf),
         alias=sql.Identifier(ROW),
         where=where,
@@ -63,6 +64,17 @@ def count(of: sql.Identifier, where: sql.Composable) -> sql.Composed:
     """Count rows, without looking into them."""
     return sql.SQL("select count(*) from only {of} as {alias} where {where}").format(
         of=of, alias=sql.Identifier(ROW), where=where
+    )
+
+
+def content(of: sql.Identifier, where: sql.Composable, columns: Sequence[Column]) -> sql.Composed:
+    """Count rows, with a digest of all of each that does not depend on their order: `hashed` is binary."""
+    exact = [column.name for column in columns if manifest.exact(column.type)]
+    others = [column.name for column in columns if not manifest.exact(column.type)]
+    return sql.SQL("""
+        select count(*), coalesce(sum({hashed}), 0)::text from only {of} as {alias} where {where}
+    """).format(
+        hashed=hash_of_row(ROW, exact, others), of=of, alias=sql.Identifier(ROW), where=where
     )
 
 

@@ -18,7 +18,7 @@ from lifecycle.postgres import connect
 from lifecycle.promise import Task
 from lifecycle.returning import staging
 from retention.archive import rows, shelf, statements
-from retention.archive.manifest import Content, Description, Manifest
+from retention.archive.manifest import Description, Manifest
 from retention.archive.parquet import Bends, Writer
 from retention.archive.rows import Relation, Rows
 from retention.archive.shelf import Shelf
@@ -100,7 +100,10 @@ def _exactly(task: Task, conn: Connection[TupleRow], wanted: Rows, file: Path) -
 def _file(
     task: Task, conn: Connection[TupleRow], wanted: Rows, seen: Relation, file: Path
 ) -> Description:
-    """Write one file of all rows, with its description inside. Raise Bends, psycopg.Error as it comes."""
+    """Write one file of all rows, with its description inside. Raise Bends, psycopg.Error as it comes.
+
+    What they come to is asked by itself: in a snapshot that is the same, and the server shares the work out.
+    """
     columns = [column.name for column in seen.columns]
     statement = statements.copy_out(wanted.leaf, columns, wanted.where)
     writer, footer = Writer(file, seen.columns), None
@@ -109,7 +112,7 @@ def _file(
             for line in lines:
                 writer.take(line)
         writer.finish()
-        content = Content(rows=writer.rows, digest=str(writer.digest))
+        content = rows.content(conn, wanted, seen.columns)
         described = rows.describe(task.system.name, wanted, seen, content)
         footer = described.to_json()
     finally:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import psycopg
 import pytest
 
 from lifecycle.admin import access, install
-from lifecycle.errors import Conflict, LifecycleError, NotFound, Refused
+from lifecycle.errors import Conflict, LifecycleError, NotFound, Refused, Unproven
 from lifecycle.job import Job
 from lifecycle.ledger import claims
 from lifecycle.ledger.claims import Claim
@@ -212,6 +213,44 @@ def test_rows_come_back_without_whoever_was_forgotten_and_overwrite_nothing(worl
     assert line["counts"] == {"rows": 6, "left_out": 4, "cleared": 4}
     # Once more there is nothing to do.
     assert world.plan(written, into="visit").decision.steps == ()
+
+
+def test_an_archive_from_before_its_rows_were_hashed_in_binary_form_is_proven_by_their_text(
+    world: World, tmp_path: Path
+):
+    written = world.archive("visit", "visit_2020")
+    world.say(
+        "alter database :base set timezone to 'UTC'".replace(":base", world.system.policy.database)
+    )
+    text = world.ask("select sum(hashtextextended(v::text, 0)) from visit_2020 v")
+    old = _as_before(world, written, str(text), tmp_path / "old.parquet")
+    wanted = Wanted(old, beside="visit_again")
+    assert restore.plan(world.system, wanted).decision.steps[0].rows == 12
+    spoiled = _as_before(world, written, str(text + 1), tmp_path / "spoiled.parquet")
+    with pytest.raises(Unproven, match="what was loaded is not what was archived"):
+        restore.plan(world.system, Wanted(spoiled, beside="visit_again"))
+
+
+def _as_before(world: World, written: Manifest, digest: str, file: Path) -> str:
+    """Store an archive as a release before wrote it, whose manifest says nothing of how rows are hashed."""
+    on = shelf.shelf(world.system)
+    with closing(on.store):
+        on.fetch(written, file)
+        described = json.loads(written.description.to_json())
+        assert described["content"].pop("hashed") == "binary"
+        described["content"]["digest"] = digest
+        pq: Any = import_module("pyarrow.parquet")
+        table = pq.read_table(file)
+        told = {b"lifecycle.archive": json.dumps(described).encode()}
+        pq.write_table(table.replace_schema_metadata(told), file)
+        sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
+        key = on.place("visit", sha256)
+        beside = json.loads(written.to_json()) | {
+            "description": described, "key": key, "sha256": sha256, "size": file.stat().st_size,
+        }  # fmt: skip
+        on.store.put_file(on.bucket, key, file, sha256)
+        on.store.put_bytes(on.bucket, manifest.beside(key), json.dumps(beside).encode())
+    return sha256
 
 
 def test_what_does_not_fit_is_refused_with_the_reason(world: World):
