@@ -19,7 +19,7 @@ drill-demo: .venv/wal_g/wal-g  ## a drill on the real WAL-G from push to verdict
 test: .venv/ready .venv/timescaledb/ready  ## every test but those of the three targets that follow, on real parts
 	$(TEST) --ignore tests/wal_g --ignore tests/days --ignore tests/years
 
-test-wal-g: .venv/wal_g/wal-g  ## base backups and drills on the real WAL-G, which is built first
+test-wal-g: .venv/wal_g/wal-g .venv/versitygw/versitygw  ## base backups and drills on the real WAL-G, which is built first
 	$(TEST) tests/wal_g
 
 test-days: .venv/wal_g/wal-g  ## whole days of the daemon over the four systems, the demo, a lost server's way back, the pages that are carried out
@@ -30,7 +30,7 @@ test-years: .venv/ready  ## the house and the four systems night by night, over 
 
 test-matrix: $(PG:%=test-on-%)  ## the tests that ask a database, on each version (PG="15 18": on these only)
 
-test-on-%: .venv/matrix .venv/wal_g/wal-g
+test-on-%: .venv/matrix .venv/wal_g/wal-g .venv/versitygw/versitygw
 	LIFECYCLE_TEST_PG=$* $(TEST) tests/database tests/wal_g tests/days/test_systems.py tests/days/test_way_back*.py
 
 test-timescaledb: .venv/ready  ## whole runs on a server that has TimescaleDB
@@ -91,7 +91,12 @@ lock: .venv/ready  ## resolve pyproject.toml into requirements.lock again
 # The real WAL-G, for tests alone, built from its source: a minute or two the first time.
 .venv/wal_g/wal-g: tests/wal_g/go.mod tests/wal_g/go.sum tests/wal_g/tools.go tests/wal_g/build.py .venv/ready
 	@echo 'building WAL-G for tests into .venv ...'
-	@$(BIN)/python tests/wal_g/build.py $(@D)
+	@$(BIN)/python tests/wal_g/build.py $(@D) wal-g
+
+# An S3 server with versions and an Object Lock that holds, likewise.
+.venv/versitygw/versitygw: tests/wal_g/versitygw/go.mod tests/wal_g/versitygw/go.sum tests/wal_g/versitygw/tools.go tests/wal_g/build.py .venv/ready
+	@echo 'building versitygw for tests into .venv ...'
+	@$(BIN)/python tests/wal_g/build.py $(@D) versitygw
 
 clean:
 	rm -rf .venv build dist .pytest_cache .ruff_cache

@@ -5,9 +5,9 @@ be read, its own copies are counted; the policy alone says the latest day otherw
 was put away by others than us, has no date here.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from backups import shelf, slots
@@ -16,6 +16,7 @@ from backups.section import SECTION as BACKUPS
 from backups.section import Backups
 from backups.slots import Kind
 from backups.wal_g import listing, measured, program
+from backups.wal_g.ends import bucket
 from lifecycle.config.span import Span
 from lifecycle.errors import LifecycleError
 from lifecycle.system import System
@@ -143,6 +144,7 @@ def _wal_g(system: System, backups: Backups, proven: datetime) -> Iterator[Copie
         walg = program.find(system)
         names = measured.stored(walg)
         listed = listing.parse(walg.ask("backup-list", "--detail", "--json"))
+        hidden = bucket.behind(system, walg)
     except LifecycleError as error:
         note = f"WAL-G's list could not be read: {error.what}"
         yield Copies(name, "", window, None, None, endless=True, note=note)
@@ -162,7 +164,23 @@ def _wal_g(system: System, backups: Backups, proven: datetime) -> Iterator[Copie
         until = promised.keep.after(min(after, default=promised.base.after(last)))
     permanent = any(one.is_permanent for one in before)
     endless = permanent or (promised.keep is None and bool(before or older))
-    yield Copies(name, "", window, len(before), until, endless=endless, note=note)
+    made = Copies(name, "", window, len(before), until, endless=endless, note=note)
+    yield _with_versions(made, hidden, promised.keep)
+
+
+def _with_versions(
+    made: Copies, hidden: Mapping[str, datetime] | None, keep: Span | None
+) -> Copies:
+    """Return it with what is out of WAL-G's list and kept as versions; `hidden` None where nobody can tell of any."""
+    if hidden is None:
+        return replace(made, endless=True, note=f"{bucket.UNSEEN.why}; {made.note}")
+    if not hidden:
+        return made
+    note = f"{counted(len(hidden), 'object')} out of WAL-G's list, kept as versions; {made.note}"
+    if keep is None:
+        return replace(made, endless=True, note=note)
+    gone = keep.after(max(hidden.values()))
+    return replace(made, until=max(made.until, gone) if made.until else gone, note=note)
 
 
 def _said(keep: Span | None) -> str:

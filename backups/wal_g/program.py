@@ -119,6 +119,15 @@ class Program:
         """Return it without the child that fetches ahead and outlives the call."""
         return replace(self, env={**self.env, "WALG_DOWNLOAD_CONCURRENCY": "1"})
 
+    def configured(self) -> list[str]:
+        """Return the names of its variables here, and the lines of its configuration file: JSON, YAML, TOML or else."""
+        try:
+            texts = [Path(path).read_text(encoding="utf-8") for path in self.options[1:]]
+        except (OSError, UnicodeDecodeError):
+            texts = []
+        lines = (line for text in texts for line in text.splitlines())
+        return [*self.env, *(line for line in lines if not line.lstrip().startswith("#"))]
+
     def version(self) -> str:
         """Return what it calls itself. Raise as `run`."""
         return " ".join(self.run("--version").split())[:100]

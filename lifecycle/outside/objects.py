@@ -22,21 +22,19 @@ from lifecycle.errors import (
     Unproven,
     Unreachable,
 )
-from lifecycle.outside import object_lock, quick_session
+from lifecycle.outside import object_lock, quick_session, versions
 from lifecycle.outside.at_rest import at_rest
 from lifecycle.outside.digest import file_sha256
 from lifecycle.outside.head import Head
 from lifecycle.outside.object_lock import Lock
-from lifecycle.outside.store_error import MISSING, store_error
+from lifecycle.outside.store_error import store_error
+from lifecycle.outside.versions import Refusal, Version
 from lifecycle.system import System
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
-    from types_boto3_s3.type_defs import ObjectIdentifierTypeDef
 
 CONNECT_SECONDS, READ_SECONDS, TRIES = 5, 30, 4
-BATCH = 1000
-"""Most versions that one DeleteObjects call takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,27 +62,18 @@ class Objects:
                     break
         return tuple(found)
 
-    def delete_versions(self, bucket: str, key: str, versions: Sequence[str]) -> int:
+    def delete_versions(self, bucket: str, key: str, these: Sequence[str]) -> int:
         """Delete these versions for ever, abort this key's unfinished uploads, return how many versions.
 
         A version that is gone already is no error. Raise Refused with the date when one is locked.
         """
         self._abort_uploads(bucket, key)
-        for start in range(0, len(versions), BATCH):
-            batch = versions[start : start + BATCH]
-            wanted: list[ObjectIdentifierTypeDef] = [{"Key": key, "VersionId": v} for v in batch]
-            with _classified(bucket):
-                answer = self.client.delete_objects(
-                    Bucket=self._real(bucket), Delete={"Objects": wanted, "Quiet": True}
-                )
-            # The answer is 200 even when single versions could not be deleted.
-            for error in answer.get("Errors", ()):
-                if error.get("Code") not in MISSING:
-                    named = error.get("VersionId")  # not every store says which one it was
-                    for lock in self.locks(bucket, key, (named,) if named else batch):
-                        raise lock.refused(bucket)
-                    raise store_error(bucket, error.get("Code", ""))
-        return len(versions)
+        for refused in self.delete_all(bucket, [(key, one) for one in these]):
+            # Not every store says which version it was.
+            for lock in self.locks(bucket, key, (refused.id,) if refused.id else these):
+                raise lock.refused(bucket)
+            raise store_error(bucket, refused.code)
+        return len(these)
 
     def put_file(self, bucket: str, key: str, path: Path, sha256: str) -> None:
         """Put a file of any size and note its SHA-256 (hex) beside it; the store checks each part.
@@ -189,14 +178,17 @@ class Objects:
 
     def keys_of_versions(self, bucket: str, prefix: str) -> frozenset[str]:
         """Return the keys that begin with `prefix` of which a version holds something, the newest or an earlier one."""
-        found = set[str]()
+        return frozenset(one.key for one in self.all_versions(bucket, prefix) if one.holds)
+
+    def all_versions(self, bucket: str, prefix: str) -> tuple[Version, ...]:
+        """Return every version of every key that begins with `prefix`, delete markers included."""
         with _classified(bucket):
-            pages = self.client.get_paginator("list_object_versions").paginate(
-                Bucket=self._real(bucket), Prefix=prefix
-            )
-            for page in pages:
-                found |= {str(listed.get("Key")) for listed in page.get("Versions", ())}
-        return frozenset(found)
+            return tuple(versions.below(self.client, self._real(bucket), prefix))
+
+    def delete_all(self, bucket: str, these: Sequence[tuple[str, str]]) -> tuple[Refusal, ...]:
+        """Delete exactly these keys' versions for ever; return those that the store refused, each by itself."""
+        with _classified(bucket):
+            return tuple(versions.delete(self.client, self._real(bucket), these))
 
     def _abort_uploads(self, bucket: str, key: str) -> None:
         with _classified(bucket):
@@ -210,11 +202,11 @@ class Objects:
                             Bucket=self._real(bucket), Key=key, UploadId=str(upload.get("UploadId"))
                         )
 
-    def locks(self, bucket: str, key: str, versions: Sequence[str]) -> tuple[Lock, ...]:
+    def locks(self, bucket: str, key: str, these: Sequence[str]) -> tuple[Lock, ...]:
         """Return what holds these versions, for each that something holds. One call for each of them."""
         with _classified(bucket):
             real = self._real(bucket)
-            found = (object_lock.of_version(self.client, real, key, one) for one in versions)
+            found = (object_lock.of_version(self.client, real, key, one) for one in these)
             return tuple(lock for lock in found if lock is not None)
 
     def must_know(self, bucket: str) -> None:

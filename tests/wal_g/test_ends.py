@@ -1,9 +1,6 @@
 """Base backups and their log end on the real WAL-G: what stays brings back all of it, whatever is killed or locked."""
 
-import os
-import shutil
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,90 +8,37 @@ from typing import Any
 import psycopg
 import pytest
 
-from backups.wal_g import drill
 from backups.wal_g.ends import delete
 from backups.wal_g.ends.promise import PROMISE
 from backups.wal_g.ends.survey import survey_store
 from backups.wal_g.program import Program
 from gdpr import horizon
-from lifecycle.ledger import claims, evidence
-from lifecycle.outcome import Outcome, Verdict
+from lifecycle.ledger import evidence
+from lifecycle.outcome import Verdict
 from lifecycle.postgres.binaries import environment, rights, server_account
 from lifecycle.system import System
-from tests.keep import keep, plan, work
+from tests.keep import keep, plan
 from tests.waiting import wait_until
+from tests.wal_g import aged
+from tests.wal_g.aged import PROMISED, dies, names, ran
 from tests.wal_g.clinic import Clinic, now, told
-from tests.wal_g.source import Archive, Source, private, program
-
-PROMISED = {"base": "1 second", "window": "1 second", "keep": "2 seconds"}
-AGED = 3 * 86_400
+from tests.wal_g.source import Archive, program
 
 
 @pytest.fixture(scope="module")
 def kept() -> Iterator[Clinic]:
-    """A server with three base backups, all older than what is kept; a drill has come back with the last of them."""
-    source, place = Source(), private("lifecycle-ends-")
-    place.chmod(0o711)
-    try:
-        source.say("create database clinic")
-        source.say("create table visits (id bigint primary key, note text)", "clinic")
-        source.say("insert into visits select n from generate_series(0, 99) n", "clinic")
-        made = Clinic(source, place)
-        made.install()
-        source.push("--full")
-        made.after()
-        source.push()
-        made.after()
-        source.push("--full")
-        made.after()
-        assert made.point().verdict is Verdict.PASS
-        made.after()
-        drilled = ran(made, drill.JOB, made.system())
-        assert drilled.verdict is Verdict.PASS, told(drilled)
-        time.sleep(3)
+    with aged.three() as made:
         yield made
-    finally:
-        source.end()
-        shutil.rmtree(place)
 
 
 @pytest.fixture
 def archive(kept: Clinic) -> Iterator[Archive]:
-    """A copy of its archive that is days old, in the order in which it was written."""
-    place = private("lifecycle-archive-")
-    try:
-        made = kept.source.copy(place)
-        files = sorted(
-            (f for f in made.store.rglob("*") if f.is_file()), key=lambda f: f.stat().st_mtime_ns
-        )
-        for after, file in enumerate(files):
-            at = time.time() - AGED + after
-            os.utime(file, (at, at))
+    with aged.copy(kept) as made:
         yield made
-    finally:
-        shutil.rmtree(place)
-
-
-def ran(kept: Clinic, job: str, system: System) -> Outcome:
-    """Run the job and let its run end."""
-    claim = kept.claim(job)
-    drills = job == drill.JOB
-    outcome = (
-        work(drill.carry_out, system, claim, now())
-        if drills
-        else keep(PROMISE, system, claim, now())
-    )
-    with kept.system().connect("test") as conn:
-        claims.finish(conn, claim, outcome)
-    return outcome
 
 
 def system(kept: Clinic, archive: Archive, **promised: Any) -> System:
     return kept.system(archive, PROMISED | promised)
-
-
-def names(at: System) -> list[str]:
-    return [one.backup_name for one in survey_store(at, now(), None).there.backups]
 
 
 def test_what_ends_is_gone_and_what_stays_brings_everything_back(
@@ -142,35 +86,13 @@ def test_a_person_who_was_shown_another_plan_deletes_nothing(
     assert len(names(at)) == 3
 
 
-def dies(kept: Clinic, at: System, after: int) -> bool:
-    """Run it in a process that is gone after so many objects; say whether that was before its end."""
-    claim, child = kept.claim(delete.JOB), os.fork()
-    if child == 0:
-        left, remove = [after], Program.remove
-
-        def at_last(self: Program, key: str) -> None:
-            if left[0] == 0:
-                os._exit(9)
-            left[0] -= 1
-            remove(self, key)
-
-        try:
-            Program.remove = at_last  # type: ignore[method-assign]
-            keep(PROMISE, at, claim, now())
-        finally:
-            os._exit(0)
-    _, status = os.waitpid(child, 0)
-    kept.end(claim)
-    return os.waitstatus_to_exitcode(status) == 9
-
-
 def test_32_killed_between_any_two_objects_one_can_come_back_and_the_next_run_ends_the_rest(
     kept: Clinic, archive: Archive
 ) -> None:
     at = system(kept, archive)
     third = names(at)[-1]
     number = 0
-    while dies(kept, at, 1):
+    while dies(kept, at, Program, "remove", 1):
         number += 1
         seen = survey_store(at, now(), None)
         assert seen.there.backups[-1].backup_name == third

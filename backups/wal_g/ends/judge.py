@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from backups.section import SECTION
-from backups.wal_g import listing
-from backups.wal_g.ends import stays
+from backups.wal_g import listing, program
+from backups.wal_g.ends import bucket, stays
 from backups.wal_g.ends.delete import Ended
+from backups.wal_g.ends.files import BASES, LOG
 from backups.wal_g.ends.plan import Delete, decide
-from backups.wal_g.ends.survey import BASES, LOG, Seen, survey_store
+from backups.wal_g.ends.survey import Seen, survey_store
 from lifecycle.coverage import NOTHING_ASKED, Judgement, Looks, Place
 from lifecycle.outcome import Failure
 from lifecycle.plan import Decision
@@ -18,6 +19,7 @@ from lifecycle.words import counted, moment
 
 KEPT = Place("WAL-G", "what is kept")
 GONE = Place("WAL-G", "what is over age")
+VERSIONS = Place("WAL-G", "versions of what is gone")
 REACH = Place("WAL-G", "every time that is kept")
 
 _WHO = "See who may delete in the store, and whether a lifecycle rule of its own does."
@@ -39,10 +41,11 @@ def judge(task: Task, seen: Seen, decision: Decision[Delete], ended: Ended) -> J
     if seen.there.line is not None and later.there.line is not None:
         with looks.at(REACH):
             looks.found(*_lost(seen, later, since))
+    _versions(task, later, doomed, ended, looks)
     summary = _summary(later, decision, ended)
     counts = {"backups": len(later.there.backups), "segments": len(later.log)}
     counts |= {"ended": len(ended.done), "objects": ended.objects}
-    return Judgement(looks.cover({KEPT, GONE, REACH}), summary, counts)
+    return Judgement(looks.cover({KEPT, GONE, REACH, VERSIONS}), summary, counts)
 
 
 def _files(seen: Seen) -> set[str]:
@@ -64,6 +67,18 @@ def _still(later: Seen, decision: Decision[Delete], ended: Ended) -> Iterator[Fa
     for step in decision.steps:
         if step.target not in told and there.intersection(step.keys):
             yield Failure(step.target, "it is over age and still there", _LOCKED)
+
+
+def _versions(task: Task, later: Seen, doomed: set[str], ended: Ended, looks: Looks) -> None:
+    """Look whether what is out of the list is gone: in a bucket with versions it is not, until these are."""
+    if later.versions is None and not bucket.forgets(program.find(task.system)):
+        looks.not_at(VERSIONS, bucket.UNSEEN)
+        return
+    with looks.at(VERSIONS):
+        left = sorted(later.hidden.keys() & doomed)
+        if left and not ended.failures and not ended.none:
+            what = f"{counted(len(left), 'object')} out of the list, of which versions are there still: the first"
+            looks.found(Failure(left[0], what, _LOCKED))
 
 
 def _lost(seen: Seen, later: Seen, since: datetime) -> Iterator[Failure]:

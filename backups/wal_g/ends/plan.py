@@ -12,11 +12,12 @@ from hashlib import sha256
 
 from backups.section import SECTION
 from backups.wal_g import turn
-from backups.wal_g.ends import stays
+from backups.wal_g.ends import bucket, stays
+from backups.wal_g.ends.files import BASE, BASES, LOG, SENTINEL
 from backups.wal_g.ends.stays import Stays
-from backups.wal_g.ends.survey import BASES, LOG, SENTINEL, Seen
+from backups.wal_g.ends.survey import OF_LOG, Seen
 from backups.wal_g.listing import Backup
-from backups.wal_g.log import Segment
+from backups.wal_g.log import Segment, segment
 from backups.wal_g.record import RECENT
 from lifecycle.config.span import Span
 from lifecycle.outcome import Failure
@@ -24,6 +25,7 @@ from lifecycle.plan import Decision, Step
 from lifecycle.policy.model import Policy
 from lifecycle.words import counted, moment
 
+GONE = "of what is gone from the list"
 YOUNG = timedelta(days=2)
 """A base backup that is not finished may still be taken: what is younger is let be, however short `keep` is."""
 
@@ -49,10 +51,13 @@ def decide(policy: Policy, seen: Seen, now: datetime) -> Decision[Delete]:
     found = stays.find(seen, since, waits) if seen.there.backups else None
     if found is None:
         return Decision((), notes=tuple(_stuck(seen, since)))
-    steps = tuple(_steps(seen, found, promised.keep, left))
+    behind = tuple(_behind(seen, found, left, since))
+    steps = tuple(_steps(seen, found, promised.keep, left, behind))
     if not steps or not seen.holds:
         refused = _unproven(seen, steps)
-        return Decision(() if refused else steps, refused, tuple(_notes(found, since)))
+        held = tuple(_held(seen, found, since))
+        notes = (*_notes(seen, found, since), *_hidden(seen, behind))
+        return Decision(() if refused else steps, (*refused, *held), notes)
     numbers = ", ".join(map(str, seen.holds))
     what = counted(sum(len(step.keys) for step in steps), "object")
     note = f"{what} over age: kept while a legal hold stands ({numbers})"
@@ -76,6 +81,19 @@ def _unknown(seen: Seen) -> Failure | None:
         what = f"it has base backups of another server, {others[0]}: whose the log is does not stand in its name"
         return Failure("WAL-G's store", what, hint)
     return None
+
+
+def _held(seen: Seen, found: Stays, since: datetime) -> Iterator[Failure]:
+    """Yield each base backup that would end, and stays whole with its log as the store holds it."""
+    needed = {link.backup_name for link in _links(found)}
+    for one in found.kept:
+        lock = seen.locked.get(one.backup_name)
+        if lock and _is_over(one, found, since) and one.backup_name not in needed:
+            yield Failure(one.backup_name, f"it is over age and {lock}: it stays", bucket.HELD)
+
+
+def _is_over(one: Backup, found: Stays, since: datetime) -> bool:
+    return one.finish_lsn < found.anchor.finish_lsn and one.finish_time <= since
 
 
 def _unproven(seen: Seen, steps: tuple[Delete, ...]) -> tuple[Failure, ...]:
@@ -105,7 +123,9 @@ def _left(seen: Seen, since: datetime) -> Iterator[str]:
             yield name
 
 
-def _steps(seen: Seen, found: Stays, keep: Span, left: tuple[str, ...]) -> Iterator[Delete]:
+def _steps(
+    seen: Seen, found: Stays, keep: Span, left: tuple[str, ...], behind: tuple[str, ...]
+) -> Iterator[Delete]:
     for one in reversed(found.ends):
         yield _base(seen, one.backup_name, f"nothing of the last {keep} needs it")
     for name in sorted(left):
@@ -124,6 +144,32 @@ def _steps(seen: Seen, found: Stays, keep: Span, left: tuple[str, ...]) -> Itera
             keys,
             binds=_digest(keys),
         )
+    if behind:
+        yield Delete(
+            "delete versions",
+            GONE,
+            f"WAL-G does not list it any more, and nothing of the last {keep} needs it",
+            f"{counted(len(behind), 'object')}, for ever",
+            behind,
+            binds=_digest(behind),
+        )
+
+
+def _behind(seen: Seen, found: Stays, left: tuple[str, ...], since: datetime) -> Iterator[str]:
+    """Yield each key that nobody lists and whose versions nothing of what is kept needs."""
+    size = seen.said.server.segment_size
+    for key, at in sorted(seen.hidden.items()):
+        folder, name = key[: key.index("/") + 1], key[key.index("/") + 1 :]
+        if folder == LOG and OF_LOG.fullmatch(name):
+            ends = not found.needs(segment(name, size).number)
+        elif folder == BASES:
+            owner = name.partition("/")[0].removesuffix(SENTINEL)
+            stays = seen.parts.keys() - set(left) - {one.backup_name for one in found.ends}
+            ends = bool(BASE.fullmatch(owner)) and owner not in stays and at <= since
+        else:
+            ends = folder not in (LOG, BASES) and _is_before(key.removesuffix(".sig"), found)
+        if ends:
+            yield key
 
 
 def _base(seen: Seen, name: str, reason: str) -> Delete:
@@ -160,21 +206,22 @@ def _is_before(key: str, found: Stays) -> bool:
     return at is not None and at < found.anchor.start_time
 
 
-def _notes(found: Stays, since: datetime) -> Iterator[str]:
+def _notes(seen: Seen, found: Stays, since: datetime) -> Iterator[str]:
     """Yield why what is older than the anchor stays, and from when on one can come back to any time."""
     names = {link.backup_name for link in _links(found)}
     for one in found.kept:
         if one.finish_lsn >= found.anchor.finish_lsn or one.finish_time > since:
             continue
-        why = (
-            "permanent"
-            if one.is_permanent
-            else "a kept one builds on it"
-            if one.backup_name in names
-            else "LATEST"
-        )
+        kept = "a kept one builds on it" if one.backup_name in names else "LATEST"
+        why = "permanent" if one.is_permanent else seen.locked.get(one.backup_name, kept)
         yield f"{one.backup_name} stays with its log: {why}"
     yield f"everything stays from {found.anchor.backup_name} on, finished {moment(found.anchor.finish_time)}"
+
+
+def _hidden(seen: Seen, behind: tuple[str, ...]) -> Iterator[str]:
+    stay = len(seen.hidden) - len(behind)
+    if stay:
+        yield f"{counted(stay, 'object')} that WAL-G does not list any more, kept as versions"
 
 
 def _links(found: Stays) -> Iterator[Backup]:

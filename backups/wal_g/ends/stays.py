@@ -1,8 +1,9 @@
 """Which base backups and which part of the log stay, and whether any time of what is kept would be lost by it. Pure.
 
 From one base backup on, the anchor, everything stays: the newest by which no time is lost, and none newer than the last
-that a drill has proven. Before it only what somebody wants to have: permanent ones, what a kept one builds on, WAL-G's
-own LATEST, each with the log from its beginning to its end, without which it is none.
+that a drill has proven. Before it only what somebody wants to have, or the store holds: permanent ones, what a kept one
+builds on, WAL-G's own LATEST, what Object Lock holds; each with the log from its beginning to its end, without which it
+is none.
 
     base:   B1       B2(permanent)    B3        | keep |   B4       B5
     log:    ........................................................
@@ -94,7 +95,11 @@ def _from(seen: Seen, anchor: Backup, since: datetime, unfinished: Iterable[str]
     backups, size = seen.there.backups, seen.said.server.segment_size
     latest = listing.latest(seen.there.listed)
     wanted = [
-        one for one in backups if _is_wanted(one, anchor, since) or one in (latest, backups[-1])
+        one
+        for one in backups
+        if _is_wanted(one, anchor, since)
+        or one in (latest, backups[-1])
+        or one.backup_name in seen.locked
     ]
     names = {link.backup_name for one in wanted for link in chain(one, backups)}
     kept = tuple(one for one in backups if one.backup_name in names)

@@ -1,16 +1,18 @@
-"""Reads what lies in WAL-G's store, file by file, what drills have proven of it, and which legal holds stand."""
+"""Reads what lies in WAL-G's store, file by file, what drills have proven of it, and which holds and locks stand."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import NamedTuple
 
 import psycopg
 
 from backups.section import SECTION
 from backups.wal_g import drill, measured, program, record
+from backups.wal_g.ends import bucket
+from backups.wal_g.ends.bucket import Kept
+from backups.wal_g.ends.files import BASE, BASES, Parts, parts, stored
 from backups.wal_g.listing import Backup
 from backups.wal_g.log import Segment, segment
 from backups.wal_g.program import Program
@@ -23,32 +25,7 @@ from lifecycle.ledger import evidence
 from lifecycle.postgres import connect
 from lifecycle.system import System
 
-BASES = "basebackups_005/"
-LOG = "wal_005/"
-SENTINEL = "_backup_stop_sentinel.json"
-
-_FILE = re.compile(
-    r"^obj\s+(?P<size>\d+)\s+(?P<at>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)\S* (?P<zone>[+-]\d{4}).*\s/?(?P<name>\S+)$"
-)
-_OF_LOG = re.compile(r"[0-9A-F]{24}([._].*)?")
-_BASE = re.compile(r"base_([0-9A-F]{24})(_D_[0-9A-F]{24})?")
-
-
-class Stored(NamedTuple):
-    """A file of the store: how many bytes it has, and when it was stored by the store's clock."""
-
-    size: int
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What is stored of a base backup: whether WAL-G lists it, its files, and when the last of them was stored."""
-
-    listed: bool
-    files: tuple[str, ...]
-    packed: int
-    newest: datetime
+OF_LOG = re.compile(r"[0-9A-F]{24}([._].*)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +33,9 @@ class Seen:
     """The server's side and the store's. `parts` by the base backup's name, `log` the files of each segment.
 
     `points` are the keys of records, `proven` the names of base backups whose last drill came
-    back with all of it, `holds` the numbers of those that stand.
+    back with all of it, `holds` the numbers of those that stand. `versions` are all that the bucket has, None where
+    the settings name none; `hidden` the keys of which it has some that no list shows, with when the last was stored;
+    `locked` says what keeps a base backup over age from being deleted.
     """
 
     said: Said
@@ -66,10 +45,13 @@ class Seen:
     points: tuple[str, ...]
     proven: tuple[str, ...]
     holds: tuple[int, ...]
+    versions: Kept | None = None
+    hidden: Mapping[str, datetime] = field(default_factory=dict[str, datetime])
+    locked: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def begins(self, name: str) -> int:
         """Return the number of the segment in which a base backup of this name begins."""
-        found = _BASE.fullmatch(name)
+        found = BASE.fullmatch(name)
         return segment(found[1], self.said.server.segment_size).number if found else 0
 
     def is_whole(self, backup: Backup) -> bool:
@@ -78,9 +60,13 @@ class Seen:
         return found is not None and found.listed and found.packed >= backup.compressed_size
 
 
-def survey_store(system: System, now: datetime, only: str | None) -> Seen:  # noqa: ARG001 - all rooms are asked alike
-    """Read it. Raise InputError when `only` is given or nothing is promised; as `looked.look` and `survey.asked`."""
-    if only is not None or SECTION.of(system.policy).wal_g is None:
+def survey_store(system: System, now: datetime, only: str | None) -> Seen:
+    """Read it. Raise InputError when `only` is given or nothing is promised; as `looked.look` and `survey.asked`.
+
+    Raise Refused where the settings name another bucket than WAL-G's, and what the object store raises.
+    """
+    promised = SECTION.of(system.policy).wal_g
+    if only is not None or promised is None:
         raise InputError(
             "base backups are kept by one plan over all of them"
             if only
@@ -92,48 +78,40 @@ def survey_store(system: System, now: datetime, only: str | None) -> Seen:  # no
     files = stored(walg.run("st", "ls", "-r", BASES).splitlines())
     there = looked.look(system, walg, said)
     log = _log(measured.stored(walg), said.server.segment_size)
+    points = _points(walg, system)
+    versions = bucket.versions_of(system, files)
     try:
         with closing(system.connect("backups survey", write=False)) as conn:
             proven = evidence.proven(conn, drill.RECOVERED)
             holds = tuple(hold.number for hold in gate.readable(conn))
     except psycopg.Error as error:
         raise connect.explain(error) from None
-    return Seen(said, there, parts(files), log, _points(walg, system), proven, holds)
+    seen = Seen(said, there, parts(files), log, points, proven, holds)
+    if versions is None or promised.keep is None:
+        return seen
+    since = promised.keep.before(min(now, said.server.at))
+    locked = dict(_locked(system, seen, versions, since, now))
+    return replace(seen, versions=versions, hidden=bucket.hidden(versions), locked=locked)
 
 
-def stored(lines: Iterable[str]) -> dict[str, Stored]:
-    """Return the files that `wal-g st ls -r` lists, by their names below the folder."""
-    found = dict[str, Stored]()
-    for line in lines:
-        if listed := _FILE.search(line.rstrip()):
-            at = datetime.strptime(f"{listed['at']} {listed['zone']}", "%Y-%m-%d %H:%M:%S %z")
-            found[listed["name"]] = Stored(int(listed["size"]), at)
-    return found
-
-
-def parts(files: Mapping[str, Stored]) -> dict[str, Parts]:
-    """Return what is there of each base backup, finished or not. A name that is none of theirs is let be."""
-    of = dict[str, list[str]]()
-    for name in files:
-        owner = name.partition("/")[0].removesuffix(SENTINEL)
-        if _BASE.fullmatch(owner):
-            of.setdefault(owner, []).append(name)
-    return {
-        owner: Parts(
-            f"{owner}{SENTINEL}" in names,
-            tuple(sorted(names)),
-            sum(files[name].size for name in names if "/tar_partitions/" in name),
-            max(files[name].at for name in names),
-        )
-        for owner, names in of.items()
-    }
+def _locked(
+    system: System, seen: Seen, versions: Kept, since: datetime, now: datetime
+) -> Iterator[tuple[str, str]]:
+    """Yield each base backup over age that the store holds, and how: asked before anything of it is touched."""
+    for one in seen.there.backups:
+        found = seen.parts.get(one.backup_name)
+        if found is None or one.is_permanent or one.finish_time > since:
+            continue
+        keys = [f"{BASES}{file}" for file in found.files]
+        if (lock := bucket.locked(system, versions, now, keys)) is not None:
+            yield one.backup_name, bucket.said(lock)
 
 
 def _log(names: Iterable[str], size: int) -> dict[Segment, tuple[str, ...]]:
     """Return the files of each segment: itself, and the labels and lists that WAL-G puts beside it."""
     found = dict[Segment, list[str]]()
     for name in sorted(names):
-        if _OF_LOG.fullmatch(name):
+        if OF_LOG.fullmatch(name):
             found.setdefault(segment(name, size), []).append(name)
     return {one: tuple(of) for one, of in found.items()}
 

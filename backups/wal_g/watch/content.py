@@ -110,19 +110,7 @@ def _unread(walg: Program, name: str, error: LifecycleError) -> Failure | Reason
 
 def promised(asked: WalG, walg: Program) -> bool:
     """Say whether what is stored has to be encrypted, by the policy or by WAL-G's own settings."""
-    named = any(_ENCRYPTS.fullmatch(name) for name in walg.env)
-    return asked.encrypt or named or any(_ENCRYPTS.search(line) for line in _configured(walg))
-
-
-def _configured(walg: Program) -> list[str]:
-    """Return what stands in WAL-G's configuration file, which it reads itself: JSON, YAML, TOML or variables."""
-    try:
-        texts = [Path(path).read_text(encoding="utf-8") for path in walg.options[1:]]
-    except (OSError, UnicodeDecodeError):
-        return []
-    return [
-        line for text in texts for line in text.splitlines() if not line.lstrip().startswith("#")
-    ]
+    return asked.encrypt or any(_ENCRYPTS.search(line) for line in walg.configured())
 
 
 def in_clear(system: System, walg: Program, there: Looked) -> Iterator[Failure | Reason]:
