@@ -2,8 +2,7 @@
 
 Four ways to be in a table: rows that are theirs go; rows that are kept lose what names them; columns of other
 people's rows that point to them or to what is theirs become null, or name the tombstone; the audit log is
-anonymised. A foreign key that is none of these holds somebody else's row onto a row that goes: `hanging`, counted
-before anything is touched, and refused if there is one such row.
+anonymised. A foreign key that is none of these holds somebody else's row onto a row that goes (`hanging.py`).
 """
 
 from collections.abc import Iterator
@@ -12,9 +11,9 @@ from dataclasses import dataclass, replace
 from psycopg import sql
 
 from audit.section import SECTION as AUDIT
-from gdpr import words
+from gdpr import hanging, words
 from lifecycle.errors import Refused
-from lifecycle.policy import graph, reality, taken_off, virtual, whole
+from lifecycle.policy import graph, reality, taken_off, virtual
 from lifecycle.policy.model import Owner, Parties, Policy, SharedBy
 from lifecycle.policy.people import Subject, Value
 from lifecycle.postgres.catalog import Catalog, Column, ForeignKey, Table
@@ -212,27 +211,7 @@ def reach(policy: Policy, catalog: Catalog, kind: str) -> Reach:
         if table.keep and table.owner and kind in table.owner and not (log and name == log.table)
     )
     found = Reach(policy, catalog, kind, deleted, kept, (), ())
-    hanging = tuple(
-        key
-        for key in catalog.foreign_keys
-        if key.referenced in deleted
-        and not graph.mentioned(policy, key)
-        and not _of_party(found, key)
-        and not (isinstance(key, virtual.Virtual) and _left(policy, key))
-    )
-    return replace(found, mentions=tuple(_mentions(found)), hanging=hanging)
-
-
-def _of_party(found: Reach, key: ForeignKey) -> bool:
-    """Say whether this key names a party, who is taken out of a row that stays."""
-    how = found.owner(key.table) if key.table in found.deleted else None
-    return isinstance(how, Parties) and bool(virtual.names(key) & how.party.keys())
-
-
-def _left(policy: Policy, key: virtual.Virtual) -> bool:
-    """Say whether a reference stays as it is, or is emptied with the log: PostgreSQL holds no row by it."""
-    ignored = key.name in policy.tables[key.table].ignore
-    return ignored or bool(whole.cleared(policy, key.table) & {*key.columns})
+    return replace(found, mentions=tuple(_mentions(found)), hanging=hanging.keys(found))
 
 
 def columns_only(policy: Policy, catalog: Catalog, kind: str) -> Reach:
@@ -257,12 +236,6 @@ def searchable(table: Table) -> tuple[Column, ...]:
         for column in table.columns
         if column.type.removesuffix("[]").partition("(")[0].partition(" with")[0] not in _NOT_TEXT
     )
-
-
-def released(found: Reach, key: ForeignKey) -> tuple[str, ...]:
-    """Return the columns of this foreign key that are cleared in the person's own kept rows."""
-    keep = found.policy.tables[key.table].keep if key.table in found.kept else None
-    return tuple(set(key.columns) & set(keep.clear)) if keep else ()
 
 
 def _mentions(found: Reach) -> Iterator[Mention]:

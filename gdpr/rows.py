@@ -8,7 +8,8 @@ from collections.abc import Iterable
 
 from psycopg import sql
 
-from gdpr.reach import Mention, Reach, released
+from gdpr.hanging import released
+from gdpr.reach import Mention, Reach
 from lifecycle.policy import joins, virtual
 from lifecycle.policy.model import Parties, SharedBy, Through
 from lifecycle.policy.people import Value
