@@ -148,12 +148,12 @@ def _let_go(change: Change, work: Erasing) -> _Gone:
     for mention in reach.mentions:
         aside.clear(conn, reach, mention, person, expected.mentions[mention.name])
     witness = _witness(work)
-    before = _digests(work, witness)
+    before = witness()
     _rows(work, expected)
     settle(conn)
     audited = written.anonymise(conn, reach, work.known, work.logged, log)
     _nothing_else_changed(change, work, expected, audited)
-    if _digests(work, witness) != before:
+    if witness() != before:
         raise Unproven(
             "the rows of another person would have changed too",
             hint="Nothing was changed. A trigger on the tables of the plan does it; see `lifecycle gdpr plan`.",
@@ -243,33 +243,23 @@ def _nothing_else_changed(
     change.must_be(ended, adding, before)
 
 
-def _witness(work: Erasing) -> str | None:
-    query = statements.control_person(work.reach)
-    row = work.conn.execute(query, about(work.note.person)).fetchone()
-    return row[0] if row else None
-
-
-def _digests(work: Erasing, witness: str | None) -> list[object]:
-    if witness is None:
-        return []
-    tables = {*work.reach.deleted, *work.reach.kept} - {*work.reach.compressed}  # all counted there
-    both = about(work.note.person) | {"witness": witness, "witness_text": witness}
-    with work.conn.pipeline():  # one answer is not waited for before the next is asked
-        asked = [
-            work.conn.execute(statements.digest(work.reach, table), both)
-            for table in sorted(tables)
-        ]
-        return [one.fetchone() for one in asked]
+def _witness(work: Erasing) -> Callable[[], list[TupleRow]]:
+    """Return what tells which rows of one other person's stand now; of nobody where nobody else is there."""
+    reach, values = work.reach, about(work.note.person)
+    [(other,)] = work.conn.execute(statements.control_person(reach), values).fetchall()
+    tables = {*reach.deleted, *reach.kept} - {*reach.compressed}  # all counted there
+    query = statements.versions(reach, sorted(tables))
+    values |= {"witness": other, "witness_text": other}
+    return lambda: work.conn.execute(query, values).fetchall() if other is not None else []
 
 
 def _write_down(change: Change, work: Erasing, gone: _Gone) -> None:
     ref, rows = work.reference, gone.rows
 
-    def say(event: str, counts: Mapping[str, int | Mapping[str, int]]) -> None:
-        for target, number in counts.items():
-            what = {"rows": number} if isinstance(number, int) else number
-            if any(what.values()):
-                change.record("effect", event, target, counts=what, reference=ref)
+    def say(event: str, counts: Mapping[str, int]) -> None:
+        each = {target: {"rows": number} for target, number in counts.items() if number}
+        if each:
+            change.record_each("effect", event, each, reference=ref)
 
     stones = {m.name for m in work.reach.mentions if m.stone is not None}
     log = AUDIT.of(work.reach.policy)
@@ -277,7 +267,8 @@ def _write_down(change: Change, work: Erasing, gone: _Gone) -> None:
     say("gdpr.tombstone_set", {n: rows.mentions[n] for n in stones})
     say("gdpr.deleted", rows.deleted)
     say("gdpr.cleared", rows.kept)
-    say("gdpr.anonymised", {log.table: gone.audited} if log else {})
+    if log and any(gone.audited.values()):
+        change.record("effect", "gdpr.anonymised", log.table, counts=gone.audited, reference=ref)
     change.record("effect", "gdpr.erased", "database", counts=rows.by_table(), reference=ref)
 
 

@@ -191,35 +191,23 @@ def count(conn: Connection[TupleRow], reach: Reach, person: str, *, keys: bool) 
     Without, those of compressed tables are counted as batches tell of them, and none is read.
     """
     packed = {table: batches.count(conn, reach, table, about(person)) for table in reach.compressed}
-    asked = [
-        {table: (table, owned(reach, table)) for table in reach.deleted},
-        {table: (table, owned(reach, table)) for table in reach.kept},
-        {m.name: (m.table, mentioning(reach, m)) for m in reach.mentions},
-        {_pointer(k): (k.table, hanging(reach, k)) for k in reach.hanging},
+    plain = [table for table in reach.deleted if keys or table not in packed]
+    parts = [
+        [(table, table, owned(reach, table)) for table in plain],
+        [(table, table, owned(reach, table)) for table in reach.kept],
+        [(m.name, m.table, mentioning(reach, m)) for m in reach.mentions],
+        [(_pointer(k), k.table, hanging(reach, k)) for k in reach.hanging],
     ]
-    which: dict[str, str] = {}
-
-    def answered(part: int) -> dict[str, int]:
-        found: dict[str, int] = {}
-        for where in asked[part]:
-            if cursor := given[part].get(where):
-                found[where], digest = cursor.fetchone() or (0, "0")
-                which[where] = f"{found[where]} {digest}"
-            else:
-                found[where] = packed[where].rows
-        return found
-
-    with conn.pipeline():  # one answer is not waited for before the next is asked
-        given = [
-            {
-                where: conn.execute(statements.count(reach, table, rows), about(person))
-                for where, (table, rows) in part.items()
-                if keys or where not in packed
-            }
-            for part in asked
-        ]
-        deleted, kept, mentions, hanging_rows = map(answered, range(4))
-    return Rows(deleted, kept, mentions, hanging_rows, which, packed)
+    query = statements.count_each(reach, [one[1:] for part in parts for one in part], keys=keys)
+    answers = iter(conn.execute(query, about(person)).fetchall())
+    found = [{where: next(answers)[0] for where, _, _ in part} for part in parts]
+    deleted, kept, mentions, hanging_rows = (
+        {where: int(one[0]) for where, one in part.items()} for part in found
+    )
+    which = {where: " ".join(one) for part in found for where, one in part.items()}
+    of_packed = {table: there.rows for table, there in packed.items()}
+    going = {table: (of_packed | deleted)[table] for table in reach.deleted}
+    return Rows(going, kept, mentions, hanging_rows, which if keys else {}, packed)
 
 
 def _pointer(key: ForeignKey) -> str:

@@ -14,7 +14,7 @@ which, and everything is undone where others were changed, here or on the ledger
 is changed.
 """
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -99,10 +99,15 @@ class Change:
         )
 
     def record_each(
-        self, kind: Kind, event: str, targets: Sequence[str], *, counts: Mapping[str, int]
+        self,
+        kind: Kind,
+        event: str,
+        each: Mapping[str, Mapping[str, int]],
+        *,
+        reference: str | None = None,
     ) -> None:
         """Record one line of evidence of each target, as `evidence.record_each` has it."""
-        evidence.record_each(self.conn, self.claim, kind, event, targets, counts=counts)
+        evidence.record_each(self.conn, self.claim, kind, event, each, reference=reference)
 
 
 @contextmanager

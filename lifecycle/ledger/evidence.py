@@ -5,7 +5,7 @@ program) is announced, made, and its outcome recorded; after a crash the world i
 announcement only says where to look. Values are counts, digests and keyed references, never a person's.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Literal
 
@@ -53,18 +53,22 @@ def record_each(
     claim: Claim,
     kind: Kind,
     event: str,
-    targets: Sequence[str],
+    each: Mapping[str, Mapping[str, int]],
     *,
-    counts: Mapping[str, int],
+    reference: str | None = None,
 ) -> None:
-    """Record a line of evidence of each target, in this order, in one statement. Raise as `record` does."""
+    """Record a line of evidence of each target with its counts, in this order, in one statement.
+
+    Raise as `record` does.
+    """
     values = claim.key() | {
         "kind": kind,
         "event": event,
-        "targets": list(targets),
-        "counts": Json(dict(counts)),
+        "targets": list(each),
+        "counts": [Json(dict(counts)) for counts in each.values()],
+        "reference": reference,
     }
-    if len(conn.execute(statements.RECORD_EACH, values).fetchall()) < len(targets):
+    if len(conn.execute(statements.RECORD_EACH, values).fetchall()) < len(each):
         raise _fenced(claim, event)
 
 

@@ -81,9 +81,9 @@ RECORD = """
 
 RECORD_EACH = """
     select recorded.id
-      from unnest(%(targets)s::text[]) with ordinality as one (target, place)
+      from unnest(%(targets)s::text[], %(counts)s::jsonb[]) with ordinality as one (target, counts, place)
      cross join lateral lifecycle.record_evidence(%(id)s, %(holder)s, %(attempt)s, %(kind)s, %(event)s, one.target,
-                                                  null, %(counts)s::jsonb, null) as recorded (id)
+                                                  %(reference)s, one.counts, null) as recorded (id)
      where recorded.id is not null
      order by one.place
 """

@@ -108,5 +108,5 @@ def make_all(conn: Connection[TupleRow], claim: Claim, steps: Steps) -> None:
             attach = map(statements.attach, steps)
             say(*attach, statements.CARRY_OVER_ATTACHED, within=statements.HELD)
         changed.must_be_of_tables(conn, before, {})
-        targets = [one.target for one in steps]
-        change.record_each("effect", "partitions.created", targets, counts={"partitions": 1})
+        made = {one.target: {"partitions": 1} for one in steps}
+        change.record_each("effect", "partitions.created", made)
