@@ -122,17 +122,19 @@ def fix(leaf: str, bound: Bound, held: Held) -> sql.Composed:
     transaction whose rows are seen here had ended before, and writes no more: what stands later within these pages, was
     written by one of these and is overdue, is what was there now. The look had not seen what had not committed by then
     (%(under_way)s), nor what began later, from the number %(next)s on; numbers of transactions are counted in 32 bits,
-    and begin again. What the run itself has written since (%(ours)s) were rows that it had seen.
+    and begin again. What the run itself has written since (%(ours)s) were rows that it had seen. That is asked of
+    a block and its writer: unless rows are put together first, PostgreSQL asks it of each, which takes as long again.
     """
     return sql.SQL("""
         declare {cursor} scroll cursor with hold for
+        with together as materialized (
+            select substring(tidsend(t.ctid) for 3) as block, t.xmin as born, count(*) as rows,
+                   min(t.ctid) as first, max(t.ctid) as last,
+                   max(get_byte(tidsend(t.ctid), 4) * 256 + get_byte(tidsend(t.ctid), 5)) as number
+              from only {leaf} as t where {overdue}{off_hold} group by 1, 2)
         select min(first)::text, max(last)::text, max(number), array_agg(born), sum(rows)::bigint,
                (sum(sum(rows)) over ())::bigint
-          from (select substring(tidsend(t.ctid) for 3) as block, t.xmin as born, count(*) as rows,
-                       min(t.ctid) as first, max(t.ctid) as last,
-                       max(get_byte(tidsend(t.ctid), 4) * 256 + get_byte(tidsend(t.ctid), 5)) as number
-                  from only {leaf} as t where {overdue}{off_hold} group by 1, 2) as together
-         where {seen}
+          from together where {seen}
          group by block order by block
     """).format(
         seen=_seen(sql.Identifier("born")),

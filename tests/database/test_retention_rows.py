@@ -1,6 +1,7 @@
 """Which rows end: those that the survey saw, as they stood, past the ones that are referenced, in moments."""
 
 import re
+from contextlib import closing
 from pathlib import Path
 
 import psycopg
@@ -9,13 +10,15 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from lifecycle.errors import InputError
+from lifecycle.holds.gate import Held
 from lifecycle.outcome import Verdict
 from lifecycle.policy import load, reality
 from lifecycle.postgres import catalog
 from lifecycle.promise import Task
+from retention import fixed, rules
 from retention.promise import PROMISE
-from retention.statements_of_rows import count_undated
-from tests.house import LOG, NOW, PLAIN, House, unseen
+from retention.statements_of_rows import count_undated, fix
+from tests.house import LOG, NOW, PLAIN, ROWS, House, unseen
 
 
 @pytest.fixture
@@ -80,6 +83,19 @@ ORDERS = """
     create index on items (order_id);
     insert into orders select n, '2020-01-01' from generate_series(1, 3000) n;
 """
+
+
+def test_whether_the_survey_saw_rows_is_asked_of_whole_blocks_and_not_of_each_row(
+    house: House,
+) -> None:
+    house.say(PLAIN + ROWS)
+    house.promise(LOG)
+    with closing(house.system().connect("test")) as conn:
+        (bound,), _ = rules.bind(house.policy, catalog.read(conn), NOW, None)
+        asked = sql.SQL("explain {}").format(fix("log", bound, Held(None, {})))
+        told = [row[0] for row in conn.execute(asked, fixed.of(bound, "5:5:", ())).fetchall()]
+    assert any("(born)::text" in line for line in told)
+    assert not any("(xmin)::text" in line for line in told)
 
 
 def test_a_referenced_row_is_passed_by_and_named_and_all_others_go(house: House) -> None:
