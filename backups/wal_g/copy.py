@@ -15,6 +15,7 @@ from collections.abc import Generator, Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path
 
+import psycopg
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
@@ -87,6 +88,9 @@ def _forget_settings(copy: Cluster) -> None:
             "the backup has tablespaces, which lie outside of the copy",
             hint="Restore it by hand on another host, with `wal-g backup-fetch --restore-spec`.",
         )
+    # Nobody may write there, the server itself neither: were the log to make a tablespace, it would take the directory
+    # of the source's, which on the source's own host is the source's, and write its old pages over the new ones.
+    (copy.data / "pg_tblspc").chmod(0o500)
     for name in ("postgresql.auto.conf", "standby.signal", "recovery.signal", "postmaster.pid"):
         (copy.data / name).unlink(missing_ok=True)
     for file in (copy.data / "postgresql.auto.conf", copy.data / "recovery.signal"):
@@ -162,6 +166,17 @@ def _settings(copy: Cluster, walg: Program, point: Point, source: Source) -> Map
     for name in preloaded:
         settings[f"{name}.max_background_workers"] = "0"
     return settings
+
+
+@contextlib.contextmanager
+def answering(copy: Cluster) -> Generator[None]:
+    """Turn the end of the copy's server into what its log says of it."""
+    try:
+        yield
+    except psycopg.OperationalError:
+        log = copy.log.read_text(encoding="utf-8", errors="replace")
+        ended = Unreachable("the copy's server ended", hint="Its log says why.")
+        raise reasons.why(log, ended) from None
 
 
 def _limits(copy: Cluster) -> dict[str, int]:

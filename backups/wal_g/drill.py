@@ -134,7 +134,10 @@ def _drill(system: System, promised: WalG, now: datetime, found: Found, turn: Tu
             looks.note(TIMELINES, histories.held_against(system, walg, recorded.point))
     with scratch.directory(system.machine) as ours:
         scratch.must_fit(ours, chosen.size * 4 // 3 + 2**29)
-        with copy.made(ours, binaries, walg, chosen, source, timings) as server:
+        with (
+            copy.made(ours, binaries, walg, chosen, source, timings) as server,
+            copy.answering(server),
+        ):
             copy.recover(server, walg, recorded.point, source, timings)
             _look(server, source, found)
         with looks.at(_backup(found)):

@@ -20,6 +20,12 @@ _KINDS: tuple[tuple[str, type[LifecycleError], str, str], ...] = (
         "This is a mistake in the program: report it with the settings `max_...` of the source.",
     ),
     (
+        r'could not create (symbolic link|directory) "pg_tblspc/',
+        Refused,
+        "the log makes a tablespace, and recovery would take the directory that is the source's",
+        "It was stopped before it wrote there. Take a base backup, and see what is said of tablespaces.",
+    ),
+    (
         r"is not a child of this server's history|not in this server's history",
         Unproven,
         "the base backup lies on a timeline from which none leads to the point",

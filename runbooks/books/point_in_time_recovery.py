@@ -94,7 +94,8 @@ def _fetch(facts: Facts) -> tuple[Step, ...]:
             "fetch",
             "Fetch the base backup",
             "By its name, for WAL-G's LATEST is whichever was changed last. With the variables that WAL-G needs here, "
-            "such as those of the settings' `wal_g: environment:`.",
+            "such as those of the settings' `wal_g: environment:`. One with tablespaces is unpacked where the old "
+            "server has them, over what lies there: on its host name other places with `--restore-spec`.",
             f"{facts.wal_g} backup-fetch {place}/data {facts.backup}",
             undo=f"`rm -r {place}`",
         ),
@@ -124,10 +125,13 @@ def _recover(facts: Facts) -> tuple[Step, ...]:
             "Say where to come back to",
             "Archiving is off, or the copy would write into the old server's archive, and the next way back would "
             "follow it. The log is fetched by our script: PostgreSQL takes WAL-G's errors for the end of the log. "
-            "The timeline is the base backup's; after a failover, write the number of the one to the moment.",
+            "The timeline is the base backup's; after a failover, write the number of the one to the moment. Where the "
+            "log makes a tablespace, recovery stops at it rather than write into what may be the old server's: give "
+            " `pg_tblspc` mode 700 only on a host where that directory is new and empty.",
             f"{shlex.join(written)} >> {place}/data/postgresql.auto.conf"
             f" && echo 'local all all trust' > {place}/pg_hba.conf"
-            f" && touch {place}/data/postgresql.conf {place}/data/recovery.signal",
+            f" && touch {place}/data/postgresql.conf {place}/data/recovery.signal"
+            f" && chmod 500 {place}/data/pg_tblspc",
             undo=f"`rm -r {place}`",
         ),
         _typed(

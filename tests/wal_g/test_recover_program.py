@@ -210,6 +210,20 @@ def test_38_a_drill_that_is_killed_is_cleaned_up_by_the_next(
     wait_until(lambda: not any(alive(int(pid)) for pid in pids))
 
 
+def test_a_copy_whose_server_ends_while_it_is_looked_at_could_not_verify(clinic: Clinic) -> None:
+    if (child := os.fork()) == 0:
+        wait_until(lambda: list(clinic.scratch.glob("*/data/pg_wal/00000002.history")))
+        [pid] = clinic.scratch.glob("*/data/postmaster.pid")
+        os.kill(int(pid.read_text().split()[0]), signal.SIGKILL)
+        os._exit(0)
+
+    outcome = clinic.drill()
+
+    os.waitpid(child, 0)
+    assert outcome.verdict is Verdict.UNVERIFIED, (outcome.summary, told(outcome))
+    assert clinic.left() == []
+
+
 def test_38_a_drill_that_is_killed_while_it_compares_is_cleaned_up_by_the_next(
     clinic: Clinic,
 ) -> None:
