@@ -28,9 +28,7 @@ BROUGHT_BACK = ("select", "fetch", "configure", "recover", "open")
 
 def stored(walg: Program) -> frozenset[str]:
     """Return the names of what lies in the store's folder of the log. Raise as `Program.run`."""
-    return frozenset(
-        line.split()[-1] for line in walg.run("st", "ls", "wal_005/").splitlines() if line
-    )
+    return frozenset(one.name for one in walg.ls("wal_005/"))
 
 
 def written(before: frozenset[str], after: frozenset[str], timeline: int) -> Iterator[Failure]:

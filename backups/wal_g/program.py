@@ -7,11 +7,13 @@ reach it by its environment alone. As root it runs as the account that servers r
 
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
+from backups.wal_g import lines
+from backups.wal_g.lines import File
 from lifecycle.errors import (
     AccessDenied,
     CommandFailed,
@@ -32,7 +34,7 @@ from lifecycle.system import System
 ASKING = timedelta(minutes=2)
 """How long WAL-G may take to answer a question about its store; a wrong region lets it hang for ever."""
 
-_GONE = re.compile(r"Object .* does not exist")
+_GONE = re.compile(r"[Oo]bject .*does not exist")
 
 # What it says, in the order in which it is asked; in both versions, and of the libraries it is made of.
 KINDS: tuple[tuple[str, type[LifecycleError], str, str], ...] = (
@@ -108,6 +110,10 @@ class Program:
         ended = commands.attempt(words, env=env, limit=limit, user=account(), watch=watch)
         if ended.exit_code != 0:
             raise explain("backup-push", ended)
+
+    def ls(self, folder: str, *, below: bool = False) -> Iterator[File]:
+        """Yield the files of a folder of the store, or of all below it. Raise as `run`."""
+        return lines.files(self.run("st", "ls", *(["-r"] if below else []), folder))
 
     def remove(self, key: str) -> None:
         """Delete one object; one that is gone already is no error. Raise as `run`."""

@@ -215,23 +215,21 @@ def _wrong(
     return tuple(Failure(name, what, hint) for what in found)
 
 
-def _not_as_said(said: Any, newest: Backup, identifier: int, stored: int | None) -> Iterator[str]:
+def _not_as_said(said: Any, newest: Backup, identifier: int, stored: int) -> Iterator[str]:
     """Yield what is otherwise than the sentinel says. Raise KeyError, TypeError or AttributeError where it is none."""
     if (said["LSN"], said["FinishLSN"]) != (newest.start_lsn, newest.finish_lsn):
         yield "its sentinel has another place in the log than the list"
     if said.get("SystemIdentifier") not in (None, identifier):
         yield "its sentinel is of another server"
     needed = int(said.get("CompressedSize") or 0)
-    if stored is not None and stored < needed:
+    if stored < needed:
         yield f"a part of it is not there: {needed:,} bytes were stored, and {stored:,} are"
 
 
-def _stored(walg: Program, name: str) -> int | None:
-    """Return how many bytes its parts are in the store; None where the list does not say. Raise as `Program.run`."""
-    lines = walg.run("st", "ls", f"basebackups_005/{name}/tar_partitions/").splitlines()
-    parts = [line.split() for line in lines if ".tar" in line]
-    sizes = [int(words[1]) for words in parts if words[1:] and words[1].isdigit()]
-    return sum(sizes) if len(sizes) == len(parts) else None
+def _stored(walg: Program, name: str) -> int:
+    """Return how many bytes its parts are in the store. Raise as `Program.run`."""
+    parts = list(walg.ls(f"basebackups_005/{name}/tar_partitions/"))
+    return sum(one.size for one in parts if ".tar" in one.name)
 
 
 def _record(task: Task, newest: Backup) -> None:

@@ -136,8 +136,8 @@ def keys(walg: Program, system: str) -> list[str]:
 
 def files(walg: Program, system: str) -> list[str]:
     """Return everything that lies in this system's folder of records. Raise as `Program.run`."""
-    listed = walg.run("st", "ls", f"{FOLDER}/{system}/").splitlines()[1:]
-    return [f"{FOLDER}/{system}/{line.split()[-1]}" for line in listed if line]
+    folder = f"{FOLDER}/{system}/"
+    return [f"{folder}{one.name}" for one in walg.ls(folder)]
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from backups.wal_g import lines
 from backups.wal_g.ends import plan, stays
 from backups.wal_g.ends.files import Parts, parts, stored
 from backups.wal_g.ends.plan import Delete
@@ -311,7 +312,7 @@ obj  5772660 2026-11-28 05:51:59.487278768 +0000 UTC /base_000000010000000000000
 obj  375     2026-11-28 05:52:01 +0000 UTC /base_000000010000000000000003/tar_partitions/part_003.tar.lz4
 obj  12      2026-11-28 05:52:01 +0000 UTC notes.txt
 """
-    found = parts(stored(text.splitlines()))
+    found = parts(stored(lines.files(text)))
     assert {name: (one.listed, one.packed, len(one.files)) for name, one in found.items()} == {
         "base_000000010000000000000002": (True, 5772660, 3),
         "base_000000010000000000000003": (False, 375, 1),

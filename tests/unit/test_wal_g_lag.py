@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from backups.wal_g import lines
 from backups.wal_g.listing import Backup
 from backups.wal_g.log import Fork, Line, Segment
 from backups.wal_g.watch import survey
@@ -158,7 +159,7 @@ def test_an_empty_store_is_behind_by_all_of_the_log() -> None:
 
 
 def test_the_list_of_either_version_is_read_and_what_is_no_segment_is_passed_by() -> None:
-    lines = [
+    printed = [
         "type size last modified                           name",
         "obj  2    2026-11-27 17:41:00.227914061 +0000 UTC 000000010000000100000002.lz4",
         "obj  2    2026-11-27 19:41:00 +0200 CEST 0000000100000001000000FF.zst",
@@ -166,12 +167,16 @@ def test_the_list_of_either_version_is_read_and_what_is_no_segment_is_passed_by(
         "obj  2    2026-11-27 17:41:00 +0000 UTC 000000010000000100000002.00000028.backup.lz4",
         "obj  2    2026-11-27 17:41:00 +0000 UTC 000000010000000100000004.partial.lz4",
         "obj  2    2026-11-27 17:41:00 +0000 UTC 00000002.history.lz4",
+        # Version 3, of a bucket with versions: the newest of a name comes first.
+        "obj  2    2026-11-27 17:41:00 +0000 UTC 000000010000000100000005.lz4 01M8GR7MTGBD045J5GWBY5K80W LATEST",
+        "obj  1    2026-11-26 17:41:00 +0000 UTC 000000010000000100000005.lz4 01M8GR7MSTSNTFD18PPW01VEE3 ",
+        "obj  1    2026-11-27 17:41:00 +0000 UTC 000000010000000100000006.lz4  ",
         "dir  0    2026-11-27 17:41:00 +0000 UTC metadata/",
         "",
     ]
     at = datetime(2026, 11, 27, 17, 41, tzinfo=UTC)
-    found = survey.parse(lines, SIZE)
-    assert found.segments == {Segment(1, n): at for n in (258, 511, 259)}
+    found = survey.parse(lines.files("\n".join(printed)), SIZE)
+    assert found.segments == {Segment(1, n): at for n in (258, 511, 259, 261, 262)}
     assert found.histories == {2: at}
 
 

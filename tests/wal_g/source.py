@@ -24,7 +24,9 @@ from lifecycle.postgres.server import Cluster, find_binaries
 from tests import initdb
 from tests.waiting import wait_until
 
-BUILT = Path(__file__).parents[2] / ".venv/wal_g/wal-g"
+OWN = Path(__file__).parents[2] / ".venv/wal_g/wal-g"
+BUILT = Path(os.environ.get("LIFECYCLE_TEST_WAL_G", OWN))
+"""Another one than ours may be named: version 3, which no registry serves whole, is tried so."""
 
 PAGE = 8192
 

@@ -110,7 +110,7 @@ def behind(system: System, walg: Program) -> Mapping[str, datetime] | None:
     """Return as `hidden` of the whole store; None where nobody can tell. Raise as `versions_of` and `Program.run`."""
     if named(system) is None:
         return {} if forgets(walg) else None
-    kept = versions_of(system, files.stored(walg.run("st", "ls", "-r", BASES).splitlines()))
+    kept = versions_of(system, files.stored(walg.ls(BASES, below=True)))
     return hidden(kept or {})
 
 

@@ -97,7 +97,7 @@ def _by_wal_g(walg: Program, keys: tuple[str, ...], may: Callable[[], None]) -> 
         may()
         walg.remove(key)
     folder = keys[0][: keys[0].index("/") + 1]
-    there = files.stored(walg.run("st", "ls", "-r", folder).splitlines())
+    there = files.stored(walg.ls(folder, below=True))
     left = [key for key in keys if key.removeprefix(folder) in there]
     if left:
         raise Unproven(

@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
+from backups.wal_g.lines import File
+
 BASES = "basebackups_005/"
 LOG = "wal_005/"
 SENTINEL = "_backup_stop_sentinel.json"
 
-_FILE = re.compile(
-    r"^obj\s+(?P<size>\d+)\s+(?P<at>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)\S* (?P<zone>[+-]\d{4}).*\s/?(?P<name>\S+)$"
-)
 BASE = re.compile(r"base_([0-9A-F]{24})(_D_[0-9A-F]{24})?")
 
 
@@ -33,14 +32,9 @@ class Parts:
     newest: datetime
 
 
-def stored(lines: Iterable[str]) -> dict[str, Stored]:
-    """Return the files that `wal-g st ls -r` lists, by their names below the folder."""
-    found = dict[str, Stored]()
-    for line in lines:
-        if listed := _FILE.search(line.rstrip()):
-            at = datetime.strptime(f"{listed['at']} {listed['zone']}", "%Y-%m-%d %H:%M:%S %z")
-            found[listed["name"]] = Stored(int(listed["size"]), at)
-    return found
+def stored(listed: Iterable[File]) -> dict[str, Stored]:
+    """Return the files of the list, by their names below the folder."""
+    return {one.name: Stored(one.size, one.at) for one in listed}
 
 
 def parts(files: Mapping[str, Stored]) -> dict[str, Parts]:

@@ -75,7 +75,7 @@ def survey_store(system: System, now: datetime, only: str | None) -> Seen:
         )
     said, walg = survey.asked(system), program.find(system)
     # First: a base backup that is finished meanwhile has its files, and is not taken for what a killed one left.
-    files = stored(walg.run("st", "ls", "-r", BASES).splitlines())
+    files = stored(walg.ls(BASES, below=True))
     there = looked.look(system, walg, said)
     log = _log(measured.stored(walg), said.server.segment_size)
     points = _points(walg, system)

@@ -135,10 +135,9 @@ def _objects(walg: Program, there: Looked) -> Iterator[str]:
         yield f"wal_005/{there.store.objects[newest]}"
     if there.backups:
         parts = f"basebackups_005/{there.backups[-1].backup_name}/tar_partitions/"
-        listed = [line.split() for line in walg.run("st", "ls", parts).splitlines()]
-        objects = [(int(words[1]), words[-1]) for words in listed if words and words[0] == "obj"]
-        if objects:
-            yield parts + min(objects)[1]
+        smallest = min(walg.ls(parts), key=lambda one: one.size, default=None)
+        if smallest is not None:
+            yield parts + smallest.name
 
 
 def judged(head: bytes, name: str) -> Failure | Reason | None:

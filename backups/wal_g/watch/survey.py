@@ -14,6 +14,7 @@ import psycopg
 from psycopg.rows import class_row
 
 from backups.wal_g.intervals import Moment
+from backups.wal_g.lines import File
 from backups.wal_g.log import Segment, segment
 from backups.wal_g.program import Program
 from backups.wal_g.record import POINTED
@@ -26,8 +27,7 @@ from lifecycle.system import System
 JOB = "backups.watch"
 
 _LISTED = re.compile(
-    r"(?P<at>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)\S* (?P<zone>[+-]\d{4}).*\s"
-    r"(?P<name>[0-9A-F]{24}|[0-9A-F]{8}\.history)(?P<packed>\.(lz4|lzo|lzma|zst|br|gz|none))?$"
+    r"(?P<name>[0-9A-F]{24}|[0-9A-F]{8}\.history)(\.(lz4|lzo|lzma|zst|br|gz|none))?"
 )
 
 
@@ -126,20 +126,20 @@ def asked(system: System) -> Said:
 
 def stored(walg: Program, size: int) -> Store:
     """Return what of the log is in the store. Raise as `Program.run`."""
-    return parse(walg.run("st", "ls", "wal_005/").splitlines(), size)
+    return parse(walg.ls("wal_005/"), size)
 
 
-def parse(lines: Iterable[str], size: int) -> Store:
-    """Return what `wal-g st ls` lists of the log. Labels of backups and parts of segments are none of it."""
+def parse(files: Iterable[File], size: int) -> Store:
+    """Return what is listed of the log. Labels of backups and parts of segments are none of it."""
     segments, objects = dict[Segment, datetime](), dict[Segment, str]()
     histories = dict[int, datetime]()
-    for line in lines:
-        if listed := _LISTED.search(line.rstrip()):
-            at = datetime.strptime(f"{listed['at']} {listed['zone']}", "%Y-%m-%d %H:%M:%S %z")
+    for file in files:
+        if listed := _LISTED.fullmatch(file.name):
             name = listed["name"]
             if name.endswith(".history"):
-                histories[int(name[:8], 16)] = at
+                histories[int(name[:8], 16)] = file.at
             else:
-                segments[segment(name, size)] = at
-                objects[segment(name, size)] = f"{name}{listed['packed'] or ''}"
+                one = segment(name, size)
+                segments[one] = file.at
+                objects[one] = file.name
     return Store(segments, histories, objects)
