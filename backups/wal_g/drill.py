@@ -21,7 +21,7 @@ from psycopg.rows import TupleRow
 
 from backups import scratch
 from backups.section import SECTION
-from backups.wal_g import compare, copy, listing, measured, program, record
+from backups.wal_g import compare, copy, listing, measured, noted, program, record
 from backups.wal_g import found as told
 from backups.wal_g.found import Found
 from backups.wal_g.listing import Backup, Chosen
@@ -210,6 +210,7 @@ def _select(walg: Program, promised: WalG, now: datetime, found: Found) -> Chose
         return found.chosen
     found.latest = listing.latest(listed)
     found.chosen = chosen = listing.newest_before(listed, aim.lsn, aim.identifier)
+    found.looks.found(*noted.damaged(walg, chosen.backup.backup_name))
     found.backups = listing.of_server(listed, aim.identifier)
     newest = found.backups[-1]
     if listing.to_come(newest, now):

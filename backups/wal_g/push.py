@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from backups.section import SECTION
-from backups.wal_g import listing, program, statements
+from backups.wal_g import listing, noted, program, statements
 from backups.wal_g.listing import Backup
 from backups.wal_g.program import Program
 from backups.wal_g.words import WalG
@@ -212,7 +212,7 @@ def _wrong(
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         found.append("its sentinel is not whole")
     hint = "Look what `wal-g backup-push` says on the database's host; until then come back by an older one."
-    return tuple(Failure(name, what, hint) for what in found)
+    return (*(Failure(name, what, hint) for what in found), *noted.damaged(walg, name))
 
 
 def _not_as_said(said: Any, newest: Backup, identifier: int, stored: int) -> Iterator[str]:
