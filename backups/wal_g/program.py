@@ -52,7 +52,8 @@ KINDS: tuple[tuple[str, type[LifecycleError], str, str], ...] = (
         "Look at its credentials and what they may read: `wal-g st ls`, with the same settings.",
     ),
     (
-        r"NoSuchBucket|permission denied|Folder not exists|no such bucket|BucketRegionError|MovedPermanently",
+        r"NoSuchBucket|permission denied|Folder not exists|no such bucket|failed to init folder|"
+        r"BucketRegionError|MovedPermanently",
         NotFound,
         "the store of the backups is not where WAL-G's settings say",
         "Look at the prefix, the bucket and its region: `wal-g st ls`, with the same settings.",

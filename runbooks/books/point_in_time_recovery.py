@@ -102,6 +102,12 @@ def _fetch(facts: Facts) -> tuple[Step, ...]:
     )
 
 
+_NO_SPACES = (
+    "Where the log makes a tablespace, recovery stops at it rather than write into what may be the old server's: give "
+    "`pg_tblspc` mode 700 only on a host where that directory is new and empty."
+)
+
+
 def _recover(facts: Facts) -> tuple[Step, ...]:
     place = shlex.quote(facts.directory)
     argv = tuple(shlex.split(facts.wal_g))
@@ -125,9 +131,8 @@ def _recover(facts: Facts) -> tuple[Step, ...]:
             "Say where to come back to",
             "Archiving is off, or the copy would write into the old server's archive, and the next way back would "
             "follow it. The log is fetched by our script: PostgreSQL takes WAL-G's errors for the end of the log. "
-            "The timeline is the base backup's; after a failover, write the number of the one to the moment. Where the "
-            "log makes a tablespace, recovery stops at it rather than write into what may be the old server's: give "
-            " `pg_tblspc` mode 700 only on a host where that directory is new and empty.",
+            "The timeline is the base backup's; after a failover, write the number of the one to the moment. "
+            f"{_NO_SPACES}",
             f"{shlex.join(written)} >> {place}/data/postgresql.auto.conf"
             f" && echo 'local all all trust' > {place}/pg_hba.conf"
             f" && touch {place}/data/postgresql.conf {place}/data/recovery.signal"

@@ -6,11 +6,11 @@ import psycopg
 
 from lifecycle.postgres.server import Cluster
 from tests.waiting import wait_until
-from tests.wal_g.source import Archive, Source, give, private, program, wal_g
+from tests.wal_g.source import OWN, Archive, Source, give, private, program, wal_g
 
 
 def test_the_program_is_the_version_that_go_mod_pins() -> None:
-    assert b"v1.1.3-rc" in program().read_bytes()
+    assert b"v1.1.3-rc" in OWN.read_bytes()
 
 
 def test_a_base_backup_and_the_log_since_are_in_the_archive(source: Source) -> None:
