@@ -52,8 +52,7 @@ KINDS: tuple[tuple[str, type[LifecycleError], str, str], ...] = (
         "Look at its credentials and what they may read: `wal-g st ls`, with the same settings.",
     ),
     (
-        r"NoSuchBucket|permission denied|Folder not exists|no such bucket|failed to init folder|"
-        r"BucketRegionError|MovedPermanently",
+        r"NoSuchBucket|permission denied|Folder not exists|no such bucket|init folder|BucketRegionError|MovedPerman",
         NotFound,
         "the store of the backups is not where WAL-G's settings say",
         "Look at the prefix, the bucket and its region: `wal-g st ls`, with the same settings.",

@@ -131,8 +131,7 @@ def _recover(facts: Facts) -> tuple[Step, ...]:
             "Say where to come back to",
             "Archiving is off, or the copy would write into the old server's archive, and the next way back would "
             "follow it. The log is fetched by our script: PostgreSQL takes WAL-G's errors for the end of the log. "
-            "The timeline is the base backup's; after a failover, write the number of the one to the moment. "
-            f"{_NO_SPACES}",
+            f"The timeline is the base backup's; after a failover, write the one to the moment. {_NO_SPACES}",
             f"{shlex.join(written)} >> {place}/data/postgresql.auto.conf"
             f" && echo 'local all all trust' > {place}/pg_hba.conf"
             f" && touch {place}/data/postgresql.conf {place}/data/recovery.signal"
