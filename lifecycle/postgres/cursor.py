@@ -4,17 +4,14 @@ psycopg takes every `%` of a statement with parameters for the beginning of one,
 `discount (%)` was put in as an identifier: each erasure, which searches every column, ended there.
 """
 
-from collections.abc import Iterator
 from contextlib import _GeneratorContextManager  # pyright: ignore[reportPrivateUsage]
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self
 
 import psycopg
 from psycopg import sql
 from psycopg.rows import TupleRow
 
 if TYPE_CHECKING:
-    from typing import LiteralString
-
     from psycopg.abc import Params
 
 
@@ -32,16 +29,16 @@ class Cursor(psycopg.Cursor[TupleRow]):
         return super().copy(self._letters(statement, params), params, **options)
 
     def _letters(self, query: Any, params: "Params | None") -> Any:
-        if params is not None and isinstance(query, sql.Composed):
-            return sql.Composed(list(self._doubled(query)))
-        return query
+        if params is None or not isinstance(query, sql.Composed):
+            return query
+        return b"".join(self._doubled(query, []))
 
-    def _doubled(self, query: sql.Composed) -> Iterator[sql.Composable]:
+    def _doubled(self, query: sql.Composed, said: list[bytes]) -> list[bytes]:
         for part in query:
             if isinstance(part, sql.Composed):
-                yield from self._doubled(part)
+                self._doubled(part, said)
             elif isinstance(part, sql.Identifier | sql.Literal):
-                text = part.as_string(self.connection).replace("%", "%%")
-                yield sql.SQL(cast("LiteralString", text))
+                said.append(part.as_bytes(self.connection).replace(b"%", b"%%"))
             else:  # a constant of the program, which is written with this in mind
-                yield part
+                said.append(part.as_bytes(self.connection))
+        return said
