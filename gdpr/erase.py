@@ -29,7 +29,7 @@ from gdpr import (
     written,
 )
 from gdpr.note import Note
-from gdpr.person import Rows, about, count, noted
+from gdpr.person import Rows, about, answered, count, noted
 from gdpr.reach import Reach
 from gdpr.section import SECTION
 from lifecycle.errors import Conflict, Refused, Unproven
@@ -250,7 +250,7 @@ def _witness(work: Erasing) -> Callable[[], list[TupleRow]]:
     tables = {*reach.deleted, *reach.kept} - {*reach.compressed}  # all counted there
     query = statements.versions(reach, sorted(tables))
     values |= {"witness": other, "witness_text": other}
-    return lambda: work.conn.execute(query, values).fetchall() if other is not None else []
+    return lambda: answered(work.conn, query, values) if other is not None else []
 
 
 def _write_down(change: Change, work: Erasing, gone: _Gone) -> None:

@@ -79,6 +79,17 @@ def owned(
             return sql.SQL("(false)").format()
 
 
+def of_one(reach: Reach, table: str) -> bool:
+    """Say whether no row of `table` is two people's: it names whose it is, or leads by one key to a row that does."""
+    match reach.owner(table):
+        case str(column):
+            return virtual.alike(reach.column(table, column), reach.key())
+        case Through() if len(ways := reach.ways(table)) == 1:
+            return not isinstance(ways[0], virtual.Virtual) and of_one(reach, ways[0].referenced)
+        case _:
+            return False
+
+
 def _party(
     reach: Reach, table: str, how: Parties, alias: str, *, shared_too: bool, whose: str
 ) -> sql.Composed:

@@ -9,7 +9,7 @@ from psycopg import sql
 
 from gdpr import statements_of_names as names
 from gdpr.reach import Mention, Reach
-from gdpr.rows import mentioning, owned
+from gdpr.rows import mentioning, of_one, owned
 from lifecycle.policy import tombstone, triggers
 from lifecycle.policy.model import Parties
 from lifecycle.policy.people import Value
@@ -18,11 +18,16 @@ from lifecycle.postgres.rows import count_and_digest, row_as_text
 
 _COUNT = sql.SQL("select {counted} from {table} as t where {rows}")
 _COUNT_ONE = sql.SQL("((select row({counted}) from {table} as t where {rows}))")
+_WHICH = sql.SQL("count(*), sum(hashtidextended(t.ctid, t.tableoid::bigint))")
 # First theirs, which an index finds: else all rows of the table are asked whether they go.
-_VERSIONS = sql.SQL("""
-    ((with theirs as materialized (select t.tableoid, t.ctid, t.* from {table} as t where {theirs})
-      select row(count(*), sum(hashtidextended(t.ctid, t.tableoid::bigint)))
-        from theirs as t where {goes} is not true))""")
+_STAYING = sql.SQL("""
+    ((with theirs as materialized (select t.tableoid, t.ctid, t.* from {table} as t where {rows})
+      select row({counted}) from theirs as t where {goes} is not true))""")
+
+
+# Said before and after a question about one person's rows in all tables: that it is planned for anybody.
+FOR_ANYBODY = "set local plan_cache_mode to force_generic_plan"
+AS_EVER = "set local plan_cache_mode to default"
 
 
 def count(reach: Reach, table: str, rows: sql.Composable) -> sql.Composed:
@@ -236,9 +241,10 @@ def versions(reach: Reach, tables: Iterable[str]) -> sql.Composed:
     person too, or lose the person's half: a row of two may do so.
     """
     return _values(
-        _VERSIONS.format(
+        (_COUNT_ONE if of_one(reach, table) else _STAYING).format(
+            counted=_WHICH,
             table=reach.relation(table),
-            theirs=owned(reach, table, shared_too=True, whose="witness"),
+            rows=owned(reach, table, shared_too=True, whose="witness"),
             goes=owned(reach, table, shared_too=isinstance(reach.owner(table), Parties)),
         )
         for table in tables
