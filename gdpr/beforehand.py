@@ -17,7 +17,7 @@ from psycopg.rows import TupleRow
 from audit import anonymise, keyed
 from audit.keyed import Keyed
 from audit.section import SECTION as AUDIT
-from gdpr import quoted, survey, unindexed
+from gdpr import quoted, survey
 from gdpr import statements_of_search as statements
 from gdpr.note import Note
 from gdpr.person import Survey, as_person
@@ -64,9 +64,7 @@ class Before:
 def of_everybody(system: System, now: datetime, only: str | None) -> Seen:
     """Survey the night as `survey.survey`, and look for everybody of it at once. Raise as that does."""
     seen = survey.survey(system, now, only)
-    slow = tuple(unindexed.said(system, seen.reach)) if seen.cases else ()
-    cases = of_cases(system, seen.reach, seen.cases)
-    return replace(seen, cases=cases, slow=(*seen.slow, *slow))
+    return replace(seen, cases=of_cases(system, seen.reach, seen.cases))
 
 
 def of_cases(system: System, reach: Reach, cases: Sequence[Case]) -> tuple[Case, ...]:

@@ -120,12 +120,13 @@ def let_go(reach: Reach) -> sql.Composed:
     need no order. The counts come as one row, tables in the order of `deleted`, then `kept`, of these the rows alone
     that are cleared afterwards; without those that are compressed.
     """
+    compressed = reach.compressed
     parts = [
         sql.SQL("delete from {table} as t where {rows} returning true as so").format(
             table=reach.relation(table), rows=owned(reach, table)
         )
         for table in reach.deleted
-        if table not in reach.compressed
+        if table not in compressed
     ]
     for table in reach.kept:
         keep = reach.policy.tables[table].keep

@@ -14,7 +14,7 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from audit.section import SECTION as AUDIT
-from gdpr import asked, notes, person, references
+from gdpr import asked, notes, person, references, unindexed
 from gdpr.deadline import Open
 from gdpr.locks import Locked, locked
 from gdpr.note import Note
@@ -89,13 +89,14 @@ def survey(system: System, now: datetime, only: str | None) -> Seen:
     with system.snapshot("gdpr survey") as conn:
         found = reach(system.policy, catalog.read(conn), erasure.subject)
         open_requests = waiting(conn, system, key)
-        slow = tuple(references.unindexed(conn, found))
+        slow = [*references.unindexed(conn, found)]
         due = [r for r in open_requests.requests if r.ready(now) and only in (None, r.reference)]
         if only is not None and not due:
             raise NotFound(
                 "no request of that name is due",
                 hint="See `lifecycle gdpr status` for the references of open requests and their days.",
             )
+        slow += unindexed.said(conn, found) if due else ()
         cases: list[Case] = []
         unread: list[Failure] = []
         errors: list[LifecycleError] = []
@@ -110,7 +111,9 @@ def survey(system: System, now: datetime, only: str | None) -> Seen:
                 errors.append(said)
                 unread.append(Failure(f"request {request.reference}", said.what, said.hint))
     odd = open_requests.odd
-    return Seen(found, open_requests.open, tuple(cases), odd, tuple(unread), tuple(errors), slow)
+    return Seen(
+        found, open_requests.open, tuple(cases), odd, tuple(unread), tuple(errors), (*slow,)
+    )
 
 
 def of_person(system: System, found: Reach, who: str | None, earlier: Note | None) -> Survey | None:

@@ -2,32 +2,33 @@
 
 from collections.abc import Iterator
 
+from psycopg import Connection
+from psycopg.rows import TupleRow
+
 from audit.section import SECTION as AUDIT
 from gdpr import statements_of_references as statements
 from gdpr.reach import Reach
 from lifecycle.policy.virtual import Virtual
 from lifecycle.postgres.names import sql_name
-from lifecycle.system import System
 from lifecycle.words import counted
 
 FEW = 10_000
 """Rows of a table that are read as fast as an index is."""
 
 
-def said(system: System, reach: Reach) -> Iterator[str]:
+def said(conn: Connection[TupleRow], reach: Reach) -> Iterator[str]:
     """Yield, in words, where an index is missing, and how many rows are read instead. Of references others tell."""
-    with system.snapshot("gdpr survey") as conn:
-        for table, columns in dict.fromkeys(_asked(reach)):
-            rows = reach.table(table).estimated_rows
-            if rows <= FEW:
-                continue
-            named = {"table": sql_name(table).as_string(), "columns": list(columns)}
-            if conn.execute(statements.INDEXED, named).fetchone() == (False,):
-                on = ", ".join(columns)
-                yield (
-                    f"{table}: no index begins with {on}, so that about {counted(rows, 'row')} are read while rows of "
-                    f"the person are locked: `create index concurrently on {table} ({on})`"
-                )
+    for table, columns in dict.fromkeys(_asked(reach)):
+        rows = reach.table(table).estimated_rows
+        if rows <= FEW:
+            continue
+        named = {"table": sql_name(table).as_string(), "columns": list(columns)}
+        if conn.execute(statements.INDEXED, named).fetchone() == (False,):
+            on = ", ".join(columns)
+            yield (
+                f"{table}: no index begins with {on}, so that about {counted(rows, 'row')} are read while rows of "
+                f"the person are locked: `create index concurrently on {table} ({on})`"
+            )
 
 
 def _asked(reach: Reach) -> Iterator[tuple[str, tuple[str, ...]]]:

@@ -52,7 +52,6 @@ OPENED = {
     "backups/way_back/bring.py": (6, "an empty server, on which it makes a database"),
     "backups/way_back/restorer.py": (3, "an empty server, on which it makes a database"),
     "gdpr/answer.py": (1, OWNER),
-    "gdpr/erase.py": (1, LEDGER),
     "gdpr/export/export.py": (1, LEDGER),
     "gdpr/findings.py": (3, LEDGER),
     "gdpr/held.py": (1, "holds a lock against who places a hold"),
