@@ -46,12 +46,13 @@ _UNFIT = Reason("it is not what the policy says", "What was found of it says wha
 def judge(task: Task, seen: Seen, decision: Decision[Step], made: Made) -> Judgement:
     """Return what was promised, looked at and found: read again, unless the run had nothing to change."""
     policy, tables, after = task.system.policy, promised(task.system.policy, task.only), seen
+    refused, still = {failure.target for failure in decision.refusals}, decision.refusals
     if decision.steps or seen.spared:
         with task.system.snapshot("partitions judge") as conn:
             after = survey.read(conn, policy, task.only)
-    refused, still = {f.target for f in decision.refusals}, plan.decide(policy, after, task.now)
+        still = plan.decide(policy, after, task.now).refusals
     looks = after.looks
-    looks.found(*made.failures, *(f for f in still.refusals if f.target not in refused))
+    looks.found(*made.failures, *(f for f in still if f.target not in refused))
     known = refused | {failure.target for failure in made.failures}
     for name, rule in tables.items():
         table = after.catalog.tables.get(name)

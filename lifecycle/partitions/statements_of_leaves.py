@@ -30,47 +30,11 @@ _ACLS = """
 """
 _OTHERWISE = f"not ({_ACLS.format('<@')} and {_ACLS.format('@>')})"
 
-# One row per partition. `open` holds what lets somebody past the parent or past its triggers; `lacking` what else the
-# parent has and the partition has not. A partition with row security and no policy is shut, not open. Another owner is
-# let past everything; a superuser is so anyway.
-COMPARE = f"""
-    {_PAIRS}
-    select c.nspname, c.relname,
-           array_remove(array[
-               case when c.relowner <> c.p_owner and not (select rolsuper from pg_roles where oid = c.relowner)
-                    then format('it belongs to %%s, not to %%s', c.relowner::regrole, c.p_owner::regrole) end,
-               case when c.p_rls and not c.relrowsecurity then 'row security is off' end,
-               case when c.p_forced and not c.relforcerowsecurity then 'row security is not forced' end,
-               case when {_OTHERWISE} and not {_OURS} <@ {_THEIRS} then 'it grants more than its parent' end,
-               case when exists (select from pg_attribute t
-                                  where t.attrelid = c.oid and t.attnum > 0 and t.attacl is not null) and exists (
-                   select from pg_attribute t, aclexplode(t.attacl) as x
-                    where t.attrelid = c.oid and x.grantee <> c.relowner
-                      and not array[format('%%s %%s', x.grantee, x.privilege_type)] <@ {_THEIRS}
-                      and not exists (select from pg_attribute u, aclexplode(u.attacl) as y
-                                       where u.attrelid = c.parent and u.attname = t.attname
-                                         and (y.grantee, y.privilege_type) = (x.grantee, x.privilege_type)))
-                    then 'it grants columns that its parent does not' end,
-               case when c.parent in (select tgrelid from pg_trigger where not tgisinternal) and exists (
-                   select from pg_trigger t
-                    where t.tgrelid = c.parent and not t.tgisinternal and t.tgtype & 1 = 1 and t.tgenabled <> 'D'
-                      and not exists (select from pg_trigger u
-                                       where u.tgrelid = c.oid and u.tgparentid = t.oid
-                                         and u.tgenabled = t.tgenabled))
-                    then 'it lacks a trigger of its parent' end], null) as open,
-           array_remove(array[
-               case when {_OTHERWISE} and not {_THEIRS} <@ {_OURS} then 'it lacks grants of its parent' end,
-               case when c.relreplident <> c.p_replident and c.relkind <> 'f'
-                    then 'its replica identity is another' end], null) as lacking
-      from pair c
-     where {_PROMISED}
-"""  # noqa: S608 - put together from constants only
-
-# One row per partition that alone has something that refuses or loses a row which its parent takes. A check that
-# repeats its bounds refuses none, nor does its key's `not null`: both are made to attach it without a scan. Rules and
-# triggers for each statement are never asked for a row that comes through the parent.
-OWN = f"""
-    {_PAIRS}, own (oid, what) as (
+# What a partition alone has that refuses or loses a row which its parent takes. A check that repeats its bounds refuses
+# none, nor does its key's `not null`: both are made to attach it without a scan. Rules and triggers for each statement
+# are never asked for a row that comes through the parent.
+_OWN = """
+    own (oid, what) as (
         select c.oid, 'the check ' || quote_ident(k.conname)
           from pair c join pg_constraint k on k.conrelid = c.oid
          cross join lateral regexp_replace(' AND ' || pg_get_expr(k.conbin, c.oid), '[()]', '', 'g') as words
@@ -104,10 +68,44 @@ OWN = f"""
         union all
         select c.oid, 'no log: a crash empties it'
           from pair c where c.relpersistence = 'u' and c.p_persistence <> 'u')
-    select c.nspname, c.relname, array_agg(o.what order by o.what)
-      from own o join pair c on c.oid = o.oid
+"""
+
+# One row per partition. `open` holds what lets somebody past the parent or past its triggers; `lacking` what else the
+# parent has and the partition has not; `own` what the partition alone has. With row security and no policy it is shut,
+# not open. Another owner is let past everything; a superuser is so anyway.
+COMPARE = f"""
+    {_PAIRS}, {_OWN}
+    select c.nspname, c.relname,
+           array_remove(array[
+               case when c.relowner <> c.p_owner and not (select rolsuper from pg_roles where oid = c.relowner)
+                    then format('it belongs to %%s, not to %%s', c.relowner::regrole, c.p_owner::regrole) end,
+               case when c.p_rls and not c.relrowsecurity then 'row security is off' end,
+               case when c.p_forced and not c.relforcerowsecurity then 'row security is not forced' end,
+               case when {_OTHERWISE} and not {_OURS} <@ {_THEIRS} then 'it grants more than its parent' end,
+               case when exists (select from pg_attribute t
+                                  where t.attrelid = c.oid and t.attnum > 0 and t.attacl is not null) and exists (
+                   select from pg_attribute t, aclexplode(t.attacl) as x
+                    where t.attrelid = c.oid and x.grantee <> c.relowner
+                      and not array[format('%%s %%s', x.grantee, x.privilege_type)] <@ {_THEIRS}
+                      and not exists (select from pg_attribute u, aclexplode(u.attacl) as y
+                                       where u.attrelid = c.parent and u.attname = t.attname
+                                         and (y.grantee, y.privilege_type) = (x.grantee, x.privilege_type)))
+                    then 'it grants columns that its parent does not' end,
+               case when c.parent in (select tgrelid from pg_trigger where not tgisinternal) and exists (
+                   select from pg_trigger t
+                    where t.tgrelid = c.parent and not t.tgisinternal and t.tgtype & 1 = 1 and t.tgenabled <> 'D'
+                      and not exists (select from pg_trigger u
+                                       where u.tgrelid = c.oid and u.tgparentid = t.oid
+                                         and u.tgenabled = t.tgenabled))
+                    then 'it lacks a trigger of its parent' end], null) as open,
+           array_remove(array[
+               case when {_OTHERWISE} and not {_THEIRS} <@ {_OURS} then 'it lacks grants of its parent' end,
+               case when c.relreplident <> c.p_replident and c.relkind <> 'f'
+                    then 'its replica identity is another' end], null) as lacking,
+           coalesce(alone.own, '{{}}') as own
+      from pair c
+      left join (select oid, array_agg(what order by what) as own from own group by oid) as alone on alone.oid = c.oid
      where {_PROMISED}
-     group by 1, 2
 """  # noqa: S608 - put together from constants only
 
 # One row for each of these parents and of its partitions, where either has policies: the columns by number, the row's

@@ -178,14 +178,11 @@ def _differences(
     """Return the partitions that are not like their parents. All were looked at."""
     found: dict[tuple[str, str], Difference] = {}
     asked = _named([branch.name for table in tables for branch in table.branches])
-    own = {
-        (schema, name): has for schema, name, has in conn.execute(statements_of_leaves.OWN, asked)
-    }
     unlike = policies.different(conn, asked)
     rows = conn.execute(statements_of_leaves.COMPARE, asked).fetchall()
     with looks.at(*(Place("leaf", policy_name(row[0], row[1])) for row in rows)):
-        for schema, name, opened, lacking in rows:
-            has, policy = own.get((schema, name), ()), unlike.get((schema, name))
+        for schema, name, opened, lacking, has in rows:
+            policy = unlike.get((schema, name))
             if policy == "others":
                 opened.append("its policies are not its parent's")
             elif policy == "none":  # with row security and no policy it is shut, not open
