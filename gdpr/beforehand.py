@@ -23,6 +23,7 @@ from gdpr.note import Note
 from gdpr.person import Survey, as_person
 from gdpr.quoted import About, Quoted
 from gdpr.reach import Reach
+from gdpr.redactions import Redaction, Taking, Whom
 from gdpr.search import database, numbered, relations, stream
 from gdpr.search.needles import Needles
 from gdpr.search.relations import Relation
@@ -37,19 +38,29 @@ class Before:
     """What the look found of one person. `sought`: what it was looked for.
 
     `quoted`: what would still stand. `logged`: the rows of the audit log in whose values the person stands; None where
-    such rows have no keys, so that they are looked for when it is time.
+    such rows have no keys, so that they are looked for when it is time. `redactions`: rows of others that lose a value
+    of theirs, by `whom`. `on_hold`: why that has to wait, in words.
     """
 
     sought: frozenset[str] = field(repr=False)
     quoted: tuple[Quoted, ...] = ()
     logged: Keyed | None = None
+    redactions: tuple[Redaction, ...] = ()
+    whom: Whom | None = field(default=None, repr=False)
+    on_hold: tuple[str, ...] = ()
 
     def covers(self, known: Note) -> bool:
         """Say whether everything was looked for that the person goes by now."""
         return self.sought.issuperset(known.needles())
 
     def applied(self, found: Survey) -> Survey:
-        """Return what was found of the person, with the rows of the log that only a look at values finds."""
+        """Return what was found of the person, with rows that a look at values alone finds: of others, of the log."""
+        found = replace(
+            found,
+            on_hold=(*found.on_hold, *self.on_hold),
+            redacted={one.name: one.rows for one in self.redactions},
+            redacted_keys={one.name: one.which for one in self.redactions},
+        )
         if self.logged is None or not len(self.logged):
             return found
         rows = sorted(map(str, zip(*self.logged.columns, strict=True)))
@@ -94,6 +105,7 @@ def look(system: System, reach: Reach, people: Sequence[Note]) -> tuple[Before, 
 def _look(conn: Connection[TupleRow], reach: Reach, people: Sequence[Note]) -> tuple[Before, ...]:
     needles = Needles([note.needles() for note in people])
     found: list[list[Quoted]] = [[] for _ in people]
+    taking = Taking(conn, reach, people, needles)
     logged = [Keyed() for _ in people]
     for relation in relations.there(conn, reach.catalog):
         declared = relation.sort == "table" and relation.table in reach.catalog.tables
@@ -104,7 +116,8 @@ def _look(conn: Connection[TupleRow], reach: Reach, people: Sequence[Note]) -> t
             with conn.transaction(force_rollback=True):
                 for whose, numbers in _standing(conn, relation, needles):
                     note = people[whose]
-                    one = About(note, whose, numbers)
+                    beside = taking.take(relation, whose, numbers)
+                    one = About(note, whose, numbers, beside)
                     found[whose] += quoted.left(conn, reach, relation, needles, one)
                     mine = _logged(conn, reach, relation, note, numbers)
                     logged[whose] = logged[whose].joined(mine)
@@ -112,8 +125,15 @@ def _look(conn: Connection[TupleRow], reach: Reach, people: Sequence[Note]) -> t
             database.lasting(conn, error)
     keys = _has_keys(reach)
     return tuple(
-        Before(frozenset(note.needles()), quoted.together(mine), theirs if keys else None)
-        for note, mine, theirs in zip(people, found, logged, strict=True)
+        Before(
+            frozenset(note.needles()),
+            quoted.together((*mine, *more.stuck)),
+            theirs if keys else None,
+            more.redactions,
+            more.whom,
+            tuple(more.held()),
+        )
+        for note, mine, theirs, more in zip(people, found, logged, taking.each(), strict=True)
     )
 
 

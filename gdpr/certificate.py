@@ -24,6 +24,7 @@ _PARTS = {
     "gdpr.cleared": "cleared_in_kept_rows",
     "gdpr.mention_cleared": "cleared_in_rows_of_others",
     "gdpr.tombstone_set": "given_to_the_tombstone",
+    "gdpr.redacted": "taken_out_of_rows_of_others",
     "gdpr.anonymised": "audit_log",
 }
 _RECIPIENTS = (

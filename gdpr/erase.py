@@ -1,9 +1,8 @@
 """Carries an erasure out in the database: one transaction, counted, with a look at somebody who stays.
 
-Everything is compared before it is committed: what went against what was counted, what changed against what
-was planned (a cascade or a trigger would show), and one other person's rows before and after. Nothing is searched for
-here, as others would wait for its locks meanwhile: who is quoted in rows that stay was looked for before, and is again
-by the proof. Never touches anything outside the database.
+Everything is compared before it is committed: what went against what was counted, what changed against what was planned
+(a cascade or a trigger would show), and one other person's rows before and after. Nothing is searched for here, as
+others would wait for its locks: who is quoted was looked for before, and is again by the proof. Nothing outside.
 """
 
 import time
@@ -14,19 +13,21 @@ import psycopg
 from psycopg import Connection, errors
 from psycopg.rows import TupleRow
 
-from audit.keyed import Keyed
 from audit.section import SECTION as AUDIT
 from gdpr import (
     aside,
     batches,
     held,
     notes,
+    redact,
+    redactions,
     request_statements,
     residue,
     statements,
     tombstone,
     written,
 )
+from gdpr.beforehand import Before
 from gdpr.note import Note
 from gdpr.person import Rows, about, answered, count, noted
 from gdpr.reach import Reach
@@ -62,7 +63,7 @@ class NotNoted(Conflict):
 class Erasing:
     """One erasure in the hands of one run. `whose`: a keyed digest of the person. `agreed`: the rows shown to one.
 
-    `known`: the note with what nobody else goes by. `logged`: rows of the log that quote the person (`beforehand.py`).
+    `known`: the note with what nobody else goes by. `before`: what was found of it in rows of others and of the log.
     """
 
     conn: Connection[TupleRow]
@@ -73,7 +74,7 @@ class Erasing:
     whose: str
     note: Note
     known: Note
-    logged: Keyed | None
+    before: Before
     system: System
     agreed: Rows | None = None
 
@@ -144,13 +145,14 @@ def _let_go(change: Change, work: Erasing) -> _Gone:
     requests, log = _requests(work), written.begin(conn, reach)
     if any(m.stone is not None for m in reach.mentions):
         tombstone.lock(conn, reach)
+    redact.redact(conn, reach, work.before.redactions, work.before.whom, holds)
     for mention in reach.mentions:
         aside.clear(conn, reach, mention, person, expected.mentions[mention.name])
     witness = _witness(work)
     before = witness()
     _rows(work, expected)
     settle(conn)
-    audited = written.anonymise(conn, reach, work.known, work.logged, log)
+    audited = written.anonymise(conn, reach, work.known, work.before.logged, log)
     _nothing_else_changed(change, work, expected, audited)
     if witness() != before:
         raise Unproven(
@@ -237,7 +239,7 @@ def _nothing_else_changed(
     policy, before, packed = work.reach.policy, change.before, dict[str, int]()
     if expected.packed:
         before, packed = batches.settled(before, changed.so_far(work.conn), expected.packed)
-    ended = {**expected.by_table(), **packed}
+    ended = {**redactions.beside(work.before.redactions, expected.by_table()), **packed}
     adding = frozenset(to for table in ended for to in triggers.written_to(policy, table))
     if log := AUDIT.of(policy):
         ended[log.table] = ended.get(log.table, 0) + sum(audited.values())
@@ -266,11 +268,13 @@ def _write_down(change: Change, work: Erasing, gone: _Gone) -> None:
     log = AUDIT.of(work.reach.policy)
     say("gdpr.mention_cleared", {n: r for n, r in rows.mentions.items() if n not in stones})
     say("gdpr.tombstone_set", {n: rows.mentions[n] for n in stones})
+    say("gdpr.redacted", {one.name: one.rows for one in work.before.redactions})
     say("gdpr.deleted", rows.deleted)
     say("gdpr.cleared", rows.kept)
     if log and any(gone.audited.values()):
         change.record("effect", "gdpr.anonymised", log.table, counts=gone.audited, reference=ref)
-    change.record("effect", "gdpr.erased", "database", counts=rows.by_table(), reference=ref)
+    every = redactions.beside(work.before.redactions, rows.by_table())
+    change.record("effect", "gdpr.erased", "database", counts=every, reference=ref)
 
 
 def _again_while_passing(work: Erasing, attempt: Callable[[], None]) -> None:

@@ -22,18 +22,20 @@ from gdpr import (
     places_of_names,
     plan,
     quoted,
+    redactions,
     statements,
     survey,
     who,
     words,
 )
+from gdpr.beforehand import Before
 from gdpr.note import Note, together
 from gdpr.payer import payer
 from gdpr.person import Survey
 from gdpr.quoted import Quoted
 from gdpr.reach import Reach, columns_only, reach
 from gdpr.rows import hanging, shared
-from gdpr.search import database, relations
+from gdpr.search import database, numbered, relations
 from gdpr.search.needles import Needles
 from gdpr.section import SECTION
 from lifecycle import progress
@@ -109,6 +111,12 @@ def look(
         known = person.searched(conn, reached, note)
         began = database.began(conn)
     needles = Needles([known.needles()])
+    taken = _taken_out(conn, reached, known, needles)
+    if found is not None:
+        found = Before(frozenset(), (), None, taken.redactions, None, tuple(taken.held())).applied(
+            found
+        )
+    beside = {name: reached.redacts(name) for name in reached.redacting}
     seen = Foreseen(
         system.name,
         kind,
@@ -117,7 +125,7 @@ def look(
         found,
         dict(_rows(conn, reached, note.person, _sharing(reached))),
         dict(_rows(conn, reached, note.person, _ignoring(reached))),
-        quoted.quoted(conn, reached, known, needles),
+        quoted.together((*quoted.quoted(conn, reached, known, needles, beside), *taken.stuck)),
         dict(_elsewhere(conn, looks, reached, needles)),
         review=quoted.quoted(conn, reached, known, Needles([known.weak])) if known.weak else (),
     )
@@ -128,6 +136,22 @@ def look(
     with conn.transaction(force_rollback=True):
         places.unreached(looks, conn, picture, places.stored(conn), began)
     return seen
+
+
+def _taken_out(
+    conn: Connection[TupleRow], reach: Reach, known: Note, needles: Needles
+) -> redactions.Found:
+    """Return which rows of others would lose a value of the person's, and which quote them and would not."""
+    taking = redactions.Taking(conn, reach, [known], needles, gate.readable(conn))
+    with conn.transaction(force_rollback=True):
+        there = relations.there(conn, reach.catalog) if reach.redacting else ()
+    for relation in there:
+        if relation.table in reach.redacting and relation.numbered and relation.why_not is None:
+            progress.phase(f"searching {relation.table}")
+            with conn.transaction(force_rollback=True):
+                for whose, numbers in numbered.standing(conn, relation, needles).items():
+                    taking.take(relation, whose, numbers)
+    return next(taking.each())
 
 
 def _of_person(

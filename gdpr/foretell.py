@@ -10,6 +10,7 @@ from audit.section import SECTION as AUDIT
 from gdpr.foresee import Foreseen
 from gdpr.foretold import halves, pointers
 from gdpr.person import Survey
+from gdpr.plan import redacts_too_much
 from gdpr.section import SECTION
 from lifecycle.coverage import Kind, Place
 from lifecycle.words import counted
@@ -18,7 +19,7 @@ WIDTH, NAMED = 80, 6
 """Columns of a line; how many places that are not searched are named for one reason. The document has them all."""
 
 _QUOTES = {
-    "redact": "by the policy the value alone is taken out",
+    "redact": "by the policy the value alone is taken out, which cannot be done there",
     "review": "by the policy it is shown to a person",
     "refuse": "by the policy nobody is erased who is quoted here",
     None: "no word of the policy says what becomes of it",
@@ -73,6 +74,8 @@ def _counts(seen: Foreseen, found: Survey) -> Iterator[Part]:
     if staying := halves(seen, found):
         heading = "Rows would stay for their other parties, without the half of who goes"
         yield _part(heading, staying)
+    if found.redacted:
+        yield _part("Rows of others would lose what names the person, by itself", found.redacted)
     yield _part("Shared with others, and would stay while they are there", seen.shared)
     hanging = {where: rows for where, rows in found.rows.hanging.items() if rows}
     yield _part("Rows of others hang on rows that would go", hanging)
@@ -181,7 +184,8 @@ def _end(seen: Foreseen) -> Part:
     if seen.refusals:
         said = [line for why in seen.refusals for line in _wrapped(f"- {why}", "  ", "    ")]
         return "In the end: an erasure would stop before it touches anything:", said
-    found, cap = seen.found, seen.reach.policy.limits.rows_per_run
+    found, policy = seen.found, seen.reach.policy
+    cap = policy.limits.rows_per_run
     once = " once what could not be looked at can be" if _unseen(seen, "trouble") else ""
     said = _wrapped(
         f"As far as reading shows, it would be carried out{once}, searched for again by other eyes, and end with "
@@ -192,6 +196,8 @@ def _end(seen: Foreseen) -> Part:
     if found and found.changed() > cap:
         what = f"More than {cap:,} rows would go or change: the night leaves that to a person, who applies the plan"
         said += _wrapped(f"{what} of the request.", "  ")
+    if found:
+        said += [line for why in redacts_too_much(policy, found) for line in _wrapped(why, "  ")]
     return "In the end:", said
 
 

@@ -25,6 +25,7 @@ def document(seen: Foreseen) -> dict[str, object]:
                 "pointers": lost,
                 "authors_to_the_tombstone": wrote,
                 "halves_of_rows_that_stay": halves(seen, found),
+                "values_taken_out": found.redacted,
                 "shared_rows_that_stay": seen.shared,
                 "rows_that_hang": {w: rows for w, rows in found.rows.hanging.items() if rows},
             },

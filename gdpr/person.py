@@ -69,7 +69,8 @@ class Survey:
 
     `known`: the note with what nobody else goes by, which is searched for. `ambiguous`: identifiers that another person
     goes by too, so they are not. `on_hold`: why it has to wait, `doubtful`: of which rows nobody can say whose they
-    are, `no_stone`: why nobody stands for the person, in words.
+    are, `no_stone`: why nobody stands for the person, in words. `redacted`: rows of others that lose a value by
+    `table.columns`, and `redacted_keys` a digest of which.
     """
 
     note: Note
@@ -84,10 +85,12 @@ class Survey:
     on_hold: tuple[str, ...] = ()
     doubtful: tuple[str, ...] = ()
     no_stone: tuple[str, ...] = ()
+    redacted: Mapping[str, int] = field(default_factory=dict[str, int])
+    redacted_keys: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def changed(self) -> int:
         """Return how many rows would be deleted or changed, the log's included: what the cap is held against."""
-        return sum(self.rows.by_table().values()) + self.audit_rows
+        return sum(self.rows.by_table().values()) + sum(self.redacted.values()) + self.audit_rows
 
 
 def survey(

@@ -2,8 +2,9 @@
 
 from audit.anonymise import SHORTEST
 from gdpr.note import Note
-from gdpr.reach import NUMBERS, Reach
+from gdpr.reach import Reach
 from gdpr.statements_of_names import place
+from gdpr.texts import NUMBERS
 from lifecycle.coverage import Looks, Place, Reason
 from lifecycle.words import counted
 

@@ -68,6 +68,13 @@ def still_standing(policy: Policy, places: Sequence[Quoted]) -> Iterator[str]:
     if places := [one for one in places if not _to_review(policy, one)]:
         where = ", ".join(f"{one.table} ({counted(one.rows, 'row')})" for one in places)
         yield f"an identifier of the person would still stand in {where}"
+    for one in places:
+        if stuck := [c for c in one.columns if policy.tables[one.table].quotes.get(c) == "redact"]:
+            yield (
+                f"of {one.table}.{', '.join(stuck)} not all that names the person can be taken out: it may be "
+                "somebody else's, a word or any number, or stands where nothing can be taken out by itself (in JSON a "
+                "number); take it out by hand"
+            )
 
 
 def _to_review(policy: Policy, one: Quoted) -> bool:
@@ -75,13 +82,27 @@ def _to_review(policy: Policy, one: Quoted) -> bool:
     return all(said.get(column) == "review" for column in one.columns)
 
 
-def refuse(reach: Reach, found: Survey, cap: int) -> None:
+def refuse(reach: Reach, found: Survey, cap: int, *, shown: bool) -> None:
     """Raise Refused, with every reason, when this erasure would do harm, be incomplete, or touch more than `cap` rows.
 
-    Asked once more immediately before the first write: the world may have changed since the plan.
+    Asked once more immediately before the first write: the world may have changed since the plan, which was `shown` to
+    a person or not.
     """
-    if against := list(reasons(reach, found, cap)):
+    against = list(reasons(reach, found, cap))
+    if not shown:
+        against += redacts_too_much(reach.policy, found)
+    if against:
         raise Refused("; ".join(against), hint=_HINT)
+
+
+def redacts_too_much(policy: Policy, found: Survey) -> Iterator[str]:
+    """Yield why nobody takes values out of so many rows of others unseen."""
+    rows, most = sum(found.redacted.values()), policy.limits.redacted_rows
+    if rows > most:
+        yield (
+            f"values would be taken out of {counted(rows, 'row')} of others, more than the {most:,} of "
+            "`limits.redacted_rows`: look at `lifecycle gdpr plan`, and apply that one"
+        )
 
 
 def must_be(shown: Sequence[ErasureStep], reach: Reach, case: Case) -> None:
@@ -118,7 +139,8 @@ def reasons(reach: Reach, found: Survey, cap: int | None) -> Iterator[str]:
         for part in table.detaching:
             yield f"rows of {table.name} cannot be reached: the detach of {part} was begun and not ended, finish it"
     yield from _in_batches(reach, found)
-    guarded = [t for t in (*reach.deleted, *reach.kept) if reach.table(t).rls]
+    touched = dict.fromkeys((*reach.deleted, *reach.kept, *reach.redacting))
+    guarded = [t for t in touched if reach.table(t).rls]
     if guarded and not found.sees_all:
         hidden = counted(len(guarded), "table")
         yield f"row security hides rows of {hidden} from this role: it lacks BYPASSRLS; {GIVES_BYPASSRLS}"
@@ -226,6 +248,9 @@ def _in_tables(reach: Reach, found: Survey) -> Iterator[tuple[str, str, str, int
         keep = reach.policy.tables[table].keep
         if keep:
             yield f"clear {', '.join(keep.clear)}", table, keep.because, found.rows.kept[table]
+    quote = "rows of others quote the person: what names them is taken out, by itself"
+    for name, rows in found.redacted.items():
+        yield "redact", name, quote, rows
 
 
 def _packed(reach: Reach, found: Survey, table: str) -> str:

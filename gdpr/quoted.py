@@ -8,6 +8,7 @@ value. Never decides what becomes of a quote.
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from psycopg import Connection, sql
 from psycopg.rows import TupleRow
@@ -16,11 +17,12 @@ from audit.section import SECTION as AUDIT
 from gdpr import statements_of_search as search
 from gdpr.note import Note
 from gdpr.person import about
-from gdpr.reach import Reach, searchable
-from gdpr.rows import is_person, mentioning, owned
+from gdpr.reach import Reach
+from gdpr.rows import emptied, owned
 from gdpr.search import numbered, stream
 from gdpr.search.needles import Needles
 from gdpr.search.relations import Relation
+from gdpr.texts import searchable
 from lifecycle import progress
 from lifecycle.postgres.catalog import Table
 
@@ -44,9 +46,15 @@ def together(found: Iterable[Quoted]) -> tuple[Quoted, ...]:
 
 
 def quoted(
-    conn: Connection[TupleRow], reach: Reach, note: Note, needles: Needles
+    conn: Connection[TupleRow],
+    reach: Reach,
+    note: Note,
+    needles: Needles,
+    beside: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> tuple[Quoted, ...]:
     """Return every declared table in which an identifier would still stand. `needles`: of this one person.
+
+    `beside`: by table the columns that somebody else looks at.
 
     No table stays locked when it was read, so that nobody who changes one waits for the whole search.
     """
@@ -54,26 +62,31 @@ def quoted(
     for table in reach.catalog.tables.values():
         progress.phase(f"searching {table.name}")
         with conn.transaction(force_rollback=True):
-            found += _in(conn, reach, table, note, needles)
+            about_it = About(note, 0, beside=beside.get(table.name, ()))
+            found += _in(conn, reach, table, about_it, needles)
     return tuple(found)
 
 
 def _in(
-    conn: Connection[TupleRow], reach: Reach, table: Table, note: Note, needles: Needles
+    conn: Connection[TupleRow], reach: Reach, table: Table, one: "About", needles: Needles
 ) -> Iterator[Quoted]:
     if len(needles):
         columns = tuple(column.name for column in searchable(table))
         of = reach.relation(table.name), table.name, columns
-        yield from _left(conn, reach, of, needles, About(note, 0))
+        yield from _left(conn, reach, of, needles, one)
 
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """About whom it is asked: `whose` is their place among those whom the needles are of. `numbers`: of which rows."""
+    """About whom it is asked: `whose` is their place among those whom the needles are of. `numbers`: of which rows.
+
+    `beside`: columns that are looked at by whoever takes values out of them.
+    """
 
     note: Note
     whose: int
     numbers: Sequence[int] | None = None
+    beside: Sequence[str] = ()
 
 
 def left(
@@ -92,15 +105,16 @@ def _left(
     one: About,
 ) -> Iterator[Quoted]:
     source, table, every = of
-    columns = [column for column in every if column not in _taken_out(reach, table)]
+    other = {*_taken_out(reach, table), *one.beside}
+    columns = [column for column in every if column not in other]
     gone = owned(reach, table) if table in reach.deleted else sql.SQL("false")
     stays = sql.SQL("({}) is not true").format(gone)
-    emptied, rows, each = _emptied(reach, table), 0, Counter[str]()
+    without, rows, each = emptied(reach, table), 0, Counter[str]()
     if not columns:
         return
     for only, values in numbered.again(one.numbers):
         where = stays if only is None else sql.SQL("{} and {}").format(only, stays)
-        query = search.printed(source, columns, emptied, where)
+        query = search.printed(source, columns, without, where)
         for block in stream.blocks(conn, query, about(one.note.person) | values):
             hits = [hit for hit in needles.rows(block) if hit.whose == one.whose]
             rows += len({hit.row for hit in hits})
@@ -115,23 +129,3 @@ def _taken_out(reach: Reach, table: str) -> frozenset[str]:
     if log is None or log.table != table:
         return frozenset()
     return frozenset({log.subject, *log.actors, log.record, *log.values})
-
-
-def _emptied(reach: Reach, table: str) -> dict[str, sql.Composable]:
-    """Return column -> the rows in which an erasure takes its value away."""
-    found: dict[str, sql.Composable] = {}
-    for mention in reach.mentions:
-        if mention.table == table:
-            found |= dict.fromkeys(mention.columns, mentioning(reach, mention))
-    keep = reach.policy.tables[table].keep if table in reach.kept else None
-    for column in keep.clear if keep else ():
-        mine = owned(reach, table)
-        also = found.get(column)
-        found[column] = sql.SQL("({} or {})").format(also, mine) if also else mine
-    log = AUDIT.of(reach.policy)
-    if log is not None and log.table == table and log.actor:
-        by, of = is_person(reach, table, log.actor), is_person(reach, table, log.subject)
-        nobody = sql.Identifier("t", log.actor)
-        acted = sql.SQL("({} or ({} is null and {}))").format(by, nobody, of)
-        found |= dict.fromkeys(log.of_actor, acted)
-    return found

@@ -19,14 +19,6 @@ from lifecycle.policy.people import Subject, Value
 from lifecycle.postgres.catalog import Catalog, Column, ForeignKey, Table
 from lifecycle.postgres.names import sql_name
 
-NUMBERS = (
-    *("smallint", "integer", "bigint", "numeric", "real", "double precision", "boolean", "money"),
-    *("date", "time", "timestamp", "interval", "oid"),
-)
-"""Types of numbers and times: columns of these are not printed for a search."""
-
-_NOT_TEXT = (*NUMBERS, "bytea")
-
 
 @dataclass(frozen=True, slots=True)
 class Mention:
@@ -79,10 +71,21 @@ class Reach:
         """Return a table of the live database. Raise NotFound."""
         return self.catalog.table(name)
 
+    def redacts(self, table: str) -> tuple[str, ...]:
+        """Return the columns out of which the values of a person are taken, in rows of others."""
+        said = self.policy.tables.get(table)
+        return tuple(c for c, how in said.quotes.items() if how == "redact") if said else ()
+
+    @property
+    def redacting(self) -> tuple[str, ...]:
+        """Return the tables that have such columns."""
+        return tuple(name for name in self.policy.tables if self.redacts(name))
+
     def tables(self) -> tuple[Table, ...]:
         """Return every table in which rows go or change, or are looked for by whose they are."""
         log = AUDIT.of(self.policy)
         names = [*self.deleted, *self.kept, *(mention.table for mention in self.mentions)]
+        names += self.redacting
         return tuple(map(self.table, dict.fromkeys([*names, *([log.table] if log else [])])))
 
     def column(self, table: str, name: str) -> Column:
@@ -227,15 +230,6 @@ def columns_only(policy: Policy, catalog: Catalog, kind: str) -> Reach:
         if isinstance((table.owner or {}).get(kind), str) and not table.keep
     )
     return Reach(policy, virtual.joined(policy, catalog), kind, plain, (), (), ())
-
-
-def searchable(table: Table) -> tuple[Column, ...]:
-    """Return the columns in which a value that names a person can stand: all but numbers, times and bytes."""
-    return tuple(
-        column
-        for column in table.columns
-        if column.type.removesuffix("[]").partition("(")[0].partition(" with")[0] not in _NOT_TEXT
-    )
 
 
 def _mentions(found: Reach) -> Iterator[Mention]:

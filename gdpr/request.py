@@ -29,6 +29,7 @@ from gdpr.person import Survey
 from gdpr.plan import must_be, refuse, still_standing
 from gdpr.prove import NOWHERE
 from gdpr.reach import Reach
+from gdpr.redact import Moved
 from gdpr.survey import Case, case_of, of_person
 from gdpr.waiting import erasure_of, waiting
 from lifecycle.errors import Conflict, Unproven
@@ -145,15 +146,25 @@ def _erase(
             with nothing_on_hold(desk.system, desk.reach, person.about(work.note.person)) as still:
                 _outside(desk, work, still)
                 erase.erase(work)
-        except NotNoted:
-            continue
-        erased = notes.find(conn, desk.key, request.reference, work.note.person, request.requested)
-        assert erased is not None  # it was sealed above
-        return erased
+        except (
+            NotNoted,
+            Moved,
+        ) as more:  # what quotes them was moved or changed: it is looked again
+            before = before if isinstance(more, NotNoted) else None
+        else:
+            return _sealed(desk, work, request)
     raise Unproven(
-        f"objects, customers or identifiers were added {ROUNDS} times while theirs were being deleted",
+        f"objects, customers, identifiers or quotes came or went {ROUNDS} times while theirs were being deleted",
         hint="Something still works for this person: stop it, then run again.",
     )
+
+
+def _sealed(desk: Desk, work: Erasing, request: Open) -> Entry:
+    """Return what is known of an erasure that has been carried out."""
+    who = work.note.person
+    found = notes.find(work.conn, desk.key, request.reference, who, request.requested)
+    assert found is not None  # it was sealed before
+    return found
 
 
 def _whom(desk: Desk, request: Open, entry: Entry | None) -> str | None:
@@ -197,7 +208,7 @@ def _erasing(
         notes.whose(desk.key, found.note.person),
         found.note,
         found.known,
-        before.logged,
+        before,
         desk.system,
         found.rows if desk.shown else None,
     )
@@ -209,7 +220,8 @@ def _may_be_done(desk: Desk, request: Open, found: Survey | None, state: str) ->
         case = case_of(desk.system, desk.key, request, state, found)
         must_be(desk.shown[request.reference], desk.reach, case)
     if found is not None:
-        refuse(desk.reach, found, desk.caps[request.reference])
+        shown = request.reference in desk.shown
+        refuse(desk.reach, found, desk.caps[request.reference], shown=shown)
 
 
 def _seal(desk: Desk, work: Erasing, request: Open) -> None:

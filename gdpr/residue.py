@@ -14,9 +14,10 @@ from audit.section import SECTION as AUDIT
 from gdpr import references
 from gdpr import statements_of_search as search
 from gdpr.note import Note
-from gdpr.reach import Reach, searchable
+from gdpr.reach import Reach
 from gdpr.search import stream
 from gdpr.search.needles import Needles
+from gdpr.texts import searchable
 from lifecycle.errors import Unproven
 from lifecycle.policy import triggers
 from lifecycle.postgres.names import sql_name

@@ -31,7 +31,8 @@ def quoting(policy: Policy) -> Iterator[str]:
     """Yield the tables in which a person can stand: those of which the planner may keep samples that quote them."""
     log = AUDIT.of(policy)
     for name, table in policy.tables.items():
-        if table.owner or table.emptied or table.author or (log and name == log.table):
+        said = table.owner or table.emptied or table.author or "redact" in table.quotes.values()
+        if said or (log and name == log.table):
             yield name
 
 
@@ -44,6 +45,7 @@ def _set(policy: Policy, erasure: Erasure, name: str) -> Iterator[str]:
         for party, half in how.party.items() if isinstance(how, Parties) else ():
             yield from (*virtual.emptied(table, party), *half)
     yield from table.keep.clear if table.keep else ()
+    yield from (column for column, how in table.quotes.items() if how == "redact")
     if table.owner and any(isinstance(owner, SharedBy) for owner in table.owner.values()):
         yield from _payers(policy, name)
     yield from (subject.key for subject in policy.subjects.values() if subject.table == name)

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from psycopg import sql
 
+from audit.section import SECTION as AUDIT
 from gdpr.hanging import released
 from gdpr.reach import Mention, Reach
 from lifecycle.policy import joins, virtual
@@ -238,3 +239,23 @@ def _staying(reach: Reach, table: str, rows: sql.Composed) -> sql.Composed:
 def columns(alias: str, names: Iterable[str]) -> sql.Composed:
     """Return the columns of one row, with commas between them."""
     return sql.SQL(", ").join(sql.Identifier(alias, name) for name in names)
+
+
+def emptied(reach: Reach, table: str) -> dict[str, sql.Composable]:
+    """Return column -> the rows in which an erasure takes its value away."""
+    found: dict[str, sql.Composable] = {}
+    for mention in reach.mentions:
+        if mention.table == table:
+            found |= dict.fromkeys(mention.columns, mentioning(reach, mention))
+    keep = reach.policy.tables[table].keep if table in reach.kept else None
+    for column in keep.clear if keep else ():
+        mine = owned(reach, table)
+        also = found.get(column)
+        found[column] = sql.SQL("({} or {})").format(also, mine) if also else mine
+    log = AUDIT.of(reach.policy)
+    if log is not None and log.table == table and log.actor:
+        by, of = is_person(reach, table, log.actor), is_person(reach, table, log.subject)
+        nobody = sql.Identifier("t", log.actor)
+        acted = sql.SQL("({} or ({} is null and {}))").format(by, nobody, of)
+        found |= dict.fromkeys(log.of_actor, acted)
+    return found

@@ -161,7 +161,7 @@ def looked(system: System, case: Case, before: "Before", found: Survey) -> Case:
 
 
 def _binds(policy: Policy, surveyed: Survey, key: ReferenceKey) -> dict[str, str]:
-    touched = dict(surveyed.rows.keys)
+    touched = {**surveyed.rows.keys, **surveyed.redacted_keys}
     if log := AUDIT.of(policy):
         touched[log.table] = f"{surveyed.audit_rows} {surveyed.audit_keys}"
     touched |= {bucket: "\0".join(keys) for bucket, keys in surveyed.note.objects.items()}

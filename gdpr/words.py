@@ -26,9 +26,6 @@ def _of_table(name: str, table: Table) -> Iterator[Where]:
             table.keep or not all(_whole(table, n) for n in how.party)
         ):
             yield (*path, "owner", kind, "party")
-    yield from (
-        (*path, "quotes", column) for column, how in table.quotes.items() if how == "redact"
-    )
 
 
 def _carried(table: Table, name: str) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from gdpr.search.matcher import Matcher
-from gdpr.search.spell import Spelling, spellings
+from gdpr.search.spell import Spelling, copied, spellings
 from gdpr.search.whole import AROUND, stands
 
 _COMPILED = 1000
@@ -53,6 +53,19 @@ class Needles:
                 column = block.count(b"\t", row, start)
                 found |= {Hit(one, row, column) for one in whose}
         return found
+
+    def spans(self, text: bytes) -> Iterator[tuple[int, int, Spelling]]:
+        """Yield (begin, end, spelling) of what stands in one value, whoever it is of. They may overlap."""
+        for which, start, end in self._hits(text):
+            before, behind = text[max(0, start - AROUND) : start], text[end : end + AROUND]
+            for spelling, _ in self._meant[which]:
+                if stands(spelling, before, text[start:end], behind):
+                    yield start, end, spelling
+
+    @staticmethod
+    def printed(text: str) -> bytes:
+        """Return one value as a row of the text form of COPY, which `rows` reads."""
+        return copied(text).encode(errors="surrogatepass") + b"\n"
 
     def anywhere(self, block: bytes, *, begun: bool, goes_on: bool) -> set[int]:
         """Return who stands in bytes that are no rows.

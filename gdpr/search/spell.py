@@ -74,7 +74,7 @@ def _plain(forms: Iterable[str]) -> Iterator[Spelling]:
         escapes = (form,) if _NOTHING_TO_ESCAPE.fullmatch(form) else _escaped(form)
         for escaped in dict.fromkeys(escapes):
             for carried in dict.fromkeys(_carried(escaped)):
-                for printed in (carried, _copied(carried)):
+                for printed in (carried, copied(carried)):
                     yield Spelling(printed.encode(), "plain", form.encode())
 
 
@@ -186,7 +186,7 @@ def _in_composite(text: str) -> str:
     return text.replace("\\", "\\\\").replace('"', '""')
 
 
-def _copied(text: str) -> str:
+def copied(text: str) -> str:
     """Return a value as COPY prints it."""
     text = text.replace("\\", "\\\\")
     for sign, letter in zip("\b\f\n\r\t\v", "bfnrtv", strict=True):

@@ -7,13 +7,11 @@ Pure. `sense` needs no database, `truth` holds it against the catalog. Whether e
 from collections.abc import Iterator
 
 from lifecycle.config.mistake import Mistake, Where, dotted
-from lifecycle.policy import foreign_keys, kept, parties, subjects, tombstone, virtual
+from lifecycle.policy import foreign_keys, kept, parties, quotes, subjects, tombstone, virtual
 from lifecycle.policy.look import Look
 from lifecycle.policy.model import Parties, Policy, Table, Through, until
 from lifecycle.policy.reference import Reference, Target
 from lifecycle.words import did_you_mean
-
-_TEXTS = ("text", "citext", "name", "json", "jsonb", "xml", "character")
 
 
 def sense(policy: Policy) -> Iterator[Mistake]:
@@ -142,8 +140,7 @@ def _leaving(look: Look, name: str, table: Table) -> None:
 
 def _staying(look: Look, name: str, table: Table) -> None:
     """Look at what stays of the person, and how long."""
-    for column in table.quotes:
-        _text(look, ("tables", name, "quotes", column), name, column)
+    quotes.truth(look, name)
     if table.keep and table.keep.until:
         column = until(table.keep.until).column
         look.timed(("tables", name, "keep", "until"), name, column)
@@ -251,13 +248,6 @@ def _parties(look: Look, table: str, kind: str, how: Parties) -> None:
             instead = "say what it leads to under `references`, or take it out"
             look.say((*path, name), f"{name} leads to no {kind}", instead)
         parties.truth(look, (*path, name), table, kind, half)
-
-
-def _text(look: Look, path: Where, table: str, name: str) -> None:
-    column = look.column(path, table, name)
-    if column and not column.type.removesuffix("[]").startswith(_TEXTS):
-        what = f"{name} is {column.type}, in which nobody is quoted"
-        look.say(path, what, "name a column of text or JSON")
 
 
 def ways_named(look: Look, path: Where, table: str, how: Through) -> list[str]:

@@ -218,6 +218,10 @@ class Limits(Part):
         default=100_000,
         description="the cap: the most rows a run nobody looked at may end or change, per run and per person erased",
     )
+    redacted_rows: Annotated[int, Field(ge=1)] = Field(
+        default=1_000,
+        description="the most rows of others out of which such a run takes what names one person, under `redact`",
+    )
     partitions_per_run: Annotated[int, Field(ge=1)] = Field(
         default=4,
         description="the most partitions that such a run may take off by one rule, as after a time without a daemon",

@@ -23,6 +23,7 @@ from lifecycle.job import Job
 from lifecycle.outcome import Outcome, Verdict
 from lifecycle.policy.model import Table
 from lifecycle.policy.people import Subject
+from lifecycle.policy.reference import Reference
 from lifecycle.running import run
 from tests import declare
 from tests.database.clinic import ANNA, JOANNA, OTTO, TRACES, Clinic
@@ -345,10 +346,12 @@ def test_a_policy_that_an_erasure_refuses_is_refused_here_too(
     clinic: Clinic, tmp_path: Path
 ) -> None:
     tables = dict(clinic.system.policy.tables)
-    tables["visit"] = tables["visit"].model_copy(update={"quotes": {"note": "redact"}})
+    said = Reference(columns=("note",), path="$.by", to="person(person_id)")
+    beyond = {"references": {"writer": said}, "mentions": {"writer": "set null"}}
+    tables["visit"] = tables["visit"].model_copy(update=beyond)
     policy = clinic.system.policy.model_copy(update={"tables": tables})
     clinic = replace(clinic, system=replace(clinic.system, policy=policy))
-    with pytest.raises(Refused, match=r"cannot carry out yet: tables\.visit\.quotes"):
+    with pytest.raises(Refused, match=r"cannot carry out yet: tables\.visit\.references"):
         given(clinic, ANNA, tmp_path / "anna.zip")
 
 

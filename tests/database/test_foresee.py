@@ -27,7 +27,7 @@ from tests import build
 from tests.database import clinic as the_clinic
 from tests.database.clinic import ANNA, JOANNA, OTTO, Clinic
 from tests.database.test_holds import hold
-from tests.database.test_whose import PAGE, PLAIN, SCHEMA, changed
+from tests.database.test_whose import BEYOND, PAGE, PLAIN, SCHEMA, changed
 
 NOBODY = "d0000000-0000-4000-8000-00000000000d"
 Say = Callable[..., tuple[str, str]]
@@ -359,19 +359,19 @@ def practice(database: str) -> Callable[[dict[str, Any]], System]:
 def test_a_policy_beyond_the_erasure_is_told_word_by_word_with_where_the_person_is_quoted(
     practice: Callable[[dict[str, Any]], System],
 ) -> None:
-    system = practice({})
+    system = practice(BEYOND)
     with pytest.raises(InputError, match="several kinds of people") as unsaid:
         foresee.foresee(system, None, "1")
     assert "patient, nurse" in unsaid.value.hint
     found = foresee.foresee(system, "patient", "1")
-    assert (found.found, len(found.beyond)) == (None, 1)
+    assert (found.found, len(found.beyond)) == (None, 2)
     assert {one.table: one.columns for one in found.quoted} == {
         "letters": {"words": 1},
         "waiting_list": {"address": 1},
     }
     lines = list(foretell.lines(found))
     assert_readable(lines)
-    assert "  tables.visits.quotes.summary" in lines
+    assert "  tables.messages.owner.patient.party" in lines
     assert lines[lines.index("    by the policy it is shown to a person") - 1].split() == [
         "letters.words", "1", "row",
     ]  # fmt: skip

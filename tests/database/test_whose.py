@@ -28,7 +28,6 @@ from tests.conftest import a_database
 PAGE = (Path(__file__).parents[2] / "docs/whose.md").read_text(encoding="utf-8")
 (SCHEMA,) = re.findall(r"^```sql\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 (WHOLE,) = re.findall(r"^```yaml\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
-(BEYOND,) = re.findall(r"^```text\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 _PARSER: Any = YAML(typ="safe", pure=True)
 GOOD: dict[str, Any] = _PARSER.load(WHOLE)
 
@@ -212,12 +211,28 @@ def test_no_rule_ends_a_row_before_the_law_lets_it_go(
 def test_an_erasure_refuses_what_it_cannot_carry_out_and_names_it(
     conn: Connection[TupleRow],
 ) -> None:
-    policy = changed(conn, {})
-    assert words.beyond(policy) == tuple(BEYOND.split())
+    policy = changed(conn, BEYOND)
+    assert words.beyond(policy) == (
+        "tables.messages.owner.patient.party",
+        "tables.messages.owner.nurse.party",
+    )
     with pytest.raises(Refused) as refused:
         reach(policy, catalog.read(conn), "patient")
-    assert all(place in refused.value.what for place in BEYOND.split())
+    assert all(place in refused.value.what for place in words.beyond(policy))
 
+
+def test_the_policy_of_the_page_is_one_that_an_erasure_carries_out(
+    conn: Connection[TupleRow],
+) -> None:
+    policy = changed(conn, {})
+    assert words.beyond(policy) == ()
+    assert reach(policy, catalog.read(conn), "patient").redacting == ("visits",)
+
+
+BEYOND = {
+    "tables/messages/keep": {"clear": ["sender_id", "reader_id", "sender_name"], "because": "x"}
+}
+"""What of the language an erasure refuses: parties of rows that are kept."""
 
 PLAIN = {
     "subjects": {"patient": {"table": "users", "key": "user_id", "identifiers": ["email"]}},

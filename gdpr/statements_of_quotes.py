@@ -1,0 +1,139 @@
+"""What this room says to rows of others that quote a person, in columns of which the policy says `redact`. Pure."""
+
+from collections.abc import Sequence
+
+from psycopg import sql
+
+from gdpr.reach import Reach
+from gdpr.rows import emptied, owned
+from gdpr.statements_of_search import NUMBERED
+from lifecycle.holds.gate import Held
+from lifecycle.policy import joins, triggers
+from lifecycle.policy.people import Form, Subject
+from lifecycle.postgres.names import sql_name
+from lifecycle.postgres.rows import row_as_text
+
+_STANDING = sql.SQL("""
+    select n.nspname::text, c.relname::text, t.ctid::text, {held}, {rest}, {columns}
+      from {source} as t join pg_class c on c.oid = t.tableoid join pg_namespace n on n.oid = c.relnamespace
+     where {these} and {stays}
+""")
+_BY_ONE_KEY = sql.SQL("{key} = any({list})")
+_BY_KEYS = sql.SQL("({keys}) in (select * from unnest({lists}))")
+_REDACTED = sql.SQL("""
+    update only {leaf} as t set {changes} where t.ctid = %(number)s::tid returning {rest}, {columns}
+""")
+_TAKEN = sql.SQL("""
+    select v.value from unnest(%(values)s::text[]) as v (value)
+     where exists (select from {table} as t where {same}{stays})
+""")
+
+
+def standing(reach: Reach, table: str, source: sql.Composable, on_hold: Held) -> sql.Composed:
+    """Return the query of those of the rows %(numbers)s of a leaf that stay.
+
+    Schema and name of the leaf, number, whether it is on hold, all of it that is not to change as text, the key, and
+    the columns of `redact` as texts: NULL where an erasure empties them in any case.
+    """
+    return _standing(reach, table, source, on_hold, NUMBERED)
+
+
+def by_key(reach: Reach, table: str, on_hold: Held) -> sql.Composed:
+    """Return the same of the rows whose keys are in %(key_0)s and so on, and lock them."""
+    keys = [sql.Identifier("t", name) for name in reach.table(table).primary_key]
+    lists = [sql.Placeholder(f"key_{n}") for n in range(len(keys))]
+    comma = sql.SQL(", ")
+    these = (
+        _BY_ONE_KEY.format(key=keys[0], list=lists[0])
+        if len(keys) == 1
+        else _BY_KEYS.format(keys=comma.join(keys), lists=comma.join(lists))
+    )
+    return locked(_standing(reach, table, reach.relation(table), on_hold, these))
+
+
+def locked(query: sql.Composed) -> sql.Composed:
+    """Return the query with its rows locked."""
+    return sql.SQL("{} for no key update of t").format(query)
+
+
+def redacted(reach: Reach, table: str, leaf: tuple[str, str]) -> sql.Composed:
+    """Return the update of the row %(number)s of a leaf to those of %(value_0)s and so on that are not NULL.
+
+    It gives what the row has then.
+    """
+    columns = reach.redacts(table)
+    changes = [
+        sql.SQL("{} = coalesce({}, {})").format(
+            sql.Identifier(name), sql.Placeholder(f"value_{n}"), sql.Identifier("t", name)
+        )
+        for n, name in enumerate(columns)
+    ]
+    texts = [sql.SQL("{}::text").format(sql.Identifier("t", name)) for name in columns]
+    return _REDACTED.format(
+        leaf=sql.Identifier(*leaf),
+        changes=sql.SQL(", ").join(changes),
+        rest=_rest(reach, table),
+        columns=sql.SQL(", ").join(texts),
+    )
+
+
+def taken(reach: Reach, subject: Subject) -> sql.Composed:
+    """Return the query of those %(values)s that somebody else of this kind has as a key or goes by in their own row."""
+    own = [one for one in subject.names() if one.column in subject.own_identifiers]
+    key: tuple[str, Form] = (subject.key, "text")
+    chosen = (one for one in own if not (one.weak or one.path))
+    names: list[tuple[str, Form]] = [key, *((one.column, one.form) for one in chosen)]
+    same = [
+        joins.alike("text", _lower(sql.Identifier("t", column)), _lower(sql.SQL("v.value")))
+        if form == "text"
+        else joins.alike(form, sql.Identifier("t", column), sql.SQL("v.value"))
+        for column, form in names
+    ]
+    mine = subject.table == reach.subject.table
+    return _TAKEN.format(
+        table=sql_name(subject.table),
+        same=sql.SQL("({})").format(sql.SQL(" or ").join(same)),
+        stays=sql.SQL(" and {} is not true").format(owned(reach, subject.table))
+        if mine
+        else sql.SQL(""),
+    )
+
+
+def _lower(value: sql.Composable) -> sql.Composed:
+    return sql.SQL("lower({}::text)").format(value)
+
+
+def _standing(
+    reach: Reach, table: str, source: sql.Composable, on_hold: Held, these: sql.Composable
+) -> sql.Composed:
+    gone = owned(reach, table) if table in reach.deleted else sql.SQL("false")
+    keys = [sql.Identifier("t", name) for name in reach.table(table).primary_key]
+    return _STANDING.format(
+        held=on_hold.rows or sql.SQL("false"),
+        rest=_rest(reach, table),
+        columns=sql.SQL(", ").join([*keys, *_texts(reach, table)]),
+        source=source,
+        these=these,
+        stays=sql.SQL("({}) is not true").format(gone),
+    )
+
+
+def _texts(reach: Reach, table: str) -> Sequence[sql.Composed]:
+    unless = emptied(reach, table)
+    return [
+        sql.SQL("case when {} then null else {}::text end").format(
+            unless.get(name, sql.SQL("false")), sql.Identifier("t", name)
+        )
+        for name in reach.redacts(table)
+    ]
+
+
+def _rest(reach: Reach, table: str) -> sql.Composable:
+    """Return all of a row that nobody is said to change, as text."""
+    sets, columns = triggers.set_by(reach.policy, table), reach.redacts(table)
+    beside = [
+        c.name
+        for c in reach.table(table).columns
+        if sets is not None and c.name not in (*columns, *sets) and not c.generated
+    ]
+    return row_as_text("t", beside) if beside else sql.SQL("''")
