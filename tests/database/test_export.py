@@ -346,7 +346,8 @@ def test_a_policy_that_an_erasure_refuses_is_refused_here_too(
     clinic: Clinic, tmp_path: Path
 ) -> None:
     tables = dict(clinic.system.policy.tables)
-    said = Reference(columns=("note",), path="$.by", to="person(person_id)")
+    clinic.ask("alter table visit add column made jsonb")
+    said = Reference(columns=("made",), path="$.by", to="person(person_id)")
     beyond = {"references": {"writer": said}, "mentions": {"writer": "set null"}}
     tables["visit"] = tables["visit"].model_copy(update=beyond)
     policy = clinic.system.policy.model_copy(update={"tables": tables})
