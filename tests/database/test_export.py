@@ -348,7 +348,8 @@ def test_a_policy_that_an_erasure_refuses_is_refused_here_too(
     tables = dict(clinic.system.policy.tables)
     clinic.ask("alter table visit add column made jsonb")
     said = Reference(columns=("made",), path="$.by", to="person(person_id)")
-    beyond = {"references": {"writer": said}, "mentions": {"writer": "set null"}}
+    lost = tables["visit"].mentions | {"writer": "set null"}
+    beyond = {"references": {"writer": said}, "mentions": lost}
     tables["visit"] = tables["visit"].model_copy(update=beyond)
     policy = clinic.system.policy.model_copy(update={"tables": tables})
     clinic = replace(clinic, system=replace(clinic.system, policy=policy))
