@@ -142,9 +142,10 @@ def _taken_out(
     conn: Connection[TupleRow], reach: Reach, known: Note, needles: Needles
 ) -> redactions.Found:
     """Return which rows of others would lose a value of the person's, and which quote them and would not."""
-    taking = redactions.Taking(conn, reach, [known], needles, gate.readable(conn))
     with conn.transaction(force_rollback=True):
         there = relations.there(conn, reach.catalog) if reach.redacting else ()
+        holds = gate.readable(conn) if reach.redacting else ()
+    taking = redactions.Taking(conn, reach, [known], needles, holds)
     for relation in there:
         if relation.table in reach.redacting and relation.numbered and relation.why_not is None:
             progress.phase(f"searching {relation.table}")

@@ -90,7 +90,9 @@ def _stays(seen: Foreseen, found: Survey) -> Part:
         keep = policy.tables[table].keep
         assert keep is not None  # that is what makes it kept
         said += _entry(table, rows)
-        said += _wrapped(f"cleared: {', '.join(keep.clear)}; because: {keep.because}", "    ")
+        said += _wrapped(
+            f"cleared: {', '.join(seen.reach.cleared(table))}; because: {keep.because}", "    "
+        )
         if keep.until:
             said += _wrapped(f"until: {keep.until}; ground: {keep.ground}", "    ")
     if log and found.audit_rows:

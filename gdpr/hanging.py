@@ -29,13 +29,13 @@ def keys(found: "Reach") -> tuple[ForeignKey, ...]:
 
 def released(found: "Reach", key: ForeignKey) -> tuple[str, ...]:
     """Return the columns of this foreign key that are cleared in the person's own kept rows."""
-    keep = found.policy.tables[key.table].keep if key.table in found.kept else None
-    return tuple(set(key.columns) & set(keep.clear)) if keep else ()
+    return tuple(set(key.columns) & set(found.cleared(key.table)))
 
 
 def _of_party(found: "Reach", key: ForeignKey) -> bool:
     """Say whether this key names a party, who is taken out of a row that stays."""
-    how = found.owner(key.table) if key.table in found.deleted else None
+    there = key.table in found.deleted or key.table in found.kept
+    how = found.owner(key.table) if there else None
     return isinstance(how, Parties) and bool(virtual.names(key) & how.party.keys())
 
 

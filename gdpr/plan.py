@@ -247,7 +247,12 @@ def _in_tables(reach: Reach, found: Survey) -> Iterator[tuple[str, str, str, int
     for table in reach.kept:
         keep = reach.policy.tables[table].keep
         if keep:
-            yield f"clear {', '.join(keep.clear)}", table, keep.because, found.rows.kept[table]
+            yield (
+                f"clear {', '.join(reach.cleared(table))}",
+                table,
+                keep.because,
+                found.rows.kept[table],
+            )
     quote = "rows of others quote the person: what names them is taken out, by itself"
     for name, rows in found.redacted.items():
         yield "redact", name, quote, rows

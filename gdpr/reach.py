@@ -76,6 +76,14 @@ class Reach:
         said = self.policy.tables.get(table)
         return tuple(c for c, how in said.quotes.items() if how == "redact") if said else ()
 
+    def cleared(self, table: str) -> tuple[str, ...]:
+        """Return the columns that a row of the person's loses which is kept: as a party also their half of it."""
+        keep = self.policy.tables[table].keep if table in self.kept else None
+        how = self.owner(table)
+        halves = how.party.values() if isinstance(how, Parties) else ()
+        also = (column for half in halves for column in half)
+        return tuple(dict.fromkeys((*keep.clear, *also))) if keep else ()
+
     @property
     def redacting(self) -> tuple[str, ...]:
         """Return the tables that have such columns."""
@@ -247,7 +255,7 @@ def _mentions(found: Reach) -> Iterator[Mention]:
                 named = table.author.get(word) == "tombstone"
                 value = stone[keys[0].referenced_columns[0]] if named else None
                 yield Mention(name, word, virtual.emptied(table, word), keys, value)
-    for name in found.deleted:
+    for name in (*found.deleted, *found.kept):
         how = found.owner(name)
         for word, others in how.party.items() if isinstance(how, Parties) else ():
             yield from _half(found, name, word, others)

@@ -36,7 +36,7 @@ def of_proof(
         "catalog": reach.catalog.digest,
         "tables": sorted({*reach.deleted, *reach.kept}),
         "kept": [
-            {"table": name, "cleared": list(keep.clear), "because": keep.because}
+            {"table": name, "cleared": list(reach.cleared(name)), "because": keep.because}
             for name, keep in said
             if keep
         ],

@@ -222,7 +222,8 @@ def mentioning(reach: Reach, mention: Mention) -> sql.Composed:
     """Return the predicate: this column of a row that stays points to the person or to what goes with them."""
     ways = [leads_to(reach, key) for key in mention.keys]
     rows = sql.SQL("({})").format(sql.SQL(" or ").join(ways))
-    return _staying(reach, mention.table, rows) if mention.table in reach.deleted else rows
+    others = mention.half or mention.table in reach.deleted
+    return _staying(reach, mention.table, rows) if others else rows
 
 
 def hanging(reach: Reach, key: ForeignKey) -> sql.Composed:
@@ -247,8 +248,7 @@ def emptied(reach: Reach, table: str) -> dict[str, sql.Composable]:
     for mention in reach.mentions:
         if mention.table == table:
             found |= dict.fromkeys(mention.columns, mentioning(reach, mention))
-    keep = reach.policy.tables[table].keep if table in reach.kept else None
-    for column in keep.clear if keep else ():
+    for column in reach.cleared(table):
         mine = owned(reach, table)
         also = found.get(column)
         found[column] = sql.SQL("({} or {})").format(also, mine) if also else mine

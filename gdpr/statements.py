@@ -129,8 +129,7 @@ def let_go(reach: Reach) -> sql.Composed:
         if table not in compressed
     ]
     for table in reach.kept:
-        keep = reach.policy.tables[table].keep
-        clear = keep.clear if keep else ()
+        clear = reach.cleared(table)
         parts.append(
             sql.SQL("{changed} where {rows} returning {so} as so").format(
                 changed=_changed(reach.relation(table), clear, None),

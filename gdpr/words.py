@@ -22,9 +22,7 @@ def _of_table(name: str, table: Table) -> Iterator[Where]:
         (*path, "references", name) for name in table.references if not _carried(table, name)
     )
     for kind, how in (table.owner or {}).items():
-        if isinstance(how, Parties) and (
-            table.keep or not all(_whole(table, n) for n in how.party)
-        ):
+        if isinstance(how, Parties) and not all(_whole(table, n) for n in how.party):
             yield (*path, "owner", kind, "party")
 
 

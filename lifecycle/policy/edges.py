@@ -230,6 +230,9 @@ def _author(look: Look, table: str, name: str, how: str) -> None:
         if how == "tombstone" and key.table == table and name in virtual.names(key):
             tombstone.needed(look, path, f"{table}.{name}", kind)
             tombstone.names(look, path, key, kind)
+    for column in virtual.emptied(look.policy.tables[table], name) if how == "tombstone" else ():
+        instead = "write `set null`, with a column that may be NULL, or own the row by it"
+        tombstone.stands(look, path, table, column, instead)
 
 
 def _somebody(look: Look, path: Where, table: str, name: str) -> None:

@@ -51,6 +51,9 @@ class Look:
                 f"{table}.{name} is generated, so it cannot be cleared",
                 "clear what it is made from",
             )
+        elif column and self.catalog.tables[table].divided_by(name):
+            what = f"{table} is partitioned by {name}: a row without it would move to another part"
+            self.say(path, what, "own the rows by it, or partition the table by another column")
         return column
 
     def timed(self, path: Where, table: str, name: str) -> None:

@@ -11,7 +11,7 @@ def truth(look: Look, path: Where, table: str, kind: str, half: tuple[str, ...])
     column = look.catalog.tables[table].column(name)
     if column and column.not_null:
         _stands(look, path, table, name, kind)
-    elif column is None:
+    else:
         for real in virtual.emptied(look.policy.tables[table], name):
             look.clearable(path, table, real)
     for other in half:
@@ -29,8 +29,4 @@ def _stands(look: Look, path: Where, table: str, name: str, kind: str) -> None:
     for key, whose in foreign_keys.into_people(look.policy, look.catalog):
         if key.table == table and name in virtual.names(key) and whose == kind:
             tombstone.names(look, path, key, kind, instead)
-    unique = look.catalog.tables[table].unique
-    for one in unique:
-        if name in one and not any(other <= one - {name} for other in unique):
-            what = f"{', '.join(sorted(one))} is unique, and rows of two who are gone would both name the tombstone"
-            look.say(path, what, instead)
+    tombstone.stands(look, path, table, name, instead)

@@ -40,7 +40,7 @@ def _against(look: Look, table: Table, column: Column) -> list[tuple[str, str]]:
         said.append((f"{table.name} is a hypertable, whose rows have no numbers", review))
     if any(part.kind == "f" for part in table.partitions):
         said.append((f"a part of {table.name} is on another server", review))
-    if column.name in (table.partition_key, *table.before_key):
+    if table.divided_by(column.name):
         said.append((f"{table.name} is partitioned by {column.name}", review))
     if unique := [one for one in table.unique if column.name in one]:
         what = (

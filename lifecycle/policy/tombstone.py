@@ -54,6 +54,18 @@ def names(
         look.say(path, what + ", of which the tombstone has no value", instead)
 
 
+def stands(look: Look, path: Where, table: str, column: str, instead: str) -> None:
+    """Say so where rows of two who are gone could not both name the tombstone in this column, or would move by it."""
+    unique = look.catalog.tables[table].unique
+    if look.catalog.tables[table].divided_by(column):
+        what = f"{table} is partitioned by {column}: a row that names the tombstone would move to another part"
+        look.say(path, what, "own the rows by it, or partition the table by another column")
+    for one in unique:
+        if column in one and not any(other <= one - {column} for other in unique):
+            what = f"{', '.join(sorted(one))} is unique, and rows of two who are gone would both name the tombstone"
+            look.say(path, what, instead)
+
+
 def truth(look: Look) -> None:
     """Say so where a row cannot be made as the policy has it: a column of it is missing."""
     for kind, subject in look.policy.subjects.items():

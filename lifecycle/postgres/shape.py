@@ -158,6 +158,10 @@ class Table:
         """Return the column called `name`, or None."""
         return next((column for column in self.columns if column.name == name), None)
 
+    def divided_by(self, name: str) -> bool:
+        """Say whether a row with another value in this column may belong into another partition, as far as known."""
+        return name in (self.partition_key, *self.before_key)
+
     def tells_apart(self, columns: Iterable[str]) -> bool:
         """Say whether no two rows have the same values in these columns, by a unique index."""
         return any(one <= set(columns) for one in self.unique)

@@ -364,14 +364,14 @@ def test_a_policy_beyond_the_erasure_is_told_word_by_word_with_where_the_person_
         foresee.foresee(system, None, "1")
     assert "patient, nurse" in unsaid.value.hint
     found = foresee.foresee(system, "patient", "1")
-    assert (found.found, len(found.beyond)) == (None, 2)
+    assert (found.found, len(found.beyond)) == (None, 1)
     assert {one.table: one.columns for one in found.quoted} == {
         "letters": {"words": 1},
         "waiting_list": {"address": 1},
     }
     lines = list(foretell.lines(found))
     assert_readable(lines)
-    assert "  tables.messages.owner.patient.party" in lines
+    assert "  tables.events.references.visitor" in lines
     assert lines[lines.index("    by the policy it is shown to a person") - 1].split() == [
         "letters.words", "1", "row",
     ]  # fmt: skip
@@ -408,7 +408,7 @@ def test_the_ground_of_what_is_kept_and_what_is_ignored_are_told_as_the_page_sho
 def test_somebody_of_another_kind_in_the_same_table_is_no_such_person(
     practice: Callable[[dict[str, Any]], System],
 ) -> None:
-    system = practice({})
+    system = practice(BEYOND)
     assert foresee.foresee(system, "nurse", "2").kind == "nurse"
     for kind, key in (("patient", "2"), ("nurse", "1"), ("patient", "0_1")):
         with pytest.raises(NotFound, match=f"no {kind} has the key that was given"):

@@ -319,3 +319,31 @@ def test_init_says_the_line_and_changes_nothing(
         told = capsys.readouterr().err
         assert f"policy.yaml:{line}: subjects.person.tombstone.id: it collides" in told
     assert ward.ask("select to_regnamespace('lifecycle')") == [None]
+
+
+@pytest.mark.parametrize(
+    ("unique", "mistaken"),
+    [("unique (nurse_id, day)", True), ("unique (nurse_id, n), unique (n)", False)],
+)
+def test_a_tombstone_cannot_be_the_author_of_two_rows_where_that_must_be_unique(
+    ledger: str, tmp_path: Path, unique: str, mistaken: bool
+) -> None:
+    """Seen before as SQLSTATE 23505 in the night of the second one, and in every night after."""
+    subjects = copy.deepcopy(office.POLICY["subjects"])
+    subjects["person"]["tombstone"] = {"id": 0, "email": "erased@example.invalid", "role": "nobody"}
+    made = f"create table rounds (n int, nurse_id bigint not null references people, day date, {unique}); reset role;"
+    tables: dict[str, Any] = {
+        "rounds": {"personal": "none", "because": "x", "author": {"nurse_id": "tombstone"}}
+    }
+    people = "insert into people values (0, 'erased@example.invalid', null, 'nobody');"
+
+    def opened() -> office.Office:
+        return office.opened(ledger, tmp_path, people + made, tables, subjects=subjects)
+
+    if mistaken:
+        with pytest.raises(
+            AssertionError, match="day, nurse_id is unique, and rows of two who are gone"
+        ):
+            opened()
+    else:
+        assert opened()

@@ -212,10 +212,7 @@ def test_an_erasure_refuses_what_it_cannot_carry_out_and_names_it(
     conn: Connection[TupleRow],
 ) -> None:
     policy = changed(conn, BEYOND)
-    assert words.beyond(policy) == (
-        "tables.messages.owner.patient.party",
-        "tables.messages.owner.nurse.party",
-    )
+    assert words.beyond(policy) == ("tables.events.references.visitor",)
     with pytest.raises(Refused) as refused:
         reach(policy, catalog.read(conn), "patient")
     assert all(place in refused.value.what for place in words.beyond(policy))
@@ -229,10 +226,13 @@ def test_the_policy_of_the_page_is_one_that_an_erasure_carries_out(
     assert reach(policy, catalog.read(conn), "patient").redacting == ("visits",)
 
 
-BEYOND = {
-    "tables/messages/keep": {"clear": ["sender_id", "reader_id", "sender_name"], "because": "x"}
+BEYOND: dict[str, Any] = {
+    "tables/events/owner": None,
+    "tables/events/mentions": {"visitor": "set null"},
+    "tables/events/personal": "none",
+    "tables/events/because": "x",
 }
-"""What of the language an erasure refuses: parties of rows that are kept."""
+"""What of the language an erasure refuses: a value that would be taken out of JSON."""
 
 PLAIN = {
     "subjects": {"patient": {"table": "users", "key": "user_id", "identifiers": ["email"]}},
