@@ -146,11 +146,8 @@ def _erase(
             with nothing_on_hold(desk.system, desk.reach, person.about(work.note.person)) as still:
                 _outside(desk, work, still)
                 erase.erase(work)
-        except (
-            NotNoted,
-            Moved,
-        ) as more:  # what quotes them was moved or changed: it is looked again
-            before = before if isinstance(more, NotNoted) else None
+        except (NotNoted, Moved) as more:
+            before = before if isinstance(more, NotNoted) else None  # to look again
         else:
             return _sealed(desk, work, request)
     raise Unproven(
