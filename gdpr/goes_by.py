@@ -14,6 +14,7 @@ from gdpr import statements_of_names as statements
 from gdpr.reach import Reach
 from lifecycle.errors import Refused
 from lifecycle.policy.people import Form
+from lifecycle.words import counted
 
 _ADDRESS = re.compile(
     r"""([^\s<>()\[\]{},;:"\\@]+@[^\s<>()\[\]{},;:"'|/\\@?&=!*\#%]*[^\s<>()\[\]{},;:"'|/\\@?&=!*\#%.])"""
@@ -53,6 +54,19 @@ def names(conn: Connection[TupleRow], reach: Reach, person: str) -> Names:
         written = (text for (value,) in rows if value for text in _written(value, one.form) if text)
         found[one.weak] |= dict.fromkeys(written)
     return Names(there, tuple(found[False]), tuple(v for v in found[True] if v not in found[False]))
+
+
+def doubtful(conn: Connection[TupleRow], reach: Reach, person: str) -> Iterator[str]:
+    """Yield, in words, where nobody can say what a person goes by: no value stands where the policy says one."""
+    about = {"subject": person, "subject_text": person}
+    for one in reach.subject.names():
+        query = statements.unread(reach, one)
+        row = conn.execute(query, about).fetchone() if query else None
+        if row and row[0]:
+            yield (
+                f"{counted(row[0], 'value')} of theirs in {'.'.join(statements.place(reach, one))} under the path of "
+                "an identifier is an object or a list of lists: let `path` lead to the value itself"
+            )
 
 
 def _written(value: str, form: Form) -> Iterator[str]:

@@ -124,7 +124,10 @@ def survey(
         ambiguous,
         bool(_column(conn, statements.SEES_ALL, {})[0]),
         held.held(conn, reach, holds, about(person)),
-        references.doubtful(conn, reach, about(person)),
+        (
+            *references.doubtful(conn, reach, about(person)),
+            *goes_by.doubtful(conn, reach, person),
+        ),
         tuple(tombstone.against(conn, reach, about(person), authored)),
     )
 

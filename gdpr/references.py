@@ -48,6 +48,11 @@ def _doubtful(
 ) -> Iterator[str]:
     typed: dict[tuple[str, str], list[Virtual]] = {}
     for key in used(reach):
+        if key.said.path is not None and (rows := _number(conn, statements.unread(reach, key), {})):
+            yield (
+                f"{counted(rows, 'row')} of {key.table} have an object or a list of lists under the path of "
+                f"{key.name}: nobody can say whom they name; let `path` lead to the value itself, or take them out"
+            )
         if key.said.type is not None:
             typed.setdefault((key.table, key.name), []).append(key)
         rows = 0 if by_value(key) else _number(conn, statements.doubles(reach, key), about)

@@ -19,6 +19,7 @@ _UNDER_PATH = sql.SQL(
     " cross join lateral jsonb_path_query({value}::jsonb, {path}::jsonpath, silent => true) as p (v)"
     " cross join lateral jsonb_path_query(p.v, '$[*]') as q (v)"
 )
+_NO_VALUE = sql.SQL("jsonb_typeof(q.v) in ('object', 'array')")
 _ONE_VALUE = sql.SQL(" and jsonb_typeof(q.v) in ('string', 'number')")
 _TAKEN = sql.SQL("""
     select v.value from unnest(%(values)s::text[], %(cases)s::text[]) as v (value, written)
@@ -56,6 +57,24 @@ def values(reach: Reach, one: Identifier) -> sql.Composed:
         rows=owned(reach, table),
         where=_and(one.where),
         single=_ONE_VALUE if path else sql.SQL(""),
+    )
+
+
+def unread(reach: Reach, one: Identifier) -> sql.Composed | None:
+    """Return the query of how many objects or lists of lists the person has under the path of an identifier.
+
+    None where it has none.
+    """
+    table, column = place(reach, one)
+    if one.path is None:
+        return None
+    value = sql.Identifier("t", column)
+    return sql.SQL("select count(*) from {table} as t{under} where {rows}{where} and {odd}").format(
+        table=_relation(reach, table),
+        under=_UNDER_PATH.format(value=value, path=sql.Literal(one.path)),
+        rows=owned(reach, table),
+        where=_and(one.where),
+        odd=_NO_VALUE,
     )
 
 

@@ -48,6 +48,11 @@ def strays(reach: Reach, keys: Sequence[Virtual]) -> sql.Composed:
     return _COUNT.format(table=reach.relation(keys[0].table), rows=rows)
 
 
+def unread(reach: Reach, key: Virtual) -> sql.Composed:
+    """Count the rows that have an object or a list of lists where a reference says that a value stands."""
+    return _COUNT.format(table=reach.relation(key.table), rows=joins.no_value(key, "t"))
+
+
 def doubles(reach: Reach, key: Virtual) -> sql.Composed:
     """Count the rows that lead to the person, and by the same reference to somebody else."""
     rows = _DOUBLE.format(

@@ -19,8 +19,10 @@ _NUMBER = sql.SQL("ltrim(regexp_replace({value}::text, '[^0-9]', '', 'g'), '0')"
 _ENDS = sql.SQL(
     "(right({one}, length({other})) = {other} or right({other}, length({one})) = {one})"
 )
+# A list under a path stands for each value in it: PostgreSQL takes one that is no list as a list of one.
 _PATH = sql.SQL(
-    "exists (select from jsonb_path_query({here}::jsonb, {path}::jsonpath, silent => true) as q (v) where {same})"
+    "exists (select from jsonb_path_query({here}::jsonb, {path}::jsonpath, silent => true) as p (v)"
+    " cross join lateral jsonb_path_query(p.v, '$[*]') as q (v) where {same})"
 )
 
 
@@ -43,6 +45,12 @@ def in_json(key: Virtual, here: str, same: sql.Composable) -> sql.Composed:
     """Return the condition that what stands under the key's path in a row (`FOUND`) is the `same`."""
     column, path = sql.Identifier(here, key.columns[0]), sql.Literal(key.said.path)
     return _PATH.format(here=column, path=path, same=same)
+
+
+def no_value(key: Virtual, here: str) -> sql.Composed:
+    """Return the condition that an object or a list of lists stands under the key's path, which is nobody's value."""
+    odd = sql.SQL("jsonb_typeof(q.v) in ('object', 'array')")
+    return typed(key, here, in_json(key, here, odd))
 
 
 def typed(key: ForeignKey, here: str, leads: sql.Composed) -> sql.Composed:

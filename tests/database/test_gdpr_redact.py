@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import psycopg
 import pytest
 
 from gdpr import beforehand
@@ -257,6 +258,35 @@ def test_more_rows_than_the_cap_lose_a_value_only_when_a_person_has_seen_it(made
     outcome = post.erase(post.plan())
     assert outcome.verdict is SEARCHED, outcome.failures
     assert words(post, 30004) == "***"
+
+
+def test_a_weak_name_is_shown_and_never_taken_out(made: Made) -> None:
+    names = ["email", {"column": "phone", "weak": True}]
+    post = made(subjects={"person": {"table": "people", "key": "id", "identifiers": names}})
+    letter(post, 30002, f"of +49 170 1234567 and {ADDRESS}")
+    erased(post)
+    assert words(post, 30002) == "of +49 170 1234567 and ***"
+
+
+def test_row_security_of_a_table_hides_no_row_that_quotes_the_person(post: Office) -> None:
+    post.ask("alter table letters enable row level security, force row level security")
+    letter(post, 30002, ADDRESS)
+    post.say(post.policy.model_dump(mode="json", exclude_none=True))
+    erased(post)
+    assert words(post, 30002) == "***"
+
+
+def test_somebody_who_works_on_such_a_row_waits_and_is_waited_for(post: Office) -> None:
+    letter(post, 30002, f"of {ADDRESS}")
+    with psycopg.connect(post.admin) as other:
+        other.execute("update letters set other = 'meanwhile' where id = 30002")
+        [failure] = post.erase().failures
+        assert "lock" in failure.what
+        assert post.states() == {1: "pending"}
+    erased(post)
+    assert post.ask("select words, other from letters where id = 30002") == [
+        ("of ***", "meanwhile")
+    ]
 
 
 def test_rows_on_hold_stay_as_they_are(post: Office) -> None:

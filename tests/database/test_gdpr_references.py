@@ -291,3 +291,48 @@ def test_what_takes_a_value_out_of_json_is_refused_still(ledger: str, tmp_path: 
     made.asks(1)
     with pytest.raises(Refused, match=r"tables\.events\.references\.who"):
         made.erase()
+
+
+EVENTS = """create table events (event_id bigint primary key, payload jsonb);
+            insert into events values (1, '{"who": [1, 2]}'), (2, '{"who": 1}'), (3, '{"who": 2}'), (4, '{"who": null}');
+            reset role;"""
+WHO = {"who": {"columns": ["payload"], "path": "$.who", "to": "people(id)"}}
+
+
+def test_a_list_under_a_path_leads_to_each_of_its_values(ledger: str, tmp_path: Path) -> None:
+    """Seen before as a list that was passed over: the row stayed, and named the person for the proof to find alone."""
+    tables = {"events": {"references": WHO, "owner": {"person": {"through": ["who"]}}}}
+    made = office.opened(ledger, tmp_path, EVENTS.replace("[1, 2]", "[1]"), tables)
+    made.asks(1)
+    assert made.erase().failures == ()
+    assert made.ask("select event_id from events order by 1") == [3, 4]
+
+
+@pytest.mark.parametrize("there", ['{"id": 1}', "[[1]]", "[2, {}]"])
+def test_what_is_no_value_under_a_path_is_refused_by_name_and_never_passed_over(
+    ledger: str, tmp_path: Path, there: str
+) -> None:
+    tables = {"events": {"references": WHO, "owner": {"person": {"through": ["who"]}}}}
+    made = office.opened(ledger, tmp_path, EVENTS.replace("[1, 2]", there), tables)
+    made.asks(1)
+    [refused] = made.plan().decision.refusals
+    assert "1 row of events have an object or a list of lists under the path of who" in refused.what
+    assert [f.what for f in made.erase().failures] == [refused.what]
+    assert made.ask("select count(*) from events") == [4]
+
+
+def test_an_identifier_that_is_an_object_under_its_path_is_refused_by_name(
+    ledger: str, tmp_path: Path
+) -> None:
+    named = ["email", {"column": "people.more", "path": "$.mail"}]
+    subjects = {"person": {"table": "people", "key": "id", "identifiers": named}}
+    schema = """alter table people add column more jsonb;
+                update people set more = '{"mail": {"work": "anna@y.example"}}' where id = 1; reset role;"""
+    made = office.opened(ledger, tmp_path, schema, {}, subjects=subjects)
+    made.asks(1)
+    [refused] = made.plan().decision.refusals
+    assert (
+        "1 value of theirs in people.more under the path of an identifier is an object"
+        in refused.what
+    )
+    assert made.states() == {1: "pending"}
