@@ -4,6 +4,7 @@ Pure. Version 3 lists every version of an object where a bucket keeps them, the 
 behind the name, or with nothing there when it lists below a folder: of each name the first line counts.
 """
 
+import re
 from collections.abc import Iterator
 from datetime import datetime
 from typing import NamedTuple
@@ -29,12 +30,12 @@ class File(NamedTuple):
 
 def files(printed: str) -> Iterator[File]:
     """Yield each file once, as it is now. What is no line of a file, such as a folder's, is let be."""
-    before = set[str]()
-    for line in printed.splitlines():
-        words = line.split()
+    before = ""  # lines of one name stand side by side
+    for line in re.finditer(r"[^\n]+", printed):  # one after another: a store has ten thousands
+        words = line[0].split()
         if len(words) < _WORDS or words[0] != "obj" or not words[1].isdigit():
             continue
         name = words[6].lstrip("/")
-        if name not in before:
-            before.add(name)
+        if name != before:
+            before = name
             yield File(name, int(words[1]), words[2], words[3], words[4])
