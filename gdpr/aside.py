@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from gdpr import statements
+from gdpr import inside, statements
+from gdpr.note import Note
 from gdpr.reach import Mention, Reach
 from lifecycle.errors import Unproven
 from lifecycle.postgres.session import settle
@@ -22,11 +23,15 @@ def clear(
     mention: Mention,
     person: Mapping[str, object],
     expected: int,
+    known: Note,
 ) -> None:
-    """Clear it in as many rows as `expected`, in a transaction of the caller's.
+    """Clear it in as many rows as `expected`, in a transaction of the caller's. `known`: what may be left nowhere.
 
     Raise Unproven when it would be others, or more of them than the column; psycopg.Error as it comes.
     """
+    if not mention.columns:
+        inside.clear(conn, reach, mention, person, expected, known)
+        return
     row = conn.execute(statements.clear_mention(reach, mention), dict(person)).fetchone()
     settle(conn)  # code of the application's may have set what the next statement means
     gone, same = row or (0, False)

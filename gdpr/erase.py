@@ -147,7 +147,7 @@ def _let_go(change: Change, work: Erasing) -> _Gone:
         tombstone.lock(conn, reach)
     redact.redact(conn, reach, work.before.redactions, work.before.whom, holds)
     for mention in reach.mentions:
-        aside.clear(conn, reach, mention, person, expected.mentions[mention.name])
+        aside.clear(conn, reach, mention, person, expected.mentions[mention.name], work.known)
     witness = _witness(work)
     before = witness()
     _rows(work, expected)

@@ -47,6 +47,7 @@ def _doubtful(
     conn: Connection[TupleRow], reach: Reach, about: Mapping[str, object]
 ) -> Iterator[str]:
     typed: dict[tuple[str, str], list[Virtual]] = {}
+    inside = [key for mention in reach.mentions if not mention.columns for key in mention.keys]
     for key in used(reach):
         if key.said.path is not None and (rows := _number(conn, statements.unread(reach, key), {})):
             yield (
@@ -55,7 +56,10 @@ def _doubtful(
             )
         if key.said.type is not None:
             typed.setdefault((key.table, key.name), []).append(key)
-        rows = 0 if by_value(key) else _number(conn, statements.doubles(reach, key), about)
+        alone = (
+            by_value(key) or key in inside
+        )  # out of a document the person's value goes by itself
+        rows = 0 if alone else _number(conn, statements.doubles(reach, key), about)
         if rows:
             yield (
                 f"{counted(rows, 'row')} of {key.table} lead by {key.name} to the person and to somebody else as well: "

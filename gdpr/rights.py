@@ -40,7 +40,8 @@ def _set(policy: Policy, erasure: Erasure, name: str) -> Iterator[str]:
     """Yield the columns an erasure sets. Of a person's row and of a shared one it locks: that needs a column too."""
     table, requests = policy.tables[name], erasure.requests
     for word in dict.fromkeys((*table.emptied, *table.author)):
-        yield from virtual.emptied(table, word)
+        said = table.references.get(word)
+        yield from virtual.columns(word, said) if said else (word,)
     for how in (table.owner or {}).values():
         for party, half in how.party.items() if isinstance(how, Parties) else ():
             yield from (*virtual.emptied(table, party), *half)

@@ -247,7 +247,9 @@ def emptied(reach: Reach, table: str) -> dict[str, sql.Composable]:
     found: dict[str, sql.Composable] = {}
     for mention in reach.mentions:
         if mention.table == table:
-            found |= dict.fromkeys(mention.columns, mentioning(reach, mention))
+            # What else of a document may name the person is looked at when values are taken out of it.
+            inside = {column for key in mention.keys for column in key.columns}
+            found |= dict.fromkeys(mention.columns or inside, mentioning(reach, mention))
     for column in reach.cleared(table):
         mine = owned(reach, table)
         also = found.get(column)

@@ -129,8 +129,12 @@ def _texts(reach: Reach, table: str) -> Sequence[sql.Composed]:
 
 
 def _rest(reach: Reach, table: str) -> sql.Composable:
-    """Return all of a row that nobody is said to change, as text."""
-    sets, columns = triggers.set_by(reach.policy, table), reach.redacts(table)
+    return rest(reach, table, reach.redacts(table))
+
+
+def rest(reach: Reach, table: str, columns: Sequence[str]) -> sql.Composable:
+    """Return all of a row that nobody is said to change, beside these columns, as text."""
+    sets = triggers.set_by(reach.policy, table)
     beside = [
         c.name
         for c in reach.table(table).columns

@@ -5,8 +5,9 @@ from dataclasses import replace
 
 from psycopg import sql
 
-from gdpr.reach import Reach
-from gdpr.rows import leads_to, owned
+from gdpr.reach import Mention, Reach
+from gdpr.rows import leads_to, mentioning, owned
+from gdpr.statements_of_quotes import rest
 from lifecycle.policy import joins
 from lifecycle.policy.virtual import Virtual
 from lifecycle.postgres.names import sql_name
@@ -23,6 +24,20 @@ _LEFT = sql.SQL("""
     {leads} and not exists (select from {there} as o where {on})
 """)
 _ONE_OF = sql.SQL("exists (select from unnest({lists}) as g ({names}) where {same})")
+
+_INSIDE = sql.SQL("""
+    select array[n.nspname::text, c.relname::text], t.ctid::text, {rest}, t.{column}::jsonb::text,
+           array(select distinct q.v::text
+                   from jsonb_path_query(t.{column}::jsonb, {path}::jsonpath, silent => true) as p (v)
+                  cross join lateral jsonb_path_query(p.v, '$[*]') as q (v)
+                  where exists (select from {there} as o where {same} and {owned}))
+      from {table} as t join pg_class c on c.oid = t.tableoid join pg_namespace n on n.oid = c.relnamespace
+     where {rows} for no key update of t
+""")
+_WITHOUT = sql.SQL("""
+    update only {leaf} as t set {column} = {value} where t.ctid = %(number)s::tid
+    returning {rest}, t.{column}::jsonb::text
+""")
 
 # An index can find rows by a reference if one of its columns comes first in it; none can by a path or another spelling.
 INDEXED = """
@@ -62,6 +77,45 @@ def doubles(reach: Reach, key: Virtual) -> sql.Composed:
         owned=owned(reach, key.referenced, "o"),
     )
     return _COUNT.format(table=reach.relation(key.table), rows=rows)
+
+
+def inside(reach: Reach, mention: Mention, key: Virtual) -> sql.Composed:
+    """Return the query that locks the rows of a mention by a path.
+
+    Of each the leaf's schema and name, its number, all else of it, the document, and which of the values under the path
+    lead to the person, as JSON.
+    """
+    there = sql.Identifier("o", key.referenced_columns[0])
+    return _INSIDE.format(
+        rest=rest(reach, mention.table, key.columns),
+        column=sql.Identifier(key.columns[0]),
+        path=sql.Literal(key.said.path),
+        there=sql_name(key.referenced),
+        same=joins.alike(key.said.form, joins.FOUND, there),
+        owned=owned(reach, key.referenced, "o"),
+        table=reach.relation(mention.table),
+        rows=mentioning(reach, mention),
+    )
+
+
+def without(reach: Reach, key: Virtual, leaf: Sequence[str], places: int) -> sql.Composed:
+    """Return the update of the row %(number)s of a leaf: what stands at %(place_0)s and so on becomes null.
+
+    It gives all else of the row, and the document.
+    """
+    column = sql.Identifier(key.columns[0])
+    value = sql.SQL("t.{}::jsonb").format(column)
+    for number in range(places):
+        place = sql.Placeholder(f"place_{number}")
+        value = sql.SQL("jsonb_set({}, {}::text[], 'null')").format(value, place)
+    if reach.column(key.table, key.columns[0]).type == "json":
+        value = sql.SQL("({})::json").format(value)
+    return _WITHOUT.format(
+        leaf=sql.Identifier(*leaf),
+        column=column,
+        value=value,
+        rest=rest(reach, key.table, key.columns),
+    )
 
 
 def values(reach: Reach, key: Virtual) -> sql.Composed:

@@ -7,6 +7,7 @@ touched, and `lifecycle doctor` says so.
 from collections.abc import Iterator
 
 from lifecycle.config.mistake import Where, dotted
+from lifecycle.policy import json_path
 from lifecycle.policy.model import Parties, Policy, Table
 
 
@@ -27,8 +28,11 @@ def _of_table(name: str, table: Table) -> Iterator[Where]:
 
 
 def _carried(table: Table, name: str) -> bool:
-    """Say whether an erasure follows this reference: all but those of which a value inside JSON would be taken out."""
-    return _whole(table, name) or name not in {*table.emptied, *table.author}
+    """Say whether an erasure follows this reference: a value inside JSON is taken out where the path says its place."""
+    if _whole(table, name) or name not in {*table.emptied, *table.author}:
+        return True
+    plain = json_path.steps(table.references[name].path) is not None
+    return plain and table.author.get(name) != "tombstone"
 
 
 def _whole(table: Table, name: str) -> bool:

@@ -347,7 +347,7 @@ def test_a_policy_that_an_erasure_refuses_is_refused_here_too(
 ) -> None:
     tables = dict(clinic.system.policy.tables)
     clinic.ask("alter table visit add column made jsonb")
-    said = Reference(columns=("made",), path="$.by", to="person(person_id)")
+    said = Reference(columns=("made",), path="strict $.by", to="person(person_id)")
     lost = tables["visit"].mentions | {"writer": "set null"}
     beyond = {"references": {"writer": said}, "mentions": lost}
     tables["visit"] = tables["visit"].model_copy(update=beyond)

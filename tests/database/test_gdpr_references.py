@@ -277,18 +277,80 @@ def test_a_key_beyond_what_a_narrow_column_holds_is_no_error(ledger: str, tmp_pa
     assert made.ask("select note_id from notes") == [1]
 
 
-def test_what_takes_a_value_out_of_json_is_refused_still(ledger: str, tmp_path: Path) -> None:
-    schema = "create table events (event_id bigint primary key, payload jsonb); reset role;"
-    tables = {
+MENTIONED = {"who": {"columns": ["payload"], "path": "$.all[*].id", "to": "people(id)"}}
+
+
+def mentioned(
+    ledger: str, directory: Path, path: str, how: str = "jsonb", word: str = "mentions"
+) -> Office:
+    schema = (
+        f"create table events (event_id bigint primary key, payload {how}, other text); reset role;"
+    )
+    tables: dict[str, Any] = {
         "events": {
-            "references": {"who": {"columns": ["payload"], "path": "$.who", "to": "people(id)"}},
-            "mentions": {"who": "set null"},
+            "references": {"who": MENTIONED["who"] | {"path": path}},
+            word: {"who": "set null"},
             "personal": "none",
             "because": "x",
         }
     }
-    made = office.opened(ledger, tmp_path, schema, tables)
+    made = office.opened(ledger, directory, schema, tables)
     made.asks(1)
+    return made
+
+
+@pytest.mark.parametrize("how", ["jsonb", "json"])
+@pytest.mark.parametrize("word", ["mentions", "author"])
+def test_a_value_is_taken_out_of_json_alone_wherever_the_path_leads(
+    ledger: str, tmp_path: Path, how: str, word: str
+) -> None:
+    made = mentioned(ledger, tmp_path, "$.all[*].id", how, word)
+    made.ask(
+        """insert into events values (1, '{"all": [{"id": 1, "n": 1.10}, {"id": 2}, {"id": [3, 1]}], "id": 1}', 'x'),
+           (2, '{"all": {"id": "1"}}', 'x'), (3, '{"all": [{"id": 2}]}', 'x'), (4, '{"all": [{"id": 11}]}', 'x')"""
+    )
+    assert {(s.verb, s.target): s.rows for s in made.plan().decision.steps}[
+        "set null", "events.who"
+    ] == 2
+    assert made.erase().failures == ()
+    assert made.states() == {1: "completed"}
+    assert made.ask("select payload::jsonb::text from events order by event_id") == [
+        '{"id": 1, "all": [{"n": 1.10, "id": null}, {"id": 2}, {"id": [3, null]}]}',
+        '{"all": {"id": null}}', '{"all": [{"id": 2}]}', '{"all": [{"id": 11}]}',
+    ]  # fmt: skip
+
+
+def test_what_names_the_person_beside_it_in_the_document_holds_the_erasure(
+    ledger: str, tmp_path: Path
+) -> None:
+    made = mentioned(ledger, tmp_path, "$.who")
+    made.ask("""insert into events values (1, '{"who": 1, "mail": "anna@x.example"}', 'x')""")
+    [failure] = made.erase().failures
+    assert "would still stand in events.payload, beside who" in failure.what
+    assert made.states() == {1: "pending"}
+    assert made.ask("select payload ->> 'who' from events") == ["1"]
+
+
+def test_a_trigger_that_puts_it_back_is_found_before_anything_is_kept(
+    ledger: str, tmp_path: Path
+) -> None:
+    made = mentioned(ledger, tmp_path, "$.who")
+    made.ask(
+        """insert into events values (1, '{"who": 1}', 'x');
+           create function back() returns trigger language plpgsql as $$ begin new.payload := old.payload; return new; end $$;
+           create trigger back before update on events for each row execute function back()"""
+    )
+    made.say(made.policy.model_dump(mode="json", exclude_none=True))
+    [failure] = made.erase().failures
+    assert "a row would say something else" in failure.what
+    assert made.states() == {1: "pending"}
+
+
+@pytest.mark.parametrize("path", ["strict $.who", "$.who ? (@ > 0)", "$.**.who", "$.who.double()"])
+def test_a_path_that_does_not_say_where_its_values_stand_is_refused_still(
+    ledger: str, tmp_path: Path, path: str
+) -> None:
+    made = mentioned(ledger, tmp_path, path)
     with pytest.raises(Refused, match=r"tables\.events\.references\.who"):
         made.erase()
 

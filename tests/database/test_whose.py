@@ -228,6 +228,7 @@ def test_the_policy_of_the_page_is_one_that_an_erasure_carries_out(
 
 BEYOND: dict[str, Any] = {
     "tables/events/owner": None,
+    "tables/events/references/visitor/path": "strict $.visitor.id",
     "tables/events/mentions": {"visitor": "set null"},
     "tables/events/personal": "none",
     "tables/events/because": "x",
