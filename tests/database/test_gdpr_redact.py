@@ -4,6 +4,7 @@ import base64
 import json
 import unicodedata
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -17,6 +18,9 @@ from gdpr.foretell import lines
 from gdpr.foretold import document
 from lifecycle.holds.hold import What
 from lifecycle.outcome import Outcome, Verdict
+from lifecycle.policy import reality
+from lifecycle.postgres import catalog
+from lifecycle.postgres.shape import Partition, Relation
 from tests.database import office
 from tests.database.office import Office
 from tests.database.test_gdpr_beforehand import watch
@@ -477,3 +481,19 @@ def test_rows_of_partitions_lose_the_value_where_they_are(made: Made) -> None:
         (2, "none"),
         (2, "of ***"),
     ]
+
+
+def test_a_hypertable_and_a_part_on_another_server_have_no_rows_that_are_found_again(
+    post: Office,
+) -> None:
+    with psycopg.connect(post.admin) as conn:
+        picture = catalog.read(conn)
+    there = picture.tables["letters"]
+    far = Partition("far", None, None, False, "", Relation("o", False, 0), "", "f", "letters")
+    for other, said in (
+        (replace(there, kind="h"), "letters is a hypertable, whose rows have no numbers"),
+        (replace(there, partitions=(far,)), "a part of letters is on another server"),
+    ):
+        seen = replace(picture, tables={**picture.tables, "letters": other})
+        found = reality.compare(post.policy, seen).mistakes
+        assert said in [one.what for one in found]

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -15,12 +16,15 @@ from psycopg.conninfo import conninfo_to_dict
 from gdpr import answer, erase, findings, ledger, notes, outside
 from gdpr.replay.promise import PROMISE
 from lifecycle import clock, fence
+from lifecycle.admin import install
 from lifecycle.daemon.turns import Turns
 from lifecycle.errors import NotFound, Refused, Unreachable
 from lifecycle.job import Job
 from lifecycle.ledger import claims
 from lifecycle.outcome import Outcome, Verdict
 from lifecycle.outside.keys import reference_key
+from lifecycle.policy.model import Table
+from lifecycle.postgres import catalog
 from lifecycle.postgres.server import Cluster
 from lifecycle.running import run
 from lifecycle.schedule.state import DaemonState
@@ -368,3 +372,35 @@ def test_a_reference_that_is_not_missing_is_refused_by_name(clinic: Clinic) -> N
     with pytest.raises(NotFound, match="no line of that reference is missing here"):
         plan(PROMISE, clinic.system, NOW, clinic.reference(1))
     assert plan(PROMISE, clinic.system, NOW).decision.steps == ()
+
+
+@pytest.fixture
+def quoting(clinic: Clinic) -> Clinic:
+    """The clinic in which a note about Otto quotes Anna, and two of them share a call that one was a party of."""
+    clinic.ask("update visit set note = 'call anna@example.org' where (site, number) = (2, 1)")
+    clinic.ask(
+        "set role clinic_owner; create table call (n int primary key, a uuid references person, b uuid references person);"
+        f" insert into call values (1, '{ANNA}', '{OTTO}'), (2, '{ANNA}', null)"
+    )
+    tables = dict(clinic.system.policy.tables)
+    tables["visit"] = tables["visit"].model_copy(update={"quotes": {"note": "redact"}})
+    tables["call"] = Table.model_validate({"owner": {"person": {"party": {"a": (), "b": ()}}}})
+    policy = clinic.system.policy.model_copy(update={"tables": tables})
+    with psycopg.connect(clinic.admin, autocommit=True) as conn:
+        install.install(conn, policy, catalog.read(conn), None)
+    return replace(clinic, system=replace(clinic.system, policy=policy))
+
+
+def test_what_quotes_them_and_names_them_as_a_party_is_taken_out_again(
+    quoting: Clinic, snapshot: Callable[[], None]
+) -> None:
+    outcome = quoting.erase()
+    assert outcome.failures == ()
+    said = "select note, doctor_id from visit where (site, number) = (2, 1)"
+    assert quoting.ask(said) == [("call ***", None)]
+    snapshot()
+    assert quoting.ask(said) == [("call anna@example.org", uuid.UUID(ANNA))]
+    outcome = replay(quoting)
+    assert (outcome.verdict, outcome.failures) == (Verdict.UNVERIFIED, ())
+    assert quoting.ask(said) == [("call ***", None)]
+    assert quoting.ask("select n, a, b from call") == [(1, None, uuid.UUID(OTTO))]
