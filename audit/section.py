@@ -94,6 +94,9 @@ def _actor(audit: Audit, look: Look) -> None:
 def _sentence(audit: Audit, name: str) -> Iterator[str]:
     if name == audit.table:
         yield "anonymised at erasure, never deleted"
+        if audit.values:
+            kept = " and ".join(audit.values)
+            yield f"what ends in other tables stays in its {kept}, and each run of retention names it"
 
 
 def _never_ends(audit: Audit) -> Mapping[str, str]:

@@ -12,7 +12,7 @@ from psycopg.rows import TupleRow
 
 from audit import anonymise
 from audit.anonymise import Person
-from gdpr import batches, given, goes_by, held, references, statements, tombstone
+from gdpr import batches, far, given, goes_by, held, references, statements, tombstone
 from gdpr import statements_of_names as names
 from gdpr import statements_of_outside as outside
 from gdpr.batches import Batches
@@ -69,8 +69,8 @@ class Survey:
 
     `known`: the note with what nobody else goes by, which is searched for. `ambiguous`: identifiers that another person
     goes by too, so they are not. `on_hold`: why it has to wait, `doubtful`: of which rows nobody can say whose they
-    are, `no_stone`: why nobody stands for the person, in words. `redacted`: rows of others that lose a value by
-    `table.columns`, and `redacted_keys` a digest of which.
+    are, `no_stone`: why nobody stands for the person, `far`: which rows lie on another server, in words. `redacted`:
+    rows of others that lose a value by `table.columns`, and `redacted_keys` a digest of which.
     """
 
     note: Note
@@ -87,6 +87,7 @@ class Survey:
     no_stone: tuple[str, ...] = ()
     redacted: Mapping[str, int] = field(default_factory=dict[str, int])
     redacted_keys: Mapping[str, str] = field(default_factory=dict[str, str])
+    far: tuple[str, ...] = ()
 
     def changed(self) -> int:
         """Return how many rows would be deleted or changed, the log's included: what the cap is held against."""
@@ -129,6 +130,7 @@ def survey(
             *goes_by.doubtful(conn, reach, person),
         ),
         tuple(tombstone.against(conn, reach, about(person), authored)),
+        far=far.rows(conn, reach, about(person)),
     )
 
 

@@ -133,7 +133,7 @@ def reasons(reach: Reach, found: Survey, cap: int | None) -> Iterator[str]:
                 f"rows of others hang on rows that would go ({counted(rows, 'row')}): {where}; "
                 "say in the policy that they go with these (`through`), or what they lose (`mentions`)"
             )
-    yield from (*found.no_stone, *found.doubtful)
+    yield from (*found.no_stone, *found.doubtful, *found.far)
     yield from found.on_hold
     for table in reach.tables():
         for part in table.detaching:

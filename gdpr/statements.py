@@ -39,6 +39,13 @@ def count(reach: Reach, table: str, rows: sql.Composable) -> sql.Composed:
     )
 
 
+def count_within(reach: Reach, table: str, rows: sql.Composable) -> sql.Composed:
+    """Return the query of how many rows for which a predicate holds lie in the partition %(part)s."""
+    return sql.SQL("""
+        select count(*) from {table} as t where t.tableoid = to_regclass(%(part)s) and {rows}
+    """).format(table=reach.relation(table), rows=rows)
+
+
 def count_each(
     reach: Reach, asked: Iterable[tuple[str, sql.Composable]], *, keys: bool
 ) -> sql.Composed:
