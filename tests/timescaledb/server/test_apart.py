@@ -1,6 +1,9 @@
 """Rules clear, move and archive rows of compressed chunks: these are taken apart first, and compressed again at night."""
 
+import os
+import signal
 from datetime import timedelta
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +14,17 @@ from lifecycle.admin import install
 from lifecycle.errors import Unproven
 from lifecycle.holds import place
 from lifecycle.holds.hold import What
+from lifecycle.ledger.claims import Claim
 from lifecycle.outcome import Outcome, Verdict
 from lifecycle.postgres import catalog, waits
 from lifecycle.timescale import apart
 from lifecycle.timescale.promise import PROMISE as COMPRESS
 from lifecycle.timescale.section import Hypertable
+from retention.promise import PROMISE
 from tests.archiving import Archiving, told
 from tests.house import NOW, OWNER, House, unseen
 from tests.keep import keep
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.parametrize("cluster", ["timescale"], indirect=True)
 
@@ -67,10 +73,10 @@ def compress(house: House) -> Outcome:
         house.end(claim)
 
 
-def promise(house: House, rule: dict[str, Any]) -> None:
+def promise(house: House, rule: dict[str, Any], cap: int = 100_000) -> None:
     """Promise it over chunks that are compressed."""
     house.policy = house.policy.model_copy(update={"timescale": {"marks": WAY}})
-    house.promise(rule)
+    house.promise(rule, cap=cap)
     with psycopg.connect(house.admin, autocommit=True) as conn:
         install.install(conn, house.policy, catalog.read(conn), None)
     assert compress(house).verdict is Verdict.PASS
@@ -181,3 +187,56 @@ def test_a_run_that_ends_between_the_two_goes_on(
     assert house.number(f"{OVERDUE} and said is not null") == due
     outcome = house.run()
     assert (told(outcome), outcome.counts["cleared"]) == ("", due)
+
+
+# Four chunks that are overdue, of 100,000 rows each: to take one apart takes a while.
+MANY = """
+    insert into marks select n, n % 10, timestamptz '2025-06-01Z' + n * interval '25.92 seconds', 'secret ' || n
+      from generate_series(1000, 400999) n;
+"""
+BUSY = """
+    select a.pid from pg_stat_activity a join pg_locks l on l.pid = a.pid join pg_class c on c.oid = l.relation
+     where a.application_name like 'lifecycle timescale%' and l.granted and l.mode = 'AccessExclusiveLock'
+       and c.relname like '\\_hyper\\_%\\_chunk'
+"""
+CONTENT = "select count(*), sum(id), min(at), max(at), count(said), sum(hashtext(said)) from marks"
+
+
+def _run_in_a_process(house: House, claim: Claim) -> None:
+    keep(PROMISE, house.system(), claim, NOW)
+
+
+def _busy(house: House) -> Any:
+    try:
+        return house.ask(BUSY)
+    except psycopg.OperationalError:
+        return None
+
+
+@pytest.mark.parametrize("who", ["ours", "the server's"])
+def test_killed_while_a_chunk_is_taken_apart_no_row_is_lost_and_the_next_run_goes_on(
+    house: Archiving, who: str
+) -> None:
+    house.say(MANY)
+    promise(house, CLEAR, cap=1_000_000)
+    before, due = house.ask(CONTENT), house.number(f"{OVERDUE} and said is not null")
+    claim = house.claim()
+    child = get_context("fork").Process(target=_run_in_a_process, args=(house, claim))
+    child.start()
+    [(backend,), *_] = wait_until(lambda: _busy(house))
+    assert child.pid is not None
+    os.kill(child.pid if who == "ours" else backend, signal.SIGKILL)
+    child.join()
+    gone = "select 1 where not exists (select from pg_stat_activity where application_name like 'lifecycle %')"
+    wait_until(lambda: house.ask(gone), forgive=psycopg.OperationalError)
+    # What the ledger says was cleared is what is: of the chunk that was under way all rows are there as they were.
+    cleared = house.number(
+        "select coalesce(sum((counts ->> 'rows')::bigint), 0) from lifecycle.evidence where event = 'retention.cleared'"
+    )
+    assert house.number(f"{OVERDUE} and said is not null") == due - cleared > 0
+    assert house.ask(CONTENT)[0][:4] == before[0][:4]
+    house.end(claim)
+    outcome = house.run()
+    assert (told(outcome), outcome.counts["cleared"]) == ("", due - cleared)
+    assert house.number(f"{OVERDUE} and said is not null") == 0
+    assert house.ask(CONTENT)[0][:4] == before[0][:4]
