@@ -34,8 +34,14 @@ _SEALED = """
 _OF_PERSON = """
     select sealed from lifecycle.asked where person = %(whose)s and ended_at is null order by noted_at, asked_id
 """
+_EXTENDED = """
+    select reference, person, asked, extended_to from lifecycle.asked
+     where system = %(system)s and extended_to is not null order by asked_id desc
+"""
 _UNDER = """
-    select reference, person, asked, noted_at, joined_at, ended_at, how from lifecycle.asked
+    select reference, person, asked, noted_at, joined_at, ended_at, how, because, ended_by,
+           extended_to, extended_because, extended_by
+      from lifecycle.asked
      where system = %(system)s and reference = %(reference)s order by ended_at is not null, noted_at desc
 """
 
@@ -66,7 +72,10 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """One record, open or not, without what is sealed in it."""
+    """One record, open or not, without what is sealed in it.
+
+    `because` and `ended_by`: of one that a person ended, why and who; the three that follow, of one given more time.
+    """
 
     reference: str
     whose: str
@@ -75,6 +84,11 @@ class Told:
     joined_at: datetime
     ended_at: datetime | None
     how: str | None
+    because: str | None
+    ended_by: str | None
+    extended_to: datetime | None
+    extended_because: str | None
+    extended_by: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +156,23 @@ def opened(sealed: bytes, key: ReferenceKey, whose: str) -> Note:
 def known(conn: Connection[TupleRow], key: ReferenceKey, person: str) -> Note | None:
     """Return all that is known of a person from before now: since they asked, and since their erasure was begun."""
     return together((notes.of_person(conn, key, person), of_person(conn, key, person)))
+
+
+def extensions(conn: Connection[TupleRow], system: System) -> tuple[tuple[Begun, datetime], ...]:
+    """Return the requests that were given more time than the law's first month, each with until when."""
+    rows = conn.execute(_EXTENDED, {"system": system.name}).fetchall()
+    return tuple((Begun(*of), to) for *of, to in rows)
+
+
+def extended_to(
+    longer: Sequence[tuple[Begun, datetime]],
+    key: ReferenceKey,
+    reference: str,
+    person: str | None,
+    asked: datetime | None,
+) -> datetime | None:
+    """Return until when this request was given more time, None where it was not."""
+    return next((to for one, to in longer if one.is_of(key, reference, person, asked)), None)
 
 
 def readable(conn: Connection[TupleRow]) -> bool | None:

@@ -108,7 +108,7 @@ def _document(
 def _times(trail: Trail, erasure: Erased) -> dict[str, str | None]:
     return {
         "asked": _at(trail.asked),
-        "deadline": _at(trail.deadline.after(trail.asked) if trail.asked else None),
+        "deadline": _at(trail.deadline),
         "claimed": _at(_first(trail, "gdpr.claimed")),
         "erased": _at(erasure.erased_at),
         "proven": _at(erasure.proven_at),

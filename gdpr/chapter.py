@@ -10,10 +10,10 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from gdpr import notes, request_statements
+from gdpr.asked import extended_to, extensions
 from gdpr.deadline import Open, overdue, still_in_grace
 from gdpr.section import SECTION
 from lifecycle.chapter import Chapter, Column, Facts, Note, Table, mark, text, unanswered
-from lifecycle.config.span import Span
 from lifecycle.ledger.reading import Evidence
 from lifecycle.outside.keys import reference_key
 from lifecycle.system import System
@@ -44,7 +44,15 @@ _STEPS = (
 )
 
 
-NOTED = ("gdpr.noted", "gdpr.withdrawn", "gdpr.asked_again")
+NOTED = (
+    "gdpr.noted",
+    "gdpr.withdrawn",
+    "gdpr.asked_again",
+    "gdpr.received",
+    "gdpr.canceled",
+    "gdpr.extended",
+    "gdpr.settled",
+)
 """What is recorded of a request that waits: nothing of its person was touched."""
 
 
@@ -61,13 +69,13 @@ class Request:
 def gather(
     conn: Connection[TupleRow], system: System, _since: datetime, _to: datetime
 ) -> dict[str, Any]:
-    """Return all requests and the law's deadline: no requests where the policy or the settings know of none."""
+    """Return all requests: none where the policy or the settings know of none."""
     erasure, secret = SECTION.of(system.policy), system.settings.reference_key
     if erasure is None or secret is None:
         return {"requests": None}
     key = reference_key(secret)
     query = request_statements.all_requests(erasure.requests)
-    open_erasures = notes.begun(conn)
+    open_erasures, longer = notes.begun(conn), extensions(conn, system)
     found: list[Request] = []
     for request, person, requested, due, answered, withdrawn, processing in conn.execute(
         query, erasure.requests.states.model_dump()
@@ -76,9 +84,21 @@ def gather(
         asked = None
         if requested is not None and due is not None:
             begun = any(e.is_of(key, reference, person, requested) for e in open_erasures)
-            asked = Open("", reference, None, processing, requested, due, erasure.grace, begun)
+            to = extended_to(longer, key, reference, person, requested)
+            asked = Open(
+                "",
+                reference,
+                None,
+                processing,
+                requested,
+                due,
+                erasure.grace,
+                erasure.deadline,
+                begun,
+                to,
+            )
         found.append(Request(reference, asked, answered, withdrawn))
-    return {"requests": tuple(found), "deadline": erasure.deadline}
+    return {"requests": tuple(found)}
 
 
 def chapter(facts: Facts, own: Mapping[str, Any]) -> Chapter:
@@ -92,14 +112,9 @@ def chapter(facts: Facts, own: Mapping[str, Any]) -> Chapter:
             and line.event not in NOTED
         ):
             by_reference[line.reference].append(line)
-    legal: Span | None = own.get("deadline")
-    deadlines = {
-        request.reference: legal.after(request.asked.requested)
-        for request in requests or ()
-        if legal and request.asked
-    }
+    deadlines = {one.reference: one.asked.deadline for one in requests or () if one.asked}
     erasures = tuple(_erasure(ref, ls, deadlines.get(ref)) for ref, ls in by_reference.items())
-    standing = _standing(requests, legal, facts.to) if requests is not None and legal else None
+    standing = _standing(requests, facts.to) if requests is not None else None
     late = standing["past_deadline"] + standing["undated"] if standing else 0
     worked = counted(len(erasures), "request to be forgotten was", "requests to be forgotten were")
     return Chapter(
@@ -131,7 +146,7 @@ def chapter(facts: Facts, own: Mapping[str, Any]) -> Chapter:
     )
 
 
-def _standing(requests: Sequence[Request], legal: Span, to: datetime) -> dict[str, int]:
+def _standing(requests: Sequence[Request], to: datetime) -> dict[str, int]:
     waiting = [r.asked for r in requests if not r.answered and not r.withdrawn]
     dated = [asked for asked in waiting if asked is not None]
     due = sum(asked.ready(to) for asked in dated)
@@ -141,7 +156,7 @@ def _standing(requests: Sequence[Request], legal: Span, to: datetime) -> dict[st
         "in_grace": len(dated) - due,
         "due": due,
         # The law does not ask whether a grace was too long.
-        "past_deadline": len(overdue(dated, legal, to)) + len(still_in_grace(dated, legal, to)),
+        "past_deadline": len(overdue(dated, to)) + len(still_in_grace(dated, to)),
         "undated": len(waiting) - len(dated),
     }
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gdpr.intake import cli as intake
 from gdpr.replay.cli import app as replay
 from lifecycle import show
 from lifecycle.cli_options import JsonOption, SystemOption, open_system, typed_key
@@ -25,6 +26,8 @@ app = typer.Typer(
 
 
 app.add_typer(replay, name="replay")
+for word in (intake.request, intake.cancel, intake.extend, intake.settle):
+    app.command()(word)
 
 
 @app.command(context_settings={"allow_extra_args": True})
@@ -147,11 +150,11 @@ def why(
     as_json: JsonOption = False,
 ) -> None:
     """Say where a request stands: when asked, due and late, what was done, found and not looked at, what comes next."""
-    from gdpr import trail
-    from gdpr import why as told
+    from gdpr import told, trail
+    from gdpr import why as stands
     from lifecycle import clock
 
-    document = told.document(trail.read(open_system(system), reference), clock.now())
+    document = stands.document(trail.read(open_system(system), reference), clock.now())
     if as_json:
         show.document("gdpr-why", document)
         return

@@ -1,7 +1,8 @@
 """When a request is due, and when the law says that it should have been answered. Pure.
 
 Two clocks run from the moment a person asks: the grace period, in which they may change their mind, and the
-legal deadline (GDPR Art. 12(3): one month). Both are instants handed in; nothing here reads a clock.
+legal deadline (GDPR Art. 12(3): one month, and at most two more where the person was told why). Both are instants
+handed in; nothing here reads a clock.
 """
 
 from collections.abc import Iterable
@@ -18,7 +19,8 @@ NEAR = timedelta(days=3)
 class Open:
     """One request that is not answered. `request` is the application's own id, `reference` what may be shown.
 
-    `begun`: part of the person may be gone already, whatever its status says.
+    `legal`: how long the law gives, `extended_to`: until when somebody has given it more. `begun`: part of the person
+    may be gone already, whatever its status says. `verified`: it is established that the person themselves asked.
     """
 
     request: str = field(repr=False)
@@ -28,7 +30,15 @@ class Open:
     requested: datetime
     due: datetime
     grace: Span
+    legal: Span
     begun: bool = False
+    extended_to: datetime | None = None
+    verified: bool = True
+
+    @property
+    def deadline(self) -> datetime:
+        """Return when the law says that it should have been answered."""
+        return self.extended_to or self.legal.after(self.requested)
 
     def ready(self, now: datetime) -> bool:
         """Say whether there is something to do: its grace has ended, or it was begun.
@@ -37,31 +47,44 @@ class Open:
         """
         if self.processing or self.begun:
             return True
-        return max(self.due, self.grace.after(self.requested)) <= now
+        return self.verified and max(self.due, self.grace.after(self.requested)) <= now
 
     def could_be_answered(self, now: datetime) -> bool:
-        """Say whether its grace has ended, whatever longer time the application's word gives it."""
+        """Say whether its grace has ended, whatever longer time the application's word gives it.
+
+        Whoever's identity nobody has established by then has not been answered either (Art. 12(6)).
+        """
         return self.ready(now) or self.grace.after(self.requested) <= now
 
 
-def overdue(requests: Iterable[Open], deadline: Span, now: datetime) -> tuple[Open, ...]:
+def of_closed(
+    asked: datetime | None, legal: Span, longer: Iterable[tuple[datetime | None, datetime | None]]
+) -> datetime | None:
+    """Return when the law says that a request should have been answered that is not open any more.
+
+    `longer`: of each record of its number when that was made, and until when it was given more time, if it was.
+    """
+    if asked is None:
+        return None
+    return next((to for made, to in longer if to and made == asked), None) or legal.after(asked)
+
+
+def overdue(requests: Iterable[Open], now: datetime) -> tuple[Open, ...]:
     """Return the requests that could have been answered and whose legal deadline has passed.
 
     The law does not ask until when the application put a request off.
     """
-    late = (r for r in requests if deadline.after(r.requested) < now)
-    return tuple(r for r in late if r.could_be_answered(now))
+    return tuple(r for r in requests if r.deadline < now and r.could_be_answered(now))
 
 
-def soon(requests: Iterable[Open], deadline: Span, now: datetime) -> tuple[Open, ...]:
+def soon(requests: Iterable[Open], now: datetime) -> tuple[Open, ...]:
     """Return the requests whose legal deadline comes within NEAR."""
-    return tuple(r for r in requests if now <= deadline.after(r.requested) <= now + NEAR)
+    return tuple(r for r in requests if now <= r.deadline <= now + NEAR)
 
 
-def still_in_grace(requests: Iterable[Open], deadline: Span, now: datetime) -> tuple[Open, ...]:
+def still_in_grace(requests: Iterable[Open], now: datetime) -> tuple[Open, ...]:
     """Return the requests whose deadline has passed before their grace has ended.
 
     30 days from 31 January end on 2 March, one month on 28 February: nothing may be done and it is late.
     """
-    late = (r for r in requests if deadline.after(r.requested) < now)
-    return tuple(r for r in late if not r.could_be_answered(now))
+    return tuple(r for r in requests if r.deadline < now and not r.could_be_answered(now))

@@ -45,7 +45,7 @@ def read(system: System, conn: Connection[TupleRow], now: datetime) -> Iterator[
         return
     found = waiting(conn, system, reference_key(system.settings.reference_key))
     yield Value("erasure_requests_due", sum(request.ready(now) for request in found.open))
-    yield Value("erasure_requests_overdue", len(overdue(found.open, erasure.deadline, now)))
+    yield Value("erasure_requests_overdue", len(overdue(found.open, now)))
     yield Value("erasure_requests_undated", found.undated)
     yield Value("erasure_requests_unclear", len(found.unclear))
     yield Value("erasures_abandoned", found.abandoned)

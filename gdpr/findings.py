@@ -10,7 +10,7 @@ from contextlib import closing
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from gdpr import fence, ledger, tombstone, words
+from gdpr import fence, ledger, recipients, tombstone, words
 from gdpr.people import anybody
 from gdpr.reach import reach
 from gdpr.rights import quoting
@@ -131,6 +131,23 @@ def _words(system: System) -> Iterator[Finding]:
         yield fine(label, "an erasure can carry out all of them")
 
 
+def _recipients(system: System) -> Iterator[Finding]:
+    """Say whether the settings know each recipient; nobody is called, as a call would be a message about a person."""
+    label, erasure = f"{system.name}: recipients", SECTION.of(system.policy)
+    if erasure is None or not erasure.recipients:
+        yield not_asked(label, "the policy names none")
+        return
+    for name in erasure.recipients:
+        try:
+            recipients.must_be_known(system, name)
+        except LifecycleError as error:
+            yield refused(
+                label, error, "Whoever is known to them is not erased before they can be told."
+            )
+        else:
+            yield fine(label, f"the settings say where {name} is told, and with which key")
+
+
 def _tombstones(system: System) -> Iterator[Finding]:
     """Say whether somebody stands for whoever is gone, as the policy has it, and is nobody otherwise."""
     label, policy = f"{system.name}: tombstones", system.policy
@@ -211,6 +228,7 @@ FINDINGS: Mapping[str, Look] = {
     "reference key": _reference_key,
     "buckets": _buckets,
     "Stripe": _stripe,
+    "recipients": _recipients,
     "statistics": _statistics,
     "tombstones": _tombstones,
     "ledger of erasures": _ledger,

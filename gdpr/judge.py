@@ -12,7 +12,6 @@ from gdpr.desk import Done
 from gdpr.plan import ErasureStep
 from gdpr.survey import Seen
 from gdpr.waiting import Waiting, erasure_of, waiting
-from lifecycle.config.span import Span
 from lifecycle.coverage import Coverage, Judgement, Looks, Place, Reason
 from lifecycle.outcome import Failure
 from lifecycle.outside.keys import reference_key
@@ -52,7 +51,7 @@ def judge(
     # What the survey saw already is a refusal of the plan, and told as such.
     looks.found(*(odd for odd in left.odd if odd not in decision.refusals))
     looks.found(*(failure for one in done.values() for failure in one.failures))
-    late = overdue(left.open, erasure.deadline, task.now)
+    late = overdue(left.open, task.now)
     if late:
         hint = "GDPR Art. 12(3). See `lifecycle gdpr status`, and tell the people concerned."
         what = f"{counted(len(late), 'request')} past the legal deadline of {erasure.deadline}"
@@ -70,7 +69,7 @@ def judge(
     said = [
         f"{counts['answered']} of {counts['due']} due requests erased and found nowhere it was looked"
     ]
-    said += _clock_words(left.open, erasure.deadline, task.now)
+    said += _clock_words(left.open, task.now)
     said += dict.fromkeys(note for one in done.values() for note in one.notes)
     return Judgement(coverage, "; ".join(said), counts)
 
@@ -92,27 +91,35 @@ def _why_not(one: Done | None) -> Reason | None:
     return _PROVEN_BEFORE if one.answered else _LEFT
 
 
-def _clock_words(left: tuple[Open, ...], deadline: Span, now: datetime) -> Iterator[str]:
-    if near := soon(left, deadline, now):
+def _clock_words(left: tuple[Open, ...], now: datetime) -> Iterator[str]:
+    if near := soon(left, now):
         yield f"{len(near)} near the legal deadline"
-    if unanswerable := still_in_grace(left, deadline, now):
+    if unanswerable := still_in_grace(left, now):
         yield f"{len(unanswerable)} past the deadline and still in grace: shorten the grace"
 
 
 def status(system: System, now: datetime) -> Listing:
     """Return the open requests: due when, legal deadline when, how far. By reference only."""
-    erasure, key = erasure_of(system.policy), reference_key(system.settings.reference_key)
+    key = reference_key(system.settings.reference_key)
     with system.snapshot("gdpr status") as conn:
         found = waiting(conn, system, key)
     rows: list[tuple[object, ...]] = [
         (
             one.reference,
-            "processing" if one.processing else "due" if one.ready(now) else "in grace",
+            _state(one, now),
             one.due,
-            erasure.deadline.after(one.requested),
-            erasure.deadline.after(one.requested) < now,
+            one.deadline,
+            one.deadline < now,
         )
         for one in found.requests
     ]
     rows += [(odd.target.removeprefix("request "), odd.what, None, None, None) for odd in found.odd]
     return Listing("requests", ("request", "state", "due", "deadline", "overdue"), rows)
+
+
+def _state(one: Open, now: datetime) -> str:
+    if one.processing:
+        return "processing"
+    if one.ready(now):
+        return "due"
+    return "in grace" if one.verified else "identity not verified"

@@ -47,6 +47,11 @@ def must_be_set(system: System, note: Note) -> None:
         _where(system, name)
 
 
+def must_be_known(system: System, name: str) -> None:
+    """Raise InputError where the settings do not say where and with which key this recipient is told."""
+    _where(system, name)
+
+
 def tell(desk: Desk, conn: Connection[TupleRow], entry: Entry) -> None:
     """Tell each recipient who has not acknowledged it yet. Raise Unproven while one of them has not."""
     assert entry.note is not None  # it is emptied by the proof, which comes afterwards

@@ -16,18 +16,20 @@ _ALL = sql.SQL("""
                (t.{status}::text = %(completed)s) is true, (t.{status}::text = %(cancelled)s) is true,
                (t.{status}::text = %(processing)s) is true
           from {table} as t where {which}""")
+# A yes, or the moment at which somebody was sure.
+_VERIFIED = sql.SQL("(coalesce(t.{}::text, 'false') <> 'false')")
 _OPEN = sql.SQL("(t.{status}::text in (%(completed)s, %(cancelled)s)) is not true")
 
 
 def open_requests(requests: Requests) -> sql.Composed:
-    """Return the query of all requests neither answered nor cancelled: key, person, status, asked, due.
+    """Return the query of all requests neither answered nor cancelled: key, person, status, asked, due, verified.
 
     A status that is empty or no word of the policy is among them: who asked in other words has asked.
     A date that is empty, infinite or odd is NULL.
     """
     return sql.SQL("""
         select t.{key}::text, t.{subject}::text, t.{status}::text,
-               {asked_at}, {due_at}
+               {asked_at}, {due_at}, {is_verified}
           from {table} as t where {is_open} order by t.{due}, t.{key}""").format(
         **_request(requests)
     )
@@ -51,15 +53,35 @@ def requests_by_key(requests: Requests) -> sql.Composed:
 def claim_request(requests: Requests) -> sql.Composed:
     """Return the compare-and-set that takes a request: a cancellation comes before it or not at all.
 
-    Its dates must be those by which it was judged due: whoever is given more time keeps it. And its person must be the
-    one who was surveyed.
+    It must be verified still, and its dates must be those by which it was judged due: whoever is given more time keeps
+    it. And its person must be the one who was surveyed.
     """
     return sql.SQL("""
         update {table} as t set {status} = %(processing)s
          where t.{key} = %(request)s and t.{status} = %(pending)s
            and t.{subject}::text is not distinct from %(person)s
-           and t.{requested} = %(requested)s::timestamptz and t.{due} = %(due)s::timestamptz
+           and t.{requested} = %(requested)s::timestamptz and t.{due} = %(due)s::timestamptz and {is_verified}
         returning t.{subject}::text""").format(**_request(requests))
+
+
+def cancel_request(requests: Requests) -> sql.Composed:
+    """Return the compare-and-set that takes a request back for its person: it wins against the claim or loses."""
+    return sql.SQL("""
+        update {table} as t set {status} = %(cancelled)s
+         where t.{key}::text = %(request)s and t.{status} = %(pending)s
+           and t.{subject}::text is not distinct from %(person)s""").format(**_request(requests))
+
+
+def receive_request(requests: Requests) -> sql.Composed:
+    """Return the insert of a request of %(person)s; it returns the key that the table gave it."""
+    sure = requests.verified
+    return sql.SQL("""
+        insert into {table} as t ({subject}, {requested}, {due}, {status}{verified})
+        values (%(person)s, %(requested)s, %(due)s, %(pending)s{sure}) returning t.{key}::text""").format(
+        verified=sql.SQL(", {}").format(sql.Identifier(sure)) if sure else sql.SQL(""),
+        sure=sql.SQL(", %(verified)s") if sure else sql.SQL(""),
+        **_request(requests),
+    )
 
 
 def requests_of_person(requests: Requests) -> sql.Composed:
@@ -95,4 +117,7 @@ def _request(requests: Requests) -> dict[str, sql.Composable]:
         "asked_at": _HELD.format(column=names["requested"]),
         "due_at": _HELD.format(column=names["due"]),
         "is_open": _OPEN.format(status=names["status"]),
+        "is_verified": _VERIFIED.format(sql.Identifier(requests.verified))
+        if requests.verified
+        else sql.SQL("true"),
     }

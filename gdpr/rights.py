@@ -19,6 +19,10 @@ def rights(policy: Policy, _catalog: Catalog) -> Iterator[Right]:
     for name, table in policy.tables.items():
         if table.owner is not None and not table.keep and name not in stays:
             yield Right(name, "delete", "rows of a person who asked to be forgotten")
+    if erasure.requests.received:
+        yield Right(
+            erasure.requests.table, "insert", "who asks by letter or by telephone is put there"
+        )
     for name in quoting(policy):
         yield Right(name, "analyze", "the planner remembers values of rows that are gone")
     for name in policy.tables:

@@ -44,6 +44,15 @@ class Requests(Part):
     states: RequestStates = Field(
         default=RequestStates(), description="the application's words for the states"
     )
+    verified: Column | None = Field(
+        default=None,
+        description="a boolean or the moment at which it was established that the person themselves asked; until then "
+        "nothing is done, and the legal deadline runs (GDPR Art. 12(6))",
+    )
+    received: bool = Field(
+        default=False,
+        description="`lifecycle gdpr request` may put a request there, for who asks by letter or by telephone",
+    )
 
 
 class Recipient(Part):
@@ -113,24 +122,57 @@ def _sense(erasure: Erasure, policy: Policy) -> Iterator[Mistake]:
 
 
 def _truth(erasure: Erasure, look: Look) -> None:
-    requests = erasure.requests
     if said := words.beyond(look.policy):
         look.notes.append(
             f"an erasure cannot carry this out yet, and is refused: {', '.join(said)}; docs/whose.md, at its end, says "
             "what to write meanwhile"
         )
+    _columns(erasure.requests, look)
+    if people := look.policy.subjects.get(erasure.subject):
+        for name, one in erasure.recipients.items():
+            look.column(("erasure", "recipients", name, "known_by"), people.table, one.known_by)
+    if erasure.requests.received:
+        _fillable(erasure.requests, look)
+
+
+def _columns(requests: Requests, look: Look) -> None:
     path: Where = ("erasure", "requests")
     for part in ("key", "subject", "status"):
         look.column((*path, part), requests.table, getattr(requests, part))
     for part in ("requested", "due", "completed"):
         look.timed((*path, part), requests.table, getattr(requests, part))
-    if people := look.policy.subjects.get(erasure.subject):
-        for name, one in erasure.recipients.items():
-            look.column(("erasure", "recipients", name, "known_by"), people.table, one.known_by)
+    if requests.verified:
+        column = look.column((*path, "verified"), requests.table, requests.verified)
+        if column and column.type != "boolean":
+            look.timed((*path, "verified"), requests.table, requests.verified)
     if requests.tables:
         column = look.column((*path, "tables"), requests.table, requests.tables)
         if column and column.type != "text[]":
             look.say((*path, "tables"), f"{column.name} is {column.type}", "name a text[] column")
+
+
+def _fillable(requests: Requests, look: Look) -> None:
+    """Say which columns a request of ours would leave without the value that they need."""
+    table = look.catalog.tables.get(requests.table)
+    said = {
+        requests.subject,
+        requests.requested,
+        requests.due,
+        requests.status,
+        requests.verified,
+    }
+    for column in table.columns if table else ():
+        filled = column.has_default or column.identity or column.generated
+        if (
+            column.name not in said
+            and not filled
+            and (column.not_null or column.name == requests.key)
+        ):
+            look.say(
+                ("erasure", "requests", "received"),
+                f"a request that we put into {requests.table} would have no {column.name}",
+                f"`alter table {requests.table} alter column {column.name} set default ...`, or leave `received` out",
+            )
 
 
 def _never_ends(erasure: Erasure) -> Mapping[str, str]:

@@ -55,12 +55,14 @@ def _ended(trail: Trail) -> Standing | None:
     if last.ended_at is None or last.how is None:
         return None
     at = moment(last.ended_at)
+    settled = f"{last.ended_by} ended our record of it at {at}, as told below: nobody was erased or searched for."
     gone = "and its row is gone from the application's table since"
     return {
         "asked again": _again,
         "withdrawn": Standing(
             "canceled", f"It was taken back, as we saw at {at}, {gone}.", "None."
         ),
+        "settled": Standing("settled", settled, "None."),
         "proven": Standing(
             "proven",
             f"Another request of the same person was answered at {at}: they were found nowhere it was looked, {gone}.",

@@ -14,13 +14,12 @@ from psycopg.rows import TupleRow
 from gdpr import asked, notes, request_statements
 from gdpr import statements_of_trail as statements
 from gdpr.asked import How, Told
-from gdpr.deadline import Open
+from gdpr.deadline import Open, of_closed
 from gdpr.in_the_way import InTheWay, in_the_way
 from gdpr.notes import Begun
 from gdpr.reach import reach
 from gdpr.survey import called
 from gdpr.waiting import erasure_of, told, waiting
-from lifecycle.config.span import Span
 from lifecycle.errors import LifecycleError, NotFound
 from lifecycle.outcome import Failure
 from lifecycle.outside.keys import ReferenceKey, reference_key
@@ -90,7 +89,7 @@ class Trail:
     asked: datetime | None
     due: datetime | None
     open: Open | None
-    deadline: Span
+    deadline: datetime | None
     erasure: Erased | None
     others: int
     lines: tuple[Line, ...]
@@ -148,13 +147,15 @@ def read(system: System, wanted: str) -> Trail:
         open_ = next((r for r in now.open if r.reference == reference), None)
         run, at_work = _runs(conn, system, reference)
         keeps = in_the_way(conn, system, key, open_) if open_ else InTheWay()
+        made = row.asked if row else (fit.asked if fit else None)
+        longer = ((one.asked, one.extended_to) for one in records)
         return Trail(
             reference,
             row.word if row else "gone",
-            row.asked if row else (fit.asked if fit else None),
+            made,
             row.due if row else None,
             open_,
-            erasure.deadline,
+            open_.deadline if open_ else of_closed(made, erasure.deadline, longer),
             fit,
             len(others),
             lines,

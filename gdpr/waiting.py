@@ -46,7 +46,7 @@ def waiting(conn: Connection[TupleRow], system: System, key: ReferenceKey) -> Wa
     """Return all requests that are not answered. One odd row hides no other."""
     erasure = erasure_of(system.policy)
     requests, states = erasure.requests, erasure.requests.states
-    begun = notes.begun(conn)
+    begun, longer = notes.begun(conn), asked.extensions(conn, system)
     rows = conn.execute(request_statements.open_requests(requests), states.model_dump()).fetchall()
     found: list[Open] = []
     unclear: list[Open] = []
@@ -54,7 +54,7 @@ def waiting(conn: Connection[TupleRow], system: System, key: ReferenceKey) -> Wa
     undated = 0
     asked_for: set[Begun] = set()
     there: list[Row] = []
-    for request, person, status, requested, due in rows:
+    for request, person, status, requested, due, verified in rows:
         reference = key.reference("request", request)
         theirs = {b for b in begun if b.is_of(key, reference, person, requested)}
         asked_for |= theirs
@@ -65,7 +65,17 @@ def waiting(conn: Connection[TupleRow], system: System, key: ReferenceKey) -> Wa
             continue
         processing = status == states.processing
         one = Open(
-            request, reference, person, processing, requested, due, erasure.grace, bool(theirs)
+            request,
+            reference,
+            person,
+            processing,
+            requested,
+            due,
+            erasure.grace,
+            erasure.deadline,
+            bool(theirs),
+            asked.extended_to(longer, key, reference, person, requested),
+            verified,
         )
         if processing or status == states.pending:
             found.append(one)
@@ -86,11 +96,13 @@ def told(lost: Lost, states: RequestStates) -> Failure:
     back = (
         f"put its row back{made} for the person whom it named (for nobody, where the person's row is gone, too), as "
         f"`{states.pending}`, or as `{states.cancelled}` where they took it back; a new request of the same person "
-        "does as well"
+        "does as well. Where they are not to be erased, "
+        f"`lifecycle gdpr settle {lost.record.reference}` ends the record, with who says so and why"
     )
     again = (
         f"Set it back to `{states.pending}` to have the person erased and searched for, or to `{states.cancelled}` "
-        "where they took it back"
+        "where they took it back. Where it is not to be either, "
+        f"`lifecycle gdpr settle {lost.record.reference}` ends the record, with who says so and why"
     )
     what, hint = {
         "vanished": (

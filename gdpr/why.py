@@ -1,12 +1,11 @@
 """Says in plain words where a request to be forgotten stands, and what comes next. Pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from gdpr.standing import Standing, by_record
 from gdpr.trail import Line, Trail
-from lifecycle.words import counted, moment
 
 _RUN = "The next run of `gdpr.erase` ends it; `lifecycle run gdpr.erase` does so now."
 
@@ -124,6 +123,12 @@ def _open(trail: Trail, now: datetime) -> Standing:
         )
     if trail.held:
         return _on_hold("Nothing is erased. ", trail)
+    if not trail.open.verified:
+        return Standing(
+            "identity not verified",
+            "Nobody has established that the person themselves asked, so nothing is done, and its deadline runs.",
+            "Ask the person for what is missing (GDPR Art. 12(6)), and set the column when you are sure.",
+        )
     return _due(trail) if trail.open.ready(now) else _in_grace()
 
 
@@ -178,8 +183,8 @@ def document(trail: Trail, now: datetime) -> dict[str, Any]:
     due = trail.open.due if trail.open else trail.due
     if trail.open:
         due = max(due or trail.open.due, trail.open.grace.after(trail.open.requested))
-    deadline = trail.deadline.after(trail.asked) if trail.asked else None
-    ended = stands.state in ("proven", "canceled", "vanished")
+    deadline = trail.deadline
+    ended = stands.state in ("proven", "canceled", "vanished", "settled")
     found, proof = _found(trail), trail.last("gdpr.proven", "gdpr.not_proven")
     return {
         "reference": trail.reference,
@@ -191,6 +196,16 @@ def document(trail: Trail, now: datetime) -> dict[str, Any]:
         "deadline": deadline,
         "past_deadline": bool(deadline and not ended and deadline < now),
         "noted": trail.records[0].noted_at if trail.records else None,
+        "extended": [
+            {"until": one.extended_to, "by": one.extended_by, "because": one.extended_because}
+            for one in trail.records
+            if one.extended_to
+        ],
+        "settled": [
+            {"at": one.ended_at, "by": one.ended_by, "because": one.because}
+            for one in trail.records
+            if one.how == "settled"
+        ],
         "lost": [
             {"what": failure.what, "hint": failure.hint}
             for how, failure in trail.lost.items()
@@ -228,55 +243,3 @@ def _found(trail: Trail) -> list[str]:
 
 def _same_proof(line: Line, last: Line) -> bool:
     return (line.event, line.run) == (last.event, last.run)
-
-
-def lines(told: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the same for a person, from the `document`."""
-    yield f"request {told['reference']}: {told['state']}"
-    yield told["meaning"]
-    late = ", which has passed" if told["past_deadline"] else ""
-    for name, suffix in (
-        ("asked", ""),
-        ("due", ""),
-        ("deadline", f" by law (GDPR Art. 12(3)){late}"),
-        ("noted", ""),
-        ("claimed", ""),
-        ("erased", ""),
-        ("proven", ""),
-    ):
-        if told[name] is not None:
-            yield f"  {name}: {moment(told[name])}{suffix}"
-    if told["rows"]:
-        yield f"  rows: {', '.join(f'{table} {rows:,}' for table, rows in sorted(told['rows'].items()))}"
-    if told["answered_by"]:
-        yield f"  answered with request {told['answered_by']} of the same person"
-    yield from _searched(told)
-    if told["announced_without_outcome"]:
-        yield f"  announced, with no outcome on record: {', '.join(told['announced_without_outcome'])}"
-    if told["holds_not_asked"]:
-        yield f"  whether a legal hold or Object Lock keeps it could not be asked: {told['holds_not_asked']}"
-    yield from _under_its_number(told)
-    yield f"next: {told['next']}"
-
-
-def _under_its_number(told: Mapping[str, Any]) -> Iterator[str]:
-    if told["others_under_this_number"]:
-        yield f"  {counted(told['others_under_this_number'], 'other erasure')} had its number"
-    for one in told["lost"]:
-        yield f"  of another request that had its number: {one['what']}"
-        yield f"    hint: {one['hint']}"
-
-
-def _searched(told: Mapping[str, Any]) -> Iterator[str]:
-    if looked := told["looked"]:
-        counts = ", ".join(f"{name} {n:,}" for name, n in looked["counts"].items())
-        yield f"  looked at: {moment(looked['at'])} by run {looked['run']}: {counts}"
-    for place in told["found"]:
-        yield f"  found: {place}"
-    for one in told["refused"]:
-        yield f"  said of it: {one['what']}"
-        yield f"    hint: {one['hint']}"
-    for one in told["not_looked_at"]:
-        yield f"  not looked at: {one['place']}: {one['why']}"
-    if not told["not_looked_at_known"]:
-        yield "  what that run could not look at is not on record: it did not end, or its month has left the ledger"

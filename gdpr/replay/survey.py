@@ -93,8 +93,9 @@ def _case(
     who: str,
 ) -> Case:
     """Return what there is of the person, as a request that was begun: whom a line means, nobody asks any more."""
-    grace = erasure_of(system.policy).grace
-    request = Open(line.request, line.reference, who, True, line.asked, line.asked, grace, True)
+    erasure = erasure_of(system.policy)
+    times = (line.asked, line.asked, erasure.grace, erasure.deadline)
+    request = Open(line.request, line.reference, who, True, *times, True)
     entry = notes.find(conn, key, line.reference, who, line.asked)
     earlier = asked.known(conn, key, who)
     surveyed = person.survey(conn, found, who, earlier, gate.known(conn))

@@ -249,7 +249,7 @@ def test_of_an_empty_policy_doctor_passes_nothing_that_nobody_asked_for(
     nothing = {name for name, said in told.items() if said == {"not configured"}}
     assert nothing == {
         "secrets", "alerts", "watched from outside", "owners", "rights", "policy", "default partitions",
-        "programs", "scratch", "large objects", "bucket of dumps", "reference key", "buckets", "Stripe", "statistics",
+        "programs", "scratch", "large objects", "bucket of dumps", "reference key", "buckets", "Stripe", "recipients", "statistics",
         "words of the policy", "legal holds", "tombstones", "WAL-G", "restore points", "archive",
         "ledger of erasures",
         "exports of the ledger", "bucket of the ledger's exports",

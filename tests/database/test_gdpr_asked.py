@@ -12,6 +12,7 @@ from psycopg.conninfo import make_conninfo
 
 from gdpr import asked, foresee, trail, why
 from gdpr.promise import PROMISE
+from gdpr.told import lines
 from lifecycle.errors import Unreachable
 from lifecycle.outcome import Outcome, Verdict
 from lifecycle.outside.keys import reference_key
@@ -52,7 +53,7 @@ def why_of(clinic: Clinic, wanted: str = "1", now: datetime = NOW) -> dict[str, 
     """Return what is said of a request when no run is at it, in which nobody is named."""
     clinic.ask("update lifecycle.run set state = 'lost', holder = null where state = 'running'")
     found = why.document(trail.read(clinic.system, wanted), now)
-    said = json.dumps(found, default=str) + "\n".join(why.lines(found))
+    said = json.dumps(found, default=str) + "\n".join(lines(found))
     assert not any(trace.lower() in said.lower() for trace in (*TRACES, JOANNA))
     return found
 

@@ -12,6 +12,7 @@ import pytest
 from gdpr import night as nights
 from gdpr import outside, request, trail, why
 from gdpr.promise import PROMISE
+from gdpr.told import lines
 from lifecycle import cli_options
 from lifecycle.cli import carry_out
 from lifecycle.errors import NotFound, Unreachable
@@ -47,7 +48,7 @@ def told(clinic: Clinic, wanted: str = "1", now: datetime = NOW) -> dict[str, An
     """Return what is said of a request; nothing in it is of a person, and asking changed nothing."""
     before = clinic.everything(), clinic.ask("select e::text from lifecycle.erasure e order by 1")
     found = why.document(trail.read(clinic.system, wanted), now)
-    said = json.dumps(found, default=str) + "\n".join(why.lines(found))
+    said = json.dumps(found, default=str) + "\n".join(lines(found))
     assert not any(trace.lower() in said.lower() for trace in (*TRACES, JOANNA))
     after = clinic.everything(), clinic.ask("select e::text from lifecycle.erasure e order by 1")
     assert after == before
@@ -217,7 +218,7 @@ def test_a_refusal_is_told_with_its_hint_and_the_deadline_that_has_passed(clinic
     assert found["past_deadline"]
     [refusal] = found["refused"]
     assert "board" in refusal["what"]
-    said = "\n".join(why.lines(found))
+    said = "\n".join(lines(found))
     assert "by law (GDPR Art. 12(3)), which has passed" in said
     assert f"hint: {refusal['hint']}" in said
 

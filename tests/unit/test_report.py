@@ -250,7 +250,7 @@ def test_requests_stand_against_their_legal_deadline_and_a_late_one_is_counted()
     day, grace = timedelta(days=1), Span.parse("7 days")
 
     def asked(when: datetime, due: datetime, *, begun: bool = False) -> Open:
-        return Open("", "", None, begun, when, due, grace)
+        return Open("", "", None, begun, when, due, grace, Span.parse("30 days"))
 
     requests = (
         Request("done", asked(DUE - 20 * day, DUE - 5 * day), answered=True, withdrawn=False),
@@ -269,7 +269,7 @@ def test_requests_stand_against_their_legal_deadline_and_a_late_one_is_counted()
         line("gdpr.proven", "finding", reference="done"),
         line("gdpr.claimed", reference="late"),
     )
-    of_rooms = {"gdpr": {"requests": requests, "deadline": Span.parse("30 days")}}
+    of_rooms = {"gdpr": {"requests": requests}}
     document = report.make(replace(facts(run(1), evidence=evidence), of_rooms=of_rooms))
     assert rows(document, "requests", "standing") == [
         {

@@ -1,0 +1,1 @@
+"""What a person does about a request by hand: put one there, take one back, end the record of one that is lost."""
