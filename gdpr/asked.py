@@ -34,10 +34,6 @@ _SEALED = """
 _OF_PERSON = """
     select sealed from lifecycle.asked where person = %(whose)s and ended_at is null order by noted_at, asked_id
 """
-_EXTENDED = """
-    select reference, person, asked, extended_to from lifecycle.asked
-     where system = %(system)s and extended_to is not null order by asked_id desc
-"""
 _UNDER = """
     select reference, person, asked, noted_at, joined_at, ended_at, how, because, ended_by,
            extended_to, extended_because, extended_by
@@ -89,6 +85,18 @@ class Told:
     extended_to: datetime | None
     extended_because: str | None
     extended_by: str | None
+
+    @property
+    def extension(self) -> Mapping[str, object] | None:
+        """Return until when, by whom and why it was given more time, if it was."""
+        said = {"until": self.extended_to, "by": self.extended_by, "because": self.extended_because}
+        return said if self.extended_to else None
+
+    @property
+    def settled(self) -> Mapping[str, object] | None:
+        """Return when, by whom and why it was ended by hand, if it was."""
+        said = {"at": self.ended_at, "by": self.ended_by, "because": self.because}
+        return said if self.how == "settled" else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,23 +164,6 @@ def opened(sealed: bytes, key: ReferenceKey, whose: str) -> Note:
 def known(conn: Connection[TupleRow], key: ReferenceKey, person: str) -> Note | None:
     """Return all that is known of a person from before now: since they asked, and since their erasure was begun."""
     return together((notes.of_person(conn, key, person), of_person(conn, key, person)))
-
-
-def extensions(conn: Connection[TupleRow], system: System) -> tuple[tuple[Begun, datetime], ...]:
-    """Return the requests that were given more time than the law's first month, each with until when."""
-    rows = conn.execute(_EXTENDED, {"system": system.name}).fetchall()
-    return tuple((Begun(*of), to) for *of, to in rows)
-
-
-def extended_to(
-    longer: Sequence[tuple[Begun, datetime]],
-    key: ReferenceKey,
-    reference: str,
-    person: str | None,
-    asked: datetime | None,
-) -> datetime | None:
-    """Return until when this request was given more time, None where it was not."""
-    return next((to for one, to in longer if one.is_of(key, reference, person, asked)), None)
 
 
 def readable(conn: Connection[TupleRow]) -> bool | None:

@@ -10,8 +10,8 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from gdpr import notes, request_statements
-from gdpr.asked import extended_to, extensions
 from gdpr.deadline import Open, overdue, still_in_grace
+from gdpr.longer import extended_to, extensions
 from gdpr.section import SECTION
 from lifecycle.chapter import Chapter, Column, Facts, Note, Table, mark, text, unanswered
 from lifecycle.ledger.reading import Evidence

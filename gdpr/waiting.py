@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from gdpr import asked, notes, request_statements
+from gdpr import asked, longer, notes, request_statements
 from gdpr.asked import Lost, Row
 from gdpr.deadline import Open
 from gdpr.notes import Begun
@@ -46,7 +46,7 @@ def waiting(conn: Connection[TupleRow], system: System, key: ReferenceKey) -> Wa
     """Return all requests that are not answered. One odd row hides no other."""
     erasure = erasure_of(system.policy)
     requests, states = erasure.requests, erasure.requests.states
-    begun, longer = notes.begun(conn), asked.extensions(conn, system)
+    begun, extended = notes.begun(conn), longer.extensions(conn, system)
     rows = conn.execute(request_statements.open_requests(requests), states.model_dump()).fetchall()
     found: list[Open] = []
     unclear: list[Open] = []
@@ -74,7 +74,7 @@ def waiting(conn: Connection[TupleRow], system: System, key: ReferenceKey) -> Wa
             erasure.grace,
             erasure.deadline,
             bool(theirs),
-            asked.extended_to(longer, key, reference, person, requested),
+            longer.extended_to(extended, key, reference, person, requested),
             verified,
         )
         if processing or status == states.pending:

@@ -196,16 +196,8 @@ def document(trail: Trail, now: datetime) -> dict[str, Any]:
         "deadline": deadline,
         "past_deadline": bool(deadline and not ended and deadline < now),
         "noted": trail.records[0].noted_at if trail.records else None,
-        "extended": [
-            {"until": one.extended_to, "by": one.extended_by, "because": one.extended_because}
-            for one in trail.records
-            if one.extended_to
-        ],
-        "settled": [
-            {"at": one.ended_at, "by": one.ended_by, "because": one.because}
-            for one in trail.records
-            if one.how == "settled"
-        ],
+        "extended": [one.extension for one in trail.records if one.extension],
+        "settled": [one.settled for one in trail.records if one.settled],
         "lost": [
             {"what": failure.what, "hint": failure.hint}
             for how, failure in trail.lost.items()

@@ -80,11 +80,10 @@ def _put(desk: Desk, erasure: Erasure, values: dict[str, object]) -> str:
         conn.isolation_level = IsolationLevel.READ_COMMITTED
         with effect(conn, desk.claim, as_seen) as change:
             try:
-                with conn.transaction():
-                    row = conn.execute(
-                        request_statements.receive_request(requests),
-                        values | requests.states.model_dump(),
-                    ).fetchone()
+                row = conn.execute(
+                    request_statements.receive_request(requests),
+                    values | requests.states.model_dump(),
+                ).fetchone()
             except IntegrityError as error:  # its own words would name the person
                 by = error.diag.constraint_name or error.diag.column_name or requests.table
                 raise Refused(

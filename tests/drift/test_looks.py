@@ -55,6 +55,8 @@ OPENED = {
     "gdpr/export/export.py": (1, LEDGER),
     "gdpr/findings.py": (3, LEDGER),
     "gdpr/held.py": (1, "holds a lock against who places a hold"),
+    "gdpr/intake/extend.py": (1, LEDGER),
+    "gdpr/intake/settle.py": (1, LEDGER),
     "gdpr/noting.py": (1, LEDGER),
     "gdpr/replay/carry_out.py": (1, LEDGER),
     "gdpr/request.py": (1, EFFECT),
