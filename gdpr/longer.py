@@ -1,4 +1,4 @@
-"""Which requests were given more time than the law's first month, and until when. Reads only; `intake/extend.py` gives it."""
+"""Which requests were given more time than the law's first month, by `intake/extend.py`, and until when. Reads only."""
 
 from collections.abc import Sequence
 from datetime import datetime
