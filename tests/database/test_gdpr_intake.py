@@ -19,9 +19,12 @@ from lifecycle.policy import reality
 from lifecycle.postgres import catalog
 from lifecycle.promise import Task
 from tests.database.clinic import ANNA, JOANNA, NOW, OTTO, TRACES, Clinic
+from tests.database.test_foresee import Say, say
 from tests.database.test_gdpr import anna_is_gone
 from tests.database.test_gdpr_requests import SEARCHED
 from tests.keep import work
+
+__all__ = ["say"]
 
 EARLIER = datetime(2026, 11, 2, 4, tzinfo=UTC)
 """A night in Anna's grace."""
@@ -317,3 +320,21 @@ def test_a_word_that_is_taken_back_between_look_and_claim_is_heeded(
     clinic.erase()
     assert clinic.ask(STATES) == ["pending", "pending"]
     assert ANNA in str(clinic.everything()["person"])
+
+
+def test_the_commands_say_it_as_a_person_would(clinic: Clinic, say: Say) -> None:
+    [now] = clinic.ask("select now()")
+    clinic.ask("update request set asked = %(now)s where request_id = 2", now=now)
+    until = (now + timedelta(days=32)).isoformat()
+    why_and_who = ("--because", WHY, "--by", WHO)
+    out, _ = say("gdpr", "extend", "2", "--until", until, *why_and_who)
+    assert "tell the person so, with the reason" in out
+    out, _ = say("gdpr", "cancel", "2")
+    assert f"request {clinic.reference(2)} is taken back: nobody is erased for it" in out
+    assert clinic.ask(STATES) == ["pending", "canceled"]
+    assert f"by {WHO}: {WHY}" in say("gdpr", "why", "2")[0]
+    _, wrong = say("gdpr", "settle", "2", *why_and_who, code=6)
+    assert "no record of that name is lost" in wrong
+    _, wrong = say("gdpr", "request", "-", stdin=f"{OTTO}\n", code=2)
+    assert "the policy does not have requests received here" in wrong
+    assert OTTO not in wrong
