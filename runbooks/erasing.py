@@ -26,7 +26,15 @@ ABOUT = {"request": "The request, by its reference or own id, from `lifecycle gd
 BOOKS = {
     "erasure-stuck": (
         *("due", "refused", "interrupted", "erased, not proven"),
-        *("unclear", "without a date", "names nobody", "unreadable", "on hold", "opened again"),
+        *(
+            "unclear",
+            "without a date",
+            "identity not verified",
+            "names nobody",
+            "unreadable",
+            "on hold",
+            "opened again",
+        ),
     ),
     "object-lock-in-the-way": ("locked",),
     "residue-found": ("found again",),
