@@ -213,6 +213,7 @@ def test_doctor_finds_nothing_in_a_whole_installation(
         ("archive", "not configured"),
         ("tombstones", "not configured"),
         ("ledger of erasures", "not configured"),
+        ("recipients", "not configured"),
         ("WAL-G", "not configured"),
     }
     assert code == 0
