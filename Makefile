@@ -45,7 +45,7 @@ check: .venv/ready  ## format, lint, types, layers
 	$(BIN)/lint-imports
 	$(BIN)/pyright
 
-bench: .venv/ready  ## the figures of the README, each a ratio taken in one run
+bench: .venv/ready .venv/versitygw/versitygw  ## the figures of the README, each a ratio taken in one run
 	$(BIN)/python -m bench
 
 docs: .venv/ready  ## write docs/commands.md, the tables of keys and the policy's JSON Schema again
