@@ -1,7 +1,7 @@
 """How requests to be forgotten stand, and what was done under each reference in a period."""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -36,6 +36,11 @@ _ERASURES = (
     Column("days_before_deadline", "days left before the legal deadline", "count"),
     Column("announced_without_outcome", "announced without a recorded outcome", "alarm"),
 )
+_BY_HAND = (
+    Column("reference", "Reference", "name"),
+    Column("event", "what", "name"),
+    Column("at", "when", "instant"),
+)
 _STEPS = (
     Column("reference", "Reference", "name"),
     Column("event", "step", "name"),
@@ -48,12 +53,10 @@ NOTED = (
     "gdpr.noted",
     "gdpr.withdrawn",
     "gdpr.asked_again",
-    "gdpr.received",
-    "gdpr.canceled",
-    "gdpr.extended",
-    "gdpr.settled",
 )
 """What is recorded of a request that waits: nothing of its person was touched."""
+BY_HAND = ("gdpr.received", "gdpr.canceled", "gdpr.extended", "gdpr.settled")
+"""What is recorded of a person's word about a request: nothing of its person was touched either."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +112,7 @@ def chapter(facts: Facts, own: Mapping[str, Any]) -> Chapter:
         if (
             line.event.startswith("gdpr.")
             and line.reference is not None
-            and line.event not in NOTED
+            and line.event not in (*NOTED, *BY_HAND)
         ):
             by_reference[line.reference].append(line)
     deadlines = {one.reference: one.asked.deadline for one in requests or () if one.asked}
@@ -135,6 +138,13 @@ def chapter(facts: Facts, own: Mapping[str, Any]) -> Chapter:
                 _ERASURES,
                 erasures,
                 "None was worked on in this period.",
+            ),
+            Table(
+                "by_hand",
+                "Said of requests by hand; `lifecycle gdpr why REFERENCE` has who said so and why",
+                _BY_HAND,
+                tuple(_by_hand(facts.evidence)),
+                "Nothing was said of any in this period.",
             ),
             Note(
                 "reference",
@@ -174,6 +184,12 @@ def _erasure(reference: str, lines: list[Evidence], deadline: datetime | None) -
         "result": mark("good", "proven") if proven else mark("warn", "not proven"),
         "announced_without_outcome": unanswered(lines),
     }
+
+
+def _by_hand(evidence: Sequence[Evidence]) -> Iterator[dict[str, Any]]:
+    for line in evidence:
+        if line.event in BY_HAND:
+            yield {"reference": line.reference, "event": line.event, "at": text(line.at)}
 
 
 def _first(lines: list[Evidence]) -> dict[str, datetime]:

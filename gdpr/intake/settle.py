@@ -30,12 +30,11 @@ def carry_out(task: Task, wanted: str, because: str, by: str) -> Judgement:
             "`lifecycle gdpr cancel`.",
         )
     values = {"ids": [one.record.id for one in lost], "because": because, "by": by}
-    counts = {"records": len(lost)}
     with (
         closing(task.system.connect(task.claim.job)) as conn,
         effect(conn, task.claim, None) as change,
     ):
-        conn.execute(SETTLE, values)
+        counts = {"records": conn.execute(SETTLE, values).rowcount}
         change.record(
             "effect", "gdpr.settled", "lifecycle.asked", counts=counts, reference=reference
         )
@@ -43,7 +42,7 @@ def carry_out(task: Task, wanted: str, because: str, by: str) -> Judgement:
     with looks.at(place):
         left = _lost(desk, reference)
     looks.found(*(_left(reference) for _ in left))
-    said = f"{counted(len(lost), 'record')} of request {reference} ended: nobody was erased or searched for"
+    said = f"{counted(counts['records'], 'record')} of request {reference} ended: nobody was erased or searched for"
     return Judgement(looks.cover({place}), said, counts)
 
 

@@ -246,6 +246,15 @@ def test_no_percentage_and_no_claim_of_compliance_is_on_the_page():
     assert "What this does not prove" in text
 
 
+def test_what_a_person_said_of_a_request_is_told_and_is_no_work_on_it():
+    evidence = (line("gdpr.extended", reference="slow"), line("gdpr.settled", reference="lost"))
+    of_rooms = {"gdpr": {"requests": ()}}
+    document = report.make(replace(facts(run(1), evidence=evidence), of_rooms=of_rooms))
+    said = [(row["reference"], row["event"]) for row in rows(document, "requests", "by_hand")]
+    assert said == [("slow", "gdpr.extended"), ("lost", "gdpr.settled")]
+    assert rows(document, "requests", "erasures") == []
+
+
 def test_requests_stand_against_their_legal_deadline_and_a_late_one_is_counted():
     day, grace = timedelta(days=1), Span.parse("7 days")
 
