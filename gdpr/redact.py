@@ -63,7 +63,7 @@ def _redact(
             f"{counted(held, 'row')} of {redaction.table} on legal hold quote the person",
             hint="No row was changed. See `lifecycle holds list`.",
         )
-    for row, (rest, *values) in zip(rows, _update(conn, reach, redaction, rows), strict=True):
+    for row, (rest, *values) in zip(rows, _update(conn, reach, redaction, one, rows), strict=True):
         _must_be_so(reach, redaction, row, rest, values)
     settle(conn)  # code of the application's may have set what the next statement means
 
@@ -90,15 +90,19 @@ def _rows(
 
 
 def _update(
-    conn: Connection[TupleRow], reach: Reach, redaction: Redaction, rows: Sequence[Standing]
+    conn: Connection[TupleRow],
+    reach: Reach,
+    redaction: Redaction,
+    one: Whom,
+    rows: Sequence[Standing],
 ) -> list[TupleRow]:
     """Return of each row what it has then. Raise Unproven where one would stay as it was."""
-    table, gone = redaction.table, list[TupleRow]()
+    table, gone, person = redaction.table, list[TupleRow](), about(one.note.person)
     queries = {leaf: statements.redacted(reach, table, leaf) for leaf in {row.leaf for row in rows}}
     try:
         with conn.pipeline():  # one answer is not waited for before the next is asked
-            asked = [conn.execute(queries[row.leaf], _values(row)) for row in rows]
-            gone = [row for one in asked for row in one.fetchall()]
+            asked = [conn.execute(queries[row.leaf], person | _values(row)) for row in rows]
+            gone = [row for answer in asked for row in answer.fetchall()]
     except (errors.IntegrityError, errors.DataError, errors.GeneratedAlways) as error:
         if isinstance(error, errors.ForeignKeyViolation):
             raise
@@ -132,7 +136,7 @@ def _must_be_so(
 ) -> None:
     kinds = [reach.column(redaction.table, name).type for name in redaction.columns]
     for kind, now, then in zip(kinds, values, row.changed, strict=True):
-        if then is not None and (now is None or not taken_out.same(now, then, kind)):
+        if now != then and (now is None or then is None or not taken_out.same(now, then, kind)):
             raise Unproven(
                 f"{redaction.name}: a row would say something else than before without the person",
                 hint="Nothing was changed. A trigger of the table puts back what was there, or writes something else.",

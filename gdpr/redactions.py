@@ -183,22 +183,26 @@ def found(
 
 
 def read(reach: Reach, table: str, one: Whom, rows: Iterable[TupleRow]) -> Iterator[Standing]:
-    """Yield those of rows, as `statements.standing` gives them, in which something of the person stands."""
+    """Yield those of rows, as `statements.standing` gives them, in which something of the person stands.
+
+    One that nobody finds again by its key is stuck.
+    """
     columns = reach.redacts(table)
     kinds = [reach.column(table, name).type for name in columns]
-    keys = len(reach.table(table).primary_key)
+    keys = len(statements.keys_of(reach, table))
     for schema, name, number, held, rest, *behind in rows:
         values = tuple(behind[keys:])
-        if not any(True for _ in taken_out.standing(values, one.needles, one.whose)):
+        there = tuple(taken_out.standing(values, one.needles, one.whose))
+        if not there:
             continue
+        key = tuple(behind[:keys])
         changed = tuple(
             None if value is None else taken_out.without(value, kind, one.own)
             for value, kind in zip(values, kinds, strict=True)
         )
-        left = tuple(taken_out.standing(changed, one.needles, one.whose))
-        yield Standing(
-            (schema, name), number, held, rest, tuple(behind[:keys]), values, changed, left
-        )
+        lost = any(value is None for value in key)
+        stuck = there if lost else tuple(taken_out.standing(changed, one.needles, one.whose))
+        yield Standing((schema, name), number, held, rest, key, values, changed, stuck)
 
 
 def _redaction(reach: Reach, table: str, rows: Sequence[Standing]) -> Redaction:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from psycopg import sql
 
+from audit import keyed
 from gdpr.reach import Reach
 from gdpr.rows import emptied, owned
 from gdpr.statements_of_search import NUMBERED
@@ -20,6 +21,7 @@ _STANDING = sql.SQL("""
 """)
 _BY_ONE_KEY = sql.SQL("{key} = any({list})")
 _BY_KEYS = sql.SQL("({keys}) in (select * from unnest({lists}))")
+_IN_PYTHON = sql.SQL("case when {key} between '0001-01-02' and '9999-12-30' then {key} end")
 _REDACTED = sql.SQL("""
     update only {leaf} as t set {changes} where t.ctid = %(number)s::tid returning {rest}, {columns}
 """)
@@ -59,7 +61,7 @@ def locked(query: sql.Composed) -> sql.Composed:
 def redacted(reach: Reach, table: str, leaf: tuple[str, str]) -> sql.Composed:
     """Return the update of the row %(number)s of a leaf to those of %(value_0)s and so on that are not NULL.
 
-    It gives what the row has then.
+    It gives what the row has then: NULL where an erasure empties it in any case.
     """
     columns = reach.redacts(table)
     changes = [
@@ -68,12 +70,11 @@ def redacted(reach: Reach, table: str, leaf: tuple[str, str]) -> sql.Composed:
         )
         for n, name in enumerate(columns)
     ]
-    texts = [sql.SQL("{}::text").format(sql.Identifier("t", name)) for name in columns]
     return _REDACTED.format(
         leaf=sql.Identifier(*leaf),
         changes=sql.SQL(", ").join(changes),
         rest=_rest(reach, table),
-        columns=sql.SQL(", ").join(texts),
+        columns=sql.SQL(", ").join(_texts(reach, table)),
     )
 
 
@@ -107,7 +108,7 @@ def _standing(
     reach: Reach, table: str, source: sql.Composable, on_hold: Held, these: sql.Composable
 ) -> sql.Composed:
     gone = owned(reach, table) if table in reach.deleted else sql.SQL("false")
-    keys = [sql.Identifier("t", name) for name in reach.table(table).primary_key]
+    keys = [_key(reach, table, name) for name in keys_of(reach, table)]
     return _STANDING.format(
         held=on_hold.rows or sql.SQL("false"),
         rest=_rest(reach, table),
@@ -116,6 +117,19 @@ def _standing(
         these=these,
         stays=sql.SQL("({}) is not true").format(gone),
     )
+
+
+def keys_of(reach: Reach, table: str) -> tuple[str, ...]:
+    """Return the columns by which a row is known again: none where only its number tells it."""
+    there = reach.table(table)
+    return tuple(there.primary_key) if keyed.has_keys(there) else ()
+
+
+def _key(reach: Reach, table: str, name: str) -> sql.Composable:
+    """Return one column of a key: NULL where it is a time of which Python has none, as `infinity`."""
+    column = sql.Identifier("t", name)
+    timed = reach.column(table, name).type.startswith(("date", "timestamp"))
+    return _IN_PYTHON.format(key=column) if timed else column
 
 
 def _texts(reach: Reach, table: str) -> Sequence[sql.Composed]:

@@ -9,17 +9,21 @@ import base64
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from operator import itemgetter
 from typing import Any
 
 from gdpr.note import Note
 from gdpr.search.needles import Needles
 from gdpr.search.spell import Spelling, led
+from gdpr.search.whole import AROUND, apart
 
 MARK = "***"
 """What stands there instead: shorter than any value that is looked for, and nothing that a text has to escape."""
 
-_ADDRESS = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@.]{2,}")
-_OF_A_COUNTRY = re.compile(r"(\+|00)[ ()./-]*[0-9]([ ()./-]{0,3}[0-9]){8,14}")
+_ADDRESS = re.compile(
+    r"(?=[^@]*[A-Za-z])[A-Za-z0-9._%+-]+@([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,63}"
+)
+_CUSTOMER = re.compile(r"cus_[A-Za-z0-9]{8,}")
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _ESCAPING = re.compile(rb"\\[bfnrtv]?\Z|%\Z")
@@ -30,43 +34,74 @@ _JSON = ("json", "jsonb")
 def of_one(note: Note) -> tuple[str, ...]:
     """Return what of a note names this person and can be nothing else: what may be taken out of rows of others.
 
-    An address, a telephone number with its country, and what an application gives by itself: a key that is a UUID, a
-    customer. A name that somebody chose may be a word or another row's number.
+    An address in plain letters, and what an application gives by itself: a key that is a UUID, a customer at Stripe. A
+    name that somebody chose may be a word or another row's number, and the digits of a telephone number are one.
     """
-    chosen = (one for one in note.identifiers if _alone(one))
-    own = (note.person,) if _alone(note.person) or _UUID.fullmatch(note.person) else ()
-    return (*own, *chosen, *note.payers)
-
-
-def _alone(value: str) -> bool:
-    return bool(_ADDRESS.fullmatch(value) or _OF_A_COUNTRY.fullmatch(value))
+    chosen = (one for one in note.identifiers if _ADDRESS.fullmatch(one))
+    own = (note.person,) if _ADDRESS.fullmatch(note.person) or _UUID.fullmatch(note.person) else ()
+    return (*own, *chosen, *filter(_CUSTOMER.fullmatch, note.payers))
 
 
 def without(value: str, kind: str, needles: Needles) -> str:
-    """Return the text of a column of the type `kind` without what `needles` find."""
-    return _in_document(value, needles) if kind in _JSON else _in_text(value, needles)
+    """Return the text of a column of the type `kind` without what `needles` find.
+
+    As it is where nobody can read it: a document that is thousands of levels deep.
+    """
+    if kind not in _JSON:
+        return _in_text(value, needles, begins=int(kind.endswith("[]")))
+    try:
+        return _in_document(value, needles)
+    except (ValueError, RecursionError):
+        return value
 
 
 def same(one: str, other: str, kind: str) -> bool:
-    """Say whether two texts are one value of the type `kind`: in JSON whatever the order of keys."""
+    """Say whether two texts are one value of the type `kind`: in JSON whatever the order of keys, of each sort."""
     if one == other or kind not in _JSON:
         return one == other
-    return _read(one) == _read(other)
+    try:
+        return _read(one) == _read(other)
+    except (ValueError, RecursionError):
+        return False
 
 
 def _read(document: str) -> Any:
-    return json.loads(document, parse_float=str, parse_int=str)
+    """Return a document in which a number is no text, and a key that is there twice is there twice."""
+    return json.loads(
+        document,
+        parse_float=_number,
+        parse_int=_number,
+        object_pairs_hook=lambda pairs: ("object", sorted(pairs, key=itemgetter(0))),
+        strict=False,
+    )
 
 
-def _in_text(value: str, needles: Needles) -> str:
+def _number(digits: str) -> tuple[str, str]:
+    return ("number", digits)
+
+
+def _in_text(value: str, needles: Needles, begins: int = 0) -> str:
+    """Return a text without the values. `begins`: how many signs at its beginning are none of it: a list's brace."""
     text = value.encode(errors="surrogatepass")
-    found = (one for one in needles.spans(text) if not _ESCAPING.search(text[: one[0]]))
-    for start, end, spelling in reversed(_apart(found)):
-        text = text[:start] + _instead(spelling, text[start:end]) + text[end:]
-    return text.decode(errors="surrogatepass")
+    found = (one for one in needles.spans(text) if _may_go(text, begins, *one))
+    left, done = list[bytes](), 0
+    for start, end, spelling in _joined(found):
+        left += (text[done:start], _instead(spelling, text[start:end]))
+        done = end
+    return b"".join((*left, text[done:])).decode(errors="surrogatepass")
 
 
-def _apart(
+def _may_go(text: bytes, begins: int, start: int, end: int, spelling: Spelling) -> bool:
+    """Say whether what stands there is the value, and no part of something that only has its letters."""
+    before = text[max(begins, start - AROUND) : start]
+    if _ESCAPING.search(before[-2:]):
+        return False
+    return b"@" not in spelling.value or apart(
+        spelling, before, text[start:end], text[end : end + AROUND]
+    )
+
+
+def _joined(
     spans: Iterable[tuple[int, int, Spelling]],
 ) -> Sequence[tuple[int, int, Spelling]]:
     """Return spans in their order, those that overlap as one."""
@@ -113,7 +148,7 @@ def _keys_lost(document: str) -> int:
         nonlocal lost
         lost += len(found) - len({key for key, _ in found})
 
-    json.loads(document, object_pairs_hook=pairs, strict=False)
+    json.loads(document, object_pairs_hook=pairs, parse_int=str, strict=False)
     return lost
 
 

@@ -27,18 +27,42 @@ _BASE64 = re.compile(rb"[A-Za-z0-9+/_-]*")
 _BASE64_BEFORE = re.compile(rb"[A-Za-z0-9+/_-]*\Z")
 _CUT = re.compile(rb"[/+_-]|\\+u[0-9a-fA-F]{4}|\\+[bfnrtv]|%[0-9a-fA-F]{2}")
 """What a run of base64 may begin behind or end before: signs that it has, too, and escapes that end in such."""
+_LEADING = frozenset('"(<>[,;:\u201e\u201c\u00ab')
+"""What may stand directly before an address and is no sign of one (RFC 5322 `atext`, RFC 6531), beside blanks."""
+_GOES_ON = re.compile(r"[\w@-]|[.:/]\w")
+"""What stands directly behind an address and makes it another one, or a place: `git@host.example:x`."""
 _URL_SAFE = bytes.maketrans(b"-_", b"+/")
 
 
 def stands(spelling: Spelling, before: bytes, found: bytes, after: bytes) -> bool:
     """Say whether a hit is the value: `before` and `after` are up to AROUND bytes of the same row."""
-    around: Iterable[tuple[bytes, bytes]] = ((before, after),)
-    if spelling.kind == "hex":
-        around = (_out_of_hex(before, after),)
-    elif spelling.kind == "base64":
-        around = _out_of_base64(spelling, before, found, after)
     address = b"@" in spelling.value
+    around = _around(spelling, before, found, after)
     return any(not spelling.bounded or _bounded(*one, address=address) for one in around)
+
+
+def apart(spelling: Spelling, before: bytes, found: bytes, after: bytes) -> bool:
+    """Say whether a hit that stands there is an address by itself, however what is around it is read.
+
+    An address may have many a sign before what looks like one: `o'anna@example.org` is another than `anna@example.org`.
+    """
+    around = [(_read(a), _read(b)) for a, b in _around(spelling, before, found, after)]
+    return bool(around) and all(_leads(a[-1:]) and not _GOES_ON.match(b) for a, b in around)
+
+
+def _leads(sign: str) -> bool:
+    return not sign or sign.isspace() or sign in _LEADING
+
+
+def _around(
+    spelling: Spelling, before: bytes, found: bytes, after: bytes
+) -> Iterable[tuple[bytes, bytes]]:
+    """Return what stands before and behind, decoded as the hit is, in each way in which it may be."""
+    if spelling.kind == "hex":
+        return (_out_of_hex(before, after),)
+    if spelling.kind == "base64":
+        return _out_of_base64(spelling, before, found, after)
+    return ((before, after),)
 
 
 def _bounded(before: bytes, after: bytes, *, address: bool) -> bool:

@@ -219,7 +219,7 @@ class Limits(Part):
         description="the cap: the most rows a run nobody looked at may end or change, per run and per person erased",
     )
     redacted_rows: Annotated[int, Field(ge=1)] = Field(
-        default=1_000,
+        default=100,
         description="the most rows of others out of which such a run takes what names one person, under `redact`",
     )
     partitions_per_run: Annotated[int, Field(ge=1)] = Field(

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import time
 import unicodedata
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,10 +13,11 @@ from urllib.parse import quote
 import psycopg
 import pytest
 
-from gdpr import beforehand
+from gdpr import beforehand, taken_out
 from gdpr.foresee import foresee
 from gdpr.foretell import lines
 from gdpr.foretold import document
+from gdpr.search.needles import Needles
 from lifecycle.holds.hold import What
 from lifecycle.outcome import Outcome, Verdict
 from lifecycle.policy import reality
@@ -134,7 +136,7 @@ def test_the_values_alone_go_from_rows_of_others_counted_planned_and_on_record(
 
 SPELLED = {
     "upper": (ADDRESS.upper(), "***"),
-    "for a URL": (f"https://x.example/?to={quote(ADDRESS)}&b=1", "https://x.example/?to=***&b=1"),
+    "for a URL": (f"mailto:{quote(ADDRESS)}?subject=1", "mailto:***?subject=1"),
     "in JSON": (json.dumps({"to": ADDRESS}), '{"to": "***"}'),
     "for HTML": ("<a>anna&#64;x.example</a>", "<a>***</a>"),
     "in lines": (f"a\n\t{ADDRESS}\nb", "a\n\t***\nb"),
@@ -154,12 +156,78 @@ def test_a_value_goes_as_it_is_spelled_there(post: Office, spelled: str) -> None
 
 
 @pytest.mark.parametrize("form", ["NFC", "NFD"])
-def test_letters_beyond_ascii_go_composed_and_decomposed(made: Made, form: Any) -> None:
+def test_letters_beyond_ascii_are_found_composed_and_decomposed_and_left(
+    made: Made, form: Any
+) -> None:
     post = made("update people set email = 'zoë@x.example' where id = 1;")
-    letter(post, 30002, unicodedata.normalize(form, "of ZOË@x.example!"))
-    post.ask("update letters set words = null, other = null where id = 30001")
-    erased(post)
-    assert words(post, 30002) == "of ***!"
+    is_left(post, unicodedata.normalize(form, "of ZOË@x.example!"))
+
+
+TWO = {"person": {"table": "people", "key": "id", "identifiers": ["email", "phone"]}}
+
+
+def is_left(post: Office, said: str) -> None:
+    """Somebody else's row says this, stays so, and holds the erasure."""
+    post.ask("update letters set words = 'mine', other = 'x' where id = 30001")
+    letter(post, 30002, said)
+    [refused] = post.plan().decision.refusals
+    assert "would still stand in " in refused.what
+    assert "not all that names the person can be taken out" in refused.what
+    assert [f.what for f in post.erase().failures] == [refused.what]
+    assert post.states() == {1: "pending"}
+    assert words(post, 30002) == said
+
+
+@pytest.mark.parametrize(
+    ("phone", "said"),
+    [
+        ("+1 9876543210", "order 19876543210 of Berta"),
+        ("+49 170 1234567", "order 01701234567 of Berta"),
+        ("+49 170 1234567", "sample 00491701234567"),
+    ],
+)
+def test_digits_of_a_telephone_number_may_be_a_number_of_anything(
+    made: Made, phone: str, said: str
+) -> None:
+    is_left(made(f"update people set phone = '{phone}' where id = 1;", subjects=TWO), said)
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    ["Ibuprofen400mg@08.00", "https://git@host.example", "a:b@10.20", "blood,anna@x.example"],
+)
+def test_what_is_no_address_is_not_taken_out_as_one(made: Made, chosen: str) -> None:
+    is_left(made(f"update people set email = '{chosen}' where id = 1;"), f"Berta: {chosen}, daily")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "write to o'anna@x.example",
+        "of o%27anna@x.example",
+        "or &anna@x.example",
+        "of x!anna@x.example",
+        "https://x.example/?to=anna@x.example",
+        "https://anna@x.example/path",
+        "clone anna@x.example:team/project",
+        "to anna@x.example_2",
+        base64.b64encode(b"write to o'anna@x.example").decode(),
+        b"write to o'anna@x.example".hex(),
+    ],
+)
+def test_an_address_that_may_go_on_before_or_behind_is_another_one(post: Office, said: str) -> None:
+    is_left(post, said)
+
+
+def test_a_payer_that_is_no_customer_of_stripe_is_a_word(made: Made) -> None:
+    subject = TWO["person"] | {"payer": {"column": "people.customer"}}
+    schema = "alter table people add customer text; update people set customer = 'cardiology' where id = 1;"
+    post = made(schema, subjects={"person": subject})
+    letter(post, 30002, "see the cardiology ward")
+    post.ask("update letters set words = 'mine', other = 'x' where id = 30001")
+    shown = post.plan().decision
+    assert not [step for step in shown.steps if step.verb == "redact"]
+    assert "not all that names the person can be taken out" in str(shown.refusals)
 
 
 def test_what_is_encoded_with_other_words_leaves_these_readable(post: Office) -> None:
@@ -354,6 +422,7 @@ def test_rows_that_changed_since_the_look_are_looked_at_again(
         ("new.words := replace(new.words, '***', 'anna@x.example');", "checks", "would say something else"),
         ("new.other := 'by the trigger';", "checks", "more than words, subject would have changed"),
         ("if new.words like '%***%' then return null; end if;", "checks", "1 row found beforehand, and 0"),
+        ("new.subject := coalesce(new.subject, 'by the trigger');", "checks", "would say something else"),
         ("new.changed := 1;", "sets changed", ""),
     ],
 )  # fmt: skip
@@ -361,6 +430,7 @@ def test_a_trigger_that_does_more_or_less_than_it_says_is_found_before_anything_
     post: Office, code: str, does: str, said: str
 ) -> None:
     letter(post, 30002, f"of {ADDRESS}")
+    post.ask("update letters set subject = null where id = 30002")
     post.ask(
         f"create function t() returns trigger language plpgsql as $$ begin {code} return new; end $$;"
         " create trigger t before update on letters for each row execute function t()"
@@ -374,6 +444,68 @@ def test_a_trigger_that_does_more_or_less_than_it_says_is_found_before_anything_
     assert said in failure.what
     assert post.states() == {1: "pending"}
     assert words(post, 30002) == f"of {ADDRESS}"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "new.doc := jsonb_set(new.doc, '{n}', to_jsonb(new.doc ->> 'n'));",
+        "new.raw := replace(new.raw::text, '12', '99')::json;",
+    ],
+)
+def test_a_trigger_that_changes_a_document_is_found_whatever_it_changes(
+    post: Office, code: str
+) -> None:
+    post.ask("update letters set words = 'mine', other = 'x' where id = 30001")
+    post.ask(
+        'insert into events (doc, raw, number) values (\'{"n": 12, "to": "anna@x.example"}\', '
+        '\'{"n": 12, "n": 13, "to": "anna@x.example"}\', \'1\')'
+    )
+    post.ask(
+        f"create function t() returns trigger language plpgsql as $$ begin {code} return new; end $$;"
+        " create trigger t before update on events for each row execute function t()"
+    )
+    post.say(post.policy.model_dump(mode="json", exclude_none=True), does="checks")
+    [failure] = post.erase().failures
+    assert "would say something else" in failure.what
+    assert post.ask("select doc ->> 'to' from events where number = '1'") == [ADDRESS]
+
+
+ODD = {
+    "infinite day": ("day date primary key, words text", "'infinity', '{}'"),
+    "before Christ": ("day date primary key, words text", "'0044-03-15 BC', '{}'"),
+    "infinite moment": ("day timestamptz primary key, words text", "'-infinity', '{}'"),
+    "a time of day": ("day timetz primary key, words text", "'24:00', '{}'"),
+    "deep": ("n int primary key, words jsonb", "1, ('{{\"a\": \"{}\", \"d\": ' || repeat('[', 3000) || repeat(']', 3000) || '}}')::jsonb"),
+    "a long number": ("n int primary key, words jsonb", "1, ('{{\"a\": \"{}\", \"d\": 1' || repeat('0', 5000) || '}}')::jsonb"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_one_odd_row_holds_one_person_at_most_and_nobody_else_of_the_night(
+    made: Made, odd: str
+) -> None:
+    columns, row = ODD[odd]
+    schema = f"create table notes ({columns}); insert into notes values ({row.format(ADDRESS)});"
+    quoting = {"personal": "none", "because": "x", "quotes": {"words": "redact"}}
+    post = made(schema, tables={"notes": quoting})
+    post.ask("update letters set words = 'mine', other = 'x' where id = 30001")
+    post.asks(3)
+    post.ask("update people set email = 'carla@x.example' where id = 3")
+    post.erase()
+    can_go = odd in ("a time of day", "a long number")
+    assert post.states() == {1: "completed" if can_go else "pending", 3: "completed"}
+    assert post.ask(f"select count(*) from notes where words::text like '%{ADDRESS}%'") == [
+        int(not can_go)
+    ]
+
+
+def test_a_long_text_is_read_once() -> None:
+    """240 kB took 37 s, under the row's lock, as what stands before each value was read for each."""
+    begun = time.monotonic()
+    left = taken_out.without(f"{ADDRESS} " * 16_000, "text", Needles([[ADDRESS]]))
+    assert left == "*** " * 16_000
+    assert time.monotonic() - begun < 15
 
 
 @pytest.mark.parametrize(
