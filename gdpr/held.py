@@ -1,6 +1,6 @@
 """Which rows of an erasure are on legal hold: then none of it is carried out. Reads only."""
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from functools import partial
 
@@ -20,18 +20,21 @@ from lifecycle.words import counted
 
 @contextmanager
 def nothing_on_hold(
-    system: System, reach: Reach, about: dict[str, object]
+    system: System,
+    reach: Reach,
+    about: dict[str, object],
+    beside: Callable[[Connection[TupleRow], Sequence[Hold]], Iterable[str]],
 ) -> Generator[Callable[[], None]]:
     """Let who places a hold wait until this block has ended: in it goes what is beyond the database.
 
     What is yielded raises Unreachable where nobody would wait any more, as the connection was lost: ask it before each
-    thing that goes. Raise Refused where something of the person is on hold already.
+    thing that goes. Raise Refused where something of the person is on hold already, or what `beside` says is.
     """
     with closing(system.connect("gdpr.holds")) as conn:
         holds = gate.standing_while_connected(conn)
         if holds:
             with system.snapshot("gdpr.holds") as look:
-                why = held(look, reach, holds, about)
+                why = (*held(look, reach, holds, about), *beside(look, holds))
             if why:
                 hint = "Nothing was changed. See `lifecycle holds list`."
                 raise Refused("; ".join(why), hint=hint)

@@ -6,7 +6,7 @@ the values, and all else of it that no declared trigger sets is as it was. Raise
 
 from collections.abc import Sequence
 
-from psycopg import Connection, errors, sql
+from psycopg import Connection, errors
 from psycopg.rows import TupleRow
 
 from gdpr import redactions, taken_out
@@ -15,7 +15,6 @@ from gdpr.person import about
 from gdpr.reach import Reach
 from gdpr.redactions import Redaction, Standing, Whom
 from lifecycle.errors import Conflict, Refused, Unproven
-from lifecycle.holds import gate
 from lifecycle.holds.hold import Hold
 from lifecycle.postgres.session import settle
 from lifecycle.words import counted
@@ -47,9 +46,7 @@ def _redact(
 ) -> None:
     rows = [
         row
-        for row in redactions.read(
-            reach, redaction.table, one, _rows(conn, reach, redaction, one, holds)
-        )
+        for row in redactions.again(conn, reach, redaction, one, holds, lock=True)
         if not row.stuck
     ]
     if len(rows) != redaction.rows:
@@ -66,27 +63,6 @@ def _redact(
     for row, (rest, *values) in zip(rows, _update(conn, reach, redaction, one, rows), strict=True):
         _must_be_so(reach, redaction, row, rest, values)
     settle(conn)  # code of the application's may have set what the next statement means
-
-
-def _rows(
-    conn: Connection[TupleRow],
-    reach: Reach,
-    redaction: Redaction,
-    one: Whom,
-    holds: Sequence[Hold],
-) -> list[TupleRow]:
-    table = redaction.table
-    on_hold = gate.on(holds, reach.policy, reach.catalog, table)
-    values: dict[str, object] = {**about(one.note.person), **on_hold.keys}
-    found: list[TupleRow] = []
-    if len(redaction.keys):
-        lists = {f"key_{n}": column for n, column in enumerate(redaction.keys.columns)}
-        found += conn.execute(statements.by_key(reach, table, on_hold), values | lists).fetchall()
-    for leaf, numbers in redaction.numbers.items():
-        source = sql.SQL("only {}").format(sql.Identifier(*leaf))
-        query = statements.locked(statements.standing(reach, table, source, on_hold))
-        found += conn.execute(query, values | {"numbers": list(numbers)}).fetchall()
-    return found
 
 
 def _update(

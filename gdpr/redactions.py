@@ -6,11 +6,12 @@ as long as nobody moves them. Never says a value, and never decides how many may
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from psycopg import Connection
+from psycopg import Connection, sql
 from psycopg.rows import TupleRow
 
 from audit import keyed
@@ -203,6 +204,46 @@ def read(reach: Reach, table: str, one: Whom, rows: Iterable[TupleRow]) -> Itera
         lost = any(value is None for value in key)
         stuck = there if lost else tuple(taken_out.standing(changed, one.needles, one.whose))
         yield Standing((schema, name), number, held, rest, key, values, changed, stuck)
+
+
+def again(
+    conn: Connection[TupleRow],
+    reach: Reach,
+    redaction: Redaction,
+    one: Whom,
+    holds: Sequence[Hold],
+    *,
+    lock: bool,
+) -> Iterator[Standing]:
+    """Yield what now stands in the rows of a redaction that are there, locked if so asked. Raise psycopg.Error."""
+    table = redaction.table
+    on_hold = gate.on(holds, reach.policy, reach.catalog, table)
+    values: dict[str, object] = {**about(one.note.person), **on_hold.keys}
+    asked: list[tuple[sql.Composed, dict[str, object]]] = []
+    if len(redaction.keys):
+        lists = {f"key_{n}": column for n, column in enumerate(redaction.keys.columns)}
+        asked.append((statements.by_key(reach, table, on_hold), values | lists))
+    for leaf, numbers in redaction.numbers.items():
+        source = sql.SQL("only {}").format(sql.Identifier(*leaf))
+        query = statements.standing(reach, table, source, on_hold)
+        asked.append((query, values | {"numbers": list(numbers)}))
+    for query, told in asked:
+        rows = conn.execute(statements.locked(query) if lock else query, told).fetchall()
+        yield from read(reach, table, one, rows)
+
+
+def on_hold(
+    reach: Reach,
+    found: Sequence[Redaction],
+    one: Whom | None,
+    conn: Connection[TupleRow],
+    holds: Sequence[Hold],
+) -> Iterator[str]:
+    """Yield why these have to wait by holds that were not there when they were found. Raise psycopg.Error."""
+    for redaction in found:
+        assert one is not None  # it was found for somebody
+        rows = again(conn, reach, redaction, one, holds, lock=False)
+        yield from Found(on_hold=Counter(redaction.table for row in rows if row.held)).held()
 
 
 def _redaction(reach: Reach, table: str, rows: Sequence[Standing]) -> Redaction:

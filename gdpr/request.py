@@ -14,11 +14,22 @@ appear by keyed reference only.
 
 from collections.abc import Callable, Generator
 from contextlib import closing, contextmanager
+from functools import partial
 
 from psycopg import Connection, IsolationLevel
 from psycopg.rows import TupleRow
 
-from gdpr import answer, asked, beforehand, erase, notes, outside, person, request_statements
+from gdpr import (
+    answer,
+    asked,
+    beforehand,
+    erase,
+    notes,
+    outside,
+    person,
+    redactions,
+    request_statements,
+)
 from gdpr.beforehand import Before
 from gdpr.deadline import Open
 from gdpr.desk import Desk, Done
@@ -143,7 +154,9 @@ def _erase(
             begun = claimed = True
             conn.isolation_level = IsolationLevel.REPEATABLE_READ
             # Who places a hold hears of it when this is over, and what it then keeps is what is still there.
-            with nothing_on_hold(desk.system, desk.reach, person.about(work.note.person)) as still:
+            about = person.about(work.note.person)
+            quoting = partial(redactions.on_hold, desk.reach, before.redactions, before.whom)
+            with nothing_on_hold(desk.system, desk.reach, about, quoting) as still:
                 _outside(desk, work, still)
                 erase.erase(work)
         except (NotNoted, Moved) as more:

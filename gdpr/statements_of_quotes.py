@@ -41,7 +41,7 @@ def standing(reach: Reach, table: str, source: sql.Composable, on_hold: Held) ->
 
 
 def by_key(reach: Reach, table: str, on_hold: Held) -> sql.Composed:
-    """Return the same of the rows whose keys are in %(key_0)s and so on, and lock them."""
+    """Return the same of the rows whose keys are in %(key_0)s and so on."""
     keys = [sql.Identifier("t", name) for name in reach.table(table).primary_key]
     lists = [sql.Placeholder(f"key_{n}") for n in range(len(keys))]
     comma = sql.SQL(", ")
@@ -50,7 +50,7 @@ def by_key(reach: Reach, table: str, on_hold: Held) -> sql.Composed:
         if len(keys) == 1
         else _BY_KEYS.format(keys=comma.join(keys), lists=comma.join(lists))
     )
-    return locked(_standing(reach, table, reach.relation(table), on_hold, these))
+    return _standing(reach, table, reach.relation(table), on_hold, these)
 
 
 def locked(query: sql.Composed) -> sql.Composed:

@@ -13,7 +13,7 @@ from urllib.parse import quote
 import psycopg
 import pytest
 
-from gdpr import beforehand, taken_out
+from gdpr import beforehand, erase, outside, taken_out
 from gdpr.foresee import foresee
 from gdpr.foretell import lines
 from gdpr.foretold import document
@@ -367,6 +367,34 @@ def test_rows_on_hold_stay_as_they_are(post: Office) -> None:
     [refused] = post.plan().decision.refusals
     assert "1 row of letters on legal hold quote the person" in refused.what
     assert words(post, 30002) == ADDRESS
+
+
+@pytest.mark.parametrize("table", ["letters", "board"])
+def test_a_hold_placed_on_such_a_row_after_the_rehearsal_is_seen_before_anything_outside_goes(
+    post: Office, monkeypatch: pytest.MonkeyPatch, table: str
+) -> None:
+    post.ask("update letters set words = 'mine', other = 'x' where id = 30001")
+    if table == "letters":
+        letter(post, 30002, f"of {ADDRESS}")
+    else:
+        post.ask(f"insert into board values ('of {ADDRESS}', 'one')")
+    column, key = ("id", "30002") if table == "letters" else ("note", "one")
+    rehearse, deleted = erase.rehearse, list[int]()
+
+    def then_hold(work: Any) -> None:
+        rehearse(work)
+        hold(post.system(), What("value", column=column, key=key))
+
+    def counted(*_: Any) -> int:
+        deleted.append(1)
+        return 0
+
+    monkeypatch.setattr(erase, "rehearse", then_hold)
+    monkeypatch.setattr(outside, "delete_objects", counted)
+    [failure] = post.erase().failures
+    assert f"1 row of {table} on legal hold quote the person" in failure.what
+    assert deleted == []
+    assert post.ask(f"select words from {table} where {column} = '{key}'") == [f"of {ADDRESS}"]
 
 
 @pytest.mark.parametrize("how", ["update", "full", "gone", "more"])
