@@ -4,7 +4,6 @@ All of it comes from one snapshot of pg_catalog. A partition is no table of its 
 so do its foreign keys. Never reads a row of anybody's data, and never changes anything.
 """
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -29,6 +28,7 @@ from lifecycle.postgres.shape import (
     Relation,
     Table,
     Trigger,
+    digest_with,
 )
 
 __all__ = [
@@ -152,7 +152,7 @@ def _fill_triggers(raw: _Raw, rows: list[TupleRow], named: dict[int, str]) -> No
     for oid, code, name, schema, function, enabled, row, updates, pinned, digest, says in rows:
         if (raw.parents.get(oid), says) in known:
             continue
-        whole = _with_named(digest, named.get(code))
+        whole = digest_with(digest, named.get(code))
         called = policy_name(schema, function)
         trigger = Trigger(
             name, raw.names[oid], called, enabled, row, pinned, whole, updates=updates
@@ -169,18 +169,16 @@ def _fill_rules(raw: _Raw, rows: list[TupleRow]) -> None:
 
 
 def _fill_functions(raw: _Raw, rows: list[TupleRow], named: dict[int, str]) -> None:
-    """Sort functions under the outermost table, each once: its partitions evaluate the same."""
-    for oid, code, schema, function, arguments, pinned, digest in rows:
+    """Sort functions under the outermost table, each once: what calls it in its partitions counts for it as well."""
+    casts: dict[tuple[str, int], set[str]] = defaultdict(set)
+    for oid, code, *_, made in rows:
+        casts[raw.table_name(oid), code].update(made)
+    for oid, code, schema, function, arguments, pinned, own, _ in rows:
         table, name = raw.table_name(oid), f"{policy_name(schema, function)}({arguments})"
-        whole = _with_named(digest, named.get(code))
+        whole = digest_with(own, named.get(code), *sorted(casts[table, code]))
         raw.functions[table][name] = Trigger(
             name, table, name, "O", row=True, pinned=pinned, digest=whole
         )
-
-
-def _with_named(own: str, named: str | None) -> str:
-    """Return the digest of a function with all that it names: its own where it names none."""
-    return own if named is None else hashlib.sha256((own + named).encode()).hexdigest()[:32]
 
 
 def _fill_columns(raw: _Raw, rows: list[TupleRow]) -> None:

@@ -39,7 +39,7 @@ class Trigger:
     or of a trigger a partition has for itself, that partition. `row`: it fires for each row. `pinned`: its function
     finds names by a search path of its own. `updates`: it fires when a row is updated. `digest` changes with all that
     decides what it does: definition, state, the function's source, language, owner, settings and SECURITY DEFINER, and
-    the same of every function it names.
+    the same of every function it names, and of a function each cast of the table's types that calls it.
     """
 
     name: str
@@ -50,6 +50,12 @@ class Trigger:
     pinned: bool
     digest: str
     updates: bool = False
+
+
+def digest_with(own: str, *more: str | None) -> str:
+    """Return the digest of a function with all that belongs to it: its own where nothing does."""
+    given = "".join(one for one in more if one is not None)
+    return hashlib.sha256((own + given).encode()).hexdigest()[:32] if given else own
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,8 @@ RULES: LiteralString = """
 # Functions that PostgreSQL evaluates when a table is read, planned for or written, as whoever does so: of its checks,
 # indexes, statistics, generated columns, partition key, rules and triggers' conditions, and of its columns' types and
 # what these are made of: checks of domains, casts, ranges. A cast may be one of whole rows. Of a type of PostgreSQL's
-# own nobody below a superuser makes a cast to another such.
+# own nobody below a superuser makes a cast to another such. A cast to such a type counts where what it is made from is
+# PostgreSQL's own or of the same table: from a type of his own anybody may make one, and a decoy stops nobody.
 _CALLED: LiteralString = """
     with recursive typed (relid, typid) as (
         select a.attrelid, a.atttypid
@@ -87,8 +88,17 @@ _CALLED: LiteralString = """
         select t.relid, 'pg_cast'::regclass, c.oid
           from typed t join pg_cast c on c.castsource = t.typid where c.castfunc <> 0
         union all
+        select t.relid, 'pg_cast'::regclass, c.oid
+          from typed t join pg_cast c on c.casttarget = t.typid
+         where c.castfunc <> 0
+           and (c.castsource < 16384 or exists (select from typed s where (s.relid, s.typid) = (t.relid, c.castsource)))
+        union all
         select t.oid, 'pg_cast'::regclass, c.oid
           from pg_cast c join pg_class t on t.reltype = c.castsource where c.castfunc <> 0 and c.oid >= 16384
+        union all
+        select t.oid, 'pg_cast'::regclass, c.oid
+          from pg_cast c join pg_class t on t.reltype = c.casttarget
+         where c.castfunc <> 0 and c.oid >= 16384 and c.castsource < 16384
     ), called (relid, funcid) as (
         select u.relid, d.refobjid
           from used u join pg_depend d on (d.classid, d.objid) = (u.classid, u.objid)
@@ -97,7 +107,11 @@ _CALLED: LiteralString = """
         select u.relid, o.oprcode::oid
           from used u join pg_depend d on (d.classid, d.objid) = (u.classid, u.objid)
           join pg_operator o on o.oid = d.refobjid
-         where d.refclassid = 'pg_operator'::regclass)
+         where d.refclassid = 'pg_operator'::regclass
+    ), made (relid, castid, funcid, version) as (
+        select distinct u.relid, k.oid, k.castfunc, k.oid || ' ' || k.xmin
+          from used u join pg_cast k on k.oid = u.objid
+         where u.classid = 'pg_cast'::regclass and k.oid >= 16384)
 """
 _OURS: LiteralString = """
     p.oid >= 16384 and p.prokind <> 'a' and p.prorettype <> 'trigger'::regtype
@@ -145,8 +159,8 @@ NAMED: LiteralString = r"""
 """
 
 # One text that differs when somebody commits a change of any of it, and back again counts: a row's xmin is new then.
-# Of functions all; what is called, triggers and rules of tables that others see. A partition that is made meanwhile
-# calls what its parent calls.
+# Of functions all; what is called, casts, triggers and rules of tables that others see. A partition that is made
+# meanwhile calls what its parent calls.
 _VERSIONS = """
     , versions (one) as (
         select 'calls ' || c.funcid
@@ -156,6 +170,9 @@ _VERSIONS = """
         select 'function ' || p.oid || ' ' || p.xmin
           from pg_proc p join pg_namespace n on n.oid = p.pronamespace
          where p.oid >= 16384 and n.nspname !~ '^pg_temp_'
+        union all
+        select distinct 'cast ' || m.version
+          from made m join pg_class t on t.oid = m.relid where t.relpersistence <> 't'
         union all
         select 'trigger ' || g.oid || ' ' || g.xmin
           from pg_trigger g join pg_class t on t.oid = g.tgrelid
@@ -170,7 +187,8 @@ _VERSIONS = """
 
 VERSIONS: LiteralString = f"{_CALLED} {_VERSIONS} select code from version"  # noqa: S608 - put together from constants only
 
-# Both at once, as what is called is the costly part: the version, and beside it each function, or nothing.
+# Both at once, as what is called is the costly part: the version, and beside it each function with the casts of the
+# relation that call it, or nothing.
 FUNCTIONS: LiteralString = f"""{_CALLED} {_VERSIONS}
     select v.code, f.*
       from version v
@@ -179,7 +197,11 @@ FUNCTIONS: LiteralString = f"""{_CALLED} {_VERSIONS}
                coalesce(array_to_string(p.proconfig, ',') ~ '(^|,)search_path=', false)
                or l.lanname in ('c', 'internal'),
                left(encode(sha256(convert_to(jsonb_build_array(pg_get_functiondef(p.oid), r.rolname)::text, 'UTF8')),
-                           'hex'), 32)
+                           'hex'), 32),
+               array(select concat_ws(' ', format_type(k.castsource, null), format_type(k.casttarget, null),
+                                      k.castcontext)
+                       from made m join pg_cast k on k.oid = m.castid
+                      where (m.relid, m.funcid) = (c.relid, p.oid))
           from called c
           join pg_proc p on p.oid = c.funcid
           join pg_namespace n on n.oid = p.pronamespace
