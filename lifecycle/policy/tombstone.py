@@ -56,12 +56,14 @@ def names(
 
 def stands(look: Look, path: Where, table: str, column: str, instead: str) -> None:
     """Say so where rows of two who are gone could not both name the tombstone in this column, or would move by it."""
-    unique = look.catalog.tables[table].unique
+    unique, said = look.catalog.tables[table].unique, list[frozenset[str]]()
     if look.catalog.tables[table].divided_by(column):
         what = f"{table} is partitioned by {column}: a row that names the tombstone would move to another part"
         look.say(path, what, "own the rows by it, or partition the table by another column")
-    for one in unique:
-        if column in one and not any(other <= one - {column} for other in unique):
+    for rule in look.catalog.tables[table].apart:
+        one, told_apart = rule.columns, any(other <= rule.own - {column} for other in unique)
+        if column in one and not told_apart and one not in said:
+            said.append(one)
             what = f"{', '.join(sorted(one))} is unique, and rows of two who are gone would both name the tombstone"
             look.say(path, what, instead)
 

@@ -26,6 +26,7 @@ from lifecycle.postgres.shape import (
     ForeignKey,
     Partition,
     Relation,
+    Rule,
     Table,
     Trigger,
     digest_with,
@@ -76,7 +77,7 @@ class _Raw:
     children: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
     columns: dict[int, dict[int, Column]] = field(default_factory=lambda: defaultdict(dict))
     primary_keys: dict[int, list[int]] = field(default_factory=dict[int, list[int]])
-    unique: dict[int, list[list[int]]] = field(default_factory=lambda: defaultdict(list))
+    apart: dict[str, list[Rule]] = field(default_factory=lambda: defaultdict(list))
     triggers: dict[str, list[Trigger]] = field(default_factory=lambda: defaultdict(list))
     rules: dict[str, list[Trigger]] = field(default_factory=lambda: defaultdict(list))
     functions: dict[str, dict[str, Trigger]] = field(default_factory=lambda: defaultdict(dict))
@@ -99,15 +100,14 @@ def _picture(conn: Connection[TupleRow], functions: bool) -> Catalog:
     timescale = hypertables.read(every, ask) if "timescaledb" in extensions else NONE
     relations = {oid: row for oid, row in every.items() if oid not in timescale.hidden}
     parents = {**{oid: row[9] for oid, row in relations.items() if row[4]}, **timescale.parts}
-    names = {oid: policy_name(row[1], row[2]) for oid, row in relations.items()}
-    raw = _Raw(relations, parents, names)
+    raw = _Raw(relations, parents, {n: policy_name(r[1], r[2]) for n, r in relations.items()})
     for child, parent in parents.items():
         raw.children[parent].append(child)
     tables = [oid for oid, row in relations.items() if row[3] in "rp" and oid not in parents]
     constraints = ask(statements.CONSTRAINTS)
     raw.primary_keys = {k[2]: k[3] for k in constraints if k[0] == "p"}
-    for oid, columns in ask(statements.UNIQUE):
-        raw.unique[oid].append(columns)
+    for oid, own, columns, whole in ask(statements.UNIQUE, oids=[*relations]):
+        raw.apart[raw.table_name(oid)].append(Rule(frozenset(own), frozenset(columns), whole))
     whole = relations.keys() - timescale.parts.keys()  # a chunk's keys repeat its hypertable's
     keys = [k for k in constraints if k[0] == "f" and k[2] in whole and k[4] in whole]
     # A partition's columns are wanted only where it is partitioned again, or a foreign key is tied to it alone.
@@ -221,7 +221,7 @@ def _table(raw: _Raw, oid: int) -> Table:
         strategy=_STRATEGY.get(strategy),
         partitions=partitions,
         inherits=parent is not None,
-        unique=tuple(frozenset(columns[n].name for n in one) for one in raw.unique.get(oid, ())),
+        apart=tuple(raw.apart.get(raw.names[oid], ())),
         estimated_rows=sum(raw.relations[leaf][8] for leaf, _ in leaves) if leaves else rows,
         branches=tuple(_branches(raw, oid)) if kind == "p" else (),
         before_key=key.before,

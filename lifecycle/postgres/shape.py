@@ -59,6 +59,19 @@ def digest_with(own: str, *more: str | None) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Rule:
+    """One by which two rows may be in each other's way: a unique index of any kind, or an exclusion.
+
+    `own`: its columns as they stand, none of an exclusion; `columns`: with those of its expressions and condition.
+    `whole`: no two rows of the table are alike in `own`.
+    """
+
+    own: frozenset[str]
+    columns: frozenset[str]
+    whole: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Relation:
     """What a partition has of its own and may differ from its parent: owner, row security, count of policies."""
 
@@ -116,7 +129,7 @@ class Table:
     columns `before_key` and as many as `behind_key` after it. It is None for other keys of several columns and for
     expressions. `strategy` is `range`, `list` or `hash`. `inherits`: a child by INHERITS, so its parent's queries see
     its rows too. `estimated_rows` sums the partitions; 0 also means never analysed. `branches` are the table itself,
-    when partitioned, and all partitioned tables below it. `unique`: the columns of each unique index of all its rows.
+    when partitioned, and all partitioned tables below it. `apart`: by which two of its rows may not be alike.
     """
 
     name: str
@@ -138,11 +151,16 @@ class Table:
     inherits: bool
     estimated_rows: int
     branches: tuple[Branch, ...] = ()
-    unique: tuple[frozenset[str], ...] = ()
+    apart: tuple[Rule, ...] = ()
     compressed: bool = False
     batches: tuple[str, ...] = ()
     before_key: tuple[str, ...] = ()
     behind_key: int = 0
+
+    @property
+    def unique(self) -> tuple[frozenset[str], ...]:
+        """Return the columns of each unique index of all its rows."""
+        return tuple(one.own for one in self.apart if one.whole)
 
     @property
     def nth(self) -> int:

@@ -152,15 +152,26 @@ CONSTRAINTS: LiteralString = """
      order by conname, conrelid
 """
 
-# Each set of columns in which no two rows are alike: of an index that is valid, over columns alone, and of all rows,
-# those of children by INHERITS too, which a query of the table reads.
+# Each rule by which two rows may be in each other's way, of a table or a part of it: a unique index, an exclusion. By
+# name its columns as they stand, and with those of its expressions and its condition; and whether no two rows are alike
+# in those: of an index that is valid, over columns alone, and of all rows, those of children by INHERITS too, which a
+# query of the table reads.
 UNIQUE: LiteralString = """
-    select indrelid, (indkey::int2[])[0:indnkeyatts - 1]
-      from pg_index
-     where indisunique and indisvalid and indexprs is null and indpred is null
-       and indrelid not in (select i.inhparent from pg_inherits i join pg_class c on c.oid = i.inhrelid
-                             where not c.relispartition)
-     order by indrelid, indexrelid
+    select i.indrelid,
+           array(select a.attname::text from pg_attribute a
+                  where a.attrelid = i.indrelid and a.attnum = any (k.own) and not i.indisexclusion),
+           array(select a.attname::text from pg_attribute a
+                  where a.attrelid = i.indrelid and (a.attnum = any (k.own) or a.attnum in (
+                        select d.refobjsubid from pg_depend d
+                         where d.classid = 'pg_class'::regclass and d.objid = i.indexrelid
+                           and d.refclassid = 'pg_class'::regclass and d.refobjid = i.indrelid))),
+           i.indisunique and i.indisvalid and i.indexprs is null and i.indpred is null and not t.relispartition
+           and i.indrelid not in (select h.inhparent from pg_inherits h join pg_class c on c.oid = h.inhrelid
+                                   where not c.relispartition)
+      from pg_index i join pg_class t on t.oid = i.indrelid join pg_class x on x.oid = i.indexrelid
+           cross join lateral (select (i.indkey::int2[])[0:i.indnkeyatts - 1]) as k (own)
+     where (i.indisunique or i.indisexclusion) and not x.relispartition and i.indrelid = any (%(oids)s)
+     order by i.indrelid, i.indexrelid
 """
 
 POLICIES: LiteralString = "select polrelid, polname from pg_policy order by polrelid, polname"

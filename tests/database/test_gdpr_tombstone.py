@@ -347,3 +347,38 @@ def test_a_tombstone_cannot_be_the_author_of_two_rows_where_that_must_be_unique(
             opened()
     else:
         assert opened()
+
+
+@pytest.mark.parametrize(
+    ("rule", "mistaken"),
+    [
+        ("create unique index on remarks (author_id)", True),
+        ("create unique index on remarks (author_id) where person_id > 0", True),
+        ("create unique index on remarks (person_id) where author_id > 0", True),
+        ("create unique index on remarks (author_id, (person_id + 0))", True),
+        ("create unique index on remarks ((author_id + 0))", True),
+        ("alter table remarks add exclude using btree (author_id with =) where (person_id > 0)", True),
+        ("alter table remarks add unique (author_id) deferrable", True),
+        ("create unique index on remarks (id, author_id) where person_id > 0", False),
+        ("create index on remarks (author_id) where person_id > 0", False),
+    ],
+)  # fmt: skip
+def test_an_author_that_no_two_rows_may_share_cannot_be_the_tombstone(
+    ledger: str, tmp_path: Path, rule: str, mistaken: bool
+) -> None:
+    """The second who is gone would have failed at it every night."""
+    schema = f"""
+        set role office_owner;
+        create table remarks (id bigint primary key, person_id bigint references people,
+                            author_id bigint not null references people);
+        {rule}; reset role;"""
+    remarks = {"owner": {"person": "person_id"}, "author": {"author_id": "tombstone"}}
+    if not mistaken:
+        office.opened(
+            ledger, tmp_path, SCHEMA + schema, {**TABLES, "remarks": remarks}, **promised()
+        )
+        return
+    with pytest.raises(AssertionError, match="is unique, and rows of two who are gone"):
+        office.opened(
+            ledger, tmp_path, SCHEMA + schema, {**TABLES, "remarks": remarks}, **promised()
+        )
