@@ -3,17 +3,26 @@
 A key outlives what else of a night changes the row before its turn comes; a row's number does not.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, LiteralString
+
+from psycopg import sql
 
 from lifecycle.postgres.catalog import Table
 
-_READ_AS_WRITTEN = frozenset(
-    {"uuid", "smallint", "integer", "bigint", "text", "character varying", "date"}
-    | {"timestamp with time zone", "timestamp without time zone"}
-)
-"""Types whose values come back as they went out."""
+_LISTS: Mapping[str, LiteralString] = {
+    "uuid": "{}::uuid[]",
+    "smallint": "{}::smallint[]",
+    "integer": "{}::integer[]",
+    "bigint": "{}::bigint[]",
+    "text": "{}::text[]",
+    "character varying": "{}::character varying[]",
+    "date": "{}::date[]",
+    "timestamp with time zone": "{}::timestamp with time zone[]",
+    "timestamp without time zone": "{}::timestamp without time zone[]",
+}
+"""Types whose values come back as they went out, with how a list of them says so: one of texts is of no type at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +53,18 @@ def of_rows(rows: Sequence[tuple[Any, ...]]) -> Keyed:
 
 def has_keys(log: Table) -> bool:
     """Say whether rows of this log can be known by keys: not those of a hypertable, nor by values of odd types."""
-    columns = [log.column(name) for name in log.primary_key]
-    plain = [c is not None and c.type.partition("(")[0] in _READ_AS_WRITTEN for c in columns]
+    plain = [_base(log, name) in _LISTS for name in log.primary_key]
     return bool(plain) and all(plain) and log.kind != "h"
+
+
+def lists(log: Table) -> list[sql.Composed]:
+    """Return the parameters %(key_0)s and so on, lists of the values of each column of such a key, in their types."""
+    return [
+        sql.SQL(_LISTS[_base(log, name)]).format(sql.Placeholder(f"key_{n}"))
+        for n, name in enumerate(log.primary_key)
+    ]
+
+
+def _base(log: Table, name: str) -> str:
+    column = log.column(name)
+    return column.type.partition("(")[0] if column else ""

@@ -5,6 +5,7 @@ from typing import LiteralString
 
 from psycopg import sql
 
+from audit.keyed import lists
 from audit.section import Audit
 from lifecycle.postgres.catalog import Column, Table
 from lifecycle.postgres.names import sql_name
@@ -65,10 +66,9 @@ def mention(log: Table, audit: Audit, key: Column, *, keyed: bool) -> sql.Compos
     }
     rows = sql.SQL("{} is not true and {}").format(_rows_about(log, audit, key), _found(audit))
     if keyed:
-        lists = [sql.Placeholder(f"key_{n}") for n in range(len(log.primary_key))]
         rows = sql.SQL("({keys}) in (select * from unnest({lists})) and {rows}").format(
             keys=sql.SQL(", ").join(map(_a, log.primary_key)),
-            lists=sql.SQL(", ").join(lists),
+            lists=sql.SQL(", ").join(lists(log)),
             rows=rows,
         )
     return _update(log, changes, rows)

@@ -126,6 +126,8 @@ class _Gone:
 
 def _let_go(change: Change, work: Erasing) -> _Gone:
     conn, reach, person = work.conn, work.reach, about(work.note.person)
+    if work.before.redactions:  # before anything is locked, as people are read for it
+        redact.must_be_theirs(conn, reach, work.before.whom)
     holds, chunks = gate.standing(conn), batches.noted(conn, reach)
     if why := held.held(conn, reach, holds, person):
         raise Refused("; ".join(why), hint="No row was changed. See `lifecycle holds list`.")

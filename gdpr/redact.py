@@ -41,6 +41,15 @@ def redact(
         _redact(conn, reach, redaction, whom, holds)
 
 
+def must_be_theirs(conn: Connection[TupleRow], reach: Reach, whom: Whom | None) -> None:
+    """Raise Moved where somebody else goes by now by what would be taken out. Reads the people."""
+    if whom is not None and not set(whom.alone) <= {*redactions.alone(conn, reach, whom.note)}:
+        raise Moved(
+            "what names the person in rows of others names somebody else as well since it was looked for",
+            hint="Nothing was changed. The next run looks again.",
+        )
+
+
 def _redact(
     conn: Connection[TupleRow], reach: Reach, redaction: Redaction, one: Whom, holds: Sequence[Hold]
 ) -> None:

@@ -11,10 +11,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from psycopg import Connection, sql
+from psycopg import Connection, errors, sql
 from psycopg.rows import TupleRow
 
-from audit import keyed
+from audit import anonymise, keyed
 from audit.keyed import Keyed
 from gdpr import statements_of_quotes as statements
 from gdpr import taken_out
@@ -59,13 +59,14 @@ class Redaction:
 class Whom:
     """Whose values are taken out: those of `note`, whose place among the people of `needles` is `whose`.
 
-    `own`: what names this one alone.
+    `own`: finds `alone`, what names this one and nobody else.
     """
 
     note: Note
     whose: int
     needles: Needles
     own: Needles
+    alone: tuple[str, ...] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,13 +143,26 @@ def whom(
     conn: Connection[TupleRow], reach: Reach, note: Note, whose: int, needles: Needles
 ) -> Whom:
     """Return whose values these are, without what somebody else goes by, of whatever kind. Reads the people."""
+    own = alone(conn, reach, note)
+    return Whom(note, whose, needles, Needles([own]), own)
+
+
+def alone(conn: Connection[TupleRow], reach: Reach, note: Note) -> tuple[str, ...]:
+    """Return what names this person and by which nobody else goes: nothing where somewhere nobody could ask."""
+    if not statements.askable(reach):
+        return ()
     own = taken_out.of_one(note)
-    others: set[str] = set()
-    values = about(note.person) | {"values": list(own)}
-    for subject in reach.policy.subjects.values():
-        if subject.table in reach.catalog.tables:
-            others |= {v for (v,) in conn.execute(statements.taken(reach, subject), values)}
-    return Whom(note, whose, needles, Needles([[one for one in own if one not in others]]))
+    cases = [(one, case) for one in own for case in anonymise.cases(one)]
+    values = about(note.person) | {
+        "values": [one for one, _ in cases],
+        "cases": [case for _, case in cases],
+    }
+    try:
+        with conn.transaction():
+            others = {v for (v,) in conn.execute(statements.taken(reach), values)}
+    except errors.DataError:  # a text of somebody's that is no document
+        return ()
+    return tuple(one for one in own if one not in others)
 
 
 def found(

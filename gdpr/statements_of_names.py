@@ -11,11 +11,11 @@ from gdpr.reach import Reach
 from gdpr.rows import owned
 from lifecycle.policy import joins
 from lifecycle.policy.names import split_column
-from lifecycle.policy.people import Identifier, Value
+from lifecycle.policy.people import Identifier, Subject, Value
 from lifecycle.postgres.names import sql_name
 
 # A list stands for each value in it: PostgreSQL takes one that is no list as a list of one.
-_UNDER_PATH = sql.SQL(
+UNDER_PATH = sql.SQL(
     " cross join lateral jsonb_path_query({value}::jsonb, {path}::jsonpath, silent => true) as p (v)"
     " cross join lateral jsonb_path_query(p.v, '$[*]') as q (v)"
 )
@@ -28,7 +28,7 @@ _TAKEN = sql.SQL("""
 _NOBODY = sql.SQL(
     "select v.value from unnest(%(values)s::text[], %(cases)s::text[]) as v (value, written) where false"
 ).format()
-_DIALLED = sql.SQL(" and v.written ~ '^[0-9 ()+./-]+$'")
+DIALLED = sql.SQL(" and v.written ~ '^[0-9 ()+./-]+$'")
 
 
 def own_row(reach: Reach, *, of_kind: bool = True) -> sql.Composed:
@@ -46,7 +46,7 @@ def values(reach: Reach, one: Identifier) -> sql.Composed:
     table, column = place(reach, one)
     value = sql.Identifier("t", column)
     path = one.path is not None
-    under = _UNDER_PATH.format(value=value, path=sql.Literal(one.path)) if path else sql.SQL("")
+    under = UNDER_PATH.format(value=value, path=sql.Literal(one.path)) if path else sql.SQL("")
     return sql.SQL(
         "select distinct {found} from {table} as t{under} where {value} is not null and {rows}{where}{single}"
     ).format(
@@ -71,7 +71,7 @@ def unread(reach: Reach, one: Identifier) -> sql.Composed | None:
     value = sql.Identifier("t", column)
     return sql.SQL("select count(*) from {table} as t{under} where {rows}{where} and {odd}").format(
         table=_relation(reach, table),
-        under=_UNDER_PATH.format(value=value, path=sql.Literal(one.path)),
+        under=UNDER_PATH.format(value=value, path=sql.Literal(one.path)),
         rows=owned(reach, table),
         where=_and(one.where),
         odd=_NO_VALUE,
@@ -101,7 +101,7 @@ def _others(reach: Reach, one: Identifier) -> Iterator[sql.Composed]:
     same = [sql.SQL("lower({}::text) = lower({})").format(here, written)]
     if one.form != "text":
         also = joins.alike(one.form, here, written)
-        only = _DIALLED if one.form != "email" else sql.SQL("")  # an address has digits, too
+        only = DIALLED if one.form != "email" else sql.SQL("")  # an address has digits, too
         same.append(sql.SQL("{}{}").format(also, only))
     for each in same:
         yield _TAKEN.format(
@@ -119,12 +119,22 @@ def kind(reach: Reach, alias: str = "t") -> sql.Composed:
 
 def place(reach: Reach, one: Identifier) -> tuple[str, str]:
     """Return (table, column) in which the values of an identifier stand."""
+    return place_of(reach.subject, one)
+
+
+def place_of(subject: Subject, one: Identifier) -> tuple[str, str]:
+    """Return the same of an identifier of people of any kind."""
     table, column = split_column(one.column)
-    return table or reach.subject.table, column
+    return table or subject.table, column
 
 
 def _relation(reach: Reach, table: str) -> sql.Composable:
     return sql_name(table) if table == reach.subject.table else reach.relation(table)
+
+
+def only(where: Mapping[str, Value]) -> sql.Composed:
+    """Return the condition, behind others, that a row's columns have these values."""
+    return _and(where)
 
 
 def _and(where: Mapping[str, Value | tuple[Value, ...]], alias: str = "t") -> sql.Composed:

@@ -1,16 +1,17 @@
 """What this room says to rows of others that quote a person, in columns of which the policy says `redact`. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from psycopg import sql
 
 from audit import keyed
+from gdpr import statements_of_names as names
 from gdpr.reach import Reach
 from gdpr.rows import emptied, owned
 from gdpr.statements_of_search import NUMBERED
 from lifecycle.holds.gate import Held
 from lifecycle.policy import joins, triggers
-from lifecycle.policy.people import Form, Subject
+from lifecycle.policy.people import Form, Identifier, Subject
 from lifecycle.postgres.names import sql_name
 from lifecycle.postgres.rows import row_as_text
 
@@ -26,9 +27,18 @@ _REDACTED = sql.SQL("""
     update only {leaf} as t set {changes} where t.ctid = %(number)s::tid returning {rest}, {columns}
 """)
 _TAKEN = sql.SQL("""
-    select v.value from unnest(%(values)s::text[]) as v (value)
-     where exists (select from {table} as t where {same}{stays})
+    select v.value from unnest(%(values)s::text[], %(cases)s::text[]) as v (value, written)
+     where exists (select from {table} as t{found} where {same}{where} and {rows} is not true)
 """)
+_PARTS = sql.SQL(" cross join lateral regexp_split_to_table({here}, {between}) as s (part)")
+_PART, _WRITTEN = sql.SQL("s.part"), sql.SQL("v.written")
+_BETWEEN_ADDRESSES = sql.Literal(r'[][[:space:]<>(){},;:"|/\\]+')
+_BETWEEN_NUMBERS = sql.Literal(r"[,;|\n]")
+_SAME = sql.SQL("lower({here}) = lower(v.written)")
+_IN_PART = sql.SQL("lower(s.part) = lower(v.written)").format()
+_ODD = sql.SQL(
+    "jsonb_typeof(q.v) in ('object', 'array') and position(lower(v.written) in lower({here})) > 0"
+)
 
 
 def standing(reach: Reach, table: str, source: sql.Composable, on_hold: Held) -> sql.Composed:
@@ -43,8 +53,7 @@ def standing(reach: Reach, table: str, source: sql.Composable, on_hold: Held) ->
 def by_key(reach: Reach, table: str, on_hold: Held) -> sql.Composed:
     """Return the same of the rows whose keys are in %(key_0)s and so on."""
     keys = [sql.Identifier("t", name) for name in reach.table(table).primary_key]
-    lists = [sql.Placeholder(f"key_{n}") for n in range(len(keys))]
-    comma = sql.SQL(", ")
+    lists, comma = keyed.lists(reach.table(table)), sql.SQL(", ")
     these = (
         _BY_ONE_KEY.format(key=keys[0], list=lists[0])
         if len(keys) == 1
@@ -78,30 +87,69 @@ def redacted(reach: Reach, table: str, leaf: tuple[str, str]) -> sql.Composed:
     )
 
 
-def taken(reach: Reach, subject: Subject) -> sql.Composed:
-    """Return the query of those %(values)s that somebody else of this kind has as a key or goes by in their own row."""
-    own = [one for one in subject.names() if one.column in subject.own_identifiers]
-    key: tuple[str, Form] = (subject.key, "text")
-    chosen = (one for one in own if not (one.weak or one.path))
-    names: list[tuple[str, Form]] = [key, *((one.column, one.form) for one in chosen)]
-    same = [
-        joins.alike("text", _lower(sql.Identifier("t", column)), _lower(sql.SQL("v.value")))
-        if form == "text"
-        else joins.alike(form, sql.Identifier("t", column), sql.SQL("v.value"))
-        for column, form in names
-    ]
-    mine = subject.table == reach.subject.table
-    return _TAKEN.format(
-        table=sql_name(subject.table),
-        same=sql.SQL("({})").format(sql.SQL(" or ").join(same)),
-        stays=sql.SQL(" and {} is not true").format(owned(reach, subject.table))
-        if mine
-        else sql.SQL(""),
+def askable(reach: Reach) -> bool:
+    """Say whether all tables are there in which the policy says what people go by."""
+    there = reach.policy.tables.keys() & reach.catalog.tables.keys()
+    return all(
+        names.place_of(subject, one)[0] in there
+        for subject in reach.policy.subjects.values()
+        for one in (*subject.names(), *_given(subject))
     )
 
 
-def _lower(value: sql.Composable) -> sql.Composed:
-    return sql.SQL("lower({}::text)").format(value)
+def taken(reach: Reach) -> sql.Composed:
+    """Return the query of those %(values)s by which somebody else goes, of any kind and wherever the policy says so.
+
+    As a key, a customer or an identifier, a weak one too, alone or among others in one value. %(cases)s: beside each
+    value one way to write it.
+    """
+    return sql.SQL(" union ").join(
+        query for subject in reach.policy.subjects.values() for query in _taken(reach, subject)
+    )
+
+
+def _taken(reach: Reach, subject: Subject) -> Iterator[sql.Composed]:
+    for one in _given(subject):
+        yield _goes_by(reach, subject, one, _SAME)
+    for one in subject.names():
+        form: Form = "digits" if one.form == "digits" else "phone"
+        number = sql.SQL("{}{}").format(joins.alike(form, _PART, _WRITTEN), names.DIALLED)
+        yield _goes_by(reach, subject, one, _SAME)
+        yield _goes_by(reach, subject, one, _IN_PART, _BETWEEN_ADDRESSES)
+        yield _goes_by(reach, subject, one, number, _BETWEEN_NUMBERS)
+        if one.path is not None:
+            yield _goes_by(reach, subject, one, _ODD)
+
+
+def _given(subject: Subject) -> Iterator[Identifier]:
+    """Yield what an application gives people of this kind: their key, their customer."""
+    yield Identifier(column=subject.key)
+    if subject.payer:
+        yield Identifier(column=subject.payer.column)
+
+
+def _goes_by(
+    reach: Reach,
+    subject: Subject,
+    one: Identifier,
+    same: sql.SQL | sql.Composed,
+    between: sql.Literal | None = None,
+) -> sql.Composed:
+    """Return the query of those that are the `same` as somebody's, as a part of it where something stands `between`."""
+    table, column = names.place_of(subject, one)
+    value, under = sql.Identifier("t", column), sql.SQL("")
+    here: sql.Composable = sql.SQL("{}::text").format(value)
+    if one.path is not None:
+        here = joins.FOUND
+        under = names.UNDER_PATH.format(value=value, path=sql.Literal(one.path))
+    parts = _PARTS.format(here=here, between=between) if between else sql.SQL("")
+    return _TAKEN.format(
+        table=sql_name(table),
+        found=under + parts,
+        same=same.format(here=here) if isinstance(same, sql.SQL) else same,
+        where=names.only(one.where),
+        rows=owned(reach, table),
+    )
 
 
 def _standing(

@@ -122,7 +122,8 @@ def test_the_values_alone_go_from_rows_of_others_counted_planned_and_on_record(
     read = watch(monkeypatch)
     outcome = post.erase(shown)
     assert outcome.verdict is SEARCHED, outcome.failures
-    assert not (read[0] | read[1]) - {"requests"}  # nothing is searched for while rows are locked
+    # Nothing is searched for while rows are locked; before that people are asked what they go by.
+    assert not (read[0] | read[1]) - {"requests", "people"}
     assert post.ask("select words, subject, other from letters where id > 30000") == [
         ("call ***, or joanna@x.example.", "of ***", "kept")
     ]
@@ -657,3 +658,97 @@ def test_a_hypertable_and_a_part_on_another_server_have_no_rows_that_are_found_a
         seen = replace(picture, tables={**picture.tables, "letters": other})
         found = reality.compare(post.policy, seen).mistakes
         assert said in [one.what for one in found]
+
+
+MAIL = "berta@work.example"
+CONTACTS = f"""
+    create table contacts (id bigint primary key, person_id bigint references people, value text);
+    insert into contacts values (1, 2, '{{}}'), (2, 1, '{MAIL}');
+"""
+PROFILE = f"""
+    alter table people add column profile jsonb;
+    update people set profile = '{{}}' where id = 2;
+    update people set profile = '{{{{"mails": ["{MAIL}"]}}}}' where id = 1;
+"""
+ELSEWHERE = {
+    "in another table": (CONTACTS, "contacts.value", None, MAIL.title()),
+    "among others": (CONTACTS, "contacts.value", None, f"Berta <{MAIL}>, berta@y.example"),
+    "under a path": (PROFILE, "profile", "$.mails", f'{{"mails": ["x@y.example", "{MAIL}"]}}'),
+    "in an odd place": (PROFILE, "profile", "$.mails", f'{{"mails": {{"of": "{MAIL}"}}}}'),
+}
+
+
+@pytest.mark.parametrize("where", ELSEWHERE)
+def test_what_somebody_else_goes_by_elsewhere_than_in_a_column_of_their_own_is_not_taken_out(
+    made: Made, where: str
+) -> None:
+    schema, column, path, there = ELSEWHERE[where]
+    one = {"column": column, "form": "email"} | ({"path": path} if path else {})
+    table = column.partition(".")[0] if "." in column else "people"
+    tables = {
+        "contacts": {"owner": {"person": "person_id"}, "quotes": {"value": "redact"}},
+        "people": {"owner": {"person": "id"}, "quotes": {"profile": "redact"}},
+    }
+    post = made(
+        schema.format(there),
+        subjects={"person": {"table": "people", "key": "id", "identifiers": ["email", one]}},
+        tables={table: tables[table]},
+    )
+    letter(post, 30002, f"Berta is at {MAIL}")
+    rows = f"select md5(string_agg(t::text, '' order by t::text)) from {table} t"
+    before = post.ask(rows)
+    [failure] = post.erase().failures
+    assert "not all that names the person can be taken out" in failure.what
+    assert post.states() == {1: "pending"}
+    assert post.ask(rows) == before
+    assert words(post, 30002) == f"Berta is at {MAIL}"
+
+
+@pytest.mark.parametrize("when", ["look", "rehearse"])
+def test_what_somebody_else_took_since_the_look_is_not_taken_out(
+    made: Made, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    """The look of a night is hours before the turn of its last."""
+    post = made("update people set phone = 'second@x.example' where id = 1;", subjects=TWO)
+    letter(post, 30002, "Berta: second@x.example")
+    room = {"look": beforehand, "rehearse": erase}[when]
+    does, done = getattr(room, when), list[int]()
+
+    def watched(*told: Any) -> Any:
+        found = does(*told)
+        done.append(1)
+        if len(done) == 1:
+            post.ask("update people set phone = 'second@x.example' where id = 2")
+        return found
+
+    monkeypatch.setattr(room, when, watched)
+    assert not post.erase().failures
+    assert words(post, 30002) == "Berta: second@x.example"
+
+
+KEYS = {
+    "text": "'x'",
+    "varchar(9)": "'x'",
+    "bigint": "1",
+    "smallint": "1",
+    "int": "1",
+    "uuid": "'6f1c3b1e-1111-4222-8333-123456789abc'",
+    "date": "'2026-01-01'",
+    "timestamp": "'2026-01-01 10:00'",
+    "timestamptz": "'2026-01-01 10:00Z'",
+}
+
+
+def test_rows_are_found_again_by_keys_of_every_type(made: Made) -> None:
+    columns = ", ".join(f"k{n} {kind}" for n, kind in enumerate(KEYS))
+    both = ", ".join(f"k{n}" for n in range(len(KEYS)))
+    schema = f"""
+        create table notes ({columns}, words text, primary key ({both}));
+        insert into notes values ({", ".join(KEYS.values())}, 'of {ADDRESS}');
+        create table marks (a text, b bigint, words text, primary key (a, b));
+        insert into marks values ('x', 1, 'of {ADDRESS}');
+    """
+    quoting = {"personal": "none", "because": "x", "quotes": {"words": "redact"}}
+    post = made(schema, tables={"notes": quoting, "marks": quoting})
+    erased(post)
+    assert post.ask("select words from notes union all select words from marks") == ["of ***"] * 2
