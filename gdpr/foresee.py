@@ -116,7 +116,7 @@ def look(
         found = Before(frozenset(), (), None, taken.redactions, None, tuple(taken.held())).applied(
             found
         )
-    beside = {name: reached.redacts(name) for name in reached.redacting}
+    beside = {name: reached.looked_at(name) for name in reached.redacting}
     seen = Foreseen(
         system.name,
         kind,

@@ -12,8 +12,9 @@ from psycopg import sql
 
 from audit.section import SECTION as AUDIT
 from gdpr import hanging, words
+from gdpr.texts import searchable
 from lifecycle.errors import Refused
-from lifecycle.policy import graph, reality, taken_off, virtual
+from lifecycle.policy import graph, reality, taken_off, triggers, virtual
 from lifecycle.policy.model import Owner, Parties, Policy, SharedBy
 from lifecycle.policy.people import Subject, Value
 from lifecycle.postgres.catalog import Catalog, Column, ForeignKey, Table
@@ -75,6 +76,21 @@ class Reach:
         """Return the columns out of which the values of a person are taken, in rows of others."""
         said = self.policy.tables.get(table)
         return tuple(c for c, how in said.quotes.items() if how == "redact") if said else ()
+
+    def computed(self, table: str) -> tuple[str, ...]:
+        """Return the columns that are computed from others of their row: generated, or set by a declared trigger."""
+        sets = triggers.set_by(self.policy, table) or ()
+        return tuple(
+            column.name
+            for column in searchable(self.table(table))
+            if (column.generated or column.name in sets)
+            and column.name not in self.policy.tables[table].quotes
+        )
+
+    def looked_at(self, table: str) -> tuple[str, ...]:
+        """Return the columns that are looked at where values are taken out of some of them."""
+        redacts = self.redacts(table)
+        return (*redacts, *self.computed(table)) if redacts else ()
 
     def cleared(self, table: str) -> tuple[str, ...]:
         """Return the columns that a row of the person's loses which is kept: as a party also their half of it."""

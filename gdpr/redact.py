@@ -69,8 +69,10 @@ def _redact(
             f"{counted(held, 'row')} of {redaction.table} on legal hold quote the person",
             hint="No row was changed. See `lifecycle holds list`.",
         )
+    own = len(redaction.columns)
     for row, (rest, *values) in zip(rows, _update(conn, reach, redaction, one, rows), strict=True):
-        _must_be_so(reach, redaction, row, rest, values)
+        _must_be_so(reach, redaction, row, rest, values[:own])
+        _must_say_nothing(reach, redaction, one, values[own:])
     settle(conn)  # code of the application's may have set what the next statement means
 
 
@@ -110,6 +112,19 @@ def _values(row: Standing) -> dict[str, object]:
     both = enumerate(zip(row.values, row.changed, strict=True))
     changed = {f"value_{n}": None if a == b else b for n, (a, b) in both}
     return {"number": row.number, **changed}
+
+
+def _must_say_nothing(
+    reach: Reach, redaction: Redaction, one: Whom, values: Sequence[str | None]
+) -> None:
+    """Raise Refused where what is computed from a row still quotes the person when the row does not."""
+    computed = reach.computed(redaction.table)
+    if left := [computed[n] for n in taken_out.standing(values, one.needles, one.whose)]:
+        raise Refused(
+            f"{redaction.table}.{', '.join(left)} would still quote the person when {', '.join(redaction.columns)} "
+            "no longer does",
+            hint="Nothing was changed. Take the value out by hand, or see what computes the column.",
+        )
 
 
 def _must_be_so(

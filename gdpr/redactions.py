@@ -127,7 +127,7 @@ class Taking:
         self._found[whose].append(
             found(self._conn, self._reach, relation, one, numbers, self._holds)
         )
-        return self._reach.redacts(relation.table)
+        return self._reach.looked_at(relation.table)
 
     def each(self) -> Iterator[Found]:
         """Yield what was found of each of them, with whose values these are."""
@@ -174,7 +174,7 @@ def found(
     holds: Sequence[Hold],
 ) -> Found:
     """Return what there is of it in these rows of a relation. Raise psycopg.Error as it comes."""
-    table, columns = relation.table, reach.redacts(relation.table)
+    table, columns = relation.table, reach.looked_at(relation.table)
     on_hold = gate.on(holds, reach.policy, reach.catalog, table)
     query = statements.standing(reach, table, relation.source, on_hold)
     going: list[Standing] = []
@@ -204,10 +204,10 @@ def read(reach: Reach, table: str, one: Whom, rows: Iterable[TupleRow]) -> Itera
     """
     columns = reach.redacts(table)
     kinds = [reach.column(table, name).type for name in columns]
-    keys = len(statements.keys_of(reach, table))
+    keys, own = len(statements.keys_of(reach, table)), len(columns)
     for schema, name, number, held, rest, *behind in rows:
-        values = tuple(behind[keys:])
-        there = tuple(taken_out.standing(values, one.needles, one.whose))
+        values = tuple(behind[keys : keys + own])
+        there = tuple(taken_out.standing(behind[keys:], one.needles, one.whose))
         if not there:
             continue
         key = tuple(behind[:keys])
@@ -216,7 +216,9 @@ def read(reach: Reach, table: str, one: Whom, rows: Iterable[TupleRow]) -> Itera
             for value, kind in zip(values, kinds, strict=True)
         )
         lost = any(value is None for value in key)
-        stuck = there if lost else tuple(taken_out.standing(changed, one.needles, one.whose))
+        computed = (n for n in there if n >= own and changed == values)  # else it is made anew
+        left = (*taken_out.standing(changed, one.needles, one.whose), *computed)
+        stuck = there if lost else left
         yield Standing((schema, name), number, held, rest, key, values, changed, stuck)
 
 

@@ -186,7 +186,7 @@ def _texts(reach: Reach, table: str) -> Sequence[sql.Composed]:
         sql.SQL("case when {} then null else {}::text end").format(
             unless.get(name, sql.SQL("false")), sql.Identifier("t", name)
         )
-        for name in reach.redacts(table)
+        for name in reach.looked_at(table)
     ]
 
 

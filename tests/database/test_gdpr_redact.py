@@ -752,3 +752,43 @@ def test_rows_are_found_again_by_keys_of_every_type(made: Made) -> None:
     post = made(schema, tables={"notes": quoting, "marks": quoting})
     erased(post)
     assert post.ask("select words from notes union all select words from marks") == ["of ***"] * 2
+
+
+COMPUTED = {
+    "generated": ("alter table letters add low text generated always as (lower(words)) stored", "low", ""),
+    "vector": ("alter table letters add low tsvector generated always as (to_tsvector('simple', words)) stored", "low", ""),
+    "of JSON": ("alter table events add low text generated always as (doc ->> 'to') stored", "low", ""),
+    "set": ("alter table letters add low tsvector", "low", "new.low := to_tsvector('simple', new.words);"),
+    "late": ("alter table letters add low text", "low", "if tg_op = 'UPDATE' then new.low := old.words; end if;"),
+    "alone": ("alter table letters add low text", "low", "new.low := 'anna@x.example';"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("how", COMPUTED)
+def test_what_is_computed_from_such_a_column_is_looked_at_when_the_value_is_gone(
+    made: Made, how: str
+) -> None:
+    schema, column, code = COMPUTED[how]
+    post = made(schema)
+    post.ask("delete from letters where id = 30001")
+    if code:
+        post.ask(
+            f"create function t() returns trigger language plpgsql as $$ begin {code} return new; end $$;"
+            " create trigger t before insert or update on letters for each row execute function t()"
+        )
+        post.say(post.policy.model_dump(mode="json", exclude_none=True), does=f"sets {column}")
+    said = "nothing" if how == "alone" else "of ANNA@x.example"
+    post.ask(
+        f"insert into letters (id, person_id, words) values (30002, 2, '{said}');"
+        f"""insert into events (doc, number) values ('{{"to": "{ADDRESS}"}}', '1')"""
+    )
+    if how in ("late", "alone"):
+        [failure] = post.erase().failures
+        late = "letters.low would still quote the person when words, subject no longer does"
+        assert (late if how == "late" else "would still stand in letters (1 row)") in failure.what
+        assert post.states() == {1: "pending"}
+        assert words(post, 30002) == said
+        return
+    erased(post)
+    assert words(post, 30002) == "of ***"
+    assert post.ask("select doc ->> 'to' from events where number = '1'") == ["***"]
