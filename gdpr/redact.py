@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from psycopg import Connection, errors
 from psycopg.rows import TupleRow
 
-from gdpr import redactions, taken_out
+from gdpr import alone, redactions, taken_out
 from gdpr import statements_of_quotes as statements
 from gdpr.person import about
 from gdpr.reach import Reach
@@ -43,7 +43,7 @@ def redact(
 
 def must_be_theirs(conn: Connection[TupleRow], reach: Reach, whom: Whom | None) -> None:
     """Raise Moved where somebody else goes by now by what would be taken out. Reads the people."""
-    if whom is not None and not set(whom.alone) <= {*redactions.alone(conn, reach, whom.note)}:
+    if whom is not None and not set(whom.alone) <= {*alone.of(conn, reach, whom.note)}:
         raise Moved(
             "what names the person in rows of others names somebody else as well since it was looked for",
             hint="Nothing was changed. The next run looks again.",

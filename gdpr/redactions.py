@@ -11,13 +11,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from psycopg import Connection, errors, sql
+from psycopg import Connection, sql
 from psycopg.rows import TupleRow
 
-from audit import anonymise, keyed
+from audit import keyed
 from audit.keyed import Keyed
+from gdpr import alone, taken_out
 from gdpr import statements_of_quotes as statements
-from gdpr import taken_out
 from gdpr.note import Note
 from gdpr.person import about
 from gdpr.quoted import Quoted
@@ -143,26 +143,8 @@ def whom(
     conn: Connection[TupleRow], reach: Reach, note: Note, whose: int, needles: Needles
 ) -> Whom:
     """Return whose values these are, without what somebody else goes by, of whatever kind. Reads the people."""
-    own = alone(conn, reach, note)
+    own = alone.of(conn, reach, note)
     return Whom(note, whose, needles, Needles([own]), own)
-
-
-def alone(conn: Connection[TupleRow], reach: Reach, note: Note) -> tuple[str, ...]:
-    """Return what names this person and by which nobody else goes: nothing where somewhere nobody could ask."""
-    if not statements.askable(reach):
-        return ()
-    own = taken_out.of_one(note)
-    cases = [(one, case) for one in own for case in anonymise.cases(one)]
-    values = about(note.person) | {
-        "values": [one for one, _ in cases],
-        "cases": [case for _, case in cases],
-    }
-    try:
-        with conn.transaction():
-            others = {v for (v,) in conn.execute(statements.taken(reach), values)}
-    except errors.DataError:  # a text of somebody's that is no document
-        return ()
-    return tuple(one for one in own if one not in others)
 
 
 def found(
