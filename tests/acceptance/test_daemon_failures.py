@@ -332,12 +332,19 @@ def test_a_daemon_whose_clock_is_ahead_takes_no_slot_before_its_time_and_repeats
 
 
 @pytest.mark.slow
+def step(steps: Path, seconds: str) -> None:
+    """Say how far off the clock is, in one moment: the daemon reads it all the time, and never half of it."""
+    new = steps.with_suffix(".new")
+    new.write_text(seconds)
+    new.replace(steps)
+
+
 def test_a_clock_that_is_put_back_and_forward_under_a_daemon_stops_and_doubles_nothing(
     stage: Stage,
 ):
     """While it is off, nothing is planned and somebody is told; once it is right, every slot is there once."""
     steps = stage.directory / "steps"
-    steps.write_text("0")
+    step(steps, "0")
     with closing(stage.system().connect("test")) as conn:  # another's run, so that ours only wait
         other = datetime.now(UTC) - timedelta(days=1)
         claims.claim_new(
@@ -360,10 +367,10 @@ def test_a_clock_that_is_put_back_and_forward_under_a_daemon_stops_and_doubles_n
         stage.rows(
             "update lifecycle.alert set created_at = created_at - interval '1 day' returning id"
         )
-        steps.write_text(off)
+        step(steps, off)
         more(alarms)
         more(seen)  # its bells ring on
-        steps.write_text("0")
+        step(steps, "0")
     more(slots)
     daemon.terminate()
     assert stage.finish(daemon) == 0
