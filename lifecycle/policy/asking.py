@@ -25,7 +25,12 @@ _TEXTS = 1009  # the type of a list of texts
 
 @contextmanager
 def asking(conn: Connection[TupleRow], owner: str, left: timedelta) -> Generator[Ask]:
-    """Give a way to ask what belongs to this owner, for so long. Raise psycopg.Error as it comes."""
+    """Give a way to ask what belongs to this owner, for so long. Raise psycopg.Error as it comes.
+
+    QueryCanceled where no time is left: a short question would be answered in the millisecond that is the least limit.
+    """
+    if left <= timedelta(0):
+        raise psycopg.errors.QueryCanceled("no time is left")
     with conn.transaction(force_rollback=True):
         enclosed = conn.execute(statements.IS_SUPERUSER).fetchone() == (True,)
         if enclosed:

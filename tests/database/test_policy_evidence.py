@@ -10,6 +10,7 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from lifecycle.policy import evidence, generate
+from lifecycle.policy.asking import asking
 from lifecycle.policy.seen import NOTHING, Evidence, Seen
 from lifecycle.postgres import catalog, connect
 
@@ -275,6 +276,11 @@ def test_without_time_nothing_is_read_and_all_that_rows_would_have_said_is_asked
     conn: Connection[TupleRow],
 ):
     assert looked(conn, timedelta(0)) == NOTHING
+
+
+def test_where_no_time_is_left_not_even_a_short_question_is_asked(conn: Connection[TupleRow]):
+    with pytest.raises(psycopg.errors.QueryCanceled), asking(conn, "users", timedelta(0)):
+        pass
 
 
 def test_a_table_that_takes_longer_than_the_time_left_is_left_out(
