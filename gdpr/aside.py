@@ -13,6 +13,7 @@ from gdpr import inside, statements
 from gdpr.note import Note
 from gdpr.reach import Mention, Reach
 from lifecycle.errors import Unproven
+from lifecycle.policy import triggers
 from lifecycle.postgres.session import settle
 from lifecycle.words import counted
 
@@ -43,6 +44,5 @@ def clear(
     if not same:
         raise Unproven(
             f"{mention.table}: more than {mention.word} would have changed in rows of others",
-            hint="Nothing was changed. A trigger of the table sets columns that its declaration does not name: write "
-            "`does: sets COLUMN` where that is as it should be.",
+            hint=triggers.SETS_MORE,
         )

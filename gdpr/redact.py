@@ -16,6 +16,7 @@ from gdpr.reach import Reach
 from gdpr.redactions import Redaction, Standing, Whom
 from lifecycle.errors import Conflict, Refused, Unproven
 from lifecycle.holds.hold import Hold
+from lifecycle.policy import triggers
 from lifecycle.postgres.session import settle
 from lifecycle.words import counted
 
@@ -144,6 +145,5 @@ def _must_be_so(
     if rest != row.rest:
         raise Unproven(
             f"{redaction.table}: more than {', '.join(redaction.columns)} would have changed in rows of others",
-            hint="Nothing was changed. A trigger of the table sets columns that its declaration does not name: write "
-            "`does: sets COLUMN` where that is as it should be.",
+            hint=triggers.SETS_MORE,
         )

@@ -65,6 +65,7 @@ SystemOption = Annotated[
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print one JSON document.", callback=_json)
 ]
+By = Annotated[str, typer.Option(help="Who says so: a name, or the number of a case.")]
 
 
 def instant(text: str, zone: tzinfo | None = None) -> datetime:

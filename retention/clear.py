@@ -11,6 +11,7 @@ from psycopg.rows import TupleRow
 
 from lifecycle.errors import Unproven
 from lifecycle.holds.gate import Held
+from lifecycle.policy import triggers
 from lifecycle.words import counted
 from retention import statements_of_clearing as statements
 from retention.rules import Bound
@@ -46,7 +47,6 @@ def rows(
     if same != changed:
         raise Unproven(
             f"more than {bound.column} would have changed in rows of {leaf} that stay",
-            hint="Nothing was changed. A trigger of the table sets columns that its declaration does not name: write "
-            "`does: sets COLUMN` where that is as it should be.",
+            hint=triggers.SETS_MORE,
         )
     return there, free, changed

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lifecycle import show
-from lifecycle.cli_options import JsonOption, SystemOption, instant, open_system, typed_key
+from lifecycle.cli_options import By, JsonOption, SystemOption, instant, open_system, typed_key
 
 if TYPE_CHECKING:
     from lifecycle.coverage import Judgement
@@ -21,7 +21,6 @@ Because = Annotated[
     str,
     typer.Option(help="The reason, without the person's name: it stands in the ledger for ever."),
 ]
-By = Annotated[str, typer.Option(help="Who says so: a name, or the number of a case.")]
 
 
 def request(

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from lifecycle import progress, show
-from lifecycle.cli_options import JsonOption, SystemOption, open_system
+from lifecycle.cli_options import By, JsonOption, SystemOption, open_system
 from lifecycle.errors import InputError
 from lifecycle.words import counted
 
@@ -26,7 +26,6 @@ add = typer.Typer(
 app.add_typer(add, name="add")
 
 Because = Annotated[str, typer.Option(help="The reason; it stands in the ledger for ever.")]
-By = Annotated[str, typer.Option(help="Who says so: a name, or the number of a case.")]
 Until = Annotated[
     str | None,
     typer.Option(metavar="DAY", help="When it ends by itself; else it stands until released."),

@@ -20,6 +20,12 @@ from lifecycle.postgres.catalog import Catalog, Table, Trigger
 DOES = re.compile(r"^(audits|refuses|checks|computes|notifies|sets \w+(, \w+)*|archives to \S+)$")
 """What a trigger may be said to do. Who changes other rows than these is refused when its changes are counted."""
 
+SETS_MORE = (
+    "Nothing was changed. A trigger of the table sets columns that its declaration does not name: write "
+    "`does: sets COLUMN` where that is as it should be."
+)
+"""What to do where more of a row would have changed than was said to it."""
+
 WORDS = (
     "`audits`",
     "`sets COLUMN`",
