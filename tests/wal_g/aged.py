@@ -15,7 +15,7 @@ from lifecycle.ledger import claims
 from lifecycle.outcome import Outcome, Verdict
 from lifecycle.system import System
 from tests.keep import keep, work
-from tests.wal_g.clinic import Clinic, now, told
+from tests.wal_g.clinic import Clinic, now, opened, told
 from tests.wal_g.source import Archive, Source, private
 
 PROMISED = {"base": "1 second", "window": "1 second", "keep": "2 seconds"}
@@ -28,11 +28,7 @@ def three() -> Generator[Clinic]:
     source, place = Source(), private("lifecycle-ends-")
     place.chmod(0o711)
     try:
-        source.say("create database clinic")
-        source.say("create table visits (id bigint primary key, note text)", "clinic")
-        source.say("insert into visits select n from generate_series(0, 99) n", "clinic")
-        made = Clinic(source, place)
-        made.install()
+        made = opened(source, place)
         source.push("--full")
         made.after()
         source.push()

@@ -113,6 +113,16 @@ class Clinic:
         return sorted(path.name for path in self.scratch.iterdir())
 
 
+def opened(source: Source, scratch: Path) -> Clinic:
+    """Return a clinic of a hundred visits on the source, with the service installed and nothing stored yet."""
+    source.say("create database clinic")
+    source.say("create table visits (id bigint primary key, note text)", "clinic")
+    source.say("insert into visits select n from generate_series(0, 99) n", "clinic")
+    made = Clinic(source, scratch)
+    made.install()
+    return made
+
+
 def told(outcome: Outcome) -> str:
     return "; ".join(f"{failure.target}: {failure.what}" for failure in outcome.failures)
 

@@ -17,7 +17,7 @@ from backups.wal_g.watch import watch
 from lifecycle.outcome import Outcome, Verdict
 from tests.keep import work
 from tests.wal_g.aged import PROMISED
-from tests.wal_g.clinic import Clinic, now, told, unseen
+from tests.wal_g.clinic import Clinic, now, opened, told, unseen
 from tests.wal_g.source import Archive, Source, give, private
 
 KEYS = Path(__file__).parent / "keys"
@@ -40,11 +40,7 @@ def sealed(place: Path) -> Iterator[Clinic]:
     source, scratch = Source({"WALG_PGP_KEY_PATH": str(place / "right.asc")}), private("lifecycle-sealed-")  # fmt: skip
     scratch.chmod(0o711)
     try:
-        source.say("create database clinic")
-        source.say("create table visits (id bigint primary key, note text)", "clinic")
-        source.say("insert into visits select n from generate_series(1, 99) n", "clinic")
-        made = Clinic(source, scratch)
-        made.install()
+        made = opened(source, scratch)
         source.push()
         made.after()
         assert made.point().verdict is Verdict.PASS

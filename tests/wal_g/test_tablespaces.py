@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lifecycle.outcome import Verdict
-from tests.wal_g.clinic import Clinic, told, unseen
+from tests.wal_g.clinic import Clinic, opened, told, unseen
 from tests.wal_g.source import Source, give, private
 
 
@@ -19,11 +19,7 @@ def spaced() -> Iterator[tuple[Clinic, Path]]:
     place.chmod(0o711)
     space = source.place / "space"
     try:
-        source.say("create database clinic")
-        source.say("create table visits (id bigint primary key, note text)", "clinic")
-        source.say("insert into visits select n from generate_series(0, 99) n", "clinic")
-        made = Clinic(source, place)
-        made.install()
+        made = opened(source, place)
         source.push()
         space.mkdir()
         give(space)
